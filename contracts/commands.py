@@ -1,0 +1,52 @@
+"""Commands: what the gateway asks of the workers. Nobody else sends them."""
+
+from contracts.message import Command
+from contracts.sealed import Sealed
+from contracts.values import Note, Symbol
+
+
+class SignUp(Command):
+    """Make an account for an address. The seal holds address, password, name and fingerprint."""
+
+    sealed: Sealed
+
+
+class SignIn(Command):
+    """Exchange address and password for tokens, before the deadline in the envelope.
+
+    The outcome is sealed to `reply_key` (X25519, base64url), which only the asking process opens.
+    """
+
+    sealed: Sealed
+    reply_key: str
+
+
+class VerifyEmail(Command):
+    """Redeem the token of a mailed link. The seal holds the token."""
+
+    sealed: Sealed
+
+
+class ResendVerification(Command):
+    """Mail a new link to an address that is not verified yet. The seal holds the address."""
+
+    sealed: Sealed
+
+
+class AddToWatchlist(Command):
+    """Follow a symbol, or change the note on one already followed."""
+
+    symbol: Symbol
+    note: Note | None = None
+
+
+class RemoveFromWatchlist(Command):
+    """Follow a symbol no longer."""
+
+    symbol: Symbol
+
+
+class LookUpQuote(Command):
+    """Fetch a quote that the cache has not, or not fresh enough. A query: it changes nothing."""
+
+    symbol: Symbol

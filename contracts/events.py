@@ -1,0 +1,124 @@
+"""Events: what has happened. Ids and `Personal` fields only, never an address in clear."""
+
+from datetime import datetime
+from typing import Literal
+
+from contracts.message import Event as _Event
+from contracts.personal import Personal
+from contracts.values import Symbol, UserId
+
+
+class Event(_Event):
+    """A fact. `client` is the address and agent of the request that caused it, `{ip, agent}`."""
+
+    client: Personal | None = None
+
+
+class UserEvent(Event):
+    """Something about one user, keyed by the user's id."""
+
+    user_id: UserId
+
+
+class UserSignedUp(UserEvent):
+    """An account was made for an address that nobody has verified."""
+
+    email: Personal
+    display_name: Personal | None = None
+
+
+class UserSignupRepeated(UserEvent):
+    """Somebody signed up with the verified address of this user."""
+
+    email: Personal
+
+
+class UserEmailVerified(UserEvent):
+    """The mailed link was used: the address is this user's."""
+
+    email: Personal
+
+
+class UserVerificationRequested(UserEvent):
+    """A new verification mail was asked for; older links stop working."""
+
+
+class UserMailFailed(UserEvent):
+    """A mail was given up after its last attempt."""
+
+    mail_id: str
+    template: str
+
+
+class UserSignedIn(UserEvent):
+    """A session began."""
+
+    session_id: str
+
+
+class UserSigninFailed(Event):
+    """Address and password did not match. `user_id` is null for an address nobody has."""
+
+    user_id: UserId | None = None
+    reason: Literal["unknown_address", "wrong_password"]
+
+
+class WatchlistItemAdded(UserEvent):
+    """A symbol was added, or the note on it changed."""
+
+    symbol: Symbol
+    note: Personal | None = None
+
+
+class WatchlistItemRemoved(UserEvent):
+    """A symbol was removed."""
+
+    symbol: Symbol
+
+
+class QuoteUpdated(Event):
+    """A provider gave a new price. Prices are decimal strings."""
+
+    symbol: Symbol
+    price: str
+    currency: str
+    as_of: datetime
+    source: str
+
+
+class QuoteServedStale(Event):
+    """A provider failed and the last good quote was served instead."""
+
+    symbol: Symbol
+    reason: Literal["circuit_open", "rate_limited", "upstream_error", "timeout"]
+    as_of: datetime
+
+
+class QuoteUnavailable(Event):
+    """A provider failed and there was nothing to serve."""
+
+    symbol: Symbol
+    reason: Literal["circuit_open", "rate_limited", "upstream_error", "timeout"]
+
+
+class QuoteNotFound(Event):
+    """A provider does not know the symbol."""
+
+    symbol: Symbol
+    source: str
+
+
+class ProviderCircuitChanged(Event):
+    """The circuit breaker around a provider opened, half opened or closed."""
+
+    provider: str
+    before: Literal["closed", "open", "half_open"]
+    after: Literal["closed", "open", "half_open"]
+    reason: str | None = None
+
+
+class ProviderRateLimited(Event):
+    """A provider asked us to stop until a time."""
+
+    provider: str
+    until: datetime

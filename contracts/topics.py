@@ -1,0 +1,207 @@
+"""The topology: every topic, what it carries, who writes it, who reads it.
+
+The one source of the broker's topics and ACLs, of the message table in the README, of
+`schemas/` and of the check that every handler is where a command says it is.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from contracts import commands, events
+from contracts.message import Message
+
+MIB = 1024 * 1024
+PARTITIONS = 6
+MAX_RECORD_BYTES = 4 * MIB
+MAX_DEAD_LETTER_BYTES = 5 * MIB
+MAX_DATA_BYTES = 256 * 1024
+"""What a handler takes; a topic accepts more, so that what is too big becomes a dead letter."""
+
+COMMAND_RETENTION = timedelta(days=7)
+KEPT = None
+"""Event topics are kept as long as the audit log."""
+
+
+@dataclass(frozen=True)
+class Consumer:
+    """A consumer group, and the process that runs it."""
+
+    name: str
+    process: str = ""
+
+    @property
+    def group(self) -> str:
+        return f"qnt9.{self.name}"
+
+    @property
+    def principal(self) -> str:
+        return self.process or self.name
+
+
+@dataclass(frozen=True)
+class Topic:
+    """A topic as the language knows it."""
+
+    name: str
+    carries: tuple[type[Message], ...]
+    key: str
+    producer: str
+    consumers: tuple[Consumer, ...]
+    retention: timedelta | None
+    partitions: int = PARTITIONS
+
+    def redrive(self, consumer: Consumer) -> str:
+        return f"{self.name}.{consumer.name}.redrive"
+
+    def dead_letters(self, consumer: Consumer) -> str:
+        return f"{self.name}.{consumer.name}.dlq"
+
+
+@dataclass(frozen=True)
+class PhysicalTopic:
+    """A topic as the broker knows it. Readers are (principal, group)."""
+
+    name: str
+    partitions: int
+    retention: timedelta | None
+    max_message_bytes: int
+    writers: frozenset[str]
+    readers: frozenset[tuple[str, str]] = field(default_factory=frozenset)
+
+
+SIGNUP = Consumer("signup")
+SIGNIN = Consumer("signin", process="accounts")
+VERIFICATION = Consumer("verification")
+VERIFICATION_MAILS = Consumer("verification-mails", process="verification")
+WATCHLIST = Consumer("watchlist")
+QUOTES = Consumer("quotes")
+AUDIT = Consumer("audit")
+
+SIGNUP_COMMANDS = Topic(
+    "signup.commands",
+    carries=(commands.SignUp,),
+    key="HMAC of the address",
+    producer="gateway",
+    consumers=(SIGNUP,),
+    retention=COMMAND_RETENTION,
+)
+SIGNIN_COMMANDS = Topic(
+    "signin.commands",
+    carries=(commands.SignIn,),
+    key="HMAC of the address",
+    producer="gateway",
+    consumers=(SIGNIN,),
+    retention=COMMAND_RETENTION,
+)
+VERIFICATION_COMMANDS = Topic(
+    "verification.commands",
+    carries=(commands.VerifyEmail, commands.ResendVerification),
+    key="HMAC of the token or the address",
+    producer="gateway",
+    consumers=(VERIFICATION,),
+    retention=COMMAND_RETENTION,
+)
+WATCHLIST_COMMANDS = Topic(
+    "watchlist.commands",
+    carries=(commands.AddToWatchlist, commands.RemoveFromWatchlist),
+    key="user id",
+    producer="gateway",
+    consumers=(WATCHLIST,),
+    retention=COMMAND_RETENTION,
+)
+QUOTES_COMMANDS = Topic(
+    "quotes.commands",
+    carries=(commands.LookUpQuote,),
+    key="symbol",
+    producer="gateway",
+    consumers=(QUOTES,),
+    retention=COMMAND_RETENTION,
+)
+USERS_EVENTS = Topic(
+    "users.events",
+    carries=(
+        events.UserSignedUp,
+        events.UserSignupRepeated,
+        events.UserEmailVerified,
+        events.UserVerificationRequested,
+        events.UserMailFailed,
+        events.UserSignedIn,
+        events.UserSigninFailed,
+    ),
+    key="user id, or HMAC of the address",
+    producer="relay",
+    consumers=(AUDIT, VERIFICATION_MAILS),
+    retention=KEPT,
+)
+WATCHLISTS_EVENTS = Topic(
+    "watchlists.events",
+    carries=(events.WatchlistItemAdded, events.WatchlistItemRemoved),
+    key="user id",
+    producer="relay",
+    consumers=(AUDIT,),
+    retention=KEPT,
+)
+QUOTES_EVENTS = Topic(
+    "quotes.events",
+    carries=(
+        events.QuoteUpdated,
+        events.QuoteServedStale,
+        events.QuoteUnavailable,
+        events.QuoteNotFound,
+        events.ProviderCircuitChanged,
+        events.ProviderRateLimited,
+    ),
+    key="symbol, or provider",
+    producer="relay",
+    consumers=(AUDIT,),
+    retention=KEPT,
+)
+
+TOPICS = (
+    SIGNUP_COMMANDS,
+    SIGNIN_COMMANDS,
+    VERIFICATION_COMMANDS,
+    WATCHLIST_COMMANDS,
+    QUOTES_COMMANDS,
+    USERS_EVENTS,
+    WATCHLISTS_EVENTS,
+    QUOTES_EVENTS,
+)
+CARRIED_BY: dict[type[Message], Topic] = {m: topic for topic in TOPICS for m in topic.carries}
+MESSAGES: dict[str, type[Message]] = {message.type: message for message in CARRIED_BY}
+
+
+def topics_of(consumer: Consumer) -> tuple[Topic, ...]:
+    """The logical topics that a consumer reads."""
+    return tuple(topic for topic in TOPICS if consumer in topic.consumers)
+
+
+def physical_topics() -> Iterator[PhysicalTopic]:
+    """Every topic of the broker: the logical ones, and two for each consumer of one."""
+    for topic in TOPICS:
+        readers = frozenset((c.principal, c.group) for c in topic.consumers)
+        yield PhysicalTopic(
+            topic.name,
+            topic.partitions,
+            topic.retention,
+            MAX_RECORD_BYTES,
+            frozenset({topic.producer}),
+            readers,
+        )
+        for consumer in topic.consumers:
+            yield PhysicalTopic(
+                topic.redrive(consumer),
+                1,
+                topic.retention,
+                MAX_RECORD_BYTES,
+                frozenset(),
+                frozenset({(consumer.principal, consumer.group)}),
+            )
+            yield PhysicalTopic(
+                topic.dead_letters(consumer),
+                1,
+                KEPT,
+                MAX_DEAD_LETTER_BYTES,
+                frozenset({consumer.principal}),
+            )

@@ -1,0 +1,46 @@
+"""The values that commands and events are made of, each with its own rules."""
+
+import unicodedata
+from enum import StrEnum
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import AfterValidator, StringConstraints
+
+UserId = UUID
+MessageId = UUID
+
+# Yahoo's alphabet of tickers: letters, digits and . - ^ = after folding to capitals.
+Symbol = Annotated[
+    str,
+    StringConstraints(
+        strip_whitespace=True, to_upper=True, pattern=r"^[A-Z0-9^][A-Z0-9.\-=^]{0,19}$"
+    ),
+]
+
+
+def _plain_text(value: str) -> str:
+    text = unicodedata.normalize("NFC", value)
+    text = "".join(c for c in text if unicodedata.category(c) not in {"Cc", "Cf", "Cs", "Co"})
+    if "<" in text and ">" in text[text.index("<") :]:
+        raise ValueError("must not contain markup")
+    return text.strip()
+
+
+# Text from people: NFC, without control and formatting characters, never markup.
+PlainText = Annotated[str, AfterValidator(_plain_text)]
+Note = Annotated[str, StringConstraints(max_length=280), AfterValidator(_plain_text)]
+DisplayName = Annotated[
+    str, StringConstraints(min_length=1, max_length=80), AfterValidator(_plain_text)
+]
+
+
+class Tier(StrEnum):
+    """What a user pays for; limits hang on it."""
+
+    FREE = "free"
+    PLUS = "plus"
+    PRO = "pro"
+
+
+WATCHLIST_LIMITS = {Tier.FREE: 50, Tier.PLUS: 200, Tier.PRO: 1_000}
