@@ -1,0 +1,55 @@
+"""The three health paths and the metrics of a process.
+
+live: restart me when this fails. ready: send me work. startup: I have begun.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+Problem = Callable[[], str | None]
+
+
+@dataclass
+class Health:
+    """What a process says of itself. Each check gives a problem in words, or None."""
+
+    started: bool = False
+    alive: dict[str, Problem] = field(default_factory=dict)
+    ready: dict[str, Problem] = field(default_factory=dict)
+
+    def routes(self) -> list[Route]:
+        return [
+            Route("/health/live", self._live),
+            Route("/health/ready", self._ready),
+            Route("/health/startup", self._startup),
+            Route("/metrics", _metrics),
+        ]
+
+    async def _live(self, _: Request) -> Response:
+        return _answer(self.alive)
+
+    async def _ready(self, _: Request) -> Response:
+        return _answer({"process": self._starting, **self.ready})
+
+    async def _startup(self, _: Request) -> Response:
+        return _answer({"process": self._starting})
+
+    def _starting(self) -> str | None:
+        return None if self.started else "starting"
+
+
+def _answer(checks: dict[str, Problem]) -> Response:
+    problems = {name: problem for name, check in checks.items() if (problem := check())}
+    body = {"status": "unavailable" if problems else "ok", "problems": problems}
+    return JSONResponse(
+        body, status_code=503 if problems else 200, headers={"Cache-Control": "no-store"}
+    )
+
+
+async def _metrics(_: Request) -> Response:
+    return Response(generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})

@@ -1,0 +1,23 @@
+"""How aiokafka's clients are told where the broker is and who they are."""
+
+import ssl
+from typing import Any
+
+from aiokafka.helpers import create_ssl_context
+
+from infra.settings import KafkaSettings
+
+
+def connection_options(settings: KafkaSettings) -> dict[str, Any]:
+    """Keyword arguments of every aiokafka client."""
+    context: ssl.SSLContext | None = None
+    if settings.kafka_protocol == "SASL_SSL":
+        context = create_ssl_context(cafile=settings.kafka_ca_file)
+    return {
+        "bootstrap_servers": settings.kafka_bootstrap,
+        "security_protocol": settings.kafka_protocol,
+        "sasl_mechanism": settings.kafka_mechanism,
+        "sasl_plain_username": settings.kafka_username,
+        "sasl_plain_password": settings.kafka_password.get_secret_value(),
+        "ssl_context": context,
+    }

@@ -1,0 +1,234 @@
+"""The consumer shell: everything between a topic and a handler, the same for every worker.
+
+FastStream fetches a batch and commits when `BatchWork` is done with it. While a dependency is down
+the batch is held, tried again with back-off, and nothing is set aside.
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import structlog
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener
+from faststream import AckPolicy
+from faststream.kafka import KafkaBroker
+from faststream.kafka.message import KafkaAckableMessage
+
+from contracts.topics import Consumer, topics_of
+from infra.clients import ClientCipher
+from infra.kafka.connection import connection_options
+from infra.kafka.dead_letters import DeadLetters
+from infra.kafka.producer import Producer
+from infra.kafka.records import Record, RecordReader
+from infra.kafka.work import DOWN, BatchWork, Handle, Policy
+from infra.postgres.transaction import Transactions
+from infra.received import RetryableError
+from infra.settings import KafkaSettings
+from infra.telemetry import BATCH_RECORDS, BATCH_SECONDS, PAUSED
+
+log = structlog.get_logger(__name__)
+
+FETCH_BYTES = 6 * 1024 * 1024
+STALLED_SECONDS = 120
+DRAIN_SECONDS = 15
+
+
+class ConsumerShell:
+    """Runs one consumer group: at least once, in order per key."""
+
+    def __init__(
+        self,
+        consumer: Consumer,
+        settings: KafkaSettings,
+        handle: Handle,
+        *,
+        producer: Producer,
+        transactions: Transactions | None,
+        cipher: ClientCipher | None = None,
+        policy: Policy | None = None,
+        client_id: str,
+    ) -> None:
+        policy = policy or Policy()
+        topics = topics_of(consumer)
+        self._name = consumer.name
+        self._backoff = policy.backoff_seconds
+        self._pauses = 0
+        self._stopping = asyncio.Event()
+        self._progress = time.monotonic()
+        self._work = BatchWork(
+            consumer.name,
+            handle,
+            reader=RecordReader({m.type: m for t in topics for m in t.carries}, cipher),
+            dead_letters=DeadLetters(producer, consumer, topics),
+            transactions=transactions,
+            policy=policy,
+            sleep=self._sleep,
+            touch=self._touch,
+        )
+        self._broker = KafkaBroker(
+            settings.kafka_bootstrap,
+            apply_types=False,
+            consumer_only=True,
+            graceful_timeout=DRAIN_SECONDS,
+            logger=None,
+        )
+        self._subscriber = self._broker.subscriber(
+            *(name for t in topics for name in (t.name, t.redrive(consumer))),
+            group_id=consumer.group,
+            batch=True,
+            max_records=policy.max_records,
+            ack_policy=AckPolicy.NACK_ON_ERROR,
+            no_reply=True,
+            auto_offset_reset="earliest",
+            listener=_DrainFirst(self.drained),
+            parser=self._parse,
+            decoder=_records,
+        )
+        self._subscriber(self._on_batch)
+        self._options = connection_options(settings) | {
+            "client_id": client_id,
+            "session_timeout_ms": 45_000,
+            "rebalance_timeout_ms": 60_000,
+            "max_poll_interval_ms": 600_000,
+            "isolation_level": "read_committed",
+            "max_partition_fetch_bytes": FETCH_BYTES,
+            "fetch_max_bytes": 8 * FETCH_BYTES,
+            "fetch_min_bytes": policy.fetch_min_bytes,
+            "fetch_max_wait_ms": policy.fetch_max_wait_ms,
+        }
+
+    async def run(self) -> None:
+        """Join the group, however long the broker takes to come up."""
+        await self._broker.connect()
+        self._broker.config.broker_config.builder = _builder(self._options, self._touch)
+        while not self._stopping.is_set():
+            try:
+                await self._subscriber.start()
+            except Exception as error:  # noqa: BLE001  # whatever it is, there is no broker yet
+                log.warning(
+                    "consumer_waits_for_broker", consumer=self._name, error=type(error).__name__
+                )
+                await self._sleep(1.0)
+            else:
+                log.info("consumer_started", consumer=self._name)
+                return
+
+    async def stop(self) -> None:
+        """Finish and commit the batch in hand, then leave the group."""
+        self._stopping.set()
+        self._subscriber.running = False
+        await self.drained()
+        await self._broker.stop()
+        log.info("consumer_stopped", consumer=self._name)
+
+    async def drained(self) -> None:
+        """Returns when no batch is in hand."""
+        lock: Any = self._subscriber.lock
+        await lock.wait_release(DRAIN_SECONDS)
+
+    @property
+    def alive(self) -> bool:
+        """Progress, not a ping: the fetch loop or a handler moved lately."""
+        return time.monotonic() - self._progress < STALLED_SECONDS
+
+    @property
+    def problem(self) -> str | None:
+        """Why this consumer is not ready, in an operator's words; None when it is."""
+        if self._stopping.is_set():
+            return "draining"
+        if not self._subscriber.running:
+            return "not connected to the broker yet"
+        if self._work.flood.flooded:
+            return "too many dead letters: paused until this process is restarted"
+        return f"a dependency is down, tried {self._pauses} times" if self._pauses else None
+
+    async def _parse(self, records: Any) -> KafkaAckableMessage:
+        assert self._subscriber.consumer is not None
+        return KafkaAckableMessage(
+            body=b"", headers={}, raw_message=records, consumer=self._subscriber.consumer
+        )
+
+    async def _on_batch(self, records: Sequence[Record]) -> None:
+        BATCH_RECORDS.labels(self._name).observe(len(records))
+        with BATCH_SECONDS.labels(self._name).time():
+            try:
+                await self._work.take(records)
+            except* DOWN as group:
+                await self._dependency_down(group)
+        if self._pauses:
+            log.info("consumer_resumed", consumer=self._name, after_tries=self._pauses)
+            PAUSED.labels(self._name).set(0)
+        self._pauses = 0
+
+    async def _dependency_down(self, group: BaseExceptionGroup[Any]) -> None:
+        """Wait, then raise, so that the whole batch is fetched again."""
+        least, most = self._backoff
+        delay = min(most, least * 2 ** min(self._pauses, 10))
+        self._pauses += 1
+        PAUSED.labels(self._name).set(1)
+        first: BaseException = group
+        while isinstance(first, BaseExceptionGroup):
+            first = first.exceptions[0]
+        log.warning(
+            "dependency_down",
+            consumer=self._name,
+            error=type(first).__name__,
+            detail=str(first)[:200],
+            tries=self._pauses,
+        )
+        await self._sleep(delay * random.uniform(0.8, 1.2))  # noqa: S311  # jitter
+        raise RetryableError("the batch is held while a dependency is down") from first
+
+    async def _sleep(self, seconds: float) -> None:
+        """Not through a shutdown."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._stopping.wait()
+        except TimeoutError:
+            self._touch()
+
+    def _touch(self) -> None:
+        self._progress = time.monotonic()
+
+
+class _DrainFirst(ConsumerRebalanceListener):
+    """Partitions are given up when the batch in hand is done and committed."""
+
+    def __init__(self, drained: Callable[[], Any]) -> None:
+        self._drained = drained
+
+    async def on_partitions_revoked(self, revoked: Any) -> None:  # noqa: ARG002
+        await self._drained()
+
+    async def on_partitions_assigned(self, assigned: Any) -> None:
+        log.info(
+            "partitions_assigned", partitions=sorted(f"{p.topic}:{p.partition}" for p in assigned)
+        )
+
+
+class _PatientConsumer(AIOKafkaConsumer):
+    """`getmany` that returns when there is something, so that no idle wait adds to latency."""
+
+    touch: Callable[[], None]
+
+    async def getmany(self, *partitions: Any, **options: Any) -> Any:
+        while True:
+            records = await super().getmany(*partitions, **options)
+            self.touch()
+            if records:
+                return records
+
+
+def _builder(options: dict[str, Any], touch: Callable[[], None]) -> Callable[..., AIOKafkaConsumer]:
+    def build(**connection: Any) -> AIOKafkaConsumer:
+        consumer = _PatientConsumer(**(connection | options))
+        consumer.touch = touch
+        return consumer
+
+    return build
+
+
+async def _records(message: KafkaAckableMessage) -> Any:
+    return message.raw_message

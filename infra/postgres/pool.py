@@ -1,0 +1,65 @@
+"""The connection pool, and which of Postgres' errors mean that it is away."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import asyncpg
+import orjson
+
+from infra.settings import PostgresSettings
+
+if TYPE_CHECKING:
+    from asyncpg.pool import PoolConnectionProxy
+
+    Connection = asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]
+    Pool = asyncpg.Pool[asyncpg.Record]
+else:
+    Connection = asyncpg.Connection
+    Pool = asyncpg.Pool
+
+UNAVAILABLE = (
+    OSError,
+    TimeoutError,
+    asyncio.TimeoutError,
+    asyncpg.InterfaceError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
+)
+"""Raised while the server is away, starting or stopping: try again later, blame no message."""
+
+TRANSIENT = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
+"""Raised when two transactions met: try again now."""
+
+CONNECT_SECONDS = 5
+COMMAND_SECONDS = 30
+
+
+@asynccontextmanager
+async def open_pool(settings: PostgresSettings, *, instance: str) -> AsyncIterator[Pool]:
+    """A pool that connects when first needed, so that a process can start before its server."""
+    pool = asyncpg.create_pool(
+        settings.postgres_dsn.get_secret_value(),
+        min_size=0,
+        max_size=settings.postgres_pool_max,
+        timeout=CONNECT_SECONDS,
+        command_timeout=COMMAND_SECONDS,
+        init=_prepare,
+        server_settings={"application_name": instance, "timezone": "UTC"},
+    )
+    async with pool:
+        yield pool
+
+
+async def _prepare(connection: Connection) -> None:
+    await connection.set_type_codec(
+        "jsonb",
+        schema="pg_catalog",
+        encoder=lambda value: orjson.dumps(value).decode(),
+        decoder=orjson.loads,
+    )

@@ -1,0 +1,220 @@
+"""One transaction: inbox rows, the slice's own SQL, outbox rows; then the outcomes are announced.
+
+async with transactions.begin() as tx:
+user = await store.lock_user(tx.conn, …)
+tx.emit(UserEmailVerified(…), about=user.id, caused_by=received, key=user.key)
+tx.settle(received, Succeeded())
+"""
+
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from contracts.envelope import Envelope
+from contracts.events import Event
+from contracts.ids import uuid7
+from contracts.message import Message
+from contracts.outcomes import Outcome, outcome_of
+from contracts.personal import Personal, PersonalKey
+from contracts.topics import CARRIED_BY
+from infra.postgres.pool import Connection, Pool
+from infra.received import Received
+from infra.redis.wakeups import Announcement, Wakeups
+from infra.telemetry import child_of
+
+
+class ConcurrentDeliveryError(Exception):
+    """Another consumer handled one of these messages meanwhile; nothing was written. Try again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A message that was handled, as its inbox row has it."""
+
+    message_id: UUID
+    type: str
+    actor_id: UUID | None
+    fingerprint: str | None
+    outcome: dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Emitted:
+    """An event on its way to the outbox."""
+
+    envelope: Envelope
+    aggregate_type: str
+    aggregate_id: str
+    payload: str
+
+
+class Transaction:
+    """What one transaction has to say besides the slice's own SQL."""
+
+    def __init__(self, conn: Connection, source: str) -> None:
+        self.conn = conn
+        self._source = source
+        self.settled: list[Settled] = []
+        self.emitted: list[Emitted] = []
+        self.announcements: list[Announcement] = []
+
+    def settle(
+        self,
+        received: Received[Message],
+        outcome: Outcome | None = None,
+        *,
+        fingerprint: str | None = None,
+    ) -> None:
+        """The message is handled. `fingerprint` where it was inside the seal."""
+        cause = received.envelope
+        fingerprint = fingerprint or cause.fingerprint
+        data = outcome.to_json() if outcome else None
+        self.settled.append(Settled(cause.id, cause.type, cause.actor_id, fingerprint, data))
+        if outcome and cause.reply_to:
+            self.announcements.append(Announcement(cause.reply_to, cause.id, outcome, fingerprint))
+
+    def emit(
+        self,
+        event: Event,
+        *,
+        about: UUID | str,
+        caused_by: Received[Message] | None = None,
+        key: PersonalKey | None = None,
+    ) -> UUID:
+        """Queue an event about one aggregate; personal fields are encrypted under `key`."""
+        cause = caused_by.envelope if caused_by else None
+        if caused_by and caused_by.client and key and event.client is None:
+            client = Personal(caused_by.client.to_json())
+            event = event.model_copy(update={"client": client})
+        event_id = uuid7()
+        envelope = Envelope(
+            id=event_id,
+            source=self._source,
+            type=event.type,
+            time=datetime.now(UTC),
+            subject=str(about),
+            correlation_id=cause.correlation_id if cause else str(event_id),
+            causation_id=str(cause.id) if cause else "",
+            actor_id=cause.actor_id if cause else None,
+            traceparent=child_of(cause.traceparent if cause else None),
+            tracestate=cause.tracestate if cause else None,
+        )
+        topic, _, suffix = CARRIED_BY[type(event)].name.rpartition(".")
+        assert suffix == "events", f"{event.type} is not carried by an event topic"
+        payload = event.model_dump_json(context={"personal": key})
+        self.emitted.append(Emitted(envelope, topic, str(about), payload))
+        return event_id
+
+
+class Transactions:
+    """Begins the transactions of one consumer."""
+
+    def __init__(self, pool: Pool, consumer: str, wakeups: Wakeups | None = None) -> None:
+        self._pool = pool
+        self._consumer = consumer
+        self._wakeups = wakeups
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator[Transaction]:
+        """Commits on leaving the block, then announces. Raises `ConcurrentDeliveryError`."""
+        async with self._pool.acquire() as conn, conn.transaction():
+            tx = Transaction(conn, f"urn:qnt9:{self._consumer}")
+            yield tx
+            await _save_settled(conn, self._consumer, tx.settled)
+            await _save_emitted(conn, tx.emitted)
+        if self._wakeups and tx.announcements:
+            await self._wakeups.announce(tx.announcements)
+
+    async def handled(self, received: Iterable[Received[Message]]) -> dict[UUID, Settled]:
+        """Which of these this consumer has handled before."""
+        async with self._pool.acquire() as conn:
+            rows = await conn.fetch(
+                """
+                SELECT message_id, type, actor_id, fingerprint, outcome
+                  FROM inbox
+                 WHERE consumer = $1 AND message_id = ANY($2)
+                """,
+                self._consumer,
+                [r.envelope.id for r in received],
+            )
+        return {row["message_id"]: Settled(*row) for row in rows}
+
+    async def announce_again(self, duplicates: Iterable[tuple[Received[Message], Settled]]) -> None:
+        """Tell whoever waits for a duplicate what became of the first."""
+        if self._wakeups:
+            await self._wakeups.announce(
+                Announcement(
+                    received.envelope.reply_to,
+                    received.envelope.id,
+                    outcome_of(settled.outcome),
+                    settled.fingerprint,
+                )
+                for received, settled in duplicates
+                if settled.outcome and received.envelope.reply_to
+            )
+
+    async def park(self, envelope: Envelope, reason: str) -> None:
+        """Remember that a command waits as a dead letter, so that its status can say so."""
+        async with self._pool.acquire() as conn:
+            await conn.execute(
+                """
+                INSERT INTO parked_commands (command_id, consumer, type, actor_id, reason)
+                VALUES ($1, $2, $3, $4, $5)
+                ON CONFLICT DO NOTHING
+                """,
+                envelope.id,
+                self._consumer,
+                envelope.type,
+                envelope.actor_id,
+                reason,
+            )
+
+
+async def _save_settled(conn: Connection, consumer: str, settled: list[Settled]) -> None:
+    if not settled:
+        return
+    rows = await conn.fetch(
+        """
+        INSERT INTO inbox (message_id, consumer, type, actor_id, fingerprint, outcome)
+        SELECT id, $1, type, actor_id, fingerprint, outcome
+          FROM unnest($2::uuid[], $3::text[], $4::uuid[], $5::text[], $6::jsonb[])
+            AS s (id, type, actor_id, fingerprint, outcome)
+         ORDER BY id
+            ON CONFLICT DO NOTHING
+        RETURNING message_id
+        """,
+        consumer,
+        [s.message_id for s in settled],
+        [s.type for s in settled],
+        [s.actor_id for s in settled],
+        [s.fingerprint for s in settled],
+        [s.outcome for s in settled],
+    )
+    if len(rows) != len(settled):
+        raise ConcurrentDeliveryError
+
+
+async def _save_emitted(conn: Connection, emitted: list[Emitted]) -> None:
+    if not emitted:
+        return
+    await conn.execute(
+        """
+        WITH written AS (
+            INSERT INTO outbox (id, aggregatetype, aggregateid, type, payload, headers)
+            SELECT id, aggregatetype, aggregateid, type, payload, headers
+              FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::jsonb[])
+              WITH ORDINALITY AS e (id, aggregatetype, aggregateid, type, payload, headers, place)
+             ORDER BY place
+        )
+        SELECT pg_notify('outbox', '')
+        """,
+        [e.envelope.id for e in emitted],
+        [e.aggregate_type for e in emitted],
+        [e.aggregate_id for e in emitted],
+        [e.envelope.type for e in emitted],
+        [e.payload for e in emitted],
+        [{name: value.decode() for name, value in e.envelope.to_headers()} for e in emitted],
+    )

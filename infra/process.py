@@ -1,0 +1,134 @@
+"""What every worker process is made of, so that a slice's `__main__` names only its own parts."""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+import uvloop
+from redis.asyncio import Redis
+from starlette.applications import Starlette
+
+from contracts.topics import Consumer
+from infra.clients import ClientCipher
+from infra.health import Health
+from infra.kafka.consumer import ConsumerShell
+from infra.kafka.producer import Producer
+from infra.kafka.work import Handle, Policy
+from infra.lifecycle import GracefulShutdownHandler
+from infra.postgres.pool import Pool, open_pool
+from infra.postgres.transaction import Transactions
+from infra.redis.client import open_redis
+from infra.redis.wakeups import Wakeups
+from infra.serving import http_server
+from infra.settings import ProcessSettings, SettingsError, WorkerSettings
+from infra.telemetry import configure_logging
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass
+class Worker:
+    """A worker's shared parts. Consumers and loops are added, then `run` ends with a signal."""
+
+    settings: WorkerSettings
+    shutdown: GracefulShutdownHandler
+    health: Health
+    pool: Pool
+    redis: Redis
+    wakeups: Wakeups
+    producer: Producer
+    cipher: ClientCipher
+
+    def transactions(self, consumer: Consumer) -> Transactions:
+        return Transactions(self.pool, consumer.name, self.wakeups)
+
+    async def consume(
+        self,
+        consumer: Consumer,
+        handle: Handle,
+        *,
+        transactions: Transactions | None,
+        policy: Policy | None = None,
+    ) -> None:
+        """Start a consumer; it is stopped before anything it uses."""
+        shell = ConsumerShell(
+            consumer,
+            self.settings,
+            handle,
+            producer=self.producer,
+            transactions=transactions,
+            cipher=self.cipher,
+            policy=policy,
+            client_id=self.settings.instance,
+        )
+        self.health.alive[consumer.name] = lambda: None if shell.alive else "no progress"
+        self.health.ready[consumer.name] = lambda: shell.problem
+        self.shutdown.on_shutdown(consumer.name, shell.stop)
+        self.start(f"start {consumer.name}", shell.run())
+
+    def start(self, name: str, loop: Coroutine[Any, Any, None]) -> None:
+        """Run a loop beside the consumers; it is cancelled in its turn. Its end by error ends us."""
+        task = asyncio.create_task(loop, name=name)
+
+        async def stop() -> None:
+            task.cancel()
+            await asyncio.wait({task})
+
+        def ended(done: asyncio.Task[None]) -> None:
+            if not done.cancelled() and (error := done.exception()):
+                log.critical("loop_failed", loop=name, exc_info=error)
+                self.shutdown.failed = True
+                self.shutdown.draining.set()
+
+        task.add_done_callback(ended)
+        self.shutdown.on_shutdown(name, stop)
+
+    async def run(self) -> None:
+        """Returns when asked to stop."""
+        self.health.started = True
+        await self.shutdown.run_until_signalled()
+
+
+@asynccontextmanager
+async def open_worker(settings: WorkerSettings) -> AsyncIterator[Worker]:
+    """Everything shared, opened in order and released in reverse: health answers to the last."""
+    async with GracefulShutdownHandler() as shutdown:
+        enter = shutdown.resources.enter_async_context
+        health = Health()
+        health.ready["process"] = lambda: "draining" if shutdown.draining.is_set() else None
+        app = Starlette(routes=health.routes())
+        await enter(http_server(app, settings.health_host, settings.health_port))
+        pool = await enter(open_pool(settings, instance=settings.instance))
+        redis = await enter(open_redis(settings))
+        producer = await enter(Producer(settings, client_id=settings.instance))
+        yield Worker(
+            settings,
+            shutdown,
+            health,
+            pool,
+            redis,
+            Wakeups(redis),
+            producer,
+            ClientCipher(settings.client_key),
+        )
+
+
+def main(kind: type[ProcessSettings], run: Callable[[Any], Awaitable[bool | None]]) -> None:
+    """The life of a process: settings, logging, the event loop, the exit code."""
+    try:
+        settings = kind.load()
+    except SettingsError as error:
+        for fault in error.faults:
+            sys.stderr.write(f"{fault}\n")
+        raise SystemExit(2) from None
+    configure_logging(settings.instance, settings.log_level)
+
+    async def _run() -> bool | None:
+        return await run(settings)
+
+    failed = uvloop.run(_run())
+    raise SystemExit(1 if failed else 0)

@@ -1,0 +1,26 @@
+"""The cache server's client: one blocking pool, short time-outs, never needed to be right."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from redis.asyncio import BlockingConnectionPool, Redis
+
+from infra.settings import RedisSettings
+
+CONNECT_SECONDS = 1.0
+ANSWER_SECONDS = 2.0
+
+
+@asynccontextmanager
+async def open_redis(settings: RedisSettings) -> AsyncIterator[Redis]:
+    """A client whose pool waits for a free connection rather than fail under load."""
+    pool = BlockingConnectionPool.from_url(
+        settings.redis_url.get_secret_value(),
+        max_connections=16,
+        timeout=ANSWER_SECONDS,
+        socket_connect_timeout=CONNECT_SECONDS,
+        socket_timeout=ANSWER_SECONDS,
+    )
+    async with Redis(connection_pool=pool) as redis:
+        yield redis
+    await pool.aclose()
