@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -71,7 +71,7 @@ class Worker:
         self.start(f"start {consumer.name}", shell.run())
 
     def start(self, name: str, loop: Coroutine[Any, Any, None]) -> None:
-        """Run a loop beside the consumers; it is cancelled in its turn. Its end by error ends us."""
+        """Run a loop beside the consumers, cancelled in its turn. If it fails, the process ends."""
         task = asyncio.create_task(loop, name=name)
 
         async def stop() -> None:
@@ -91,6 +91,8 @@ class Worker:
         """Returns when asked to stop."""
         self.health.started = True
         await self.shutdown.run_until_signalled()
+        if self.shutdown.failed:
+            raise SystemExit(1)
 
 
 @asynccontextmanager
@@ -117,8 +119,8 @@ async def open_worker(settings: WorkerSettings) -> AsyncIterator[Worker]:
         )
 
 
-def main(kind: type[ProcessSettings], run: Callable[[Any], Awaitable[bool | None]]) -> None:
-    """The life of a process: settings, logging, the event loop, the exit code."""
+def main(kind: type[ProcessSettings], run: Callable[[Any], Coroutine[Any, Any, None]]) -> None:
+    """The life of a process: settings (exit code 2 names their faults), logging, event loop."""
     try:
         settings = kind.load()
     except SettingsError as error:
@@ -127,8 +129,4 @@ def main(kind: type[ProcessSettings], run: Callable[[Any], Awaitable[bool | None
         raise SystemExit(2) from None
     configure_logging(settings.instance, settings.log_level)
 
-    async def _run() -> bool | None:
-        return await run(settings)
-
-    failed = uvloop.run(_run())
-    raise SystemExit(1 if failed else 0)
+    uvloop.run(run(settings))
