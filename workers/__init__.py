@@ -1,0 +1,1 @@
+"""The consumers: one package a capability, none imports another."""
