@@ -1,0 +1,96 @@
+"""Migrations, topology, keys and settings: what an operator does to any installation."""
+
+import asyncio
+import json
+import os
+from pathlib import Path
+
+import asyncpg
+import click
+from pydantic_settings import SettingsConfigDict
+
+from infra.cli.options import data_option, fail
+from infra.embedded.control import NotRunningError, ask
+from infra.embedded.credentials import generate_keys
+from infra.embedded.layout import Layout
+from infra.kafka.admin import TopologyError, compare_topology, ensure_topology
+from infra.postgres.migrate import MigrationError
+from infra.postgres.migrate import migrate as run_migrations
+from infra.settings import KafkaSettings, PostgresSettings, SettingsError, load
+
+
+@click.command(epilog="Example: QNT9_POSTGRES_DSN=postgresql://… qnt9 migrate")
+@data_option
+def migrate(data: Path) -> None:
+    """Bring the database up to date. Uses QNT9_POSTGRES_DSN, else the system of --data."""
+    _point_at(data, unless="QNT9_POSTGRES_DSN")
+    try:
+        dsn = load(_Database).postgres_dsn.get_secret_value()
+        applied = asyncio.run(run_migrations(dsn))
+    except (MigrationError, SettingsError, OSError, asyncpg.PostgresError) as error:
+        raise fail(str(error)) from error
+    for name in applied:
+        click.echo(f"applied {name}")
+    click.echo("the database is up to date")
+
+
+@click.command(epilog="Example: qnt9 topics --create")
+@data_option
+@click.option("--create", is_flag=True, help="Make the broker as the contracts say.")
+@click.option("--json", "as_json", is_flag=True, help="For scripts.")
+def topics(data: Path, create: bool, as_json: bool) -> None:
+    """Compare topics and rights with the broker. Exit code 1 when they differ.
+
+    Uses QNT9_KAFKA_BOOTSTRAP and its companions, else the system of --data.
+    """
+    _point_at(data, unless="QNT9_KAFKA_BOOTSTRAP")
+    try:
+        settings = load(_Broker)
+        if create:
+            ensure_topology(settings)
+        lines = compare_topology(settings).lines()
+    except (TopologyError, SettingsError) as error:
+        raise fail(str(error)) from error
+    if as_json:
+        click.echo(json.dumps({"same": not lines, "differences": lines}, indent=2))
+    else:
+        click.echo("\n".join(lines) if lines else "the broker is as the contracts say")
+    if lines:
+        raise SystemExit(1)
+
+
+@click.group(epilog="Example: qnt9 keys generate > keys.env")
+def keys() -> None:
+    """Keys of an installation."""
+
+
+@keys.command(epilog="Example: (umask 077; qnt9 keys generate > keys.env)")
+@click.option("--json", "as_json", is_flag=True, help="For scripts.")
+def generate(as_json: bool) -> None:
+    """Print a complete set of new keys, as settings. They are secrets, and stored nowhere."""
+    made = generate_keys()
+    if as_json:
+        click.echo(json.dumps(made, indent=2))
+    else:
+        click.echo("\n".join(f"{name}={value}" for name, value in made.items()))
+
+
+class _Database(PostgresSettings):
+    model_config = SettingsConfigDict(env_prefix="QNT9_", extra="ignore")
+
+
+class _Broker(KafkaSettings):
+    model_config = SettingsConfigDict(env_prefix="QNT9_", extra="ignore")
+
+
+def _point_at(data: Path, unless: str) -> None:
+    """Settings of a running system on this machine, unless others are given."""
+    if unless in os.environ or f"{unless}_FILE" in os.environ:
+        return
+    try:
+        running = ask(Layout(data), {"do": "status"})["status"]
+    except NotRunningError as error:
+        raise fail(f"{unless} is not set and nothing runs in {data}") from error
+    os.environ["QNT9_POSTGRES_DSN"] = running["postgres"]["dsn"]
+    for name, value in running["kafka"].items():
+        os.environ[f"QNT9_KAFKA_{name.upper()}"] = value

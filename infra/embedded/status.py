@@ -1,0 +1,102 @@
+"""What is told about a system: to people while it comes up, to scripts at any time."""
+
+import asyncio
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from infra.embedded.credentials import KAFKA_USERS, Credentials
+from infra.embedded.environment import dsn, kafka_settings, redis_url
+from infra.embedded.ports import LOOPBACK, Ports
+from infra.embedded.process import Process, State
+
+if TYPE_CHECKING:
+    from infra.embedded.supervisor import Supervisor
+
+ORDER = (
+    *KAFKA_USERS[2:],
+    "kafka",
+    "postgres",
+    "valkey",
+    "inbox",
+    "exchange",
+)
+
+
+def progress(supervisor: "Supervisor") -> dict[str, Any]:
+    """What a live picture shows; asks nobody."""
+    now = time.monotonic()
+    units: list[dict[str, Any]] = []
+    for process in supervisor.processes.values():
+        took = process.took
+        if took is None and process.began:
+            took = now - process.began
+        units.append(_unit(process.part.name, process.state, process.detail, took))
+        units[-1]["where"] = process.part.where
+    units += [_unit(step.name, step.state, step.detail, step.took) for step in _steps(supervisor)]
+    return {
+        "state": supervisor.state,
+        "error": supervisor.error,
+        "seconds": now - supervisor.began,
+        "units": units,
+        "endpoints": endpoints(supervisor.credentials, Ports(supervisor.options.port_base)),
+    }
+
+
+async def of_running(supervisor: "Supervisor") -> dict[str, Any]:
+    """The whole truth, each part asked anew."""
+    processes = sorted(supervisor.processes.values(), key=_order)
+    states = await asyncio.gather(*(_state(each) for each in processes))
+    state = supervisor.state
+    if state == "ready" and any(each != State.READY for each in states):
+        state = "degraded"
+    return {
+        "state": state,
+        "data": str(supervisor.options.data),
+        **endpoints(supervisor.credentials, Ports(supervisor.options.port_base)),
+        "processes": [
+            {
+                "name": process.part.name,
+                "pid": process.pid,
+                "state": shown,
+                "health_url": process.part.health_url,
+            }
+            for process, shown in zip(processes, states, strict=True)
+        ],
+    }
+
+
+def of_stopped(data: Path) -> dict[str, Any]:
+    return {"state": "stopped", "data": str(data), "processes": []}
+
+
+def endpoints(credentials: Credentials, ports: Ports) -> dict[str, Any]:
+    kafka = kafka_settings("operator", credentials, ports)
+    return {
+        "gateway": {"url": f"http://{LOOPBACK}:{ports.gateway()}"},
+        "kafka": {name.removeprefix("QNT9_KAFKA_").lower(): value for name, value in kafka.items()},
+        "postgres": {"dsn": dsn("qnt9_owner", credentials, ports)},
+        "redis": {"url": redis_url(credentials, ports)},
+        "inbox": {"url": f"http://{LOOPBACK}:{ports.inbox}"},
+        "exchange": {"url": f"http://{LOOPBACK}:{ports.exchange}"},
+    }
+
+
+async def _state(process: Process) -> str:
+    if process.state != State.READY:
+        return process.state
+    answers = await process.part.probe()
+    return process.state if answers or process.state != State.READY else "unready"
+
+
+def _order(process: Process) -> tuple[int, str]:
+    role = process.part.name.partition("-")[0]
+    return ORDER.index(role), process.part.name
+
+
+def _unit(name: str, state: State, detail: str, seconds: float | None) -> dict[str, Any]:
+    return {"name": name, "state": state, "detail": detail, "seconds": seconds}
+
+
+def _steps(supervisor: "Supervisor") -> Any:
+    return supervisor.steps.values()

@@ -1,0 +1,81 @@
+"""The system: which parts there are, and the steps between infrastructure and processes."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from importlib.util import find_spec
+
+from pydantic import SecretStr
+
+from infra.embedded.credentials import Credentials
+from infra.embedded.database import ensure_database
+from infra.embedded.environment import dsn
+from infra.embedded.jars import cache_folder
+from infra.embedded.kafka import Kafka
+from infra.embedded.layout import Layout
+from infra.embedded.options import Options
+from infra.embedded.parts import Part, parts_of_ours
+from infra.embedded.ports import LOOPBACK, Ports
+from infra.embedded.postgres import Postgres
+from infra.embedded.process import State
+from infra.embedded.valkey import Valkey
+from infra.kafka.admin import ensure_topology
+from infra.postgres.migrate import migrate
+from infra.settings import KafkaSettings
+
+
+@dataclass
+class Step:
+    """Something to be done once while coming up; says in a few words what it did."""
+
+    name: str
+    after: tuple[str, ...]
+    take: Callable[[], Awaitable[str]]
+    state: State = State.WAITING
+    detail: str = ""
+    took: float | None = None
+
+
+def parts_of_system(
+    layout: Layout, credentials: Credentials, ports: Ports, options: Options
+) -> list[Part]:
+    infrastructure = [
+        Kafka(layout, credentials, ports, cache_folder() / "m2").part(),
+        Postgres(layout, credentials, ports).part(),
+        Valkey(layout, credentials, ports).part(),
+    ]
+    ours = parts_of_ours(layout, credentials, ports, options)
+    return infrastructure + [part for part in ours if _exists(part)]
+
+
+def steps_of_system(credentials: Credentials, ports: Ports) -> list[Step]:
+    async def migrations() -> str:
+        await ensure_database(credentials, ports)
+        applied = await migrate(dsn("qnt9_owner", credentials, ports))
+        return f"{len(applied)} applied" if applied else "nothing to apply"
+
+    async def topics() -> str:
+        changes = await asyncio.to_thread(ensure_topology, operator(credentials, ports))
+        made, granted = len(changes.missing_topics), len(changes.missing_grants)
+        return f"{made} created, {granted} rights" if changes else "nothing to change"
+
+    return [Step("migrations", ("postgres",), migrations), Step("topics", ("kafka",), topics)]
+
+
+def operator(credentials: Credentials, ports: Ports) -> KafkaSettings:
+    return KafkaSettings(
+        kafka_bootstrap=f"{LOOPBACK}:{ports.kafka}",
+        kafka_username="operator",
+        kafka_password=SecretStr(credentials.kafka["operator"]),
+    )
+
+
+def _exists(part: Part) -> bool:
+    """Whether the process has been written yet."""
+    module = part.command[-1]
+    if "-m" not in part.command:
+        return True
+    try:
+        return find_spec(f"{module}.__main__") is not None
+    except ModuleNotFoundError:
+        return False

