@@ -1,0 +1,20 @@
+"""watchlist.commands → handlers, in bulk."""
+
+from functools import partial
+
+from contracts.topics import WATCHLIST
+from infra.kafka.work import Policy
+from infra.process import Worker
+from workers.watchlist.handlers import change_watchlists
+
+POLICY = Policy(max_records=500, in_bulk=True)
+
+
+async def start(worker: Worker) -> None:
+    transactions = worker.transactions(WATCHLIST)
+    await worker.consume(
+        WATCHLIST,
+        partial(change_watchlists, transactions),
+        transactions=transactions,
+        policy=POLICY,
+    )

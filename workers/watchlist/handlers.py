@@ -1,0 +1,48 @@
+"""Commands that change watchlists, a batch at a time."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from contracts.commands import AddToWatchlist, RemoveFromWatchlist
+from contracts.outcomes import Rejected
+from contracts.values import UserId
+from infra.postgres.transaction import Transactions
+from infra.received import PoisonError, Received
+from workers.watchlist import store
+from workers.watchlist.rules import WatchlistCommand, decide
+
+
+async def change_watchlists(
+    transactions: Transactions, batch: Sequence[Received[WatchlistCommand]]
+) -> None:
+    """The whole batch in one transaction, each owner's commands in their order."""
+    async with transactions.begin() as tx:
+        owners = await store.lock_owners(tx.conn, sorted({_owner(r) for r in batch}))
+        lists = {user_id: owner.watchlist for user_id, owner in owners.items()}
+        for received in batch:
+            user_id = _owner(received)
+            if user_id not in lists:
+                tx.settle(received, Rejected("unknown-user"))
+                continue
+            decision = decide(lists[user_id], received.data)
+            lists[user_id] = decision.watchlist
+            if decision.event:
+                tx.emit(decision.event, about=user_id, caused_by=received, key=owners[user_id].key)
+            tx.settle(received, decision.outcome)
+        await store.save(
+            tx.conn,
+            [
+                change
+                for user_id, after in lists.items()
+                for change in store.changes(owners[user_id].watchlist, after)
+            ],
+        )
+
+
+def _owner(received: Received[Any]) -> UserId:
+    if received.envelope.actor_id is None:
+        raise PoisonError("a watchlist command without an actor")
+    return received.envelope.actor_id
+
+
+HANDLES = {AddToWatchlist: change_watchlists, RemoveFromWatchlist: change_watchlists}

@@ -1,0 +1,71 @@
+"""What becomes of a command, given the list as the commands before it left it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Self
+
+from contracts.commands import AddToWatchlist, RemoveFromWatchlist
+from contracts.events import UserEvent, WatchlistItemAdded, WatchlistItemRemoved
+from contracts.outcomes import Outcome, Rejected, Succeeded
+from contracts.personal import Personal
+from contracts.values import UserId
+
+WatchlistCommand = AddToWatchlist | RemoveFromWatchlist
+
+
+@dataclass(frozen=True, slots=True)
+class Watchlist:
+    """One user's list: notes by symbol, and how many symbols the tier allows."""
+
+    owner: UserId
+    limit: int
+    items: Mapping[str, str | None] = field(default_factory=lambda: MappingProxyType({}))
+
+    @property
+    def is_full(self) -> bool:
+        return len(self.items) >= self.limit
+
+    def with_item(self, symbol: str, note: str | None) -> Self:
+        return replace(self, items={**self.items, symbol: note})
+
+    def without(self, symbol: str) -> Self:
+        return replace(self, items={s: n for s, n in self.items.items() if s != symbol})
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The list afterwards, what the client is told, and the event if something changed."""
+
+    watchlist: Watchlist
+    outcome: Outcome
+    event: UserEvent | None = None
+
+
+def decide(watchlist: Watchlist, command: WatchlistCommand) -> Decision:
+    """Adding is an upsert of the note; removing what is not there is a success."""
+    items, owner = watchlist.items, watchlist.owner
+    match command:
+        case AddToWatchlist(symbol=symbol) if symbol not in items and watchlist.is_full:
+            return Decision(
+                watchlist, Rejected("watchlist-full", f"at most {watchlist.limit} symbols")
+            )
+        case AddToWatchlist(symbol=symbol, note=note):
+            if symbol in items and items[symbol] == note:
+                return Decision(watchlist, _added(symbol, note, created=False))
+            event = WatchlistItemAdded(
+                user_id=owner, symbol=symbol, note=None if note is None else Personal(note)
+            )
+            created = symbol not in items
+            return Decision(
+                watchlist.with_item(symbol, note), _added(symbol, note, created=created), event
+            )
+        case RemoveFromWatchlist(symbol=symbol) if symbol not in items:
+            return Decision(watchlist, Succeeded())
+        case RemoveFromWatchlist(symbol=symbol):
+            removed = WatchlistItemRemoved(user_id=owner, symbol=symbol)
+            return Decision(watchlist.without(symbol), Succeeded(), removed)
+
+
+def _added(symbol: str, note: str | None, *, created: bool) -> Succeeded:
+    return Succeeded({"symbol": symbol, "note": note}, created=created)
