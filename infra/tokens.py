@@ -1,0 +1,116 @@
+"""Access tokens: JWT (RFC 7519) signed with Ed25519 (RFC 8037), checked with the public half."""
+
+import base64
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+ISSUER = "qnt9"
+ALGORITHM = "EdDSA"
+LIFETIME = timedelta(minutes=10)
+
+
+class TokenError(Exception):
+    """No token of ours, or past its time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who a token says is calling."""
+
+    user_id: UUID
+    session_id: UUID
+    tier: str
+    verified: bool
+    permissions: tuple[str, ...]
+    version: int
+    expires_at: int
+
+
+def key_id(public: bytes) -> str:
+    """The JWK thumbprint (RFC 7638) of an Ed25519 public key."""
+    x = _encode(public)
+    canonical = f'{{"crv":"Ed25519","kty":"OKP","x":"{x}"}}'
+    return _encode(hashlib.sha256(canonical.encode()).digest())
+
+
+def jwk(public: bytes) -> dict[str, str]:
+    """The public key as a JWK."""
+    return {
+        "kty": "OKP",
+        "crv": "Ed25519",
+        "x": _encode(public),
+        "kid": key_id(public),
+        "use": "sig",
+        "alg": ALGORITHM,
+    }
+
+
+class TokenSigner:
+    """Makes access tokens; only the accounts worker has one."""
+
+    def __init__(self, private: bytes) -> None:
+        self._key = Ed25519PrivateKey.from_private_bytes(private)
+        self._kid = key_id(self._key.public_key().public_bytes_raw())
+
+    def sign(
+        self,
+        *,
+        user_id: UUID,
+        session_id: UUID,
+        tier: str,
+        verified: bool,
+        permissions: list[str],
+        version: int,
+        now: datetime,
+    ) -> str:
+        issued = int(now.timestamp())
+        claims = {
+            "iss": ISSUER,
+            "sub": str(user_id),
+            "sid": str(session_id),
+            "iat": issued,
+            "exp": issued + int(LIFETIME.total_seconds()),
+            "tier": tier,
+            "verified": verified,
+            "permissions": permissions,
+            "ver": version,
+        }
+        return jwt.encode(claims, self._key, algorithm=ALGORITHM, headers={"kid": self._kid})
+
+
+class TokenChecker:
+    """Checks access tokens with the public key."""
+
+    def __init__(self, public: bytes) -> None:
+        self._key = Ed25519PublicKey.from_public_bytes(public)
+
+    def check(self, token: str) -> Principal:
+        """Raises `TokenError`."""
+        try:
+            claims = jwt.decode(
+                token,
+                self._key,
+                algorithms=[ALGORITHM],
+                issuer=ISSUER,
+                options={"require": ["exp", "iat", "sub", "sid", "ver"]},
+            )
+            return Principal(
+                UUID(claims["sub"]),
+                UUID(claims["sid"]),
+                str(claims["tier"]),
+                bool(claims["verified"]),
+                tuple(claims["permissions"]),
+                int(claims["ver"]),
+                int(claims["exp"]),
+            )
+        except (jwt.PyJWTError, KeyError, ValueError, TypeError) as error:
+            raise TokenError(type(error).__name__) from error
+
+
+def _encode(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
