@@ -2,15 +2,10 @@
 
 import asyncio
 import contextlib
-import signal
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator
 
 import uvicorn
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 from starlette.types import ASGIApp
 
 DRAIN_SECONDS = 1
@@ -60,36 +55,3 @@ async def http_server(
         finally:
             server.should_exit = True
             await serving
-
-
-def stop_requested() -> asyncio.Event:
-    """Set by SIGTERM or SIGINT, from now on."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    return stop
-
-
-def operations(
-    registry: CollectorRegistry, is_ready: Callable[[], bool] = lambda: True
-) -> Sequence[Route]:
-    """The health paths and the metrics of a process that has nothing to warm up."""
-
-    async def live(_: Request) -> Response:
-        return JSONResponse({"status": "ok"})
-
-    def ready(_: Request) -> Response:
-        if is_ready():
-            return JSONResponse({"status": "ok"})
-        return JSONResponse({"status": "unavailable"}, status_code=503)
-
-    async def metrics(_: Request) -> Response:
-        return Response(generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
-
-    return (
-        Route("/health/live", live),
-        Route("/health/ready", ready),
-        Route("/health/startup", ready),
-        Route("/metrics", metrics),
-    )

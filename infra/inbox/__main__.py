@@ -1,35 +1,33 @@
 """Run by `python -m infra.inbox`."""
 
-import asyncio
-import contextlib
-
 import structlog
-from prometheus_client import CollectorRegistry
 
+from infra.entry import main
+from infra.health import Health
 from infra.inbox.mailbox import Mailbox
 from infra.inbox.settings import InboxSettings
 from infra.inbox.smtp import Sink, smtp_server
 from infra.inbox.web import inbox_app
-from infra.serving import http_server, stop_requested
+from infra.lifecycle import GracefulShutdownHandler
+from infra.serving import http_server
 
 log = structlog.get_logger()
 
 
-async def main(settings: InboxSettings) -> None:
-    stop = stop_requested()
-    registry = CollectorRegistry()
-    mailbox = Mailbox(settings.dir)
-    async with contextlib.AsyncExitStack() as stack:
-        page = await stack.enter_async_context(
-            http_server(inbox_app(mailbox, registry), settings.http_host, settings.http_port)
+async def run(settings: InboxSettings) -> None:
+    mailbox = Mailbox(settings.inbox_dir)
+    health = Health(ready={"folder": mailbox.problem})
+    app = inbox_app(mailbox, health)
+    async with GracefulShutdownHandler() as shutdown:
+        enter = shutdown.resources.enter_async_context
+        page = await enter(http_server(app, settings.inbox_http_host, settings.inbox_http_port))
+        smtp_port = await enter(
+            smtp_server(Sink(mailbox), settings.inbox_smtp_host, settings.inbox_smtp_port)
         )
-        smtp_port = await stack.enter_async_context(
-            smtp_server(Sink(mailbox, registry), settings.smtp_host, settings.smtp_port)
-        )
-        log.info("inbox_ready", page=page, smtp_port=smtp_port, messages=len(mailbox))
-        await stop.wait()
-    log.info("inbox_stopped")
+        health.started = True
+        log.info("inbox_listening", page=page, smtp_port=smtp_port, messages=len(mailbox))
+        await shutdown.run_until_signalled()
 
 
 if __name__ == "__main__":
-    asyncio.run(main(InboxSettings()))
+    main(InboxSettings, run)

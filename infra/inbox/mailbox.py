@@ -74,8 +74,9 @@ class Mailbox:
     def __len__(self) -> int:
         return len(self._recipients)
 
-    def is_writable(self) -> bool:
-        return os.access(self._folder, os.W_OK | os.X_OK)
+    def problem(self) -> str | None:
+        """Why no mail can be kept, or None."""
+        return None if os.access(self._folder, os.W_OK | os.X_OK) else "cannot be written"
 
     def _next_id(self) -> str:
         with self._lock:

@@ -1,14 +1,14 @@
 from pathlib import Path
 
 from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from infra.settings import ProcessSettings
 
 
-class InboxSettings(BaseSettings):
-    model_config = SettingsConfigDict(env_prefix="QNT9_INBOX_")
-
-    dir: Path
-    smtp_host: str = "127.0.0.1"
-    smtp_port: int = Field(default=8026, ge=0, le=65535)
-    http_host: str = "127.0.0.1"
-    http_port: int = Field(default=8025, ge=0, le=65535)
+class InboxSettings(ProcessSettings):
+    instance: str = "inbox"
+    inbox_dir: Path
+    inbox_smtp_host: str = "127.0.0.1"
+    inbox_smtp_port: int = Field(default=8026, ge=0, le=65535)
+    inbox_http_host: str = "127.0.0.1"
+    inbox_http_port: int = Field(default=8025, ge=0, le=65535)

@@ -6,22 +6,21 @@ from collections.abc import AsyncIterator
 
 import structlog
 from aiosmtpd.smtp import SMTP, Envelope, Session
-from prometheus_client import CollectorRegistry, Counter
+from prometheus_client import Counter
 
 from infra.inbox.mailbox import Mailbox
 from infra.inbox.message import Delivery
 
 LARGEST_MAIL = 32 * 1024 * 1024
 
+DELIVERIES = Counter("qnt9_inbox_deliveries", "Mails by what became of them", ["outcome"])
+
 log = structlog.get_logger()
 
 
 class Sink:
-    def __init__(self, mailbox: Mailbox, registry: CollectorRegistry) -> None:
+    def __init__(self, mailbox: Mailbox) -> None:
         self._mailbox = mailbox
-        self._outcomes = Counter(
-            "qnt9_inbox_deliveries", "Mails by what became of them", ["outcome"], registry=registry
-        )
 
     async def handle_DATA(  # noqa: N802 - aiosmtpd's name for it
         self, _server: SMTP, _session: Session, envelope: Envelope
@@ -32,10 +31,10 @@ class Sink:
             id_ = await asyncio.to_thread(self._mailbox.keep, delivery, content)
         except OSError as error:
             log.warning("mail_not_kept", error=str(error))
-            self._outcomes.labels("refused").inc()
+            DELIVERIES.labels("refused").inc()
             return "452 4.3.1 Cannot be stored at present"
         log.info("mail_kept", id=id_, size=len(content))
-        self._outcomes.labels("kept").inc()
+        DELIVERIES.labels("kept").inc()
         return f"250 2.0.0 Kept as {id_}"
 
 

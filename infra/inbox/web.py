@@ -7,17 +7,18 @@ from typing import Final
 
 import jinja2
 from markupsafe import Markup, escape
-from prometheus_client import CollectorRegistry, Gauge
+from prometheus_client import Gauge
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
+from infra.health import Health
 from infra.inbox.mailbox import Mailbox
 from infra.inbox.message import Message
-from infra.serving import operations
 
+MESSAGES: Final = Gauge("qnt9_inbox_messages", "Mails held at present")
 SHOWN_ON_PAGE: Final = 200
 _LINK = re.compile(r"https?://[^\s<>\"']*[^\s<>\"'.,;:!?)\]]")
 _HEAD = re.compile(r"<head\b[^>]*>", re.IGNORECASE)
@@ -40,9 +41,8 @@ _ALWAYS = {
 }
 
 
-def inbox_app(mailbox: Mailbox, registry: CollectorRegistry) -> Starlette:
-    held = Gauge("qnt9_inbox_messages", "Mails held at present", registry=registry)
-    held.set_function(lambda: float(len(mailbox)))
+def inbox_app(mailbox: Mailbox, health: Health) -> Starlette:
+    MESSAGES.set_function(lambda: float(len(mailbox)))
     views = _Views(mailbox)
     return Starlette(
         routes=[
@@ -52,7 +52,7 @@ def inbox_app(mailbox: Mailbox, registry: CollectorRegistry) -> Starlette:
             Route("/api/v1/messages", views.list_messages, methods=["GET"]),
             Route("/api/v1/messages", views.delete_messages, methods=["DELETE"]),
             Route("/api/v1/messages/{id}", views.get_message),
-            *operations(registry, mailbox.is_writable),
+            *health.routes(),
         ],
         exception_handlers={HTTPException: _problem},
     )

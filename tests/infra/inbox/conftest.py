@@ -7,8 +7,8 @@ from pathlib import Path
 import aiosmtplib
 import httpx
 import pytest
-from prometheus_client import CollectorRegistry
 
+from infra.health import Health
 from infra.inbox.mailbox import Mailbox
 from infra.inbox.smtp import Sink, smtp_server
 from infra.inbox.web import inbox_app
@@ -39,10 +39,10 @@ class Inbox:
 
 @contextlib.asynccontextmanager
 async def running_inbox(folder: Path) -> AsyncIterator[Inbox]:
-    mailbox, registry = Mailbox(folder), CollectorRegistry()
+    mailbox = Mailbox(folder)
     async with (
-        http_server(inbox_app(mailbox, registry), "127.0.0.1", 0) as url,
-        smtp_server(Sink(mailbox, registry), "127.0.0.1", 0) as smtp_port,
+        http_server(inbox_app(mailbox, Health(started=True)), "127.0.0.1", 0) as url,
+        smtp_server(Sink(mailbox), "127.0.0.1", 0) as smtp_port,
         httpx.AsyncClient(base_url=url, trust_env=False) as http,
     ):
         yield Inbox(http, smtp_port, folder)

@@ -1,5 +1,5 @@
+import json
 import os
-import re
 import signal
 import smtplib
 import subprocess
@@ -7,8 +7,6 @@ import sys
 from pathlib import Path
 
 import pytest
-
-_ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -30,13 +28,23 @@ def test_a_signal_ends_it_cleanly_though_a_client_is_connected(
     with process:
         assert process.stdout is not None
         assert process.stderr is not None
-        ready = process.stdout.readline()
-        assert "inbox_ready" in ready
-        port = re.search(r"smtp_port\D*(\d+)", _ANSI.sub("", ready))
-        assert port
-        with smtplib.SMTP("127.0.0.1", int(port[1])) as client:
+        ready = json.loads(process.stdout.readline())
+        assert (ready["event"], ready["service"]) == ("inbox_listening", "inbox")
+        with smtplib.SMTP("127.0.0.1", ready["smtp_port"]) as client:
             client.mail("somebody@example.com")
             process.send_signal(number)
             assert process.wait(5) == 0
             client.close()
         assert process.stderr.read() == ""
+
+
+def test_a_missing_setting_is_named_and_nothing_starts() -> None:
+    given = {name: value for name, value in os.environ.items() if name != "QNT9_INBOX_DIR"}
+    ended = subprocess.run(
+        [sys.executable, "-m", "infra.inbox"],
+        env=given,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ended.returncode, ended.stderr) == (2, "QNT9_INBOX_DIR: is missing\n")

@@ -1,0 +1,24 @@
+"""How a process begins: settings first (exit code 2 names their faults), logging, event loop."""
+
+import sys
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+import uvloop
+
+from infra.settings import ProcessSettings, SettingsError
+from infra.telemetry import configure_logging
+
+S = TypeVar("S", bound=ProcessSettings)
+
+
+def main(kind: type[S], run: Callable[[S], Coroutine[Any, Any, None]]) -> None:
+    try:
+        settings = kind.load()
+    except SettingsError as error:
+        for fault in error.faults:
+            sys.stderr.write(f"{fault}\n")
+        raise SystemExit(2) from None
+    configure_logging(settings.instance, settings.log_level)
+
+    uvloop.run(run(settings))
