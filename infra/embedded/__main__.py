@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from infra.embedded.options import Options
-from infra.embedded.running import AlreadyRunningError, supervise
+from infra.embedded.ownership import AlreadyRunningError
+from infra.embedded.running import supervise
 from infra.embedded.supervisor import StartError, Supervisor
 
 

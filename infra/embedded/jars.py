@@ -1,7 +1,6 @@
 """Kafka's jars: fetched into the cache once, verified against the committed lock at every start."""
 
 import fcntl
-import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -18,12 +17,6 @@ Progress = Callable[[int, int], None]
 
 class JarsRefusedError(Exception):
     """The jars cannot be trusted or had; the message says which and what to do."""
-
-
-def cache_folder() -> Path:
-    base = os.environ.get("XDG_CACHE_HOME", "")
-    root = Path(base) if Path(base).is_absolute() else Path.home() / ".cache"
-    return root / "qnt9"
 
 
 def class_path(repository: Path, lock: Path = LOCK) -> list[Path]:

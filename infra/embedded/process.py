@@ -154,7 +154,9 @@ class Process:
                 umask=0o077,
             )
         self.pid = child.pid
-        self._records.add(self.part, child.pid)
+        self._records.add(
+            self.part.name, child.pid, tier=self.part.tier, stop_signal=self.part.stop_signal
+        )
         log.info("process_started", process=self.part.name, pid=child.pid)
         return child
 

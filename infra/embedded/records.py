@@ -10,7 +10,6 @@ from dataclasses import asdict, dataclass
 import psutil
 
 from infra.embedded.layout import Layout, write_private
-from infra.embedded.parts import Part
 
 GRACE = 10.0
 SAME_START = 0.05
@@ -33,10 +32,10 @@ class Records:
             loaded = json.loads(self._file.read_text("utf-8"))
             self._records = {name: Record(**values) for name, values in loaded.items()}
 
-    def add(self, part: Part, pid: int) -> None:
+    def add(self, name: str, pid: int, *, tier: int, stop_signal: int) -> None:
         with contextlib.suppress(psutil.NoSuchProcess):
             started = psutil.Process(pid).create_time()
-            self._records[part.name] = Record(pid, started, part.tier, part.stop_signal)
+            self._records[name] = Record(pid, started, tier, stop_signal)
             self._save()
 
     def forget(self, name: str) -> None:

@@ -2,11 +2,11 @@
 
 import asyncio
 import contextlib
-import fcntl
+import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import structlog
 
@@ -14,33 +14,8 @@ from infra.embedded import credentials
 from infra.embedded.environment import of_machine
 from infra.embedded.layout import Layout
 from infra.embedded.options import Options
+from infra.embedded.ownership import sole_owner
 from infra.embedded.supervisor import Supervisor
-
-
-class AlreadyRunningError(Exception):
-    """Another supervisor has this data folder."""
-
-
-@contextlib.contextmanager
-def sole_owner(layout: Layout) -> Iterator[None]:
-    """Holds the data folder; the operating system lets go of it whatever becomes of us."""
-    layout.create()
-    with layout.lock.open("a") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise AlreadyRunningError(str(layout.root)) from error
-        yield
-
-
-def is_running(layout: Layout) -> bool:
-    if not layout.lock.exists():
-        return False
-    try:
-        with sole_owner(layout):
-            return False
-    except AlreadyRunningError:
-        return True
 
 
 async def supervise(
@@ -86,6 +61,4 @@ def supervise_apart(options: Options) -> "subprocess.Popen[bytes]":
 
 
 def _tuning() -> dict[str, str]:
-    import os  # noqa: PLC0415
-
     return {name: value for name, value in os.environ.items() if name.startswith(("QNT9_", "XDG_"))}

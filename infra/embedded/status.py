@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from infra.embedded.credentials import KAFKA_USERS, Credentials
@@ -64,10 +63,6 @@ async def of_running(supervisor: "Supervisor") -> dict[str, Any]:
             for process, shown in zip(processes, states, strict=True)
         ],
     }
-
-
-def of_stopped(data: Path) -> dict[str, Any]:
-    return {"state": "stopped", "data": str(data), "processes": []}
 
 
 def endpoints(credentials: Credentials, ports: Ports) -> dict[str, Any]:

