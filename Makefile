@@ -1,0 +1,104 @@
+# The handful of verbs that run everything. `make` alone lists them.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/qnt9
+export UV_CACHE_DIR := $(CACHE)/uv
+export PIP_CACHE_DIR := $(CACHE)/pip
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PIP_NO_WARN_SCRIPT_LOCATION := 1
+
+BIN := .venv/bin
+UV := $(BIN)/uv
+ARGS ?=
+
+## Use
+
+.PHONY: up
+up: .venv/embedded ## start the whole system on this machine; ARGS="--detach --port-base 9000" and the like
+	@$(BIN)/qnt9 up $(ARGS)
+
+.PHONY: down
+down: .venv/embedded ## stop it
+	@$(BIN)/qnt9 down $(ARGS)
+
+.PHONY: status
+status: .venv/embedded ## what runs, and how it is
+	@$(BIN)/qnt9 status $(ARGS)
+
+## Change
+
+.PHONY: test
+test: .venv/dev ## every proof at a small size; ARGS="-k name" and the like
+	@$(BIN)/pytest $(ARGS)
+
+.PHONY: check
+check: .venv/dev ## style, types, layers, dependencies, schemas; changes nothing
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/qnt9 schemas --check
+
+.PHONY: format
+format: .venv/dev ## what `check` can put right by itself
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+.PHONY: schemas
+schemas: .venv/dev ## generate schemas/ from the contracts
+	$(BIN)/qnt9 schemas
+
+COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --generate-hashes
+
+.PHONY: lock
+lock: .venv/dev ## resolve the dependencies anew, into requirements/
+	$(COMPILE) pyproject.toml --output-file requirements/runtime.txt
+	$(COMPILE) pyproject.toml --extra embedded --output-file requirements/embedded.txt
+	$(COMPILE) pyproject.toml --extra embedded --extra dev --output-file requirements/dev.txt
+
+.PHONY: clean
+clean: ## remove what was made here: the virtual environment and caches, never data
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis *.egg-info
+	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
+
+.PHONY: help
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# The virtual environment. `dev` has all that `embedded` has, so an environment for one never has
+# to make way for the other: whoever once ran the tests starts the system from the same one.
+
+PINNED := pyproject.toml requirements/uv.txt requirements/build.txt
+
+$(UV): requirements/uv.txt
+	@mkdir -p "$(CACHE)" 2>/dev/null && test -w "$(CACHE)" || { \
+	  echo "cannot write the cache folder $(CACHE): set XDG_CACHE_HOME or HOME to where you may" >&2; exit 1; }
+	@for python in $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11; do \
+	  if "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+	    echo "making .venv with $$("$$python" -V)"; exec "$$python" -m venv .venv; \
+	  fi; \
+	done; \
+	echo "Python 3.11 or newer is needed, python3 is $$(python3 -V 2>&1): make PYTHON=/path/to/python" >&2; exit 1
+	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements/uv.txt
+	@touch $@
+
+define install
+	@echo "installing requirements/$(1).txt"
+	@$(UV) pip sync --quiet --python $(BIN)/python --require-hashes requirements/$(1).txt
+	@$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements/build.txt
+	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+endef
+
+.venv/dev: $(UV) $(PINNED) requirements/dev.txt
+	$(call install,dev)
+	@touch .venv/dev .venv/embedded
+
+.venv/embedded: $(UV) $(PINNED) requirements/embedded.txt
+	@if test -e .venv/dev; then $(MAKE) .venv/dev; else $(MAKE) .venv/embedded-only; fi
+	@touch $@
+
+.PHONY: .venv/embedded-only
+.venv/embedded-only:
+	$(call install,embedded)
