@@ -8,7 +8,18 @@ from infra.embedded.layout import Layout
 from infra.embedded.options import Options
 from infra.embedded.ports import LOOPBACK, Ports
 
-OF_THE_MACHINE = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR")
+OF_THE_MACHINE = (
+    "PATH",
+    "HOME",
+    "LANG",
+    "LC_ALL",
+    "TZ",
+    "TMPDIR",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "HTTPS_PROXY",
+    "https_proxy",
+)
 YAHOO = "https://query1.finance.yahoo.com"
 
 _WORKERS = ("signup", "accounts", "verification", "watchlist", "quotes")

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import os
 import signal
 import subprocess
 import sys
@@ -11,7 +10,6 @@ from collections.abc import Callable
 import structlog
 
 from infra.embedded import credentials
-from infra.embedded.environment import of_machine
 from infra.embedded.layout import Layout
 from infra.embedded.options import Options
 from infra.embedded.ownership import sole_owner
@@ -56,9 +54,4 @@ def supervise_apart(options: Options) -> "subprocess.Popen[bytes]":
             stderr=subprocess.STDOUT,
             start_new_session=True,
             cwd=layout.root,
-            env=of_machine() | _tuning(),
         )
-
-
-def _tuning() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if name.startswith(("QNT9_", "XDG_"))}
