@@ -1,0 +1,5 @@
+"""The HTTP edge: validates, publishes commands, waits for outcomes, reads views. Nothing else.
+
+Publishes  *.commands
+Reads      command_outcomes, commands_parked, profiles, watchlist_entries, last_quotes (views)
+"""

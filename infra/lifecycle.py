@@ -5,9 +5,9 @@ See docs/graceful-shutdown.md.
 
 import asyncio
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack
-from typing import Self
+from typing import Any, Self
 
 import structlog
 
@@ -49,10 +49,29 @@ class GracefulShutdownHandler:
 
         self.resources.push_async_callback(logged)
 
+    def background(self, name: str, loop: Coroutine[Any, Any, None]) -> None:
+        """Run a loop until its turn to be released comes. If it fails, the process ends."""
+        task = asyncio.create_task(loop, name=name)
+
+        def ended(done: asyncio.Task[None]) -> None:
+            if not done.cancelled() and (error := done.exception()):
+                log.critical("loop_failed", loop=name, exc_info=error)
+                self.failed = True
+                self.draining.set()
+
+        async def stop() -> None:
+            task.cancel()
+            await asyncio.wait({task})
+
+        task.add_done_callback(ended)
+        self.on_shutdown(name, stop)
+
     async def run_until_signalled(self) -> None:
-        """Returns when the process was asked to stop."""
+        """Returns when the process was asked to stop. Raises `SystemExit` after a failed loop."""
         log.info("process_ready")
         await self.draining.wait()
+        if self.failed:
+            raise SystemExit(1)
 
     def _on_signal(self, number: signal.Signals) -> None:
         if not self.draining.is_set():

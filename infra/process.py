@@ -1,6 +1,5 @@
 """What every worker process is made of, so that a slice's `__main__` names only its own parts."""
 
-import asyncio
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
@@ -72,27 +71,12 @@ class Worker:
 
     def start(self, name: str, loop: Coroutine[Any, Any, None]) -> None:
         """Run a loop beside the consumers, cancelled in its turn. If it fails, the process ends."""
-        task = asyncio.create_task(loop, name=name)
-
-        async def stop() -> None:
-            task.cancel()
-            await asyncio.wait({task})
-
-        def ended(done: asyncio.Task[None]) -> None:
-            if not done.cancelled() and (error := done.exception()):
-                log.critical("loop_failed", loop=name, exc_info=error)
-                self.shutdown.failed = True
-                self.shutdown.draining.set()
-
-        task.add_done_callback(ended)
-        self.shutdown.on_shutdown(name, stop)
+        self.shutdown.background(name, loop)
 
     async def run(self) -> None:
         """Returns when asked to stop."""
         self.health.started = True
         await self.shutdown.run_until_signalled()
-        if self.shutdown.failed:
-            raise SystemExit(1)
 
 
 @asynccontextmanager

@@ -1,0 +1,57 @@
+"""`python -m gateway`."""
+
+import secrets
+from functools import partial
+
+from gateway.callers import Callers
+from gateway.commands import Commands
+from gateway.edge import Application, Edge
+from gateway.outcomes import Outcomes
+from gateway.quotes import Quotes
+from gateway.routes import ENDPOINTS
+from gateway.seals import Seals
+from gateway.settings import GatewaySettings
+from infra.clients import ClientCipher
+from infra.health import Health
+from infra.kafka.producer import Producer
+from infra.lifecycle import GracefulShutdownHandler
+from infra.postgres.pool import open_pool
+from infra.process import main
+from infra.redis.client import open_redis
+from infra.serving import http_server
+from infra.tokens import TokenChecker
+
+
+async def run(settings: GatewaySettings) -> None:
+    async with GracefulShutdownHandler() as shutdown:
+        enter = shutdown.resources.enter_async_context
+        pool = await enter(open_pool(settings, instance=settings.instance))
+        redis = await enter(open_redis(settings))
+        producer = await enter(Producer(settings, client_id=settings.instance))
+        channel = f"qnt9:replies:{settings.instance}:{secrets.token_hex(8)}"
+        outcomes = Outcomes(redis, pool, channel)
+        shutdown.background("wakeups", outcomes.listen())
+        shutdown.background("outcome rows", outcomes.poll())
+        commands = Commands(settings, producer, outcomes, ClientCipher(settings.client_key))
+        checker = TokenChecker(settings.token_public_key)
+        edge = Edge(
+            settings=settings,
+            shutdown=shutdown,
+            callers=Callers(checker, pool, settings.trusted_proxies),
+            commands=commands,
+            quotes=Quotes(redis, pool, commands),
+            seals=Seals(settings),
+            pool=pool,
+        )
+        health = Health()
+        health.ready["process"] = lambda: "draining" if shutdown.draining.is_set() else None
+        health.ready["kafka"] = lambda: None if producer.connected else "not connected yet"
+        app = Application(edge, ENDPOINTS, health.routes())
+        await enter(http_server(app, settings.http_host, settings.http_port))
+        shutdown.on_shutdown("requests", partial(app.drained, settings.drain_seconds))
+        health.started = True
+        await shutdown.run_until_signalled()
+
+
+if __name__ == "__main__":
+    main(GatewaySettings, run)

@@ -1,0 +1,86 @@
+"""Who is calling: the token's user, and the address behind trusted proxies."""
+
+import time
+from collections import OrderedDict
+from ipaddress import IPv4Network, IPv6Network, ip_address
+
+from starlette.requests import Request
+
+from gateway import views
+from gateway.endpoints import Who
+from gateway.problems import ProblemError
+from infra.clients import Client
+from infra.postgres.pool import Pool
+from infra.tokens import Principal, TokenChecker, TokenError
+
+REMEMBERED = 20_000
+AGENT_CHARACTERS = 512
+_CHALLENGE = {"WWW-Authenticate": 'Bearer realm="qnt9"'}
+
+
+class Callers:
+    """Authenticates requests; a checked token is remembered until it expires."""
+
+    def __init__(
+        self,
+        checker: TokenChecker,
+        pool: Pool,
+        trusted_proxies: tuple[IPv4Network | IPv6Network, ...],
+    ) -> None:
+        self._checker = checker
+        self._pool = pool
+        self._trusted = trusted_proxies
+        self._checked: OrderedDict[str, Principal] = OrderedDict()
+
+    async def authenticate(self, request: Request, who: Who) -> Principal | None:
+        """The user, or None where anyone may call. Raises `ProblemError`."""
+        if who is Who.ANYONE:
+            return None
+        principal = self.principal(request)
+        if who is Who.VERIFIED and not principal.verified:
+            # The token may be older than the confirmation.
+            profile = await views.profile(self._pool, principal.user_id)
+            if profile is None or profile["email_confirmed_at"] is None:
+                raise ProblemError("email-not-verified")
+        return principal
+
+    def principal(self, request: Request) -> Principal:
+        """Whom the bearer token names. Raises `ProblemError`."""
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not token:
+            raise ProblemError("unauthenticated", headers=_CHALLENGE)
+        principal = self._checked.get(token)
+        if principal is None:
+            try:
+                principal = self._checker.check(token)
+            except TokenError as error:
+                raise ProblemError(
+                    "unauthenticated",
+                    headers={"WWW-Authenticate": 'Bearer realm="qnt9", error="invalid_token"'},
+                ) from error
+            self._checked[token] = principal
+            if len(self._checked) > REMEMBERED:
+                self._checked.popitem(last=False)
+        if principal.expires_at <= time.time():
+            self._checked.pop(token, None)
+            raise ProblemError("unauthenticated", "The token has expired.", headers=_CHALLENGE)
+        return principal
+
+    def client(self, request: Request) -> Client:
+        """Address and agent; forwarded addresses count only from trusted proxies."""
+        agent = request.headers.get("user-agent", "")[:AGENT_CHARACTERS] or None
+        ip = request.client.host if request.client else None
+        if ip and self._trusted:
+            forwarded = request.headers.get("x-forwarded-for", "")
+            for hop in reversed([h.strip() for h in forwarded.split(",") if h.strip()]):
+                if not self._is_trusted(ip):
+                    break
+                try:
+                    ip = str(ip_address(hop))
+                except ValueError:
+                    break
+        return Client(ip, agent)
+
+    def _is_trusted(self, ip: str) -> bool:
+        address = ip_address(ip)
+        return any(address in network for network in self._trusted)

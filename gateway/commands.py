@@ -1,0 +1,205 @@
+"""From a request to a command on Kafka, and from its outcome to an answer."""
+
+import asyncio
+import hashlib
+import hmac
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import orjson
+import structlog
+
+from contracts.envelope import Envelope
+from contracts.ids import uuid7, uuid8
+from contracts.message import Command
+from contracts.outcomes import Rejected, SealedOutcome, Succeeded
+from contracts.topics import CARRIED_BY
+from gateway.endpoints import Answer, Call
+from gateway.handles import Handle
+from gateway.outcomes import Outcomes, Told
+from gateway.preferences import Preference, idempotency_key, preference
+from gateway.problems import ProblemError
+from gateway.settings import GatewaySettings
+from infra.clients import ClientCipher
+from infra.kafka.producer import BrokerUnavailableError, IndeterminateError, Producer
+from infra.telemetry import child_of
+
+log = structlog.get_logger(__name__)
+
+SOURCE = "urn:qnt9:gateway"
+ACCEPTED_RETRY_SECONDS = "1"
+
+AnswerOf = Callable[[Succeeded], Answer]
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """A command's identity, fixed before its data, so that a seal can be bound to it."""
+
+    id: UUID
+    time: datetime
+    fingerprint: str | None
+
+
+class Commands:
+    """Publishes commands, acknowledged by the broker, and waits for what becomes of them."""
+
+    def __init__(
+        self,
+        settings: GatewaySettings,
+        producer: Producer,
+        outcomes: Outcomes,
+        cipher: ClientCipher,
+    ) -> None:
+        self._settings = settings
+        self._producer = producer
+        self._outcomes = outcomes
+        self._cipher = cipher
+
+    @property
+    def hears_wakeups(self) -> bool:
+        """Whether outcomes are announced to us right now; else rows must be read."""
+        return self._outcomes.listening
+
+    def intent(self, call: Call, principal: str) -> Intent:
+        """Every gateway gives the same id to the same principal, route and Idempotency-Key."""
+        now = datetime.now(UTC)
+        repeated = idempotency_key(call.request.headers.get("idempotency-key"))
+        if repeated is None:
+            return Intent(uuid7(), now, None)
+        path = call.request.url.path
+        identity = orjson.dumps([principal, call.endpoint.method, path, repeated])
+        body = orjson.dumps(call.raw_payload, option=orjson.OPT_SORT_KEYS)
+        return Intent(uuid8(self._mac(b"command", identity)), now, self._mac(b"body", body).hex())
+
+    @staticmethod
+    def fresh_intent() -> Intent:
+        """For what is never repeated: each request is a command of its own."""
+        return Intent(uuid7(), datetime.now(UTC), None)
+
+    async def accept(self, call: Call, intent: Intent, command: Command, *, key: str) -> Answer:
+        """Publish, and answer 202 that tells the caller nothing more."""
+        await self._publish(call, intent, command, key=key, reply_to=None, deadline=None)
+        return Answer(202, {"status": "accepted"})
+
+    async def perform(
+        self, call: Call, intent: Intent, command: Command, *, key: str, answer: AnswerOf
+    ) -> Answer:
+        """Publish, wait as long as the client prefers, answer with the outcome or with 202."""
+        wish = preference(
+            call.request.headers.get("prefer"),
+            default=self._settings.wait_seconds,
+            most=self._settings.wait_seconds_most,
+        )
+        told = await self._ask(call, intent, command, key=key, seconds=wish.seconds)
+        if told is None:
+            return self._accepted(call, intent, command, wish)
+        applied = (("Preference-Applied", wish.applied),) if wish.applied else ()
+        result = answer(settled(told, intent.fingerprint))
+        return Answer(result.status, result.body, (*result.headers, *applied))
+
+    async def ask(
+        self, call: Call, intent: Intent, command: Command, *, key: str, seconds: float
+    ) -> Told | None:
+        """Publish something that is worthless after its deadline; None when that has passed."""
+        deadline = intent.time + timedelta(seconds=seconds)
+        return await self._ask(call, intent, command, key=key, seconds=seconds, deadline=deadline)
+
+    async def _ask(
+        self,
+        call: Call,
+        intent: Intent,
+        command: Command,
+        *,
+        key: str,
+        seconds: float,
+        deadline: datetime | None = None,
+    ) -> Told | None:
+        waiting = self._outcomes.expect(intent.id)
+        try:
+            await self._publish(
+                call, intent, command, key=key, reply_to=self._outcomes.channel, deadline=deadline
+            )
+            if seconds <= 0:
+                return None
+            async with asyncio.timeout(seconds):
+                return await waiting
+        except TimeoutError:
+            return None
+        finally:
+            self._outcomes.forget(intent.id, waiting)
+
+    async def _publish(
+        self,
+        call: Call,
+        intent: Intent,
+        command: Command,
+        *,
+        key: str,
+        reply_to: str | None,
+        deadline: datetime | None,
+    ) -> None:
+        envelope = Envelope(
+            id=intent.id,
+            source=SOURCE,
+            type=command.type,
+            time=intent.time,
+            subject=key,
+            correlation_id=call.request_id,
+            causation_id=call.request_id,
+            actor_id=call.user.user_id if call.user else None,
+            traceparent=child_of(call.traceparent),
+            tracestate=call.request.headers.get("tracestate"),
+            reply_to=reply_to,
+            deadline=deadline,
+            # Where the body has a secret, its fingerprint travels inside the seal.
+            fingerprint=None if "sealed" in type(command).model_fields else intent.fingerprint,
+            client=self._cipher.encrypt(call.client),
+        )
+        try:
+            await self._producer.publish(
+                CARRIED_BY[type(command)].name,
+                key=key.encode(),
+                value=command.model_dump_json().encode(),
+                headers=envelope.to_headers(),
+                seconds=self._settings.publish_seconds,
+            )
+        except BrokerUnavailableError as error:
+            raise ProblemError("broker-unavailable") from error
+        except IndeterminateError as error:
+            log.warning("publish_indeterminate", error=str(error), command_id=str(intent.id))
+            raise ProblemError(
+                "indeterminate", "Repeat the request with the same Idempotency-Key."
+            ) from error
+
+    def _accepted(self, call: Call, intent: Intent, command: Command, wish: Preference) -> Answer:
+        actor = call.user.user_id if call.user else None
+        handle = Handle(intent.id, command.type, intent.time, actor, intent.fingerprint)
+        text = handle.sign(self._settings.gateway_key)
+        headers = [
+            ("Location", f"/api/v1/commands/{text}"),
+            ("Retry-After", ACCEPTED_RETRY_SECONDS),
+        ]
+        if wish.applied:
+            headers.append(("Preference-Applied", wish.applied))
+        return Answer(202, {"status": "pending", "handle": text}, tuple(headers))
+
+    def _mac(self, purpose: bytes, content: bytes) -> bytes:
+        return hmac.new(
+            self._settings.gateway_key, purpose + b":" + content, hashlib.sha256
+        ).digest()
+
+
+def settled(told: Told, fingerprint: str | None) -> Succeeded:
+    """The success. Raises `ProblemError` for a refusal, or for the outcome of another body."""
+    if fingerprint and told.fingerprint and told.fingerprint != fingerprint:
+        raise ProblemError("idempotency-key-reused")
+    match told.outcome:
+        case Rejected(code=code, detail=detail):
+            raise ProblemError(code, detail)
+        case SealedOutcome():
+            raise ProblemError("try-again")
+        case Succeeded() as success:
+            return success

@@ -1,0 +1,92 @@
+"""How a route is declared: one `Endpoint` says what it takes, who may call it, what it answers.
+
+The dispatcher, the OpenAPI document and the tests of object access are made from these.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import orjson
+from pydantic import BaseModel
+from starlette.requests import Request
+
+from infra.clients import Client
+from infra.tokens import Principal
+
+if TYPE_CHECKING:
+    from gateway.edge import Edge
+
+B = TypeVar("B", bound=BaseModel)
+
+
+class Who(Enum):
+    """Who may call."""
+
+    ANYONE = "anyone"
+    SIGNED_IN = "signed in"
+    VERIFIED = "signed in, address verified"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a route answers."""
+
+    status: int
+    body: Any = None
+    headers: tuple[tuple[str, str], ...] = ()
+    media_type: str = "application/json"
+
+    def content(self) -> bytes:
+        if self.body is None:
+            return b""
+        return self.body if isinstance(self.body, bytes) else orjson.dumps(self.body)
+
+
+@dataclass(slots=True)
+class Call:
+    """One request, authenticated and validated, with the edge's parts."""
+
+    edge: "Edge"
+    endpoint: "Endpoint"
+    request: Request
+    request_id: str
+    traceparent: str
+    client: Client
+    user: Principal | None
+    payload: BaseModel | None
+    raw_payload: Any
+
+    def body(self, kind: type[B]) -> B:
+        """The body that the endpoint declares."""
+        assert isinstance(self.payload, kind)
+        return self.payload
+
+    @property
+    def caller(self) -> Principal:
+        """The user of a route that needs one."""
+        assert self.user is not None
+        return self.user
+
+    def path(self, name: str) -> str:
+        return str(self.request.path_params[name])
+
+
+Handler = Callable[[Call], Awaitable[Answer]]
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One method on one path."""
+
+    method: str
+    path: str
+    handler: Handler
+    summary: str
+    answers: dict[int, type[BaseModel] | None]
+    problems: tuple[str, ...] = ()
+    who: Who = Who.ANYONE
+    body: type[BaseModel] | None = None
+    body_optional: bool = False
+    command: bool = False

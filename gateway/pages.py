@@ -1,0 +1,46 @@
+"""The pages behind mailed links: no third party, and nothing happens before a button is pressed."""
+
+from importlib.resources import files
+
+from gateway.endpoints import Answer, Call, Endpoint
+
+_CSP = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "connect-src 'self'",
+        "base-uri 'none'",
+        "form-action 'none'",
+        "frame-ancestors 'none'",
+    )
+)
+
+
+def _file(name: str, media_type: str) -> Answer:
+    content = (files("gateway") / "static" / name).read_bytes()
+    return Answer(200, content, (("Content-Security-Policy", _CSP),), media_type)
+
+
+_VERIFY = _file("verify.html", "text/html; charset=utf-8")
+_SCRIPT = _file("verify.js", "text/javascript; charset=utf-8")
+_STYLE = _file("page.css", "text/css; charset=utf-8")
+
+
+async def verify(_: Call) -> Answer:
+    return _VERIFY
+
+
+async def script(_: Call) -> Answer:
+    return _SCRIPT
+
+
+async def style(_: Call) -> Answer:
+    return _STYLE
+
+
+ENDPOINTS = (
+    Endpoint("GET", "/verify", verify, "The page of a verification link", {200: None}),
+    Endpoint("GET", "/static/verify.js", script, "Its script", {200: None}),
+    Endpoint("GET", "/static/page.css", style, "Its style", {200: None}),
+)

@@ -1,0 +1,73 @@
+"""Problems (RFC 9457): every error that a client can see, in one table."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+PROBLEM_JSON = "application/problem+json"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A kind of error: its status, title and what a client does about it."""
+
+    status: int
+    title: str
+    retry_after: int | None = None
+
+
+PROBLEMS: dict[str, Problem] = {
+    "malformed-request": Problem(400, "The request cannot be read"),
+    "invalid-token": Problem(400, "The token is not valid"),
+    "invalid-idempotency-key": Problem(400, "The Idempotency-Key is not valid"),
+    "unauthenticated": Problem(401, "A valid access token is needed"),
+    "invalid-credentials": Problem(401, "Address and password do not match"),
+    "email-not-verified": Problem(403, "The e-mail address is not verified"),
+    "not-found": Problem(404, "There is nothing here"),
+    "unknown-symbol": Problem(404, "No such symbol"),
+    "unknown-user": Problem(404, "No such user"),
+    "method-not-allowed": Problem(405, "The method is not allowed here"),
+    "watchlist-full": Problem(409, "The watchlist is full"),
+    "expired-token": Problem(410, "The token has expired"),
+    "command-forgotten": Problem(410, "The command is older than is remembered"),
+    "body-too-large": Problem(413, "The body is too large"),
+    "unsupported-media-type": Problem(415, "The body must be application/json"),
+    "invalid-fields": Problem(422, "Some fields are not valid"),
+    "idempotency-key-reused": Problem(422, "The Idempotency-Key was used with another body"),
+    "internal-error": Problem(500, "Something went wrong on our side"),
+    "try-again": Problem(503, "Not possible right now", retry_after=2),
+    "broker-unavailable": Problem(503, "Commands cannot be accepted right now", retry_after=2),
+    "indeterminate": Problem(503, "The command may or may not have been accepted", retry_after=2),
+    "reads-unavailable": Problem(503, "Reading is not possible right now", retry_after=2),
+    "quote-unavailable": Problem(503, "No price is known and none can be had", retry_after=30),
+    "draining": Problem(503, "This server is going away; ask again", retry_after=1),
+}
+
+
+@dataclass(eq=False)
+class ProblemError(Exception):
+    """Raised anywhere in the edge, answered as problem+json."""
+
+    code: str
+    detail: str | None = None
+    errors: list[dict[str, str]] = field(default_factory=list)
+    headers: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def problem(self) -> Problem:
+        return PROBLEMS[self.code]
+
+    def body(self, request_id: str) -> bytes:
+        problem = self.problem
+        body: dict[str, Any] = {
+            "type": f"urn:qnt9:problem:{self.code}",
+            "title": problem.title,
+            "status": problem.status,
+            "detail": self.detail or problem.title,
+            "code": self.code,
+            "request_id": request_id,
+        }
+        if self.errors:
+            body["errors"] = self.errors
+        return orjson.dumps(body)

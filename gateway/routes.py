@@ -1,0 +1,14 @@
+"""Every route, in the order in which they are tried: the busiest first."""
+
+from gateway import pages, wellknown
+from gateway.v1 import auth, commands, quotes, users, watchlist
+
+ENDPOINTS = (
+    *watchlist.ENDPOINTS,
+    *quotes.ENDPOINTS,
+    *users.ENDPOINTS,
+    *auth.ENDPOINTS,
+    *commands.ENDPOINTS,
+    *wellknown.ENDPOINTS,
+    *pages.ENDPOINTS,
+)

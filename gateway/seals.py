@@ -1,0 +1,39 @@
+"""What the gateway can seal, and the one key with which it opens answers to itself."""
+
+from typing import Any
+
+from gateway.commands import Intent
+from gateway.settings import GatewaySettings
+from infra.seals import OpeningKeys, SealingKey, binding
+
+
+class Seals:
+    """One sealing key for each worker that takes secrets; a fresh reply key for each process."""
+
+    def __init__(self, settings: GatewaySettings) -> None:
+        self._signup = SealingKey(settings.signup_seal_public)
+        self._accounts = SealingKey(settings.accounts_seal_public)
+        self._verification = SealingKey(settings.verification_seal_public)
+        self._replies, self.reply_key = OpeningKeys.generate()
+
+    def for_signup(self, intent: Intent, content: dict[str, Any]) -> str:
+        return _seal(self._signup, intent, "signup", content)
+
+    def for_signin(self, intent: Intent, content: dict[str, Any]) -> str:
+        return _seal(self._accounts, intent, "signin", content)
+
+    def for_verify(self, intent: Intent, content: dict[str, Any]) -> str:
+        return _seal(self._verification, intent, "verify", content)
+
+    def for_resend(self, intent: Intent, content: dict[str, Any]) -> str:
+        return _seal(self._verification, intent, "resend", content)
+
+    def open_signin(self, intent: Intent, sealed: str) -> dict[str, Any]:
+        """The tokens. Raises `SealError` when the answer was for another process."""
+        content: dict[str, Any] = self._replies.open(sealed, binding(intent.id, "signin-outcome"))
+        return content
+
+
+def _seal(key: SealingKey, intent: Intent, purpose: str, content: dict[str, Any]) -> str:
+    bound_to = binding(intent.id, purpose, intent.time.isoformat())
+    return key.seal({**content, "fingerprint": intent.fingerprint}, bound_to)

@@ -1,0 +1,122 @@
+"""Signing up, verifying, signing in."""
+
+import hmac
+
+from contracts.commands import ResendVerification, SignIn, SignUp, VerifyEmail
+from contracts.outcomes import Rejected, SealedOutcome, Succeeded
+from gateway.endpoints import Answer, Call, Endpoint
+from gateway.problems import ProblemError
+from gateway.v1.models import (
+    Accepted,
+    Pending,
+    ResendBody,
+    SignInBody,
+    SignUpBody,
+    Tokens,
+    Verified,
+    VerifyBody,
+)
+from infra.addresses import address_hash
+from infra.seals import SealError
+
+
+async def sign_up(call: Call) -> Answer:
+    """202 once Kafka has it, whether or not the address is taken."""
+    body = call.body(SignUpBody)
+    principal = _principal(call, body.email)
+    intent = call.edge.commands.intent(call, principal)
+    sealed = call.edge.seals.for_signup(intent, body.model_dump())
+    return await call.edge.commands.accept(call, intent, SignUp(sealed=sealed), key=principal)
+
+
+async def verify(call: Call) -> Answer:
+    token = call.body(VerifyBody).token
+    principal = _hashed(call, token)
+    intent = call.edge.commands.intent(call, principal)
+    sealed = call.edge.seals.for_verify(intent, {"token": token})
+    command = VerifyEmail(sealed=sealed)
+    return await call.edge.commands.perform(call, intent, command, key=principal, answer=_result)
+
+
+async def resend(call: Call) -> Answer:
+    body = call.body(ResendBody)
+    principal = _principal(call, body.email)
+    intent = call.edge.commands.intent(call, principal)
+    sealed = call.edge.seals.for_resend(intent, body.model_dump())
+    command = ResendVerification(sealed=sealed)
+    return await call.edge.commands.accept(call, intent, command, key=principal)
+
+
+async def sign_in(call: Call) -> Answer:
+    """Never 202: the tokens are sealed to this process and bound to this request's command."""
+    body = call.body(SignInBody)
+    principal = _principal(call, body.email)
+    intent = call.edge.commands.fresh_intent()
+    sealed = call.edge.seals.for_signin(intent, body.model_dump())
+    command = SignIn(sealed=sealed, reply_key=call.edge.seals.reply_key)
+    seconds = call.edge.settings.signin_seconds
+    told = await call.edge.commands.ask(call, intent, command, key=principal, seconds=seconds)
+    match told.outcome if told else None:
+        case SealedOutcome(sealed=outcome):
+            try:
+                tokens = call.edge.seals.open_signin(intent, outcome)
+            except SealError as error:
+                raise ProblemError("try-again") from error
+            return Answer(200, {"token_type": "Bearer", **tokens})
+        case Rejected(code=code):
+            raise ProblemError(code)
+    raise ProblemError("try-again", "Signing in takes longer than it should.")
+
+
+def _result(success: Succeeded) -> Answer:
+    return Answer(200, success.result)
+
+
+def _principal(call: Call, email: str) -> str:
+    return address_hash(call.edge.settings.address_key, email)
+
+
+def _hashed(call: Call, token: str) -> str:
+    return hmac.new(call.edge.settings.address_key, token.encode(), "sha256").hexdigest()
+
+
+ENDPOINTS = (
+    Endpoint(
+        "POST",
+        "/api/v1/auth/signup",
+        sign_up,
+        "Sign up; a mail tells the owner of the address what to do",
+        {202: Accepted},
+        body=SignUpBody,
+        command=True,
+    ),
+    Endpoint(
+        "POST",
+        "/api/v1/auth/verify",
+        verify,
+        "Verify an address with the token that was mailed to it",
+        {200: Verified, 202: Pending},
+        problems=("invalid-token", "expired-token"),
+        body=VerifyBody,
+        command=True,
+    ),
+    Endpoint(
+        "POST",
+        "/api/v1/auth/verify/resend",
+        resend,
+        "Mail a new link; the older one stops working",
+        {202: Accepted},
+        body=ResendBody,
+        command=True,
+    ),
+    Endpoint(
+        "POST",
+        "/api/v1/auth/signin",
+        sign_in,
+        "Exchange address and password for tokens",
+        {200: Tokens},
+        problems=("invalid-credentials", "try-again"),
+        body=SignInBody,
+        command=True,
+    ),
+)

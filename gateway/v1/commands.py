@@ -1,0 +1,58 @@
+"""What became of a command."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from contracts.outcomes import Rejected, Succeeded, outcome_of
+from contracts.topics import COMMAND_RETENTION
+from gateway import views
+from gateway.endpoints import Answer, Call, Endpoint
+from gateway.handles import Handle, read_handle
+from gateway.problems import PROBLEMS, ProblemError
+from gateway.v1.models import CommandStatus
+
+
+async def show(call: Call) -> Answer:
+    handle = read_handle(call.edge.settings.gateway_key, call.path("handle"))
+    if handle is None:
+        raise ProblemError("not-found", "No such handle was issued.")
+    _may_see(call, handle)
+    if datetime.now(UTC) - handle.issued_at > COMMAND_RETENTION:
+        raise ProblemError("command-forgotten")
+    rows = await views.outcomes(call.edge.pool, [handle.command_id])
+    status: dict[str, Any] = {"id": call.path("handle"), "type": handle.type, "parked": False}
+    if not rows:
+        status["status"] = "pending"
+        status["parked"] = await views.is_parked(call.edge.pool, handle.command_id)
+        return Answer(200, status, (("Retry-After", "1"),))
+    other_body = handle.fingerprint and rows[0]["fingerprint"] != handle.fingerprint
+    outcome = Rejected("idempotency-key-reused") if other_body else outcome_of(rows[0]["outcome"])
+    match outcome:
+        case Succeeded(result=result):
+            status |= {"status": "succeeded", "result": result}
+        case Rejected(code=code, detail=detail):
+            problem = {"code": code, "title": PROBLEMS[code].title, "detail": detail}
+            status |= {"status": "failed", "problem": problem}
+        case _:
+            status |= {"status": "succeeded"}
+    return Answer(200, status)
+
+
+def _may_see(call: Call, handle: Handle) -> None:
+    """A signed-in user's command is seen with that user's token alone."""
+    if handle.actor_id is None:
+        return
+    if call.edge.callers.principal(call.request).user_id != handle.actor_id:
+        raise ProblemError("not-found", "No such handle was issued.")
+
+
+ENDPOINTS = (
+    Endpoint(
+        "GET",
+        "/api/v1/commands/{handle}",
+        show,
+        "What became of a command that was answered with 202",
+        {200: CommandStatus},
+        problems=("unauthenticated", "command-forgotten"),
+    ),
+)

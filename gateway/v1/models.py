@@ -1,0 +1,146 @@
+"""Bodies of requests and responses, as the OpenAPI document shows them."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from contracts.quotes import Quote
+from contracts.values import DisplayName, Note, Symbol
+from gateway.passwords import check_password
+from infra.addresses import normalise
+
+EmailAddress = Annotated[str, Field(min_length=3, max_length=254, examples=["ada@example.com"])]
+Token = Annotated[str, Field(min_length=16, max_length=128, pattern=r"^[A-Za-z0-9_-]+$")]
+
+
+class Body(BaseModel):
+    """A request body: unknown fields are refused, so that a typing error is noticed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class WithAddress(Body):
+    """A body with an address, in its one spelling."""
+
+    email: EmailAddress
+
+    @field_validator("email")
+    @classmethod
+    def _one_spelling(cls, email: str) -> str:
+        return normalise(email)
+
+
+class SignUpBody(WithAddress):
+    """A new account. 8 to 128 characters: upper and lower case, digit, special character."""
+
+    password: Annotated[str, Field(examples=["Correct-horse-7"])]
+    display_name: DisplayName | None = None
+
+    @field_validator("password")
+    @classmethod
+    def _strong(cls, password: str, info: Any) -> str:
+        return check_password(password, info.data.get("email"))
+
+
+class SignInBody(WithAddress):
+    """Credentials."""
+
+    password: Annotated[str, Field(min_length=1, max_length=1024)]
+
+
+class VerifyBody(Body):
+    """The token of a mailed link."""
+
+    token: Token
+
+
+class ResendBody(WithAddress):
+    """An address that waits for its verification mail."""
+
+
+class NoteBody(Body):
+    """What to remember about a symbol."""
+
+    note: Note | None = None
+
+
+class Accepted(BaseModel):
+    """The command is in Kafka; nothing more is told."""
+
+    status: Literal["accepted"]
+
+
+class Pending(BaseModel):
+    """The command is in Kafka; its outcome will be at `Location`."""
+
+    status: Literal["pending"]
+    handle: str
+
+
+class Tokens(BaseModel):
+    """A session's tokens."""
+
+    access_token: str
+    token_type: Literal["Bearer"]
+    expires_in: int
+    refresh_token: str
+
+
+class Verified(BaseModel):
+    """The address is verified, since when."""
+
+    email_confirmed_at: datetime
+
+
+class Profile(BaseModel):
+    """The caller's account."""
+
+    id: UUID
+    email: str
+    display_name: str | None
+    email_confirmed_at: datetime | None
+    tier: str
+    permissions: list[str]
+    created_at: datetime
+
+
+class WatchlistItem(BaseModel):
+    """One symbol that the caller follows."""
+
+    symbol: Symbol
+    note: str | None
+    added_at: datetime
+    quote: Quote | None
+
+
+class Watchlist(BaseModel):
+    """What the caller follows, and how much that may be."""
+
+    items: list[WatchlistItem]
+    limit: int
+
+
+class ItemSaved(BaseModel):
+    """The item as it is now."""
+
+    symbol: Symbol
+    note: str | None
+
+
+class CommandStatus(BaseModel):
+    """What became of a command. `parked`: set aside until an operator has mended the cause."""
+
+    id: str
+    type: str
+    status: Literal["pending", "succeeded", "failed"]
+    parked: bool
+    result: dict[str, Any] | None = None
+    problem: dict[str, Any] | None = None
+
+
+class JwkSet(BaseModel):
+    """The keys that check access tokens (RFC 7517)."""
+
+    keys: list[dict[str, str]]

@@ -1,0 +1,87 @@
+"""The symbols that the caller follows."""
+
+from contracts.commands import AddToWatchlist, RemoveFromWatchlist
+from contracts.outcomes import Succeeded
+from contracts.values import WATCHLIST_LIMITS, Tier
+from gateway import views
+from gateway.endpoints import Answer, Call, Endpoint, Who
+from gateway.problems import ProblemError
+from gateway.v1.models import ItemSaved, NoteBody, Pending, Watchlist
+from gateway.v1.symbols import symbol_of
+
+
+async def show(call: Call) -> Answer:
+    rows = await views.watchlist(call.edge.pool, call.caller.user_id)
+    quotes = await call.edge.quotes.many([row["symbol"] for row in rows])
+    items = [
+        {
+            "symbol": row["symbol"],
+            "note": row["note"],
+            "added_at": row["added_at"],
+            "quote": quotes.get(row["symbol"], row["quote"]),
+        }
+        for row in rows
+    ]
+    return Answer(200, {"items": items, "limit": WATCHLIST_LIMITS[Tier(call.caller.tier)]})
+
+
+async def put(call: Call) -> Answer:
+    """A symbol that a provider does not have is refused; when nobody can tell, it is accepted."""
+    symbol = symbol_of(call)
+    if not await call.edge.quotes.exists(call, symbol):
+        raise ProblemError("unknown-symbol")
+    user = str(call.caller.user_id)
+    command = AddToWatchlist(symbol=symbol, note=call.body(NoteBody).note)
+    intent = call.edge.commands.intent(call, user)
+    return await call.edge.commands.perform(call, intent, command, key=user, answer=_saved)
+
+
+async def delete(call: Call) -> Answer:
+    user = str(call.caller.user_id)
+    command = RemoveFromWatchlist(symbol=symbol_of(call))
+    intent = call.edge.commands.intent(call, user)
+    return await call.edge.commands.perform(call, intent, command, key=user, answer=_gone)
+
+
+def _saved(success: Succeeded) -> Answer:
+    return Answer(201 if success.created else 200, success.result)
+
+
+def _gone(_: Succeeded) -> Answer:
+    return Answer(204)
+
+
+_SYMBOL = "/api/v1/watchlist/{symbol}"
+
+ENDPOINTS = (
+    Endpoint(
+        "PUT",
+        _SYMBOL,
+        put,
+        "Follow a symbol, or change the note on it",
+        {200: ItemSaved, 201: ItemSaved, 202: Pending},
+        problems=("unknown-symbol", "watchlist-full", "unknown-user"),
+        who=Who.VERIFIED,
+        body=NoteBody,
+        body_optional=True,
+        command=True,
+    ),
+    Endpoint(
+        "DELETE",
+        _SYMBOL,
+        delete,
+        "Follow a symbol no longer",
+        {202: Pending, 204: None},
+        problems=("unknown-symbol", "unknown-user"),
+        who=Who.VERIFIED,
+        command=True,
+    ),
+    Endpoint(
+        "GET",
+        "/api/v1/watchlist",
+        show,
+        "What the caller follows, with quotes",
+        {200: Watchlist},
+        who=Who.VERIFIED,
+    ),
+)
