@@ -43,12 +43,16 @@ Key = Annotated[bytes, BeforeValidator(_key), Field(repr=False)]
 """32 random bytes, base64url."""
 
 
-class ProcessSettings(BaseSettings):
-    """What every process of ours needs."""
+class Settings(BaseSettings):
+    """The base of every group of settings: the same prefix, frozen, values never in errors."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX, extra="ignore", frozen=True, hide_input_in_errors=True
     )
+
+
+class ProcessSettings(Settings):
+    """What every process of ours needs."""
 
     environment: Literal["development", "production"] = "production"
     instance: str = "unnamed"
@@ -62,7 +66,7 @@ class ProcessSettings(BaseSettings):
         return load(cls)
 
 
-class KafkaSettings(BaseSettings):
+class KafkaSettings(Settings):
     """How to reach the broker, as which principal."""
 
     kafka_bootstrap: str
@@ -73,14 +77,14 @@ class KafkaSettings(BaseSettings):
     kafka_ca_file: Path | None = None
 
 
-class PostgresSettings(BaseSettings):
+class PostgresSettings(Settings):
     """How to reach the database, as which role."""
 
     postgres_dsn: SecretStr
     postgres_pool_max: int = Field(default=8, ge=1, le=100)
 
 
-class RedisSettings(BaseSettings):
+class RedisSettings(Settings):
     """How to reach the cache server."""
 
     redis_url: SecretStr
@@ -92,7 +96,7 @@ class WorkerSettings(ProcessSettings, KafkaSettings, PostgresSettings, RedisSett
     client_key: Key
 
 
-S = TypeVar("S", bound=BaseSettings)
+S = TypeVar("S", bound=Settings)
 
 
 def load(kind: type[S]) -> S:

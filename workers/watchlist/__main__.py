@@ -1,4 +1,4 @@
-"""`python -m workers.watchlist`"""
+"""`python -m workers.watchlist`."""
 
 from infra.process import main, open_worker
 from infra.settings import WorkerSettings
