@@ -81,7 +81,8 @@ $(UV): requirements/uv.txt
 	  fi; \
 	done; \
 	echo "Python 3.11 or newer is needed, python3 is $$(python3 -V 2>&1): make PYTHON=/path/to/python" >&2; exit 1
-	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements/uv.txt
+	@# pip asks rustc for its version, and rustup would make itself a folder in HOME.
+	@RUSTUP_HOME="$(CACHE)/rustup" $(BIN)/python -m pip install --quiet --require-hashes -r requirements/uv.txt
 	@touch $@
 
 define install

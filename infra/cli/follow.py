@@ -26,7 +26,10 @@ def show_running(console: Console, data: Path) -> None:
 
 
 def until_ready(console: Console, data: Path, child: "subprocess.Popen[bytes] | None") -> bool:
-    """Follows another process's supervisor; True when it is ready, False when it is gone."""
+    """Follows another process's supervisor; True when it is ready, False when it is gone.
+
+    Exits with 1 when it is up and something in it is not ready.
+    """
     layout = Layout(data)
     picture = Picture(console)
     try:
@@ -38,6 +41,8 @@ def until_ready(console: Console, data: Path, child: "subprocess.Popen[bytes] | 
                 if progress["state"] == "ready":
                     picture.close()
                     print_banner(console, progress, str(data), attached=False)
+                    if progress["unready"]:
+                        raise SystemExit(1)
                     return True
             time.sleep(LOOK_EVERY)
     finally:

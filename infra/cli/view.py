@@ -111,7 +111,12 @@ def print_banner(console: Console, progress: Progress, data: str, *, attached: b
         ("kafka", "data", f"{data}  (logs in {data}/logs)"),
     ]
     console.print()
-    console.print(Text("QNT9 is ready", style="bold green"), f"after {progress['seconds']:.1f} s")
+    if progress["unready"]:
+        console.print(Text("QNT9 is up, but not ready:", style="bold yellow"), end=" ")
+        console.print(f"{', '.join(progress['unready'])} (see the logs)")
+    else:
+        seconds = f"after {progress['seconds']:.1f} s"
+        console.print(Text("QNT9 is ready", style="bold green"), seconds)
     for part, label, where in rows:
         if part in there:
             _line(console, label, where)

@@ -47,7 +47,7 @@ class Part:
     health_url: str | None = None
     stop_signal: signal.Signals = signal.SIGTERM
     grace: float = 25.0
-    ready_within: float = 60.0
+    ready_within: float = 45.0
 
 
 def parts_of_ours(

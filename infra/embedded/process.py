@@ -40,6 +40,10 @@ class NeverReadyError(Exception):
     """A part did not come up; the message says what is known."""
 
 
+class NotReadyYetError(NeverReadyError):
+    """It runs, and has not become ready in the time it was given."""
+
+
 class Process:
     def __init__(
         self, part: Part, layout: Layout, records: Records, announce: Callable[[str], None]
@@ -75,8 +79,11 @@ class Process:
             return_when=asyncio.FIRST_COMPLETED,
         )
         ready.cancel()
-        if not self._ready.is_set():
-            raise NeverReadyError(self.detail or f"not ready within {self.part.ready_within:.0f} s")
+        if self._ready.is_set():
+            return
+        if keeping.done():
+            raise NeverReadyError(self.detail)
+        raise NotReadyYetError(f"not ready within {self.part.ready_within:.0f} s")
 
     async def stop(self) -> None:
         """Asks it to finish, waits for its grace, then ends it."""

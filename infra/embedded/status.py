@@ -38,6 +38,11 @@ def progress(supervisor: "Supervisor") -> dict[str, Any]:
         "error": supervisor.error,
         "seconds": now - supervisor.began,
         "units": units,
+        "unready": [
+            each.part.name
+            for each in supervisor.processes.values()
+            if each.state not in {State.READY, State.STOPPED}
+        ],
         "endpoints": endpoints(supervisor.credentials, Ports(supervisor.options.port_base)),
     }
 

@@ -15,7 +15,7 @@ from infra.embedded.layout import Layout
 from infra.embedded.options import Options
 from infra.embedded.parts import Tier
 from infra.embedded.ports import Ports, is_free
-from infra.embedded.process import NeverReadyError, Process, State
+from infra.embedded.process import NeverReadyError, NotReadyYetError, Process, State
 from infra.embedded.records import Records
 from infra.embedded.system import Step, parts_of_system, steps_of_system
 
@@ -120,6 +120,11 @@ class Supervisor:
         await self._after(process.part.after)
         try:
             await process.start()
+        except NotReadyYetError as error:
+            # Whoever comes to repair what holds a process up needs the rest of the system.
+            if process.part.tier == Tier.INFRASTRUCTURE:
+                raise StartError(f"{process.part.name}: {error}") from error
+            log.warning("process_not_ready", process=process.part.name)
         except NeverReadyError as error:
             raise StartError(f"{process.part.name}: {error}") from error
         self._done[process.part.name].set()
