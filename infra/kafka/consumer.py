@@ -7,11 +7,12 @@ the batch is held, tried again with back-off, and nothing is set aside.
 import asyncio
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener
+from aiokafka.errors import KafkaError
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 from faststream.kafka.message import KafkaAckableMessage
@@ -21,7 +22,7 @@ from infra.clients import ClientCipher
 from infra.kafka.connection import connection_options
 from infra.kafka.dead_letters import DeadLetters
 from infra.kafka.producer import Producer
-from infra.kafka.records import Record, RecordReader
+from infra.kafka.records import RecordReader
 from infra.kafka.work import DOWN, BatchWork, Handle, Policy
 from infra.postgres.transaction import Transactions
 from infra.received import RetryableError
@@ -106,7 +107,7 @@ class ConsumerShell:
         while not self._stopping.is_set():
             try:
                 await self._subscriber.start()
-            except Exception as error:  # noqa: BLE001  # whatever it is, there is no broker yet
+            except (KafkaError, OSError) as error:
                 log.warning(
                     "consumer_waits_for_broker", consumer=self._name, error=type(error).__name__
                 )
@@ -150,7 +151,7 @@ class ConsumerShell:
             body=b"", headers={}, raw_message=records, consumer=self._subscriber.consumer
         )
 
-    async def _on_batch(self, records: Sequence[Record]) -> None:
+    async def _on_batch(self, records: Any) -> None:
         BATCH_RECORDS.labels(self._name).observe(len(records))
         with BATCH_SECONDS.labels(self._name).time():
             try:
