@@ -59,8 +59,16 @@ def status(data: Path, as_json: bool) -> None:
         click.echo(json.dumps(answer, indent=2))
     else:
         print_status(Console(highlight=False), answer)
+        if answer["state"] == "stopped" and (left := _left_over(Layout(data))):
+            click.echo(f"left over from a supervisor that was killed: {left}")
+            click.echo("qnt9 up starts anew, qnt9 down ends them")
     if answer["state"] == "stopped":
         raise SystemExit(1)
+
+
+def _left_over(layout: Layout) -> str:
+    alive = Records(layout).alive() if layout.records.exists() else {}
+    return ", ".join(f"{name} ({pid})" for name, pid in alive.items())
 
 
 def _verb(verb: str, text: str) -> click.Command:

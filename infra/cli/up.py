@@ -78,6 +78,7 @@ def up(  # noqa: PLR0917 - click passes them by name
     """Start the whole system on this machine."""
     options = Options(data, port_base, quotes, limits, dict(scale))
     console = Console(highlight=False)
+    began = time.time()
     try:
         if is_running(Layout(data)):
             show_running(console, data)
@@ -89,7 +90,7 @@ def up(  # noqa: PLR0917 - click passes them by name
     except AlreadyRunningError:
         show_running(console, data)
     except (StartError, DidNotComeUpError, JarsRefusedError, PostgresError) as error:
-        _explain(console, data, str(error))
+        _explain(console, data, str(error), began)
         raise SystemExit(1) from error
     except OSError as error:
         raise fail(f"{error.strerror}: {error.filename}") from error
@@ -139,11 +140,11 @@ def _announce(console: Console) -> Callable[[str], None]:
     return lambda what: console.print(f"{time.strftime('%H:%M:%S')}  {what}")
 
 
-def _explain(console: Console, data: Path, error: str) -> None:
+def _explain(console: Console, data: Path, error: str, began: float) -> None:
     console.print(f"\nQNT9 did not come up: {error}", style="red", markup=False, soft_wrap=True)
     name = error.partition(":")[0]
     log_file = Layout(data).log_of(name)
-    if log_file.is_file():
+    if log_file.is_file() and log_file.stat().st_mtime > began:
         console.print(f"the end of {log_file}:", markup=False, soft_wrap=True)
         lines = log_file.read_text("utf-8", errors="replace").splitlines()[-12:]
         console.print("\n".join(f"  {line}" for line in lines), markup=False, soft_wrap=True)

@@ -127,7 +127,7 @@ def print_banner(console: Console, progress: Progress, data: str, *, attached: b
 
 def print_status(console: Console, status: dict[str, Any]) -> None:
     colour = COLOURS.get(status["state"], "bold")
-    console.print(Text(status["state"], style=colour), status["data"], highlight=False)
+    console.print(Text(status["state"], style=colour), status["data"], soft_wrap=True)
     for process in ordered(status["processes"]):
         state = Text(f"{process['state']:<11}", style=COLOURS.get(process["state"], "dim"))
         pid = "" if process["pid"] is None else str(process["pid"])
