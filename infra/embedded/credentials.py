@@ -57,11 +57,18 @@ def load_or_create(layout: Layout) -> Credentials:
         kafka={user: secrets.token_urlsafe(24) for user in KAFKA_USERS},
         postgres={user: secrets.token_urlsafe(24) for user in DATABASE_USERS},
         valkey=secrets.token_urlsafe(24),
-        kafka_cluster=_text(secrets.token_bytes(16)),
+        kafka_cluster=_cluster_id(),
         keys=generate_keys(),
     )
     write_private(layout.secrets, json.dumps(credentials.__dict__, indent=2) + "\n")
     return credentials
+
+
+def _cluster_id() -> str:
+    """16 random bytes, as Kafka wants them; a dash in front would read as an option."""
+    while (text := _text(secrets.token_bytes(16))).startswith("-"):
+        pass
+    return text
 
 
 def _text(raw: bytes) -> str:
