@@ -41,7 +41,7 @@ class Answer:
     def content(self) -> bytes:
         if self.body is None:
             return b""
-        return self.body if isinstance(self.body, bytes) else orjson.dumps(self.body)
+        return self.body if isinstance(self.body, bytes) else orjson.dumps(self.body, default=str)
 
 
 @dataclass(slots=True)

@@ -26,6 +26,7 @@ log = structlog.get_logger(__name__)
 LOOK_UP_SECONDS = 8.0
 KNOWN_SECONDS = 2.0
 ROW_POLL_SECONDS = 0.1
+UNANSWERED_SECONDS = 5.0
 ROW_FRESH = timedelta(seconds=60)
 REMEMBERED = 50_000
 
@@ -43,6 +44,7 @@ class Quotes:
         self._pool = pool
         self._commands = commands
         self._known: dict[str, None] = {}
+        self._unanswered_until = 0.0
 
     async def quote(self, call: Call, symbol: str) -> Quote:
         """The best there is within the wait. Raises `ProblemError`."""
@@ -85,14 +87,22 @@ class Quotes:
             with suppress(*UNAVAILABLE):
                 if await views.last_quote(self._pool, symbol):
                     return self._remember(symbol)
-            with suppress(ProblemError):
-                answer = await self._ask(call, symbol, KNOWN_SECONDS)
-                if isinstance(answer, _Unknown):
-                    return False
-                if answer:
-                    self._remember(symbol)
-            return True
+            return await self._provider_has(call, symbol)
         return self._remember(symbol) if cached.quote else False
+
+    async def _provider_has(self, call: Call, symbol: str) -> bool:
+        """True also when nobody can tell; then nobody is asked again for a while."""
+        loop = asyncio.get_running_loop()
+        if self._unanswered_until > loop.time():
+            return True
+        with suppress(ProblemError):
+            answer = await self._ask(call, symbol, KNOWN_SECONDS)
+            if isinstance(answer, _Unknown):
+                return False
+            if answer:
+                return self._remember(symbol)
+        self._unanswered_until = loop.time() + UNANSWERED_SECONDS
+        return True
 
     async def _cached(self, symbol: str) -> CachedQuote | None:
         try:

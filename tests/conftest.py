@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from tests.postgres import Database, Server, copy_of, migrated_template, running_server
+from tests.stack import PORT_BASE, Stack, running_stack
 
 
 @pytest.fixture(scope="session")
@@ -26,7 +27,16 @@ async def database(postgres_server: Server, postgres_template: str) -> AsyncIter
         yield database
 
 
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """The whole system, started when the first test asks for it."""
+    with running_stack(tmp_path_factory.mktemp("stack"), port_base=PORT_BASE) as running:
+        yield running
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "postgres_server" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.postgres)
+        if "stack" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.stack)

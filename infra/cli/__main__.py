@@ -1,0 +1,5 @@
+"""`python -m infra.cli`: the same as `qnt9`."""
+
+from infra.cli import main
+
+main()
