@@ -5,6 +5,7 @@ from functools import partial
 
 from gateway.callers import Callers
 from gateway.commands import Commands
+from gateway.documents import Documents
 from gateway.edge import Application, Edge
 from gateway.outcomes import Outcomes
 from gateway.quotes import Quotes
@@ -42,6 +43,7 @@ async def run(settings: GatewaySettings) -> None:
             quotes=Quotes(redis, pool, commands),
             seals=Seals(settings),
             pool=pool,
+            documents=Documents(ENDPOINTS),
         )
         health = Health()
         health.ready["process"] = lambda: "draining" if shutdown.draining.is_set() else None

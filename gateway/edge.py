@@ -17,6 +17,7 @@ from starlette.types import Message, Receive, Scope, Send
 from gateway.bodies import read_json, validated
 from gateway.callers import Callers
 from gateway.commands import Commands
+from gateway.documents import Documents
 from gateway.endpoints import Answer, Call, Endpoint
 from gateway.problems import PROBLEM_JSON, ProblemError
 from gateway.quotes import Quotes
@@ -58,6 +59,7 @@ class Edge:
     quotes: Quotes
     seals: Seals
     pool: Pool
+    documents: Documents
 
 
 class Application:

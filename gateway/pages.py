@@ -17,6 +17,7 @@ def _file(name: str, media_type: str) -> Answer:
 
 _VERIFY = _file("verify.html", "text/html; charset=utf-8")
 _SCRIPT = _file("verify.js", "text/javascript; charset=utf-8")
+_DOCS_STYLE = _file("docs.css", "text/css; charset=utf-8")
 _STYLE = _file("page.css", "text/css; charset=utf-8")
 
 
@@ -32,8 +33,13 @@ async def style(_: Call) -> Answer:
     return _STYLE
 
 
+async def docs_style(_: Call) -> Answer:
+    return _DOCS_STYLE
+
+
 ENDPOINTS = (
     Endpoint("GET", "/verify", verify, "The page of a verification link", {200: None}),
     Endpoint("GET", "/static/verify.js", script, "Its script", {200: None}),
+    Endpoint("GET", "/static/docs.css", docs_style, "The style of /docs", {200: None}),
     Endpoint("GET", "/static/page.css", style, "Its style", {200: None}),
 )

@@ -1,6 +1,6 @@
 """Every route, in the order in which they are tried: the busiest first."""
 
-from gateway import pages, wellknown
+from gateway import documents, pages, wellknown
 from gateway.v1 import auth, commands, quotes, users, watchlist
 
 ENDPOINTS = (
@@ -10,5 +10,6 @@ ENDPOINTS = (
     *auth.ENDPOINTS,
     *commands.ENDPOINTS,
     *wellknown.ENDPOINTS,
+    *documents.ENDPOINTS,
     *pages.ENDPOINTS,
 )

@@ -14,6 +14,8 @@ COMMANDS = {
     "migrate": "maintain",
     "topics": "maintain",
     "keys": "maintain",
+    "schemas": "schemas",
+    "config": "config",
 }
 """Each command and the module of this package that has it, imported when it is asked for."""
 

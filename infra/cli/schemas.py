@@ -1,0 +1,24 @@
+"""`qnt9 schemas`: what is generated from the contracts."""
+
+from pathlib import Path
+
+import click
+
+from infra import schemas as generator
+from infra.cli.options import fail
+
+FOLDER = Path("schemas")
+
+
+@click.command(epilog="Example: qnt9 schemas --check")
+@click.option("--check", is_flag=True, help="Change nothing; exit code 1 when something is stale.")
+@click.option("--folder", type=click.Path(path_type=Path), default=FOLDER, show_default=True)
+def schemas(*, check: bool, folder: Path) -> None:
+    """Generate the schemas of every message and the OpenAPI document from the contracts."""
+    if not check:
+        click.echo(f"{generator.write(folder)} files in {folder}/")
+        return
+    faults = generator.stale(folder)
+    if faults:
+        raise fail("\n".join([*faults, "run `make schemas` and commit the result"]))
+    click.echo(f"{folder}/ is what the contracts say")
