@@ -1,0 +1,78 @@
+"""What each role is given on one machine, and what it is not."""
+
+from pathlib import Path
+
+import pytest
+
+from infra.embedded.credentials import ROLES, Credentials, load_or_create
+from infra.embedded.environment import of_role
+from infra.embedded.layout import Layout
+from infra.embedded.options import Options
+from infra.embedded.ports import Ports
+
+PORTS = Ports(8000)
+
+
+@pytest.fixture
+def options(tmp_path: Path) -> Options:
+    return Options(tmp_path / "data")
+
+
+@pytest.fixture
+def credentials(options: Options) -> Credentials:
+    layout = Layout(options.data)
+    layout.create()
+    return load_or_create(layout)
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_role_knows_its_own_passwords_and_nobody_elses(
+    role: str, credentials: Credentials, options: Options
+) -> None:
+    values = " ".join(of_role(role, credentials, PORTS, options).values())
+    known = {user for user, password in credentials.kafka.items() if password in values}
+    assert known == {role}
+    known = {user for user, password in credentials.postgres.items() if password in values}
+    assert known == {f"qnt9_{role}"}
+
+
+def test_what_opens_or_signs_is_given_to_one_worker_and_never_to_the_edge(
+    credentials: Credentials, options: Options
+) -> None:
+    holders = {
+        key: [role for role in ROLES if key in of_role(role, credentials, PORTS, options)]
+        for key in credentials.keys
+    }
+    assert holders["QNT9_SIGNUP_SEAL_PRIVATE"] == ["signup"]
+    assert holders["QNT9_ACCOUNTS_SEAL_PRIVATE"] == ["accounts"]
+    assert holders["QNT9_VERIFICATION_SEAL_PRIVATE"] == ["verification"]
+    assert holders["QNT9_TOKEN_PRIVATE_KEY"] == ["accounts"]
+    assert holders["QNT9_MAIL_KEY"] == ["verification"]
+    assert holders["QNT9_TOKEN_PUBLIC_KEY"] == ["gateway"]
+
+
+def test_the_relay_and_the_audit_have_no_key_and_no_cache(
+    credentials: Credentials, options: Options
+) -> None:
+    for role in ("relay", "audit"):
+        given = of_role(role, credentials, PORTS, options)
+        assert not given.keys() & credentials.keys.keys()
+        assert "QNT9_REDIS_URL" not in given
+
+
+def test_secrets_are_made_once_and_only_their_owner_may_read_them(
+    credentials: Credentials, options: Options
+) -> None:
+    layout = Layout(options.data)
+    assert load_or_create(layout) == credentials
+    assert layout.secrets.stat().st_mode & 0o777 == 0o600
+    assert layout.root.stat().st_mode & 0o777 == 0o700
+
+
+def test_tuning_reaches_the_role_it_names(
+    credentials: Credentials, options: Options, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("QNT9_QUOTES_BREAKER_RESET_SECONDS", "2")
+    name = "QNT9_QUOTES_BREAKER_RESET_SECONDS"
+    assert of_role("quotes", credentials, PORTS, options)[name] == "2"
+    assert name not in of_role("gateway", credentials, PORTS, options)

@@ -1,0 +1,49 @@
+"""Who may do what on the broker."""
+
+from contracts.topics import TOPICS, physical_topics
+from infra.kafka.admin import Changes, Grant, wanted_grants
+
+GRANTS = wanted_grants(physical_topics())
+
+
+def written_by(principal: str) -> set[str]:
+    return {
+        each.name for each in GRANTS if (each.principal, each.operation) == (principal, "WRITE")
+    }
+
+
+def test_the_gateway_writes_commands_and_nothing_else() -> None:
+    assert written_by("gateway") == {topic.name for topic in TOPICS if topic.producer == "gateway"}
+    assert not any(name.endswith(".events") for name in written_by("gateway"))
+
+
+def test_events_are_written_by_the_relay_alone() -> None:
+    events = {topic.name for topic in TOPICS if topic.name.endswith(".events")}
+    writers = {
+        each.principal for each in GRANTS if each.operation == "WRITE" and each.name in events
+    }
+    assert writers == {"relay"}
+
+
+def test_a_worker_writes_its_own_dead_letters_only() -> None:
+    for principal in {each.principal for each in GRANTS} - {"gateway", "relay"}:
+        assert all(name.endswith(".dlq") for name in written_by(principal))
+
+
+def test_whoever_reads_a_topic_may_commit_in_its_group() -> None:
+    readers = {each.principal for each in GRANTS if each.operation == "READ"}
+    in_groups = {each.principal for each in GRANTS if each.kind == "group"}
+    assert readers == in_groups
+
+
+def test_changes_tell_what_differs_line_by_line() -> None:
+    changes = Changes(
+        partitions=(("a.commands", 1, 6),),
+        surplus_grants=(Grant("gateway", "WRITE", "topic", "a.events"),),
+    )
+    assert changes
+    assert changes.lines() == [
+        "topic a.commands: 1 partitions, not 6",
+        "right too much: gateway WRITE topic a.events",
+    ]
+    assert not Changes()
