@@ -1,4 +1,4 @@
-"""What every worker process is made of, so that a slice's `__main__` names only its own parts."""
+"""What every process behind the bus is made of; a slice's `__main__` names only its own parts."""
 
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -16,6 +16,7 @@ from infra.clients import ClientCipher
 from infra.health import Health
 from infra.kafka.consumer import ConsumerShell
 from infra.kafka.producer import Producer
+from infra.kafka.records import Reader
 from infra.kafka.work import Handle, Policy
 from infra.lifecycle import GracefulShutdownHandler
 from infra.postgres.pool import Pool, open_pool
@@ -23,27 +24,22 @@ from infra.postgres.transaction import Transactions
 from infra.redis.client import open_redis
 from infra.redis.wakeups import Wakeups
 from infra.serving import http_server
-from infra.settings import ProcessSettings, SettingsError, WorkerSettings
+from infra.settings import BusSettings, ProcessSettings, SettingsError, WorkerSettings
 from infra.telemetry import configure_logging
 
 log = structlog.get_logger(__name__)
 
 
-@dataclass
-class Worker:
-    """A worker's shared parts. Consumers and loops are added, then `run` ends with a signal."""
+@dataclass(kw_only=True)
+class Process:
+    """What every process has. Consumers and loops are added, then `run` ends with a signal."""
 
-    settings: WorkerSettings
+    settings: BusSettings
     shutdown: GracefulShutdownHandler
     health: Health
     pool: Pool
-    redis: Redis
-    wakeups: Wakeups
     producer: Producer
-    cipher: ClientCipher
-
-    def transactions(self, consumer: Consumer) -> Transactions:
-        return Transactions(self.pool, consumer.name, self.wakeups)
+    cipher: ClientCipher | None = None
 
     async def consume(
         self,
@@ -52,6 +48,7 @@ class Worker:
         *,
         transactions: Transactions | None,
         policy: Policy | None = None,
+        reader: Reader | None = None,
     ) -> None:
         """Start a consumer; it is stopped before anything it uses."""
         shell = ConsumerShell(
@@ -62,6 +59,7 @@ class Worker:
             transactions=transactions,
             cipher=self.cipher,
             policy=policy,
+            reader=reader,
             client_id=self.settings.instance,
         )
         self.health.alive[consumer.name] = lambda: None if shell.alive else "no progress"
@@ -79,27 +77,49 @@ class Worker:
         await self.shutdown.run_until_signalled()
 
 
+@dataclass(kw_only=True)
+class Worker(Process):
+    """A process that handles commands and announces what became of them."""
+
+    redis: Redis
+    wakeups: Wakeups
+
+    def transactions(self, consumer: Consumer) -> Transactions:
+        return Transactions(self.pool, consumer.name, self.wakeups)
+
+
 @asynccontextmanager
-async def open_worker(settings: WorkerSettings) -> AsyncIterator[Worker]:
+async def open_process(settings: BusSettings) -> AsyncIterator[Process]:
     """Everything shared, opened in order and released in reverse: health answers to the last."""
     async with GracefulShutdownHandler() as shutdown:
         enter = shutdown.resources.enter_async_context
         health = Health()
-        health.ready["process"] = lambda: "draining" if shutdown.draining.is_set() else None
+        health.ready["shutdown"] = lambda: "draining" if shutdown.draining.is_set() else None
         app = Starlette(routes=health.routes())
         await enter(http_server(app, settings.health_host, settings.health_port))
-        pool = await enter(open_pool(settings, instance=settings.instance))
-        redis = await enter(open_redis(settings))
-        producer = await enter(Producer(settings, client_id=settings.instance))
+        yield Process(
+            settings=settings,
+            shutdown=shutdown,
+            health=health,
+            pool=await enter(open_pool(settings, instance=settings.instance)),
+            producer=await enter(Producer(settings, client_id=settings.instance)),
+        )
+
+
+@asynccontextmanager
+async def open_worker(settings: WorkerSettings) -> AsyncIterator[Worker]:
+    """A process with the cache server and the key of clients besides."""
+    async with open_process(settings) as process:
+        redis = await process.shutdown.resources.enter_async_context(open_redis(settings))
         yield Worker(
-            settings,
-            shutdown,
-            health,
-            pool,
-            redis,
-            Wakeups(redis),
-            producer,
-            ClientCipher(settings.client_key),
+            settings=settings,
+            shutdown=process.shutdown,
+            health=process.health,
+            pool=process.pool,
+            producer=process.producer,
+            cipher=ClientCipher(settings.client_key),
+            redis=redis,
+            wakeups=Wakeups(redis),
         )
 
 
@@ -111,6 +131,8 @@ def main(kind: type[ProcessSettings], run: Callable[[Any], Coroutine[Any, Any, N
         for fault in error.faults:
             sys.stderr.write(f"{fault}\n")
         raise SystemExit(2) from None
+    if "--check" in sys.argv[1:]:
+        return
     configure_logging(settings.instance, settings.log_level)
 
     uvloop.run(run(settings))

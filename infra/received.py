@@ -1,7 +1,7 @@
 """A message as a handler gets it."""
 
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from contracts.envelope import Envelope
 from contracts.message import Message
@@ -29,6 +29,14 @@ class Received(Generic[M_co]):
     data: M_co
     client: Client | None
     origin: Origin
+
+
+class AnyEvent(Message):
+    """An event of whatever type, as it was published: for who keeps events, not for who acts."""
+
+    body: Any
+    value: bytes
+    headers: dict[str, str]
 
 
 class RetryableError(Exception):

@@ -90,8 +90,12 @@ class RedisSettings(Settings):
     redis_url: SecretStr
 
 
-class WorkerSettings(ProcessSettings, KafkaSettings, PostgresSettings, RedisSettings):
-    """What every worker needs; slices add their own keys."""
+class BusSettings(ProcessSettings, KafkaSettings, PostgresSettings):
+    """What every process between Kafka and Postgres needs; relay and audit need no more."""
+
+
+class WorkerSettings(BusSettings, RedisSettings):
+    """What every worker that handles commands needs; slices add their own keys."""
 
     client_key: Key
 

@@ -22,7 +22,7 @@ from infra.clients import ClientCipher
 from infra.kafka.connection import connection_options
 from infra.kafka.dead_letters import DeadLetters
 from infra.kafka.producer import Producer
-from infra.kafka.records import RecordReader
+from infra.kafka.records import Reader, RecordReader
 from infra.kafka.work import DOWN, BatchWork, Handle, Policy
 from infra.postgres.transaction import Transactions
 from infra.received import RetryableError
@@ -49,6 +49,7 @@ class ConsumerShell:
         transactions: Transactions | None,
         cipher: ClientCipher | None = None,
         policy: Policy | None = None,
+        reader: Reader | None = None,
         client_id: str,
     ) -> None:
         policy = policy or Policy()
@@ -61,7 +62,7 @@ class ConsumerShell:
         self._work = BatchWork(
             consumer.name,
             handle,
-            reader=RecordReader({m.type: m for t in topics for m in t.carries}, cipher),
+            reader=reader or RecordReader({m.type: m for t in topics for m in t.carries}, cipher),
             dead_letters=DeadLetters(producer, consumer, topics),
             transactions=transactions,
             policy=policy,

@@ -3,18 +3,21 @@
 import asyncio
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Self
 
 import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import (
     KafkaError,
+    KafkaTimeoutError,
     MessageSizeTooLargeError,
     OutOfOrderSequenceNumber,
     ProducerFenced,
     TopicAuthorizationFailedError,
     UnknownProducerId,
 )
+from aiokafka.partitioner import DefaultPartitioner
 
 from contracts.topics import MAX_DEAD_LETTER_BYTES
 from infra.kafka.connection import connection_options
@@ -24,6 +27,8 @@ log = structlog.get_logger(__name__)
 
 REQUEST_MS = 10_000
 CONNECT_RETRY_SECONDS = 1.0
+FLUSH_SECONDS = 5.0
+BATCH_BYTES = 65_536
 _FATAL = (OutOfOrderSequenceNumber, ProducerFenced, UnknownProducerId)
 _REFUSED = (MessageSizeTooLargeError, TopicAuthorizationFailedError)
 
@@ -34,6 +39,19 @@ class BrokerUnavailableError(Exception):
 
 class IndeterminateError(Exception):
     """The broker did not acknowledge in time; the record may or may not be in the topic."""
+
+
+class RefusedError(Exception):
+    """The broker will not take this, now or later."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A record to be sent."""
+
+    key: bytes
+    value: bytes
+    headers: list[tuple[str, bytes]]
 
 
 class Producer:
@@ -56,7 +74,7 @@ class Producer:
             with suppress(asyncio.CancelledError):
                 await self._connecting
         if self._producer:
-            await self._producer.stop()
+            await _stop(self._producer)
 
     @property
     def connected(self) -> bool:
@@ -101,17 +119,62 @@ class Producer:
             self.renew_after(error)
             raise IndeterminateError(type(error).__name__) from error
 
+    async def partition_of(self, topic: str, key: bytes) -> int:
+        """Where records with this key lie, as Kafka's own clients choose it."""
+        if self._producer is None:
+            raise BrokerUnavailableError
+        try:
+            partitions = sorted(await self._producer.partitions_for(topic))
+        except KafkaError as error:
+            raise RefusedError(f"{topic}: {type(error).__name__}") from error
+        chosen: int = DefaultPartitioner()(key, partitions, partitions)
+        return chosen
+
+    async def publish_head(
+        self, topic: str, partition: int, records: Sequence[Outgoing], *, seconds: float
+    ) -> int:
+        """Send as many of the records, from the first on, as one batch holds: all or none of them.
+
+        How many the broker has acknowledged. One batch at a time in a partition keeps the order,
+        whatever fails. Raises `BrokerUnavailableError`, `IndeterminateError`, `RefusedError`.
+        """
+        producer = self._producer
+        if producer is None:
+            raise BrokerUnavailableError
+        batch = producer.create_batch()
+        for record in records:
+            if not batch.append(
+                timestamp=None, key=record.key, value=record.value, headers=record.headers
+            ):
+                break
+        batch.close()
+        try:
+            async with asyncio.timeout(seconds):
+                await (await producer.send_batch(batch, topic, partition=partition))
+        except (TimeoutError, KafkaTimeoutError) as error:
+            raise IndeterminateError("not acknowledged in time") from error
+        except KafkaError as error:
+            self._renew(producer, error)  # the numbers of its batches have a gap now
+            if error.retriable or isinstance(error, _FATAL):
+                raise IndeterminateError(type(error).__name__) from error
+            raise RefusedError(f"{topic}: {type(error).__name__}") from error
+        count: int = batch.record_count()
+        return count
+
     def renew_after(self, error: BaseException) -> None:
         """Replace the producer after an error that it cannot recover from."""
-        if isinstance(error, _FATAL) and (broken := self._producer):
+        if isinstance(error, _FATAL) and self._producer:
+            self._renew(self._producer, error)
+
+    def _renew(self, broken: AIOKafkaProducer, error: BaseException) -> None:
+        if broken is self._producer:
             log.warning("producer_renewed", error=type(error).__name__)
             self._producer = None
             self._connecting = asyncio.create_task(self._connect(replacing=broken))
 
     async def _connect(self, replacing: AIOKafkaProducer | None = None) -> None:
         if replacing:
-            with suppress(KafkaError):
-                await replacing.stop()
+            await _stop(replacing)
         while True:
             producer = AIOKafkaProducer(
                 **connection_options(self._settings),
@@ -119,7 +182,7 @@ class Producer:
                 acks="all",
                 enable_idempotence=True,
                 linger_ms=self._linger_ms,
-                max_batch_size=65_536,
+                max_batch_size=BATCH_BYTES,
                 max_request_size=MAX_DEAD_LETTER_BYTES,
                 request_timeout_ms=REQUEST_MS,
                 metadata_max_age_ms=60_000,
@@ -137,3 +200,10 @@ class Producer:
             else:
                 self._producer = producer
                 return
+
+
+async def _stop(producer: AIOKafkaProducer) -> None:
+    """Bounded: an idempotent producer would wait for a broker that is away until it is back."""
+    with suppress(KafkaError, TimeoutError):
+        async with asyncio.timeout(FLUSH_SECONDS):
+            await producer.stop()

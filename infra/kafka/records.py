@@ -4,13 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import orjson
 from pydantic import ValidationError
 
 from contracts.envelope import Envelope, UnreadableError
 from contracts.message import Message
 from contracts.topics import MAX_DATA_BYTES
 from infra.clients import ClientCipher
-from infra.received import Origin, Received
+from infra.received import AnyEvent, Origin, Received
 
 
 class Record(Protocol):
@@ -34,8 +35,16 @@ class Unreadable:
     envelope: Envelope | None = None
 
 
+class Reader(Protocol):
+    """Makes messages of records."""
+
+    def read(self, record: Record) -> Received[Message] | Unreadable:
+        """The message, or the reason why there is none."""
+        ...
+
+
 class RecordReader:
-    """Reads the records of one consumer."""
+    """Reads the types that one consumer knows."""
 
     def __init__(self, messages: Mapping[str, type[Message]], cipher: ClientCipher | None) -> None:
         self._messages = messages
@@ -47,9 +56,11 @@ class RecordReader:
             envelope = Envelope.from_headers(record.headers)
         except UnreadableError as error:
             return Unreadable(record, str(error))
-        fault = self._fault(record, envelope)
-        if fault or record.value is None:
-            return Unreadable(record, fault or "the value is null", envelope)
+        if fault := _fault(record):
+            return Unreadable(record, fault, envelope)
+        if envelope.type not in self._messages:
+            return Unreadable(record, f"unknown type {envelope.type[:200]!r}", envelope)
+        assert record.value is not None
         try:
             data = self._messages[envelope.type].model_validate_json(record.value)
             client = None
@@ -61,14 +72,33 @@ class RecordReader:
             return Unreadable(record, f"header 'ce_client': {error}", envelope)
         return Received(envelope, data, client, origin_of(record))
 
-    def _fault(self, record: Record, envelope: Envelope) -> str | None:
-        if record.value is None:
-            return "the value is null"
-        if len(record.value) > MAX_DATA_BYTES:
-            return f"the value has {len(record.value)} bytes, at most {MAX_DATA_BYTES} are handled"
-        if envelope.type not in self._messages:
-            return f"unknown type {envelope.type[:200]!r}"
-        return None
+
+class AnyEventReader:
+    """Reads every event as it was published, also types that this version does not know."""
+
+    def read(self, record: Record) -> Received[Message] | Unreadable:
+        """The event, or the reason why there is none."""
+        try:
+            envelope = Envelope.from_headers(record.headers)
+        except UnreadableError as error:
+            return Unreadable(record, str(error))
+        if fault := _fault(record):
+            return Unreadable(record, fault, envelope)
+        assert record.value is not None
+        try:
+            body = orjson.loads(record.value)
+        except orjson.JSONDecodeError as error:
+            return Unreadable(record, f"the value is not JSON: {error}", envelope)
+        event = AnyEvent(body=body, value=record.value, headers=headers_as_text(record))
+        return Received(envelope, event, None, origin_of(record))
+
+
+def _fault(record: Record) -> str | None:
+    if record.value is None:
+        return "the value is null"
+    if len(record.value) > MAX_DATA_BYTES:
+        return f"the value has {len(record.value)} bytes, at most {MAX_DATA_BYTES} are handled"
+    return None
 
 
 def origin_of(record: Record) -> Origin:

@@ -17,7 +17,7 @@ from structlog.contextvars import bound_contextvars
 
 from contracts.message import Message
 from infra.kafka.dead_letters import DeadLetters, Failure, FloodGuard
-from infra.kafka.records import Record, RecordReader, Unreadable
+from infra.kafka.records import Reader, Record, Unreadable
 from infra.postgres.pool import TRANSIENT, UNAVAILABLE
 from infra.postgres.transaction import ConcurrentDeliveryError, Transactions
 from infra.received import PoisonError, Received, RetryableError
@@ -62,7 +62,7 @@ class BatchWork:
         name: str,
         handle: Handle,
         *,
-        reader: RecordReader,
+        reader: Reader,
         dead_letters: DeadLetters,
         transactions: Transactions | None,
         policy: Policy,
