@@ -64,13 +64,19 @@ BEGIN
                  + step * ('1 ' || period)::interval;
         name := parent || '_' || to_char(first AT TIME ZONE 'UTC', 'YYYYMMDD');
         IF to_regclass(name) IS NULL THEN
-            EXECUTE format(
-                'CREATE TABLE %I PARTITION OF %I FOR VALUES FROM (%L) TO (%L)',
-                name, parent, first, first + ('1 ' || period)::interval
-            );
+            BEGIN
+                EXECUTE format(
+                    'CREATE TABLE %I PARTITION OF %I FOR VALUES FROM (%L) TO (%L)',
+                    name, parent, first, first + ('1 ' || period)::interval
+                );
+            EXCEPTION
+                WHEN check_violation THEN NULL;  -- rows of this period are in the default partition
+                WHEN duplicate_table OR unique_violation THEN NULL;  -- another process made it
+            END;
         END IF;
     END LOOP;
 END $$;
+SELECT ensure_partitions('outbox', 'day', 3);
 REVOKE ALL ON FUNCTION ensure_partitions FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION ensure_partitions TO qnt9_relay, qnt9_audit;
 

@@ -23,5 +23,6 @@ CREATE TABLE audit_log (
 CREATE INDEX audit_log_user ON audit_log (user_id, created_at DESC);
 CREATE INDEX audit_log_action ON audit_log (action, created_at DESC);
 CREATE TABLE audit_log_other PARTITION OF audit_log DEFAULT;
+SELECT ensure_partitions('audit_log', 'month', 2);
 
 GRANT SELECT, INSERT ON audit_log TO qnt9_audit;
