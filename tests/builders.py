@@ -18,6 +18,7 @@ from infra.received import Origin, Received
 M = TypeVar("M", bound=Message)
 
 A_CLIENT = Client("203.0.113.7", "a browser")
+NOW = datetime(2026, 11, 3, 12, 0, tzinfo=UTC)
 A_REPLY_CHANNEL = "qnt9:outcomes:test"
 
 _offsets = count()

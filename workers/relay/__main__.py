@@ -1,0 +1,19 @@
+"""`python -m workers.relay`."""
+
+from infra.process import main, open_process
+from infra.settings import BusSettings
+from workers.relay.relay import Relay
+
+
+async def run(settings: BusSettings) -> None:
+    async with open_process(settings) as process:
+        relay = Relay(process.pool, process.producer)
+        process.health.alive["relay"] = lambda: None if relay.alive else "no progress"
+        process.health.ready["relay"] = lambda: relay.problem
+        process.shutdown.background("relay loop", relay.run())
+        process.shutdown.on_shutdown("relay", relay.stop)
+        await process.run()
+
+
+if __name__ == "__main__":
+    main(BusSettings, run)

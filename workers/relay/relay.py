@@ -1,0 +1,211 @@
+"""The loop: own shards, read what is unpublished, publish, mark. Woken by NOTIFY, or a clock."""
+
+import asyncio
+import time
+from datetime import UTC, datetime
+
+import asyncpg
+import structlog
+from prometheus_client import Counter, Gauge
+
+from infra.kafka.producer import Producer
+from infra.postgres.pool import TRANSIENT, UNAVAILABLE, Connection, Pool
+from workers.relay import store
+from workers.relay.publishing import publish
+from workers.relay.rules import Held, fair_share, to_release, to_try
+
+log = structlog.get_logger(__name__)
+
+ROWS_A_TURN = 1_000
+POLL_SECONDS = 0.5
+GATHER_SECONDS = 0.005
+REBALANCE_SECONDS = 1.0
+PARTITIONS_SECONDS = 3_600.0
+HOLD_SECONDS = 5.0
+BACKOFF_SECONDS = (0.2, 5.0)
+STALLED_SECONDS = 120.0
+WAITING_SECONDS = 5.0
+DRAIN_SECONDS = 10.0
+
+PUBLISHED = Counter("qnt9_relay_published_total", "Events that Kafka acknowledged", ["topic"])
+LAG = Gauge("qnt9_relay_lag_seconds", "Age of the oldest unpublished event of the owned shards")
+OWNED = Gauge("qnt9_relay_shards", "Shards owned")
+
+
+class KafkaAwayError(Exception):
+    """Kafka did not acknowledge; what it did acknowledge is marked."""
+
+
+class Relay:
+    """One relay of perhaps several. A turn is: read, publish, mark what was acknowledged."""
+
+    def __init__(self, pool: Pool, producer: Producer, *, poll: float = POLL_SECONDS) -> None:
+        self._pool = pool
+        self._producer = producer
+        self._poll = poll
+        self._owned: set[int] = set()
+        self._held = Held(HOLD_SECONDS)
+        self._stopping = asyncio.Event()
+        self._stopped = asyncio.Event()
+        self._woken = asyncio.Event()
+        self._trouble: str | None = "no session with Postgres yet"
+        self._failures = 0
+        self._rebalanced = self._partitioned = float("-inf")
+        self._progress = self._turn_began = time.monotonic()
+        self._in_turn = False
+
+    async def run(self) -> None:
+        """Until stopped, whatever is away meanwhile."""
+        try:
+            while not self._stopping.is_set():
+                try:
+                    await self._session()
+                except (*UNAVAILABLE, *TRANSIENT, asyncpg.PostgresError) as error:
+                    await self._back_off("Postgres", error)
+        finally:
+            self._stopped.set()
+
+    async def stop(self) -> None:
+        """Returns when the turn in hand is done and marked."""
+        self._stopping.set()
+        self._woken.set()
+        try:
+            async with asyncio.timeout(DRAIN_SECONDS):
+                await self._stopped.wait()
+        except TimeoutError:
+            log.warning("relay_left_a_turn", hint="its events are published again by the next one")
+
+    @property
+    def alive(self) -> bool:
+        """Progress, not a ping: the loop moved lately."""
+        return time.monotonic() - self._progress < STALLED_SECONDS
+
+    @property
+    def problem(self) -> str | None:
+        """Why this relay is not ready, in an operator's words; None when it is."""
+        waiting = time.monotonic() - self._turn_began
+        if self._in_turn and waiting > WAITING_SECONDS:
+            return f"a turn has been waiting for {waiting:.0f} s"
+        if self._trouble:
+            return self._trouble
+        held = len(self._held.keys(time.monotonic()))
+        return f"the broker refuses the events of {held} aggregates" if held else None
+
+    @property
+    def owned(self) -> frozenset[int]:
+        return frozenset(self._owned)
+
+    async def _session(self) -> None:
+        """One database session: its locks are our shards."""
+        async with self._pool.acquire() as conn:
+            await conn.add_listener("outbox", self._on_notify)
+            try:
+                await store.announce_presence(conn)
+                while not self._stopping.is_set():
+                    await self._step(conn)
+            finally:
+                self._disown()
+                await conn.remove_listener("outbox", self._on_notify)
+
+    async def _step(self, conn: Connection) -> None:
+        self._progress = time.monotonic()
+        await self._keep_house(conn)
+        self._woken.clear()
+        try:
+            full = await self._turn(conn)
+        except KafkaAwayError as error:
+            await self._back_off("Kafka", error)
+            return
+        if self._failures:
+            log.info("relay_resumed", after_tries=self._failures)
+        self._trouble, self._failures = None, 0
+        if not full:
+            await self._wait()
+
+    async def _turn(self, conn: Connection) -> bool:
+        """Whether there is probably more."""
+        if not self._owned:
+            LAG.set(0)
+            return False
+        self._turn_began, self._in_turn = time.monotonic(), True
+        try:
+            now = time.monotonic()
+            rows = await store.unpublished(conn, self._owned, self._held.keys(now), ROWS_A_TURN)
+            LAG.set((datetime.now(UTC) - rows[0].created_at).total_seconds() if rows else 0)
+            if not rows:
+                return False
+            sent = await publish(self._producer, rows)
+            self._held.hold(sent.refused, time.monotonic())
+            if sent.acknowledged:
+                await store.mark_published(conn, sent.acknowledged)
+                for row in sent.acknowledged:
+                    PUBLISHED.labels(row.topic).inc()
+            if sent.away:
+                raise KafkaAwayError(sent.away)
+            return len(rows) == ROWS_A_TURN
+        finally:
+            self._in_turn = False
+
+    async def _keep_house(self, conn: Connection) -> None:
+        now = time.monotonic()
+        if now - self._rebalanced >= REBALANCE_SECONDS:
+            await self._rebalance(conn)
+            self._rebalanced = now
+        if now - self._partitioned >= PARTITIONS_SECONDS:
+            self._partitioned = now
+            try:
+                await store.ensure_partitions(conn)
+            except asyncpg.PostgresError as error:
+                if isinstance(error, UNAVAILABLE):
+                    raise
+                log.exception("partitions_not_made", hint="events go to the default partition")
+
+    async def _rebalance(self, conn: Connection) -> None:
+        """Between turns only: what we give up, we are not sending."""
+        before = frozenset(self._owned)
+        share = fair_share(await store.count_relays(conn))
+        for shard in to_release(self._owned, share):
+            await store.release_shard(conn, shard)
+            self._owned.discard(shard)
+        for shard in to_try(self._owned, share):
+            if len(self._owned) < share and await store.take_shard(conn, shard):
+                self._owned.add(shard)
+        OWNED.set(len(self._owned))
+        if before != self._owned:
+            log.info("shards_owned", shards=sorted(self._owned))
+
+    def _disown(self) -> None:
+        self._owned.clear()
+        self._rebalanced = float("-inf")
+        OWNED.set(0)
+
+    async def _wait(self) -> None:
+        """For a notification, and then a moment for those that come with it."""
+        try:
+            async with asyncio.timeout(self._poll):
+                await self._woken.wait()
+        except TimeoutError:
+            return
+        await asyncio.sleep(GATHER_SECONDS)
+
+    async def _back_off(self, what: str, error: BaseException) -> None:
+        least, most = BACKOFF_SECONDS
+        delay = min(most, least * 2 ** min(self._failures, 10))
+        self._failures += 1
+        self._trouble = f"{what}: {type(error).__name__}, tried {self._failures} times"
+        self._progress = time.monotonic()
+        log.warning(
+            "dependency_down",
+            dependency=what,
+            error=type(error).__name__,
+            detail=str(error)[:200],
+            tries=self._failures,
+        )
+        try:
+            async with asyncio.timeout(delay):
+                await self._stopping.wait()
+        except TimeoutError:
+            pass
+
+    def _on_notify(self, *_: object) -> None:
+        self._woken.set()
