@@ -115,7 +115,7 @@ class Stack:
         return self._status
 
     @asynccontextmanager
-    async def postgres(self) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
+    async def postgres(self) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
         """A connection of the owner's, who reads everything."""
         connection = await asyncpg.connect(self.urls["postgres"]["dsn"])
         try:
