@@ -15,6 +15,7 @@ COMMANDS = {
     "topics": "maintain",
     "keys": "maintain",
     "schemas": "schemas",
+    "audit": "audit",
     "config": "config",
 }
 """Each command and the module of this package that has it, imported when it is asked for."""

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 from pathlib import Path
 
 import asyncpg
@@ -10,9 +9,8 @@ import click
 from pydantic_settings import SettingsConfigDict
 
 from infra.cli.options import data_option, fail
-from infra.embedded.control import NotRunningError, ask
+from infra.cli.target import point_at
 from infra.embedded.credentials import generate_keys
-from infra.embedded.layout import Layout
 from infra.kafka.admin import TopologyError, compare_topology, ensure_topology
 from infra.postgres.migrate import MigrationError
 from infra.postgres.migrate import migrate as run_migrations
@@ -23,7 +21,7 @@ from infra.settings import KafkaSettings, PostgresSettings, SettingsError, load
 @data_option
 def migrate(data: Path) -> None:
     """Bring the database up to date. Uses QNT9_POSTGRES_DSN, else the system of --data."""
-    _point_at(data, unless="QNT9_POSTGRES_DSN")
+    point_at(data, unless="QNT9_POSTGRES_DSN")
     try:
         dsn = load(_Database).postgres_dsn.get_secret_value()
         applied = asyncio.run(run_migrations(dsn))
@@ -43,7 +41,7 @@ def topics(data: Path, create: bool, as_json: bool) -> None:
 
     Uses QNT9_KAFKA_BOOTSTRAP and its companions, else the system of --data.
     """
-    _point_at(data, unless="QNT9_KAFKA_BOOTSTRAP")
+    point_at(data, unless="QNT9_KAFKA_BOOTSTRAP")
     try:
         settings = load(_Broker)
         if create:
@@ -81,16 +79,3 @@ class _Database(PostgresSettings):
 
 class _Broker(KafkaSettings):
     model_config = SettingsConfigDict(env_prefix="QNT9_", extra="ignore")
-
-
-def _point_at(data: Path, unless: str) -> None:
-    """Settings of a running system on this machine, unless others are given."""
-    if unless in os.environ or f"{unless}_FILE" in os.environ:
-        return
-    try:
-        running = ask(Layout(data), {"do": "status"})["status"]
-    except NotRunningError as error:
-        raise fail(f"{unless} is not set and nothing runs in {data}") from error
-    os.environ["QNT9_POSTGRES_DSN"] = running["postgres"]["dsn"]
-    for name, value in running["kafka"].items():
-        os.environ[f"QNT9_KAFKA_{name.upper()}"] = value

@@ -1,0 +1,21 @@
+"""Which installation a command acts on: the one that settings name, else the one on this machine."""
+
+import os
+from pathlib import Path
+
+from infra.cli.options import fail
+from infra.embedded.control import NotRunningError, ask
+from infra.embedded.layout import Layout
+
+
+def point_at(data: Path, unless: str) -> None:
+    """Settings of a running system on this machine, unless others are given."""
+    if unless in os.environ or f"{unless}_FILE" in os.environ:
+        return
+    try:
+        running = ask(Layout(data), {"do": "status"})["status"]
+    except NotRunningError as error:
+        raise fail(f"{unless} is not set and nothing runs in {data}") from error
+    os.environ["QNT9_POSTGRES_DSN"] = running["postgres"]["dsn"]
+    for name, value in running["kafka"].items():
+        os.environ[f"QNT9_KAFKA_{name.upper()}"] = value
