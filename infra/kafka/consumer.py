@@ -34,6 +34,8 @@ log = structlog.get_logger(__name__)
 FETCH_BYTES = 6 * 1024 * 1024
 STALLED_SECONDS = 120
 DRAIN_SECONDS = 15
+SESSION_MS = 10_000
+"""How long the work of a killed process lies still: the group waits for it that long."""
 
 
 class ConsumerShell:
@@ -91,7 +93,8 @@ class ConsumerShell:
         self._subscriber(self._on_batch)
         self._options = connection_options(settings) | {
             "client_id": client_id,
-            "session_timeout_ms": 45_000,
+            "session_timeout_ms": SESSION_MS,
+            "heartbeat_interval_ms": SESSION_MS // 4,
             "rebalance_timeout_ms": 60_000,
             "max_poll_interval_ms": 600_000,
             "isolation_level": "read_committed",
