@@ -13,11 +13,11 @@ from gateway.routes import ENDPOINTS
 from gateway.seals import Seals
 from gateway.settings import GatewaySettings
 from infra.clients import ClientCipher
+from infra.entry import main
 from infra.health import Health
 from infra.kafka.producer import Producer
 from infra.lifecycle import GracefulShutdownHandler
 from infra.postgres.pool import open_pool
-from infra.process import main
 from infra.redis.client import open_redis
 from infra.serving import http_server
 from infra.tokens import TokenChecker

@@ -9,6 +9,9 @@ import uvloop
 from infra.settings import ProcessSettings, SettingsError
 from infra.telemetry import configure_logging
 
+CHECK = "--check"
+"""`qnt9 config check` asks each program whether it would start, with this argument."""
+
 S = TypeVar("S", bound=ProcessSettings)
 
 
@@ -19,6 +22,8 @@ def main(kind: type[S], run: Callable[[S], Coroutine[Any, Any, None]]) -> None:
         for fault in error.faults:
             sys.stderr.write(f"{fault}\n")
         raise SystemExit(2) from None
+    if CHECK in sys.argv[1:]:
+        return
     configure_logging(settings.instance, settings.log_level)
 
     uvloop.run(run(settings))

@@ -1,13 +1,11 @@
 """What every process behind the bus is made of; a slice's `__main__` names only its own parts."""
 
-import sys
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import structlog
-import uvloop
 from redis.asyncio import Redis
 from starlette.applications import Starlette
 
@@ -24,8 +22,7 @@ from infra.postgres.transaction import Transactions
 from infra.redis.client import open_redis
 from infra.redis.wakeups import Wakeups
 from infra.serving import http_server
-from infra.settings import BusSettings, ProcessSettings, SettingsError, WorkerSettings
-from infra.telemetry import configure_logging
+from infra.settings import BusSettings, WorkerSettings
 
 log = structlog.get_logger(__name__)
 
@@ -121,18 +118,3 @@ async def open_worker(settings: WorkerSettings) -> AsyncIterator[Worker]:
             redis=redis,
             wakeups=Wakeups(redis),
         )
-
-
-def main(kind: type[ProcessSettings], run: Callable[[Any], Coroutine[Any, Any, None]]) -> None:
-    """The life of a process: settings (exit code 2 names their faults), logging, event loop."""
-    try:
-        settings = kind.load()
-    except SettingsError as error:
-        for fault in error.faults:
-            sys.stderr.write(f"{fault}\n")
-        raise SystemExit(2) from None
-    if "--check" in sys.argv[1:]:
-        return
-    configure_logging(settings.instance, settings.log_level)
-
-    uvloop.run(run(settings))

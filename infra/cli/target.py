@@ -1,4 +1,4 @@
-"""Which installation a command acts on: the one that settings name, else the one on this machine."""
+"""Which installation a command acts on: what settings name, else the one on this machine."""
 
 import os
 from pathlib import Path

@@ -1,6 +1,7 @@
 """`python -m workers.relay`."""
 
-from infra.process import main, open_process
+from infra.entry import main
+from infra.process import open_process
 from infra.settings import BusSettings
 from workers.relay.relay import Relay
 

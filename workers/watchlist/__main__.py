@@ -1,6 +1,7 @@
 """`python -m workers.watchlist`."""
 
-from infra.process import main, open_worker
+from infra.entry import main
+from infra.process import open_worker
 from infra.settings import WorkerSettings
 from workers.watchlist import consumer
 
