@@ -1,6 +1,8 @@
 """Small typed builders of what handlers and tests pass around."""
 
 import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import count
 from typing import TypeVar
@@ -12,6 +14,8 @@ from contracts.message import Message
 from contracts.personal import PersonalKey
 from contracts.topics import CARRIED_BY
 from infra.clients import Client
+from infra.kafka.dead_letters import DeadLetters, Failure
+from infra.kafka.records import Record
 from infra.postgres.personal_keys import user_key_id
 from infra.received import Origin, Received
 
@@ -80,3 +84,64 @@ def received(
 def a_personal_key(user_id: UUID | None = None) -> PersonalKey:
     """A key that is in no database."""
     return PersonalKey(user_key_id(user_id or uuid7()), os.urandom(32))
+
+
+def an_origin(topic: str = "watchlists.events") -> Origin:
+    return Origin(topic, 0, next(_offsets), 0, b"a key")
+
+
+@dataclass
+class ARecord:
+    """What a consumer gets from Kafka."""
+
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes | None]]
+    topic: str
+    key: bytes | None = b"a key"
+    partition: int = 0
+    offset: int = field(default_factory=lambda: next(_offsets))
+    timestamp: int = 1_767_225_600_000
+
+
+def a_record(
+    data: Message | bytes | None,
+    *,
+    envelope: Envelope | None = None,
+    topic: str | None = None,
+    key: str | None = "a key",
+    personal: PersonalKey | None = None,
+) -> ARecord:
+    """A record that carries a message, or these bytes under this envelope and topic."""
+    if isinstance(data, Message):
+        envelope = envelope or an_envelope(data)
+        topic = topic or CARRIED_BY[type(data)].name
+        value: bytes | None = data.model_dump_json(context={"personal": personal}).encode()
+    else:
+        value = data
+    assert envelope
+    assert topic
+    return ARecord(
+        value, [*envelope.to_headers()], topic, key.encode() if key is not None else None
+    )
+
+
+@dataclass
+class Letter:
+    """A record that was set aside, and why."""
+
+    record: Record
+    failure: Failure
+
+
+class MemoryDeadLetters(DeadLetters):
+    """Dead letters as Kafka would have acknowledged them."""
+
+    def __init__(self) -> None:
+        self.written: list[Letter] = []
+
+    async def write(self, record: Record, failure: Failure) -> None:
+        self.written.append(Letter(record, failure))
+
+
+async def no_sleep(_: float) -> None:
+    """For what pauses between attempts."""

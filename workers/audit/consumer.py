@@ -1,0 +1,45 @@
+"""Every event topic → the audit log, in bulk."""
+
+import asyncio
+from functools import partial
+
+import asyncpg
+import structlog
+
+from contracts.topics import AUDIT
+from infra.kafka.records import AnyEventReader
+from infra.kafka.work import Policy
+from infra.postgres.pool import UNAVAILABLE, Pool
+from infra.process import Process
+from workers.audit import store
+from workers.audit.handlers import record_events
+
+log = structlog.get_logger(__name__)
+
+POLICY = Policy(max_records=2_000, in_bulk=True, fetch_min_bytes=65_536, fetch_max_wait_ms=100)
+RETRY_SECONDS = 5.0
+DAY_SECONDS = 86_400.0
+
+
+async def start(process: Process) -> None:
+    process.shutdown.background("partitions", keep_partitions(process.pool))
+    await process.consume(
+        AUDIT,
+        partial(record_events, process.pool),
+        transactions=None,
+        policy=POLICY,
+        reader=AnyEventReader(),
+    )
+
+
+async def keep_partitions(pool: Pool) -> None:
+    """Months ahead have their partition; until one is made, the default partition takes rows."""
+    while True:
+        try:
+            async with pool.acquire() as conn:
+                await store.ensure_partitions(conn)
+        except (*UNAVAILABLE, asyncpg.PostgresError) as error:
+            log.warning("partitions_not_made", error=type(error).__name__, detail=str(error)[:200])
+            await asyncio.sleep(RETRY_SECONDS)
+        else:
+            await asyncio.sleep(DAY_SECONDS)

@@ -1,0 +1,22 @@
+"""Events into the log, a batch at a time."""
+
+from collections.abc import Sequence
+
+from infra.postgres.personal_keys import keys_by_id
+from infra.postgres.pool import Pool
+from infra.received import AnyEvent, Received
+from workers.audit import store
+from workers.audit.rules import open_client, sealed_client
+
+
+async def record_events(pool: Pool, batch: Sequence[Received[AnyEvent]]) -> None:
+    """Two statements: the keys of the batch, and all its rows that are not there yet."""
+    sealed = [sealed_client(received) for received in batch]
+    wanted = {each.key_id for each in sealed if each and each.key_id}
+    async with pool.acquire() as conn:
+        keys = await keys_by_id(conn, wanted) if wanted else {}
+        clients = [open_client(each, keys) for each in sealed]
+        await store.insert(conn, list(zip(batch, clients, strict=True)))
+
+
+HANDLES = {AnyEvent: record_events}
