@@ -83,7 +83,7 @@ class Application:
         given = _header(scope, b"x-request-id")
         request_id = given if _REQUEST_ID.match(given) else str(uuid4())
         scope["qnt9.request_id"] = request_id
-        exchange = _Exchange(send, request_id)
+        exchange = _Exchange(send, request_id, self._edge.shutdown.draining)
         self._in_flight += 1
         self._idle.clear()
         with structlog.contextvars.bound_contextvars(correlation_id=request_id):
@@ -114,7 +114,7 @@ class Application:
         path: str = scope["path"]
         draining = self._edge.shutdown.draining.is_set()
         if draining and not path.startswith(_ALWAYS_ANSWERED):
-            raise ProblemError("draining", headers={"Connection": "close"})
+            raise ProblemError("draining")
         for operation in self._operations:
             match, child = operation.matches(scope)
             if match is Match.FULL:
@@ -180,9 +180,10 @@ class Application:
 class _Exchange:
     """The sending half of one request: adds what every response carries, once."""
 
-    def __init__(self, send: Send, request_id: str) -> None:
+    def __init__(self, send: Send, request_id: str, draining: asyncio.Event) -> None:
         self._send = send
         self._request_id = request_id
+        self._draining = draining
         self.status = 0
 
     async def send(self, message: Message) -> None:
@@ -192,6 +193,8 @@ class _Exchange:
             present = {name for name, _ in headers}
             headers.append((b"x-request-id", self._request_id.encode()))
             headers += [h for h in (*_SECURITY_HEADERS, _CSP) if h[0] not in present]
+            if self._draining.is_set():
+                headers.append((b"connection", b"close"))
         await self._send(message)
 
     async def answer(self, answer: Answer) -> None:
