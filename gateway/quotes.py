@@ -52,7 +52,9 @@ class Quotes:
         if cached and cached.fresh_until > datetime.now(UTC):
             return self._shown(cached.quote, symbol)
         asked = datetime.now(UTC)
-        found = await self._ask(call, symbol, LOOK_UP_SECONDS)
+        found = None
+        with suppress(ProblemError):  # without the broker nobody can be asked
+            found = await self._ask(call, symbol, LOOK_UP_SECONDS)
         if isinstance(found, _Unknown):
             raise ProblemError("unknown-symbol")
         if found is None:
@@ -91,16 +93,21 @@ class Quotes:
         return self._remember(symbol) if cached.quote else False
 
     async def _provider_has(self, call: Call, symbol: str) -> bool:
-        """True also when nobody can tell; then nobody is asked again for a while."""
+        """True also when nobody can tell; then nobody is asked again for a while.
+
+        Raises `ProblemError` without the broker: the change could not be published either.
+        """
         loop = asyncio.get_running_loop()
         if self._unanswered_until > loop.time():
             return True
-        with suppress(ProblemError):
+        try:
             answer = await self._ask(call, symbol, KNOWN_SECONDS)
-            if isinstance(answer, _Unknown):
-                return False
-            if answer:
-                return self._remember(symbol)
+        except ProblemError as error:
+            raise ProblemError("broker-unavailable") from error
+        if isinstance(answer, _Unknown):
+            return False
+        if answer:
+            return self._remember(symbol)
         self._unanswered_until = loop.time() + UNANSWERED_SECONDS
         return True
 

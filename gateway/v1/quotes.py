@@ -17,7 +17,7 @@ ENDPOINTS = (
         show,
         "The latest price, and how old it is",
         {200: Quote},
-        problems=("unknown-symbol", "quote-unavailable", "broker-unavailable", "indeterminate"),
+        problems=("unknown-symbol", "quote-unavailable"),
         who=Who.VERIFIED,
     ),
 )
