@@ -1,0 +1,138 @@
+"""Each part away for a while: nothing accepted is lost, and clients are told what to do."""
+
+import asyncio
+from uuid import uuid4
+
+import httpx
+
+from tests.e2e.outages import (
+    dead_letters,
+    is_problem,
+    stopped,
+    symbols,
+    until_settled,
+)
+from tests.stack import PASSWORD, Stack, eventually
+
+PUBLISH_SECONDS = 3.0
+SLACK_SECONDS = 2.0
+WAIT_A_SECOND = {"Prefer": "wait=1"}
+
+
+async def test_changes_are_accepted_without_their_worker_and_happen_when_it_returns(
+    stack: Stack,
+) -> None:
+    user = await stack.verified_user()
+    async with stack.http() as http:
+        async with stopped(stack, "watchlist"):
+            answer = await http.put(
+                "/api/v1/watchlist/AAPL", json={}, headers=user.headers | WAIT_A_SECOND
+            )
+            assert answer.status_code == 202
+            assert answer.headers["preference-applied"] == "wait=1"
+            pending = await http.get(answer.headers["location"], headers=user.headers)
+            assert pending.json()["status"] == "pending"
+            assert not pending.json()["parked"]
+        assert await until_settled(stack, user, answer) == "succeeded"
+    assert await symbols(stack, user) == {"AAPL"}
+
+
+async def test_without_the_database_commands_are_accepted_and_reads_say_when_to_come_back(
+    stack: Stack,
+) -> None:
+    user = await stack.verified_user()
+    email = f"{uuid4().hex[:12]}@example.com"
+    async with stack.http(headers=user.headers) as http:
+        async with stopped(stack, "postgres"):
+            accepted = [
+                await http.put(f"/api/v1/watchlist/{symbol}", json={}, headers=WAIT_A_SECOND)
+                for symbol in ("MSFT", "SAP.DE")
+            ]
+            sign_up = {"email": email, "password": PASSWORD}
+            signed_up = await http.post("/api/v1/auth/signup", json=sign_up)
+            assert signed_up.status_code == 202, signed_up.text
+            for path in ("/api/v1/watchlist", "/api/v1/users/me"):
+                answer = await http.get(path)
+                assert answer.status_code == 503, answer.text
+                assert is_problem(answer, "reads-unavailable")
+            status = await http.get(accepted[0].headers["location"])
+            assert status.status_code == 503
+        for answer in accepted:
+            assert await until_settled(stack, user, answer) == "succeeded"
+    assert await symbols(stack, user) == {"MSFT", "SAP.DE"}
+    assert await stack.mailed_token(email, seconds=60)
+
+
+async def test_without_the_cache_server_everything_still_works(stack: Stack) -> None:
+    user = await stack.verified_user()
+    async with stack.http(headers=user.headers) as http:
+        assert (await http.get("/api/v1/quotes/AAPL")).status_code == 200
+        async with stopped(stack, "valkey"):
+            added = await http.put("/api/v1/watchlist/AAPL", json={"note": "without"})
+            assert added.status_code == 201, added.text
+            changed = await http.put("/api/v1/watchlist/AAPL", json={"note": "a cache"})
+            assert changed.status_code == 200, changed.text
+            for symbol in ("AAPL", "VOD.L"):
+                quote = await http.get(f"/api/v1/quotes/{symbol}")
+                assert quote.status_code == 200, quote.text
+                assert quote.json()["symbol"] == symbol
+            (item,) = (await http.get("/api/v1/watchlist")).json()["items"]
+            assert item["note"] == "a cache"
+            assert item["quote"]["symbol"] == "AAPL"
+            assert (await stack.sign_in(user.email)).access_token
+
+
+async def test_mail_arrives_when_the_mail_server_returns(stack: Stack) -> None:
+    dead = await dead_letters(stack)
+    email = f"{uuid4().hex[:12]}@example.com"
+    async with stopped(stack, "inbox"), stack.http() as http:
+        body = {"email": email, "password": PASSWORD}
+        assert (await http.post("/api/v1/auth/signup", json=body)).status_code == 202
+
+        async def tried() -> bool:
+            async with stack.postgres() as database:
+                return bool(
+                    await database.fetchval(
+                        """
+                        SELECT max(attempts) >= 1
+                          FROM mails JOIN users ON users.id = mails.user_id
+                         WHERE users.email = $1
+                        """,
+                        email,
+                    )
+                )
+
+        await eventually(tried, seconds=30, what="an attempt to send")
+    assert await stack.mailed_token(email, seconds=90)
+    assert await dead_letters(stack) == dead
+
+
+async def test_without_the_broker_clients_are_told_in_time_and_it_mends_itself(
+    stack: Stack,
+) -> None:
+    user = await stack.verified_user()
+    gateway = stack.pid("gateway")
+    key = {"Idempotency-Key": uuid4().hex}
+    async with stack.http(headers=user.headers) as http:
+
+        async def put(**body: str) -> httpx.Response:
+            return await http.put("/api/v1/watchlist/AAPL", json=body, headers=key)
+
+        async with stopped(stack, "kafka"):
+            for _ in range(3):
+                asked = asyncio.get_running_loop().time()
+                answer = await put(note="after all")
+                took = asyncio.get_running_loop().time() - asked
+                assert answer.status_code == 503, answer.text
+                assert is_problem(answer, answer.json()["code"])
+                assert answer.json()["code"] in {"broker-unavailable", "indeterminate"}
+                assert took < PUBLISH_SECONDS + SLACK_SECONDS
+            assert (await http.get("/api/v1/watchlist")).status_code == 200
+
+        async def done() -> bool:
+            return (await put(note="after all")).status_code in {200, 201}
+
+        await eventually(done, seconds=60, what="a change")
+        (item,) = (await http.get("/api/v1/watchlist")).json()["items"]
+        assert item["note"] == "after all"
+    assert stack.pid("gateway") == gateway
