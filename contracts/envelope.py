@@ -74,7 +74,10 @@ class Envelope:
 
     @classmethod
     def from_headers(cls, headers: Iterable[tuple[str, bytes | None]]) -> Self:
-        """Raises `UnreadableError` for a null or non-UTF-8 header, or a missing attribute."""
+        """Raises `UnreadableError` for a null or non-UTF-8 header, or a missing attribute.
+
+        U+0000 is refused because no text column takes it.
+        """
         found: dict[str, str] = {}
         for name, value in headers:
             if value is None:
@@ -83,6 +86,8 @@ class Envelope:
                 found[name] = value.decode()
             except UnicodeDecodeError as error:
                 raise UnreadableError(f"header {name!r} is not UTF-8") from error
+            if "\0" in found[name]:
+                raise UnreadableError(f"header {name!r} holds U+0000")
         try:
             actor, deadline = found.get("ce_actorid"), found.get("ce_deadline")
             return cls(

@@ -11,7 +11,7 @@ _CAPITAL = re.compile(r"(?<!^)(?=[A-Z])")
 class Message(BaseModel):
     """The data of one CloudEvent. `type` is `qnt9.<subject>.<name>.v<version>`."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
     type: ClassVar[str] = ""
     version: ClassVar[int] = 1

@@ -8,7 +8,7 @@ the value everywhere at once, topics and audit log included.
 
 import base64
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Self
 
@@ -36,7 +36,7 @@ class PersonalKey:
     """One person's AES-256-GCM key. `id` is `user:<uuid>`, or `day:<date>` for nobody's data."""
 
     id: str
-    secret: bytes
+    secret: bytes = field(repr=False)
 
     @cached_property
     def _aead(self) -> AESGCM:

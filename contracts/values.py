@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import AfterValidator, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, StringConstraints
 
 UserId = UUID
 MessageId = UUID
@@ -13,9 +13,8 @@ MessageId = UUID
 # Yahoo's alphabet of tickers: letters, digits and . - ^ = after folding to capitals.
 Symbol = Annotated[
     str,
-    StringConstraints(
-        strip_whitespace=True, to_upper=True, pattern=r"^[A-Z0-9^][A-Z0-9.\-=^]{0,19}$"
-    ),
+    BeforeValidator(lambda value: value.strip().upper() if isinstance(value, str) else value),
+    StringConstraints(pattern=r"^[A-Z0-9^][A-Z0-9.\-=^]{0,19}$"),
 ]
 
 
@@ -27,11 +26,20 @@ def _plain_text(value: str) -> str:
     return text.strip()
 
 
+def _not_blank(value: str) -> str:
+    if not value:
+        raise ValueError("must not be blank")
+    return value
+
+
 # Text from people: NFC, without control and formatting characters, never markup.
 PlainText = Annotated[str, AfterValidator(_plain_text)]
 Note = Annotated[str, StringConstraints(max_length=280), AfterValidator(_plain_text)]
 DisplayName = Annotated[
-    str, StringConstraints(min_length=1, max_length=80), AfterValidator(_plain_text)
+    str,
+    StringConstraints(min_length=1, max_length=80),
+    AfterValidator(_plain_text),
+    AfterValidator(_not_blank),
 ]
 
 

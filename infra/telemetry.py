@@ -7,12 +7,14 @@ import logging
 import re
 import secrets
 import sys
+from typing import Any
 
 import orjson
 import structlog
 from prometheus_client import Counter, Gauge, Histogram
 
 _TRACEPARENT = re.compile(r"^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$")
+_FRAMES = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
 _QUIET = ("aiokafka", "faststream", "httpx", "httpcore", "uvicorn", "asyncio")
 
 
@@ -23,7 +25,7 @@ def configure_logging(service: str, level: str = "info") -> None:
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.StackInfoRenderer(),
-        structlog.processors.dict_tracebacks,
+        structlog.processors.ExceptionRenderer(_traceback),
     ]
     structlog.configure(
         processors=[
@@ -51,6 +53,20 @@ def configure_logging(service: str, level: str = "info") -> None:
     root.setLevel(level.upper())
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def _traceback(exc_info: structlog.typing.ExcInfo) -> list[dict[str, Any]]:
+    """Frames without their locals, errors without the row they tell of: both may hold secrets."""
+    stacks = _FRAMES(exc_info)
+    _without_details(stacks)
+    return stacks
+
+
+def _without_details(stacks: list[dict[str, Any]]) -> None:
+    for stack in stacks:
+        stack["exc_value"] = stack["exc_value"].partition("\nDETAIL:")[0]
+        for group in stack["exceptions"]:
+            _without_details(group)
 
 
 def _dumps(value: object, **_: object) -> str:
