@@ -38,10 +38,10 @@ CREATE TABLE refresh_tokens (
 );
 CREATE INDEX refresh_tokens_session ON refresh_tokens (session_id);
 
-GRANT SELECT, INSERT ON users TO qnt9_signup;
+-- Locking a row needs the right to update one of its columns: signup and watchlist only lock.
+GRANT SELECT, INSERT, UPDATE (updated_at) ON users TO qnt9_signup;
 GRANT SELECT ON users TO qnt9_accounts, qnt9_verification;
 GRANT UPDATE (password_hash, version, updated_at) ON users TO qnt9_accounts;
 GRANT SELECT, INSERT, UPDATE ON sessions, refresh_tokens TO qnt9_accounts;
 GRANT UPDATE (email_confirmed_at, superseded_at, version, updated_at) ON users TO qnt9_verification;
--- Locking a row needs the right to update one of its columns.
 GRANT SELECT (id, tier, erased_at, updated_at), UPDATE (updated_at) ON users TO qnt9_watchlist;

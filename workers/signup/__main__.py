@@ -1,0 +1,16 @@
+"""`python -m workers.signup`."""
+
+from infra.entry import main
+from infra.process import open_worker
+from workers.signup import consumer
+from workers.signup.consumer import SignupSettings
+
+
+async def run(settings: SignupSettings) -> None:
+    async with open_worker(settings) as worker:
+        await consumer.start(worker, settings)
+        await worker.run()
+
+
+if __name__ == "__main__":
+    main(SignupSettings, run)

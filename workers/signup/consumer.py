@@ -1,0 +1,36 @@
+"""signup.commands → handlers, one at a time."""
+
+from functools import partial
+
+from contracts.topics import SIGNUP
+from infra.kafka.work import Policy, one_at_a_time
+from infra.passwords import Passwords
+from infra.process import Worker
+from infra.seals import OpeningKeys
+from infra.settings import Key, WorkerSettings
+from workers.signup.handlers import HANDLES, Signup
+
+# Hashing bounds the rate; a small batch is committed before long.
+POLICY = Policy(max_records=50)
+
+
+class SignupSettings(WorkerSettings):
+    """The key of addresses, and the one that opens what is sealed to this slice."""
+
+    address_key: Key
+    signup_seal_private: Key
+
+
+async def start(worker: Worker, settings: SignupSettings) -> None:
+    slice_ = Signup(
+        transactions=worker.transactions(SIGNUP),
+        seals=OpeningKeys([settings.signup_seal_private]),
+        passwords=Passwords(),
+        address_key=settings.address_key,
+    )
+    await worker.consume(
+        SIGNUP,
+        one_at_a_time({message: partial(handle, slice_) for message, handle in HANDLES.items()}),
+        transactions=slice_.transactions,
+        policy=POLICY,
+    )

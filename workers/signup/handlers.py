@@ -1,0 +1,62 @@
+"""Commands that make accounts."""
+
+from dataclasses import dataclass
+
+from contracts.commands import SignUp
+from contracts.events import UserSignedUp
+from contracts.ids import uuid7
+from contracts.outcomes import Succeeded
+from infra.addresses import address_hash
+from infra.passwords import Passwords
+from infra.postgres.personal_keys import make_user_key, user_keys
+from infra.postgres.transaction import Transactions
+from infra.received import Received
+from infra.sealed import open_seal
+from infra.seals import OpeningKeys
+from workers.signup import store
+from workers.signup.rules import Application, decide
+
+
+@dataclass(frozen=True, kw_only=True)
+class Signup:
+    """What the slice works with."""
+
+    transactions: Transactions
+    seals: OpeningKeys
+    passwords: Passwords
+    address_key: bytes
+
+
+async def sign_up(slice_: Signup, received: Received[SignUp]) -> None:
+    """The same work and the same outcome whether or not the address is taken."""
+    application = open_seal(
+        slice_.seals,
+        received.data.sealed,
+        of=received.envelope,
+        purpose="signup",
+        holds=Application,
+    )
+    address = address_hash(slice_.address_key, application.email)
+    async with slice_.passwords.turn() as turn:
+        password_hash = await turn.hash(application.password)
+
+    async with slice_.transactions.begin() as tx:
+        owner = await store.lock_owner(tx.conn, address)
+        event = decide(application, owner=owner, new_id=uuid7())
+        if isinstance(event, UserSignedUp):
+            await store.insert_user(
+                tx.conn,
+                event.user_id,
+                email=application.email,
+                address_hash=address,
+                display_name=application.display_name,
+                password_hash=password_hash,
+            )
+            key = await make_user_key(tx.conn, event.user_id)
+        else:
+            key = (await user_keys(tx.conn, [event.user_id]))[event.user_id]
+        tx.emit(event, about=event.user_id, caused_by=received, key=key)
+        tx.settle(received, Succeeded(), fingerprint=application.fingerprint)
+
+
+HANDLES = {SignUp: sign_up}

@@ -1,0 +1,33 @@
+"""What a sign-up comes to. Pure."""
+
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import AfterValidator, Field
+
+from contracts.events import UserSignedUp, UserSignupRepeated
+from contracts.personal import Personal
+from contracts.values import DisplayName
+from infra.addresses import normalise
+from infra.sealed import SealedContent
+
+
+class Application(SealedContent):
+    """Who wants an account."""
+
+    email: Annotated[str, AfterValidator(normalise)]
+    password: Annotated[str, Field(min_length=1, max_length=1024, repr=False)]
+    display_name: DisplayName | None = None
+
+
+def decide(
+    application: Application, *, owner: UUID | None, new_id: UUID
+) -> UserSignedUp | UserSignupRepeated:
+    """A new account, unless a verified user owns the address already."""
+    email = Personal(application.email)
+    if owner is not None:
+        return UserSignupRepeated(user_id=owner, email=email)
+    name = application.display_name
+    return UserSignedUp(
+        user_id=new_id, email=email, display_name=None if name is None else Personal(name)
+    )
