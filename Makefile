@@ -6,6 +6,8 @@ MAKEFLAGS += --no-print-directory
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/qnt9
 export UV_CACHE_DIR := $(CACHE)/uv
 export PIP_CACHE_DIR := $(CACHE)/pip
+# pip asks rustc for its version, and rustup would make itself a folder in HOME.
+export RUSTUP_HOME := $(CACHE)/rustup
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_WARN_SCRIPT_LOCATION := 1
 
@@ -81,8 +83,8 @@ $(UV): requirements/uv.txt
 	  fi; \
 	done; \
 	echo "Python 3.11 or newer is needed, python3 is $$(python3 -V 2>&1): make PYTHON=/path/to/python" >&2; exit 1
-	@# pip asks rustc for its version, and rustup would make itself a folder in HOME.
-	@RUSTUP_HOME="$(CACHE)/rustup" $(BIN)/python -m pip install --quiet --require-hashes -r requirements/uv.txt
+
+	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements/uv.txt
 	@touch $@
 
 define install
