@@ -161,13 +161,16 @@ class ConsumerShell:
             try:
                 await self._work.take(records)
             except* DOWN as group:
-                await self._dependency_down(group)
+                await self._hold("dependency_down", group)
+            except* Exception as group:
+                log.exception("batch_failed", consumer=self._name)
+                await self._hold("batch_held", group)
         if self._pauses:
             log.info("consumer_resumed", consumer=self._name, after_tries=self._pauses)
             PAUSED.labels(self._name).set(0)
         self._pauses = 0
 
-    async def _dependency_down(self, group: BaseExceptionGroup[Any]) -> None:
+    async def _hold(self, event: str, group: BaseExceptionGroup[Any]) -> None:
         """Wait, then raise, so that the whole batch is fetched again."""
         least, most = self._backoff
         delay = min(most, least * 2 ** min(self._pauses, 10))
@@ -177,14 +180,14 @@ class ConsumerShell:
         while isinstance(first, BaseExceptionGroup):
             first = first.exceptions[0]
         log.warning(
-            "dependency_down",
+            event,
             consumer=self._name,
             error=type(first).__name__,
             detail=str(first)[:200],
             tries=self._pauses,
         )
         await self._sleep(delay * random.uniform(0.8, 1.2))  # noqa: S311  # jitter
-        raise RetryableError("the batch is held while a dependency is down") from first
+        raise RetryableError("the batch is held and will be tried again") from first
 
     async def _sleep(self, seconds: float) -> None:
         """Not through a shutdown."""

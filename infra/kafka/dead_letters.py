@@ -1,12 +1,14 @@
 """Dead letters: the original bytes and headers, with why, how often, since when and where from."""
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import structlog
+from aiokafka.errors import MessageSizeTooLargeError
 
-from contracts.topics import Consumer, Topic
+from contracts.topics import MIB, Consumer, Topic
 from infra.kafka.producer import BrokerUnavailableError, IndeterminateError, Producer
 from infra.kafka.records import Record
 from infra.received import RetryableError
@@ -54,13 +56,12 @@ class DeadLetters:
         kept = [(name, value) for name, value in record.headers if not name.startswith(PREFIX)]
         headers = kept + [(PREFIX + name, value.encode()) for name, value in about.items()]
         try:
-            await self._producer.publish(
-                self._targets[record.topic],
-                key=record.key,
-                value=record.value,
-                headers=headers,
-                seconds=ACK_SECONDS,
-            )
+            try:
+                await self._publish(record, record.value, headers)
+            except MessageSizeTooLargeError:  # it came compressed
+                size = len(record.value or b"")
+                cut = (f"{PREFIX}cut_from_bytes", str(size).encode())
+                await self._publish(record, (record.value or b"")[:MIB], [*headers, cut])
         except (BrokerUnavailableError, IndeterminateError) as error:
             raise RetryableError("the dead letter was not acknowledged") from error
         DEAD_LETTERS.labels(self._consumer.name, failure.kind).inc()
@@ -72,6 +73,17 @@ class DeadLetters:
             topic=record.topic,
             partition=record.partition,
             offset=record.offset,
+        )
+
+    async def _publish(
+        self, record: Record, value: bytes | None, headers: Sequence[tuple[str, bytes | None]]
+    ) -> None:
+        await self._producer.publish(
+            self._targets[record.topic],
+            key=record.key,
+            value=value,
+            headers=headers,
+            seconds=ACK_SECONDS,
         )
 
 

@@ -15,6 +15,7 @@ import structlog
 from redis.exceptions import RedisError
 from structlog.contextvars import bound_contextvars
 
+from contracts.envelope import Envelope
 from contracts.message import Message
 from infra.kafka.dead_letters import DeadLetters, Failure, FloodGuard
 from infra.kafka.records import Reader, Record, Unreadable
@@ -27,6 +28,8 @@ log = structlog.get_logger(__name__)
 
 Handle = Callable[[Sequence[Received[Any]]], Awaitable[None]]
 Sleep = Callable[[float], Awaitable[None]]
+
+_Place = tuple[str, int, int]
 
 DOWN = (*UNAVAILABLE, RetryableError, RedisError)
 TRIES_OF_A_CONFLICT = 5
@@ -77,6 +80,7 @@ class BatchWork:
         self._policy = policy
         self._sleep = sleep
         self._touch = touch
+        self._aside: dict[_Place, str] = {}
         self.flood = FloodGuard()
 
     async def take(self, records: Sequence[Record]) -> None:
@@ -84,12 +88,17 @@ class BatchWork:
         readable: list[_Item] = []
         for record in records:
             match self._reader.read(record):
-                case Unreadable() as unreadable:
-                    await self._set_aside_unreadable(unreadable)
+                case Unreadable(reason=reason, envelope=envelope):
+                    await self._set_aside(record, envelope, Failure(reason, "unreadable"))
+                case received if reason_before := self._aside.get(_place(record)):
+                    await self._park(received.envelope, reason_before)
                 case received:
                     readable.append(_Item(received, record))
-        if not readable:
-            return
+        if readable:
+            await self._take_readable(readable)
+        self._aside.clear()
+
+    async def _take_readable(self, readable: list[_Item]) -> None:
         fresh, repeated = await self._split(readable)
         if self._policy.in_bulk:
             await self._in_bulk(fresh)
@@ -159,14 +168,14 @@ class BatchWork:
             except DOWN:
                 raise
             except PoisonError as error:
-                await self._set_aside(item, str(error), "poison")
+                await self._give_up(item, str(error), "poison")
                 return
             except Exception as error:
                 item.failures += 1
                 item.first_failure = item.first_failure or datetime.now(UTC)
                 log.exception("handler_failed", attempt=item.failures)
                 if item.failures >= self._policy.attempts:
-                    await self._set_aside(item, f"{type(error).__name__} in a handler", "handler")
+                    await self._give_up(item, f"{type(error).__name__} in a handler", "handler")
                     return
                 await self._sleep(0.1 * 2**item.failures)
             else:
@@ -184,32 +193,33 @@ class BatchWork:
             except TRANSIENT as error:
                 if not left:
                     raise RetryableError("transactions keep meeting") from error
+            except BaseExceptionGroup as group:
+                if group.subgroup(DOWN):
+                    raise RetryableError("a dependency is down") from group
+                raise
         for item in items:
             self.flood.record(dead=False)
             self._count(item.record, "handled")
 
-    async def _set_aside_unreadable(self, unreadable: Unreadable) -> None:
-        self._refuse_a_flood()
-        await self._dead_letters.write(unreadable.record, Failure(unreadable.reason, "unreadable"))
-        if unreadable.envelope and self._transactions:
-            await self._transactions.park(unreadable.envelope, unreadable.reason)
-        self._was_set_aside(unreadable.record)
-
-    async def _set_aside(self, item: _Item, reason: str, kind: str) -> None:
-        self._refuse_a_flood()
+    async def _give_up(self, item: _Item, reason: str, kind: str) -> None:
         failure = Failure(reason, kind, max(item.failures, 1), item.first_failure)
-        await self._dead_letters.write(item.record, failure)
+        await self._set_aside(item.record, item.received.envelope, failure)
+
+    async def _set_aside(self, record: Record, envelope: Envelope | None, failure: Failure) -> None:
+        """Once, also when the rest of the batch has to come again."""
+        if _place(record) not in self._aside:
+            if self.flood.flooded:
+                raise RetryableError("too many dead letters; paused until a restart")
+            await self._dead_letters.write(record, failure)
+            self._aside[_place(record)] = failure.reason
+            self.flood.record(dead=True)
+            self._count(record, "dead_letter")
+        if envelope:
+            await self._park(envelope, failure.reason)
+
+    async def _park(self, envelope: Envelope, reason: str) -> None:
         if self._transactions:
-            await self._transactions.park(item.received.envelope, reason)
-        self._was_set_aside(item.record)
-
-    def _was_set_aside(self, record: Record) -> None:
-        self.flood.record(dead=True)
-        self._count(record, "dead_letter")
-
-    def _refuse_a_flood(self) -> None:
-        if self.flood.flooded:
-            raise RetryableError("too many dead letters; paused until this process is restarted")
+            await self._transactions.park(envelope, reason)
 
     def _count(self, record: Record, result: str) -> None:
         RECORDS.labels(self._name, record.topic, result).inc()
@@ -225,6 +235,10 @@ def one_at_a_time(
             await handles[type(received.data)](received)
 
     return handle
+
+
+def _place(record: Record) -> _Place:
+    return record.topic, record.partition, record.offset
 
 
 def _by_key(items: Iterable[_Item]) -> list[list[_Item]]:
