@@ -1,0 +1,291 @@
+"""A batch, with real transactions; only the topics of dead letters are in memory."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import asyncpg
+import pytest
+
+from contracts.commands import AddToWatchlist
+from contracts.outcomes import Succeeded
+from contracts.topics import WATCHLIST
+from infra.kafka.records import RecordReader
+from infra.kafka.work import DOWN, BatchWork, Policy, one_at_a_time
+from infra.postgres.transaction import ConcurrentDeliveryError, Transactions
+from infra.received import PoisonError, Received, RetryableError
+from tests.builders import ARecord, MemoryDeadLetters, a_record, an_envelope, no_sleep
+from tests.outbox import MemoryWakeups
+from tests.postgres import Database
+
+IN_BULK = Policy(in_bulk=True)
+ONE_BY_ONE = Policy()
+
+
+def order(symbol: str, *, key: str = "anna") -> ARecord:
+    return a_record(AddToWatchlist(symbol=symbol), key=key)
+
+
+def again(record: ARecord) -> ARecord:
+    """The same message on a later place."""
+    return ARecord(record.value, record.headers, record.topic, record.key)
+
+
+@dataclass
+class Slice:
+    """A handler that settles what it gets, unless told to fail."""
+
+    transactions: Transactions
+    fault: Callable[[str], Exception | None] = lambda _: None
+    batches: list[list[str]] = field(default_factory=list)
+
+    async def handle(self, batch: Sequence[Received[Any]]) -> None:
+        self.batches.append([received.data.symbol for received in batch])
+        async with self.transactions.begin() as tx:
+            for received in batch:
+                if error := self.fault(received.data.symbol):
+                    raise error
+                tx.settle(received, Succeeded())
+
+    def fails_for(self, *symbols: str, error: Exception | None = None) -> None:
+        error = error or LookupError("CANARY")
+        self.fault = lambda symbol: error if symbol in symbols else None
+
+    @property
+    def tried(self) -> list[str]:
+        return [symbol for batch in self.batches for symbol in batch]
+
+
+@dataclass
+class Trial:
+    slice_: Slice
+    work: BatchWork
+    dead_letters: MemoryDeadLetters
+    wakeups: MemoryWakeups
+    database: Database
+
+    async def take(self, *records: ARecord) -> None:
+        await self.work.take(records)
+
+    async def handled(self) -> int:
+        return len(await self.database.fetch("SELECT FROM inbox"))
+
+    @property
+    def set_aside(self) -> list[object]:
+        return [letter.record for letter in self.dead_letters.written]
+
+    @property
+    def reasons(self) -> list[str]:
+        return [letter.failure.reason for letter in self.dead_letters.written]
+
+
+async def a_trial(database: Database, policy: Policy) -> Trial:
+    wakeups, dead_letters = MemoryWakeups(), MemoryDeadLetters()
+    transactions = Transactions(await database.pool("qnt9_watchlist"), WATCHLIST.name, wakeups)
+    slice_ = Slice(transactions)
+    work = BatchWork(
+        WATCHLIST.name,
+        slice_.handle,
+        reader=RecordReader({AddToWatchlist.type: AddToWatchlist}, None),
+        dead_letters=dead_letters,
+        transactions=transactions,
+        policy=policy,
+        sleep=no_sleep,
+        touch=lambda: None,
+    )
+    return Trial(slice_, work, dead_letters, wakeups, database)
+
+
+@pytest.fixture
+async def bulk(database: Database) -> Trial:
+    return await a_trial(database, IN_BULK)
+
+
+@pytest.fixture
+async def single(database: Database) -> Trial:
+    return await a_trial(database, ONE_BY_ONE)
+
+
+@pytest.fixture(params=[IN_BULK, ONE_BY_ONE], ids=["in bulk", "one by one"])
+async def trial(database: Database, request: pytest.FixtureRequest) -> Trial:
+    return await a_trial(database, request.param)
+
+
+async def test_a_good_batch_is_handled_at_once(bulk: Trial) -> None:
+    await bulk.take(order("A"), order("B"), order("C", key="bert"))
+    assert bulk.slice_.batches == [["A", "B", "C"]]
+    assert await bulk.handled() == 3
+
+
+async def test_bad_records_are_set_aside_and_the_rest_is_handled(trial: Trial) -> None:
+    broken, unknown, tombstone, headless = (order("X") for _ in range(4))
+    broken.value, tombstone.value = b"{", None
+    unknown.headers = [(n, b"fly" if n == "ce_type" else v) for n, v in unknown.headers]
+    headless.headers = [("ce_id", None)]
+    await trial.take(broken, order("A"), unknown, tombstone, order("B"), headless)
+    assert trial.slice_.tried == ["A", "B"]
+    assert trial.set_aside == [broken, unknown, tombstone, headless]
+    parked = await trial.database.fetch("SELECT FROM parked_commands")
+    assert len(parked) == 3, "the fourth has no id"
+
+
+async def test_a_batch_of_bad_records_alone_calls_nobody(trial: Trial) -> None:
+    record = order("X")
+    record.value = b"{"
+    await trial.take(record)
+    assert not trial.slice_.batches
+
+
+async def test_a_repetition_is_announced_again_and_not_handled(trial: Trial) -> None:
+    record = order("A")
+    await trial.take(record)
+    await trial.take(again(record), order("B"))
+    assert trial.slice_.tried == ["A", "B"]
+    announced = [a.command_id for a in trial.wakeups.announced]
+    assert len(announced) == 3
+    assert announced.count(announced[0]) == 2
+
+
+async def test_a_repetition_within_the_batch_is_announced_too(trial: Trial) -> None:
+    record = order("A")
+    await trial.take(record, again(record))
+    assert trial.slice_.tried == ["A"]
+    assert len(trial.wakeups.announced) == 2
+    assert await trial.handled() == 1
+
+
+async def test_halving_by_whole_keys_isolates_the_bad_record(bulk: Trial) -> None:
+    bulk.slice_.fails_for("K5-1")
+    records = [order(f"K{k}-{n}", key=f"key {k}") for n in range(3) for k in range(16)]
+    await bulk.take(*records)
+    assert bulk.set_aside == [records[16 + 5]]
+    assert await bulk.handled() == 47
+    for batch in bulk.slice_.batches:
+        for k in range(16):
+            mine = [symbol for symbol in batch if symbol.startswith(f"K{k}-")]
+            assert mine == sorted(mine)
+
+
+async def test_what_comes_after_a_bad_record_of_its_key_is_handled(trial: Trial) -> None:
+    trial.slice_.fails_for("B")
+    records = [order("A"), order("B"), order("C")]
+    await trial.take(*records)
+    assert trial.set_aside == [records[1]]
+    assert await trial.handled() == 2
+
+
+async def test_a_failing_record_is_tried_as_often_as_the_policy_says(single: Trial) -> None:
+    single.slice_.fails_for("A")
+    await single.take(order("A"))
+    assert single.slice_.tried == ["A"] * ONE_BY_ONE.attempts
+    [letter] = single.dead_letters.written
+    assert letter.failure.attempts == ONE_BY_ONE.attempts
+    assert letter.failure.first_at
+    assert letter.failure.reason == "LookupError in a handler", "never the text of the error"
+
+
+async def test_poison_is_set_aside_at_once_with_its_reason(single: Trial) -> None:
+    single.slice_.fails_for("A", error=PoisonError("a command without an actor"))
+    await single.take(order("A"))
+    assert single.slice_.tried == ["A"]
+    assert single.reasons == ["a command without an actor"]
+
+
+async def test_order_is_kept_within_a_key_while_keys_go_side_by_side(single: Trial) -> None:
+    begun: list[str] = []
+    anna_goes_on = asyncio.Event()
+
+    async def handle(received: Received[AddToWatchlist]) -> None:
+        begun.append(received.data.symbol)
+        if received.data.symbol == "A1":
+            await anna_goes_on.wait()
+        if received.data.symbol == "B2":
+            anna_goes_on.set()
+
+    single.work._handle = one_at_a_time({AddToWatchlist: handle})
+    async with asyncio.timeout(5):
+        await single.take(order("A1"), order("A2"), order("B1", key="b"), order("B2", key="b"))
+    assert begun.index("A1") < begun.index("A2")
+    assert begun.index("B2") < begun.index("A2")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        RetryableError("away"),
+        ConnectionRefusedError(),
+        asyncpg.CannotConnectNowError("starting"),
+        ExceptionGroup("from a task group", [TimeoutError(), LookupError()]),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+async def test_while_a_dependency_is_down_nothing_is_set_aside(
+    trial: Trial, error: Exception
+) -> None:
+    trial.slice_.fails_for("B", error=error)
+    records = [order("A", key="a"), order("B", key="b"), order("C", key="c")]
+    for _ in range(5):
+        with pytest.raises((ExceptionGroup, *DOWN)):
+            await trial.take(*records)
+    assert not trial.set_aside
+    trial.slice_.fails_for()
+    await trial.take(*records)
+    assert await trial.handled() == 3
+    assert not trial.set_aside
+
+
+async def test_a_bad_record_is_set_aside_once_however_often_its_batch_comes(trial: Trial) -> None:
+    bad, failing = order("X"), order("F", key="f")
+    bad.value = b"{"
+    faults: dict[str, Exception] = {"F": LookupError(), "D": RetryableError("away")}
+    trial.slice_.fault = faults.get
+    for _ in range(4):
+        with pytest.raises((ExceptionGroup, *DOWN)):
+            await trial.take(bad, failing, order("D", key="z"))
+    del faults["D"]
+    await trial.take(bad, failing, order("D", key="z"))
+    assert sorted(trial.set_aside, key=id) == sorted([bad, failing], key=id)
+
+
+async def test_a_delivery_at_the_same_time_elsewhere_is_waited_for(trial: Trial) -> None:
+    trial.slice_.fails_for("A", error=ConcurrentDeliveryError())
+    with pytest.raises((ExceptionGroup, RetryableError)):
+        await trial.take(order("A"))
+    assert not trial.set_aside
+
+
+async def test_transactions_that_met_are_tried_again_at_once(trial: Trial) -> None:
+    faults = iter([asyncpg.DeadlockDetectedError("met"), asyncpg.SerializationError("met")])
+    trial.slice_.fault = lambda _: next(faults, None)
+    await trial.take(order("A"))
+    assert trial.slice_.tried == ["A"] * 3
+    assert not trial.set_aside
+
+
+async def test_transactions_that_keep_meeting_blame_no_message(trial: Trial) -> None:
+    trial.slice_.fails_for("A", error=asyncpg.DeadlockDetectedError("met"))
+    with pytest.raises((ExceptionGroup, RetryableError)):
+        await trial.take(order("A"))
+    assert not trial.set_aside
+
+
+async def test_a_flood_pauses_before_the_next_dead_letter(trial: Trial) -> None:
+    bad = [order("X") for _ in range(101)]
+    for record in bad:
+        record.value = b"{"
+    with pytest.raises(RetryableError, match="too many dead letters"):
+        await trial.take(*bad)
+    assert trial.set_aside == bad[:100]
+    with pytest.raises(RetryableError):
+        await trial.take(*bad)
+    assert trial.set_aside == bad[:100]
+
+
+async def test_a_reply_goes_to_the_channel_of_the_delivery_that_repeats(single: Trial) -> None:
+    command = AddToWatchlist(symbol="A")
+    envelope = an_envelope(command, reply_to="one gateway")
+    await single.take(a_record(command, envelope=envelope))
+    repeated = an_envelope(command, id=envelope.id, reply_to="another gateway")
+    await single.take(a_record(command, envelope=repeated))
+    assert [a.channel for a in single.wakeups.announced] == ["one gateway", "another gateway"]
