@@ -1,0 +1,142 @@
+"""Records that nobody can handle: set aside with all that was in them, in nobody's way."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from contracts.topics import AUDIT, QUOTES, TOPICS, WATCHLIST, WATCHLIST_COMMANDS, Consumer, Topic
+from gateway.handles import Handle
+from infra.embedded.credentials import load_or_create
+from infra.embedded.layout import Layout
+from infra.kafka.dead_letters import PREFIX
+from infra.seals import decode_key
+from tests.e2e.records import (
+    ENVELOPE_READABLE,
+    SPOILT,
+    UNKNOWN_TYPE,
+    Raw,
+    good_record,
+    is_command,
+)
+from tests.stack import Stack, eventually
+
+NEXT_WITHIN_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Source:
+    """A topic as one consumer reads it: what producers write, or what is sent again."""
+
+    topic: Topic
+    consumer: Consumer
+    name: str
+
+    @property
+    def partition(self) -> int:
+        return 0 if self.name.endswith(".redrive") else 3
+
+
+SOURCES = [
+    Source(topic, consumer, name)
+    for topic in TOPICS
+    for consumer in topic.consumers
+    for name in (topic.name, topic.redrive(consumer))
+]
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda s: f"{s.name} → {s.consumer.name}")
+async def test_bad_records_are_set_aside_whole_and_the_next_good_one_is_handled_in_time(
+    stack: Stack, source: Source
+) -> None:
+    credentials = load_or_create(Layout(stack.data))
+    offsets: dict[str, int] = {}
+    spoilt = {n: spoil(good_record(source.topic, credentials)) for n, spoil in SPOILT.items()}
+    async with stack.producer() as producer:
+        for name, record in spoilt.items():
+            offsets[name] = await record.send(producer, source.name, source.partition)
+        good = good_record(source.topic, credentials)
+        await good.send(producer, source.name, source.partition)
+
+    async def handled() -> bool:
+        return await was_handled(stack, source, good)
+
+    await eventually(handled, seconds=NEXT_WITHIN_SECONDS, what="the good record")
+    if source.consumer == AUDIT:
+        assert await was_handled(stack, source, spoilt.pop(UNKNOWN_TYPE))
+
+    found = await dead_letters(stack, source)
+    for name, record in spoilt.items():
+        assert_whole(found[offsets[name]], record, source)
+    if is_command(source.topic):
+        parked = {spoilt[name].id for name in ENVELOPE_READABLE}
+        async with stack.postgres() as conn:
+            rows = await conn.fetch(
+                "SELECT command_id FROM parked_commands WHERE command_id = ANY($1)",
+                [record.id for record in spoilt.values()],
+            )
+        assert {row["command_id"] for row in rows} == (
+            set() if source.consumer == QUOTES else parked
+        )
+
+
+async def was_handled(stack: Stack, source: Source, record: Raw) -> bool:
+    """What the consumer leaves behind when it has handled this record."""
+    async with stack.postgres() as conn:
+        if source.consumer == AUDIT:
+            query = "SELECT EXISTS (SELECT FROM audit_log WHERE event_id = $1)"
+            return bool(await conn.fetchval(query, record.id))
+        if source.consumer == QUOTES:
+            query = "SELECT EXISTS (SELECT FROM quotes WHERE symbol = $1)"
+            return bool(await conn.fetchval(query, record.symbol))
+        query = "SELECT EXISTS (SELECT FROM inbox WHERE message_id = $1 AND consumer = $2)"
+        return bool(await conn.fetchval(query, record.id, source.consumer.name))
+
+
+async def dead_letters(stack: Stack, source: Source) -> dict[int, Any]:
+    """What was set aside of this source, by the offset it had there."""
+    letters = await stack.records(source.topic.dead_letters(source.consumer))
+    found = {}
+    for letter in letters:
+        headers = dict(letter.headers)
+        place = (headers[f"{PREFIX}topic"].decode(), int(headers[f"{PREFIX}partition"]))
+        if place == (source.name, source.partition):
+            offset = int(headers[f"{PREFIX}offset"])
+            assert offset not in found, "set aside twice"
+            found[offset] = letter
+    return found
+
+
+def assert_whole(letter: Any, record: Raw, source: Source) -> None:
+    """Original bytes and headers, and why, how often, since when and where from."""
+    assert (letter.key, letter.value) == (record.key, record.value)
+    kept = [(name, value) for name, value in letter.headers if not name.startswith(PREFIX)]
+    assert kept == record.headers
+    about = {n.removeprefix(PREFIX): v.decode() for n, v in letter.headers if n.startswith(PREFIX)}
+    assert about["reason"]
+    assert int(about["attempts"]) >= 1
+    assert about["consumer"] == source.consumer.name
+    assert about["topic"] == source.name
+    first = datetime.fromisoformat(about["first_failure"])
+    last = datetime.fromisoformat(about["last_failure"])
+    sent = datetime.fromtimestamp(int(about["timestamp"]) / 1000, UTC)
+    assert sent <= first <= last <= datetime.now(UTC)
+
+
+async def test_a_command_that_was_set_aside_is_pending_and_parked(stack: Stack) -> None:
+    credentials = load_or_create(Layout(stack.data))
+    topic = WATCHLIST_COMMANDS
+    record = SPOILT["broken JSON"](good_record(topic, credentials))
+    handle = Handle(record.id, topic.carries[0].type, datetime.now(UTC), None, None)
+    path = f"/api/v1/commands/{handle.sign(decode_key(credentials.keys['QNT9_GATEWAY_KEY']))}"
+    async with stack.http() as http:
+        assert (await http.get(path)).json()["parked"] is False
+        async with stack.producer() as producer:
+            await record.send(producer, topic.redrive(WATCHLIST))
+
+        async def parked() -> bool:
+            return bool((await http.get(path)).json()["parked"])
+
+        await eventually(parked, what="parked")
+        assert (await http.get(path)).json()["status"] == "pending"
