@@ -1,0 +1,186 @@
+"""What a process that was broken into could do: tried with its own credentials."""
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import asyncpg
+import pytest
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import TopicAuthorizationFailedError
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, TopicPartition
+
+from contracts.topics import TOPICS, physical_topics
+from infra.embedded.credentials import ROLES, Credentials, load_or_create
+from infra.embedded.layout import Layout
+from tests.e2e.records import good_record
+from tests.stack import Stack
+
+READABLE = {
+    "command_outcomes",
+    "commands_parked",
+    "last_quotes",
+    "profiles",
+    "watchlist_entries",
+}
+WITH_CREDENTIALS = ("users", "refresh_tokens", "mailed_tokens", "personal_keys", "sessions")
+NAMES_OF_SECRETS = ("password", "hash", "token", "secret", "sealed", "payload")
+TOPIC_NAMES = [topic.name for topic in physical_topics()]
+DENIED = (asyncpg.InsufficientPrivilegeError, asyncpg.WrongObjectTypeError)
+"""The second is the truncation of a view, which nobody can do."""
+READ_SECONDS = 20.0
+REFUSED = KafkaError.TOPIC_AUTHORIZATION_FAILED
+
+
+@asynccontextmanager
+async def as_gateway(stack: Stack) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
+    dsn = stack.urls["postgres"]["dsn"]
+    password = load_or_create(Layout(stack.data)).postgres["qnt9_gateway"]
+    conn = await asyncpg.connect(dsn, user="qnt9_gateway", password=password)
+    try:
+        yield conn
+    finally:
+        await conn.close()
+
+
+async def relations(stack: Stack) -> dict[str, str]:
+    """Every table and view with a column that can be written."""
+    async with stack.postgres() as conn:
+        rows = await conn.fetch(
+            """
+            SELECT table_name, min(column_name) AS column_name
+              FROM information_schema.columns
+             WHERE table_schema = 'public' AND is_generated = 'NEVER'
+             GROUP BY table_name
+            """
+        )
+    assert len(rows) > 10
+    return {row["table_name"]: row["column_name"] for row in rows}
+
+
+async def test_the_gateway_can_write_nothing_in_the_database(stack: Stack) -> None:
+    found = await relations(stack)
+    async with as_gateway(stack) as conn:
+        for name, column in found.items():
+            for statement in (
+                f'INSERT INTO {name} ("{column}") VALUES (NULL)',
+                f'UPDATE {name} SET "{column}" = NULL',
+                f"DELETE FROM {name}",
+                f"TRUNCATE {name}",
+            ):
+                with pytest.raises(DENIED):
+                    await conn.execute(statement)
+            for privilege in ("INSERT", "UPDATE", "REFERENCES"):
+                query = "SELECT has_any_column_privilege($1, $2)"
+                assert not await conn.fetchval(query, name, privilege), f"{privilege} {name}"
+
+
+async def test_the_gateway_can_neither_make_nor_become_anything(stack: Stack) -> None:
+    async with as_gateway(stack) as conn:
+        for statement in (
+            "CREATE TABLE public.mine (id int)",
+            "CREATE SCHEMA mine",
+            "CREATE ROLE mine",
+            "SET ROLE qnt9_owner",
+            "SET ROLE qnt9_accounts",
+            "SELECT nextval('outbox_seq')",
+            "SELECT ensure_partitions('outbox', 'day', 1)",
+            "SELECT pg_read_file('PG_VERSION')",
+        ):
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await conn.execute(statement)
+
+
+async def test_the_gateway_reads_its_views_and_no_credential(stack: Stack) -> None:
+    found = await relations(stack)
+    async with as_gateway(stack) as conn:
+        readable = set()
+        for name in found:
+            try:
+                statement = await conn.prepare(f"SELECT * FROM {name} LIMIT 1")
+                await statement.fetch()
+            except asyncpg.InsufficientPrivilegeError:
+                query = "SELECT has_any_column_privilege($1, 'SELECT')"
+                assert not await conn.fetchval(query, name), name
+            else:
+                readable.add(name)
+                columns = [attribute.name for attribute in statement.get_attributes()]
+                assert not [c for c in columns if any(s in c for s in NAMES_OF_SECRETS)]
+    assert readable == READABLE
+    assert found.keys() >= set(WITH_CREDENTIALS)
+
+
+def may_write(role: str, topic: str) -> bool:
+    """The rule in one place, apart from the topology: what a role's own work needs, no more."""
+    if role == "gateway":
+        return topic.endswith(".commands")
+    if role == "relay":
+        return topic.endswith(".events")
+    own = {c.name for t in TOPICS for c in t.consumers if c.principal == role}
+    return topic.endswith(".dlq") and topic.split(".")[-2] in own
+
+
+def connection_of(role: str, credentials: Credentials, stack: Stack) -> dict[str, str]:
+    return {
+        **stack.kafka_options(),
+        "sasl_plain_username": role,
+        "sasl_plain_password": credentials.kafka[role],
+    }
+
+
+@pytest.mark.parametrize("role", ROLES)
+async def test_a_role_writes_the_topics_of_its_own_work_alone(stack: Stack, role: str) -> None:
+    credentials = load_or_create(Layout(stack.data))
+    refused = [name for name in TOPIC_NAMES if not may_write(role, name)]
+    assert len(refused) > len(TOPICS)
+    async with AIOKafkaProducer(**connection_of(role, credentials, stack)) as producer:
+        for name in refused:
+            with pytest.raises(TopicAuthorizationFailedError):
+                await producer.send_and_wait(name, b"{}", key=b"a key")
+
+
+@pytest.mark.parametrize(("role", "suffix"), [("gateway", ".commands"), ("relay", ".events")])
+async def test_what_a_role_may_write_is_taken(stack: Stack, role: str, suffix: str) -> None:
+    credentials = load_or_create(Layout(stack.data))
+    async with AIOKafkaProducer(**connection_of(role, credentials, stack)) as producer:
+        for topic in TOPICS:
+            if topic.name.endswith(suffix):
+                assert await good_record(topic, credentials).send(producer, topic.name) >= 0
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_role_reads_the_topics_of_its_own_work_alone(stack: Stack, role: str) -> None:
+    credentials = load_or_create(Layout(stack.data))
+    own = {
+        name
+        for topic in TOPICS
+        for consumer in topic.consumers
+        if consumer.principal == role
+        for name in (topic.name, topic.redrive(consumer))
+    }
+    consumer = Consumer(
+        {
+            "bootstrap.servers": stack.urls["kafka"]["bootstrap"],
+            "security.protocol": stack.urls["kafka"]["protocol"],
+            "sasl.mechanism": stack.urls["kafka"]["mechanism"],
+            "sasl.username": role,
+            "sasl.password": credentials.kafka[role],
+            "group.id": "never-joined",
+            "enable.auto.commit": False,
+            "enable.partition.eof": True,
+            "log_level": 2,
+        }
+    )
+    read = set[str]()
+    refused = {n for n in TOPIC_NAMES if consumer.list_topics(n).topics[n].error == REFUSED}
+    visible = [TopicPartition(n, 0, OFFSET_BEGINNING) for n in TOPIC_NAMES if n not in refused]
+    consumer.assign(visible)
+    ends = time.monotonic() + READ_SECONDS
+    while read | refused != set(TOPIC_NAMES) and time.monotonic() < ends:
+        message = consumer.poll(0.1)
+        if message and (topic := message.topic()):
+            error = message.error()
+            (refused if error and error.code() == REFUSED else read).add(topic)
+    consumer.close()
+    assert read == own
+    assert refused == set(TOPIC_NAMES) - own
