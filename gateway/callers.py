@@ -71,7 +71,8 @@ class Callers:
         agent = request.headers.get("user-agent", "")[:AGENT_CHARACTERS] or None
         ip = request.client.host if request.client else None
         if ip and self._trusted:
-            forwarded = request.headers.get("x-forwarded-for", "")
+            # Some proxies add a line of their own instead of lengthening the one there is.
+            forwarded = ",".join(request.headers.getlist("x-forwarded-for"))
             for hop in reversed([h.strip() for h in forwarded.split(",") if h.strip()]):
                 if not self._is_trusted(ip):
                     break

@@ -89,7 +89,7 @@ class Commands:
     ) -> Answer:
         """Publish, wait as long as the client prefers, answer with the outcome or with 202."""
         wish = preference(
-            call.request.headers.get("prefer"),
+            ",".join(call.request.headers.getlist("prefer")),
             default=self._settings.wait_seconds,
             most=self._settings.wait_seconds_most,
         )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from gateway.problems import ProblemError
 
 _KEY = re.compile(r"^[\x21\x23-\x7e][\x20\x21\x23-\x7e]{0,253}[\x21\x23-\x7e]?$")
-_WAIT = re.compile(r"^wait\s*=\s*\"?(\d{1,6})\"?$", re.IGNORECASE)
+_WAIT = re.compile(r"^wait\s*=\s*\"?(\d+)\"?$", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,16 +18,17 @@ class Preference:
 
 
 def preference(header: str | None, *, default: float, most: float) -> Preference:
-    """Unknown preferences are ignored, as the RFC has it."""
-    wanted = Preference(default)
-    for part in (header or "").split(","):
-        token = part.split(";")[0].strip()
-        if token.lower() == "respond-async":
-            return Preference(0.0, "respond-async")
-        if match := _WAIT.match(token):
-            seconds = min(float(match[1]), most)
-            wanted = Preference(seconds, f"wait={seconds:g}")
-    return wanted
+    """Unknown preferences are ignored and the first of several alike counts, as the RFC has it.
+
+    `respond-async` beside `wait=N` is what happens anyway: an answer within N seconds, or 202.
+    """
+    tokens = [part.split(";")[0].strip() for part in (header or "").split(",")]
+    for match in filter(None, map(_WAIT.match, tokens)):
+        seconds = min(float(match[1]), most)
+        return Preference(seconds, f"wait={seconds:g}")
+    if "respond-async" in map(str.lower, tokens):
+        return Preference(0.0, "respond-async")
+    return Preference(default)
 
 
 def idempotency_key(header: str | None) -> str | None:

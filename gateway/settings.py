@@ -1,12 +1,22 @@
 """What the gateway is told at its start."""
 
-from ipaddress import IPv4Network, IPv6Network
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 from pydantic_settings import NoDecode
 
 from infra.settings import KafkaSettings, Key, PostgresSettings, ProcessSettings, RedisSettings
+
+
+def _networks(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    return tuple(ip_network(part.strip()) for part in value.split(",") if part.strip())
+
+
+Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode, BeforeValidator(_networks)]
+"""Addresses or networks, separated by commas."""
 
 
 class GatewaySettings(ProcessSettings, KafkaSettings, PostgresSettings, RedisSettings):
@@ -23,7 +33,7 @@ class GatewaySettings(ProcessSettings, KafkaSettings, PostgresSettings, RedisSet
     verification_seal_public: Key
     token_public_key: Key
 
-    trusted_proxies: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = ()
+    trusted_proxies: Networks = ()
     wait_seconds: float = Field(default=5.0, gt=0, le=30)
     wait_seconds_most: float = Field(default=20.0, gt=0, le=60)
     publish_seconds: float = Field(default=3.0, gt=0, le=30)

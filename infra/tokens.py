@@ -12,6 +12,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 ISSUER = "qnt9"
 ALGORITHM = "EdDSA"
 LIFETIME = timedelta(minutes=10)
+SKEW = timedelta(seconds=5)
+"""How far the clocks of signer and checker may differ."""
 
 
 class TokenError(Exception):
@@ -97,6 +99,7 @@ class TokenChecker:
                 self._key,
                 algorithms=[ALGORITHM],
                 issuer=ISSUER,
+                leeway=SKEW,
                 options={"require": ["exp", "iat", "sub", "sid", "ver"]},
             )
             return Principal(
