@@ -27,12 +27,11 @@ async def show(call: Call) -> Answer:
 
 async def put(call: Call) -> Answer:
     """A symbol that a provider does not have is refused; when nobody can tell, it is accepted."""
-    symbol = symbol_of(call)
+    symbol, user = symbol_of(call), str(call.caller.user_id)
+    intent = call.edge.commands.intent(call, user)
     if not await call.edge.quotes.exists(call, symbol):
         raise ProblemError("unknown-symbol")
-    user = str(call.caller.user_id)
     command = AddToWatchlist(symbol=symbol, note=call.body(NoteBody).note)
-    intent = call.edge.commands.intent(call, user)
     return await call.edge.commands.perform(call, intent, command, key=user, answer=_saved)
 
 
