@@ -1,0 +1,101 @@
+"""What was asked and what was answered, kept by the clients: it knows nothing of the system.
+
+A request id goes with each command and comes back on every event that the command causes.
+"""
+
+from dataclasses import dataclass, field
+from enum import Enum
+from uuid import uuid4
+
+from contracts import events
+
+
+class Kind(Enum):
+    """A command as its client sees it: the event that it causes, the answers that mean success."""
+
+    SIGN_UP = (events.UserSignedUp.type, {202})
+    VERIFY = (events.UserEmailVerified.type, {200, 202})
+    SIGN_IN = (events.UserSignedIn.type, {200})
+    SIGN_IN_WRONG = (events.UserSigninFailed.type, {401})
+    PUT = (events.WatchlistItemAdded.type, {200, 201, 202})
+    DELETE = (events.WatchlistItemRemoved.type, {204, 202})
+
+    def __init__(self, event: str, acknowledged: set[int]) -> None:
+        self.event = event
+        self.acknowledged = acknowledged
+
+
+class Verdict(Enum):
+    """What a client knows in the end."""
+
+    OK = "acknowledged"
+    FAILED = "never sent, or refused"
+    INDETERMINATE = "nobody knows"
+
+
+@dataclass(eq=False)
+class Entry:
+    """One command, however often its request was sent."""
+
+    kind: Kind
+    email: str
+    symbol: str = ""
+    note: str | None = None
+    changes: bool | None = True
+    """Whether it must have an effect. None: it depends on a command that nobody knows about."""
+    verdict: Verdict = Verdict.FAILED
+    requests: int = 0
+    location: str | None = None
+    """Where to ask what became of it, until it is settled."""
+    unexpected: str = ""
+    """An answer that the contract does not have here."""
+    request_id: str = field(default_factory=lambda: uuid4().hex)
+
+    def doubt(self) -> None:
+        """A request was cut off: nobody knows, unless another one was answered."""
+        if self.verdict is not Verdict.OK:
+            self.verdict = Verdict.INDETERMINATE
+
+    @property
+    def name(self) -> str:
+        return f"{self.kind.name} {self.symbol or self.email} ({self.request_id})"
+
+    def effects(self) -> tuple[int, int]:
+        """How many effects it may have had: at least, at most."""
+        match self.verdict:
+            case Verdict.FAILED:
+                return 0, 0
+            case Verdict.OK if self.changes is not None:
+                return int(self.changes), int(self.changes)
+        return 0, int(self.changes is not False)
+
+
+@dataclass
+class Ledger:
+    """Every command of a run, in the order in which each client sent its own."""
+
+    entries: list[Entry] = field(default_factory=list)
+    ended: int = 0
+
+    def open(self, entry: Entry) -> Entry:
+        self.entries.append(entry)
+        return entry
+
+    def close(self, _: Entry) -> None:
+        self.ended += 1
+
+    @property
+    def in_flight(self) -> int:
+        return len(self.entries) - self.ended
+
+    def count(self, verdict: Verdict) -> int:
+        return sum(entry.verdict is verdict for entry in self.entries)
+
+    def of(self, kind: Kind) -> list[Entry]:
+        return [entry for entry in self.entries if entry.kind is kind]
+
+    def by_user(self) -> dict[str, list[Entry]]:
+        users: dict[str, list[Entry]] = {}
+        for entry in self.entries:
+            users.setdefault(entry.email, []).append(entry)
+        return users

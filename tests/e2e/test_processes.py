@@ -1,0 +1,80 @@
+"""Every part is a process of its own that says how it is."""
+
+import asyncio
+import re
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+
+from infra.embedded.status import ORDER
+from tests.stack import Stack
+
+OURS = {"gateway", "signup", "accounts", "verification", "watchlist", "quotes", "audit", "relay"}
+INFRASTRUCTURE = {"kafka", "postgres", "valkey"}
+
+
+@pytest.fixture
+async def status(stack: Stack) -> dict[str, Any]:
+    return await asyncio.to_thread(stack.status)
+
+
+async def test_the_status_has_all_that_a_script_needs(stack: Stack, status: dict[str, Any]) -> None:
+    assert status["state"] == "ready"
+    assert Path(status["data"]) == stack.data
+    for name in ("gateway", "inbox", "exchange"):
+        assert httpx.URL(status[name]["url"]).host == "127.0.0.1"
+    assert status["kafka"].keys() == {
+        "bootstrap",
+        "username",
+        "password",
+        "mechanism",
+        "protocol",
+    }
+    assert status["kafka"]["username"] == "operator"
+    assert status["postgres"]["dsn"].startswith("postgresql://qnt9_owner:")
+    assert status["redis"]["url"].startswith("redis://:")
+    assert [process["name"] for process in status["processes"]] == list(ORDER)
+    for process in status["processes"]:
+        assert process.keys() == {"name", "pid", "state", "health_url"}
+        assert process["state"] == "ready"
+        assert (process["health_url"] is None) == (process["name"] in INFRASTRUCTURE)
+
+
+async def test_every_part_is_a_process_of_its_own(status: dict[str, Any]) -> None:
+    running = {p["name"]: psutil.Process(p["pid"]) for p in status["processes"]}
+    assert len({process.pid for process in running.values()}) == len(running)
+    for name in OURS:
+        module = "gateway" if name == "gateway" else f"workers.{name}"
+        assert running[name].cmdline()[-2:] == ["-m", module]
+
+
+async def test_no_password_is_on_a_command_line(stack: Stack, status: dict[str, Any]) -> None:
+    secrets = re.findall(r'": "([A-Za-z0-9_-]{20,})"', (stack.data / "secrets.json").read_text())
+    assert len(secrets) > len(OURS)
+    for process in status["processes"]:
+        line = " ".join(psutil.Process(process["pid"]).cmdline())
+        assert not [secret for secret in secrets if secret in line], process["name"]
+
+
+async def test_every_process_answers_the_three_health_paths_and_shows_its_metrics(
+    status: dict[str, Any],
+) -> None:
+    asked = {p["name"]: httpx.URL(p["health_url"]) for p in status["processes"] if p["health_url"]}
+    assert asked.keys() == set(ORDER) - INFRASTRUCTURE
+    async with httpx.AsyncClient() as http:
+        for name, url in asked.items():
+            for path in ("live", "ready", "startup"):
+                answer = await http.get(url.copy_with(path=f"/health/{path}"))
+                assert answer.status_code == 200, f"{name} {path}: {answer.text}"
+                assert answer.json() == {"status": "ok", "problems": {}}
+            metrics = await http.get(url.copy_with(path="/metrics"))
+            assert metrics.headers["content-type"].startswith("text/plain")
+            assert "process_cpu_seconds_total" in metrics.text
+
+
+async def test_what_is_in_the_data_folder_is_the_owners_alone(stack: Stack) -> None:
+    assert stack.data.stat().st_mode & 0o077 == 0
+    assert (stack.data / "secrets.json").stat().st_mode & 0o077 == 0
