@@ -19,6 +19,7 @@ OF_THE_MACHINE = (
     "SSL_CERT_DIR",
     "HTTPS_PROXY",
     "https_proxy",
+    "PYTHONPATH",  # processes run the code that their supervisor runs
 )
 YAHOO = "https://query1.finance.yahoo.com"
 

@@ -58,7 +58,7 @@ class Client:
     async def _sign_up(self) -> bool:
         entry = Entry(Kind.SIGN_UP, self.email)
         body = {"email": self.email, "password": PASSWORD, "display_name": "Ada"}
-        await self._perform(entry, Request("POST", "/auth/signup", body), patient=self._patient())
+        await self._perhaps_twice(entry, Request("POST", "/auth/signup", body), chance=0.3)
         return entry.verdict is Verdict.OK
 
     async def _verify(self) -> bool:
@@ -99,14 +99,18 @@ class Client:
         else:
             entry = Entry(Kind.PUT, self.email, symbol, note=f"{number}: {uuid4().hex}")
             request = Request("PUT", f"/watchlist/{symbol}", {"note": entry.note})
-        sending = [self._perform(entry, request, patient=self._patient())]
-        if self.chance.random() < 0.1:  # the same request twice, at once
-            sending.append(self._send(entry, request))
-        await asyncio.gather(*sending)
+        await self._perhaps_twice(entry, request, chance=0.1)
         if entry.verdict is Verdict.INDETERMINATE:
             self.followed[symbol] = None
         elif entry.verdict is Verdict.OK and self.followed.get(symbol, False) is not None:
             self.followed[symbol] = not delete
+
+    async def _perhaps_twice(self, entry: Entry, request: Request, *, chance: float) -> None:
+        """The same request, now and then sent twice at once."""
+        sending = [self._perform(entry, request, patient=self._patient())]
+        if self.chance.random() < chance:
+            sending.append(self._send(entry, request))
+        await asyncio.gather(*sending)
 
     def _patient(self) -> bool:
         return self.chance.random() >= IMPATIENCE

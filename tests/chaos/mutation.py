@@ -1,0 +1,40 @@
+"""The same source with one safeguard taken out: a suite that still passes proves nothing."""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.stack import ROOT
+
+PACKAGES = ("contracts", "gateway", "infra", "workers")
+
+
+@dataclass(frozen=True)
+class Cut:
+    """What stands in a file, and what stands there instead."""
+
+    file: str
+    before: str
+    after: str
+
+
+WITHOUT_INBOX = (
+    Cut("infra/kafka/work.py", "if message_id in known:", "if False:"),
+    Cut(
+        "infra/postgres/transaction.py",
+        "if len(rows) != len(settled):",
+        "if False:",
+    ),
+)
+
+
+def mutated(folder: Path, cuts: tuple[Cut, ...]) -> Path:
+    """A copy of the source, cut. Fails when there is nothing to cut."""
+    for package in PACKAGES:
+        shutil.copytree(ROOT / package, folder / package)
+    for cut in cuts:
+        path = folder / cut.file
+        text = path.read_text("utf-8")
+        assert text.count(cut.before) == 1, f"{cut.file} has no single {cut.before!r} any more"
+        path.write_text(text.replace(cut.before, cut.after), "utf-8")
+    return folder
