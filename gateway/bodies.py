@@ -5,23 +5,23 @@ from typing import Any
 import orjson
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
-from starlette.requests import ClientDisconnect, Request
 
+from gateway.incoming import CutOffError, Incoming
 from gateway.problems import ProblemError
 
 
-async def read_json(request: Request, most: int) -> Any:
+async def read_json(request: Incoming, most: int) -> Any:
     """The JSON of a body; None for an empty one. Raises `ProblemError`."""
     declared = request.headers.get("content-length", "0")
     if declared.isdigit() and int(declared) > most:
         raise ProblemError("body-too-large", f"At most {most} bytes.")
     chunks = bytearray()
     try:
-        async for chunk in request.stream():
+        async for chunk in request.chunks():
             chunks += chunk
             if len(chunks) > most:
                 raise ProblemError("body-too-large", f"At most {most} bytes.")
-    except ClientDisconnect as error:
+    except CutOffError as error:
         raise ProblemError("malformed-request", "The body ended early.") from error
     if not chunks:
         return None

@@ -4,10 +4,9 @@ import time
 from collections import OrderedDict
 from ipaddress import IPv4Network, IPv6Network, ip_address
 
-from starlette.requests import Request
-
 from gateway import views
 from gateway.endpoints import Who
+from gateway.incoming import Incoming
 from gateway.problems import ProblemError
 from infra.clients import Client
 from infra.postgres.pool import Pool
@@ -32,7 +31,7 @@ class Callers:
         self._trusted = trusted_proxies
         self._checked: OrderedDict[str, Principal] = OrderedDict()
 
-    async def authenticate(self, request: Request, who: Who) -> Principal | None:
+    async def authenticate(self, request: Incoming, who: Who) -> Principal | None:
         """The user, or None where anyone may call. Raises `ProblemError`."""
         if who is Who.ANYONE:
             return None
@@ -44,7 +43,7 @@ class Callers:
                 raise ProblemError("email-not-verified")
         return principal
 
-    def principal(self, request: Request) -> Principal:
+    def principal(self, request: Incoming) -> Principal:
         """Whom the bearer token names. Raises `ProblemError`."""
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not token:
@@ -66,14 +65,13 @@ class Callers:
             raise ProblemError("unauthenticated", "The token has expired.", headers=_CHALLENGE)
         return principal
 
-    def client(self, request: Request) -> Client:
+    def client(self, request: Incoming) -> Client:
         """Address and agent; forwarded addresses count only from trusted proxies."""
         agent = request.headers.get("user-agent", "")[:AGENT_CHARACTERS] or None
-        ip = request.client.host if request.client else None
+        ip = request.peer
         if ip and self._trusted:
-            # Some proxies add a line of their own instead of lengthening the one there is.
-            forwarded = ",".join(request.headers.getlist("x-forwarded-for"))
-            for hop in reversed([h.strip() for h in forwarded.split(",") if h.strip()]):
+            forwarded = request.headers.get("x-forwarded-for", "").split(",")
+            for hop in reversed([h.strip() for h in forwarded if h.strip()]):
                 if not self._is_trusted(ip):
                     break
                 try:

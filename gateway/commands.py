@@ -69,7 +69,7 @@ class Commands:
         repeated = idempotency_key(call.request.headers.get("idempotency-key"))
         if repeated is None:
             return Intent(uuid7(), now, None)
-        path = call.request.url.path
+        path = call.request.path
         identity = orjson.dumps([principal, call.endpoint.method, path, repeated])
         body = orjson.dumps(call.raw_payload, option=orjson.OPT_SORT_KEYS)
         return Intent(uuid8(self._mac(b"command", identity)), now, self._mac(b"body", body).hex())
@@ -89,7 +89,7 @@ class Commands:
     ) -> Answer:
         """Publish, wait as long as the client prefers, answer with the outcome or with 202."""
         wish = preference(
-            ",".join(call.request.headers.getlist("prefer")),
+            call.request.headers.get("prefer"),
             default=self._settings.wait_seconds,
             most=self._settings.wait_seconds_most,
         )

@@ -6,19 +6,20 @@ import re
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
-from uuid import uuid4
 
 import structlog
 from prometheus_client import Histogram
-from starlette.requests import Request
-from starlette.routing import Match, Route
+from starlette.routing import Route
 from starlette.types import Message, Receive, Scope, Send
 
+from contracts.ids import uuid7
 from gateway.bodies import read_json, validated
 from gateway.callers import Callers
 from gateway.commands import Commands
+from gateway.dispatch import Dispatch, endpoint_for
 from gateway.documents import Documents
 from gateway.endpoints import Answer, Call, Endpoint
+from gateway.incoming import Incoming
 from gateway.problems import PROBLEM_JSON, ProblemError
 from gateway.quotes import Quotes
 from gateway.seals import Seals
@@ -38,7 +39,7 @@ SECONDS = Histogram(
 SLOW_SECONDS = 1.0
 LINGER_SECONDS = 1.0
 _REQUEST_ID = re.compile(r"^[A-Za-z0-9._:\-]{1,128}$")
-_ALWAYS_ANSWERED = ("/health/", "/metrics")
+_OF_OPERATIONS = ("/health/", "/metrics")
 _SECURITY_HEADERS = [
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
@@ -69,39 +70,37 @@ class Application:
         self, edge: Edge, endpoints: Iterable[Endpoint], operations: Iterable[Route]
     ) -> None:
         self._edge = edge
-        self._methods: dict[str, dict[str, Endpoint]] = {}
-        for endpoint in endpoints:
-            self._methods.setdefault(endpoint.path, {})[endpoint.method] = endpoint
-        self._paths = [Route(path, _nothing) for path in self._methods]
-        self._operations = list(operations)
+        self._dispatch = Dispatch(endpoints, operations)
+        self._samples: dict[tuple[str, str, int], Histogram] = {}
         self._in_flight = 0
         self._idle = asyncio.Event()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         assert scope["type"] == "http"
         started = time.perf_counter()
-        given = _header(scope, b"x-request-id")
-        request_id = given if _REQUEST_ID.match(given) else str(uuid4())
-        scope["qnt9.request_id"] = request_id
+        request = Incoming.of(scope, receive)
+        given = request.headers.get("x-request-id", "")
+        request_id = given if _REQUEST_ID.match(given) else str(uuid7())
         exchange = _Exchange(send, request_id, self._edge.shutdown.draining)
         self._in_flight += 1
         self._idle.clear()
-        with structlog.contextvars.bound_contextvars(correlation_id=request_id):
-            try:
-                await self._answer(scope, receive, exchange)
-            except ProblemError as error:
-                await exchange.problem(error)
-            except UNAVAILABLE as error:
-                log.warning("reads_unavailable", error=type(error).__name__)
-                await exchange.problem(ProblemError("reads-unavailable"))
-            except Exception:
-                log.exception("request_failed", path=scope["path"], method=scope["method"])
-                await exchange.problem(ProblemError("internal-error"))
-            finally:
-                self._in_flight -= 1
-                if not self._in_flight:
-                    self._idle.set()
-            self._observe(scope, exchange.status, time.perf_counter() - started)
+        # The server runs each request in a task, so in a context, of its own.
+        structlog.contextvars.bind_contextvars(correlation_id=request_id)
+        try:
+            await self._answer(request, scope, exchange)
+        except ProblemError as error:
+            await exchange.problem(error)
+        except UNAVAILABLE as error:
+            log.warning("reads_unavailable", error=type(error).__name__)
+            await exchange.problem(ProblemError("reads-unavailable"))
+        except Exception:
+            log.exception("request_failed", path=request.path, method=request.method)
+            await exchange.problem(ProblemError("internal-error"))
+        finally:
+            self._in_flight -= 1
+            if not self._in_flight:
+                self._idle.set()
+        self._observe(request.method, exchange, time.perf_counter() - started)
 
     async def drained(self, most: float) -> None:
         """Keep answering (503 to what is new) until nothing is in flight, at least a moment."""
@@ -110,39 +109,20 @@ class Application:
             async with asyncio.timeout(most):
                 await self._idle.wait()
 
-    async def _answer(self, scope: Scope, receive: Receive, exchange: "_Exchange") -> None:
-        path: str = scope["path"]
-        draining = self._edge.shutdown.draining.is_set()
-        if draining and not path.startswith(_ALWAYS_ANSWERED):
+    async def _answer(self, request: Incoming, scope: Scope, exchange: "_Exchange") -> None:
+        operation = self._dispatch.operation(request.method, request.path)
+        if operation:
+            exchange.route = request.path
+            await operation.handle(scope, request.receive, exchange.send)
+            return
+        if self._edge.shutdown.draining.is_set():
             raise ProblemError("draining")
-        for operation in self._operations:
-            match, child = operation.matches(scope)
-            if match is Match.FULL:
-                scope.update(child)
-                scope["qnt9.route"] = operation.path
-                await operation.handle(scope, receive, exchange.send)
-                return
-        endpoint = self._find(scope)
-        request = Request(scope, receive)
-        call = await self._call(endpoint, request)
-        answer = await endpoint.handler(call)
-        await exchange.answer(answer)
+        exchange.route, methods, request.params = self._dispatch.path_of(request.path)
+        endpoint = endpoint_for(request.method, methods)
+        call = await self._call(endpoint, request, exchange.request_id)
+        await exchange.answer(await endpoint.handler(call))
 
-    def _find(self, scope: Scope) -> Endpoint:
-        for route in self._paths:
-            match, child = route.matches({**scope, "method": "GET"})
-            if match is Match.NONE:
-                continue
-            scope.update(child)
-            scope["qnt9.route"] = route.path
-            methods = self._methods[route.path]
-            if scope["method"] in methods:
-                return methods[scope["method"]]
-            allowed = ", ".join(sorted(methods))
-            raise ProblemError("method-not-allowed", headers={"Allow": allowed})
-        raise ProblemError("not-found")
-
-    async def _call(self, endpoint: Endpoint, request: Request) -> Call:
+    async def _call(self, endpoint: Endpoint, request: Incoming, request_id: str) -> Call:
         user = await self._edge.callers.authenticate(request, endpoint.who)
         raw, payload = None, None
         if endpoint.body is not None:
@@ -154,7 +134,7 @@ class Application:
             edge=self._edge,
             endpoint=endpoint,
             request=request,
-            request_id=request.scope["qnt9.request_id"],
+            request_id=request_id,
             traceparent=child_of(request.headers.get("traceparent")),
             client=self._edge.callers.client(request),
             user=user,
@@ -162,18 +142,21 @@ class Application:
             raw_payload=raw,
         )
 
-    def _observe(self, scope: Scope, status: int, seconds: float) -> None:
-        route = scope.get("qnt9.route", "unknown")
-        SECONDS.labels(scope["method"], route, status).observe(seconds)
-        level = log.info if status >= 400 or seconds >= SLOW_SECONDS else log.debug
-        if not route.startswith(_ALWAYS_ANSWERED):
-            milliseconds = round(seconds * 1000, 1)
-            level(
+    def _observe(self, method: str, exchange: "_Exchange", seconds: float) -> None:
+        labels = (method, exchange.route, exchange.status)
+        sample = self._samples.get(labels)
+        if sample is None:
+            sample = self._samples[labels] = SECONDS.labels(*labels)
+        sample.observe(seconds)
+        if exchange.status < 400 and seconds < SLOW_SECONDS:
+            return
+        if not exchange.route.startswith(_OF_OPERATIONS):
+            log.info(
                 "request_answered",
-                method=scope["method"],
-                route=route,
-                status=status,
-                ms=milliseconds,
+                method=method,
+                route=exchange.route,
+                status=exchange.status,
+                ms=round(seconds * 1000, 1),
             )
 
 
@@ -182,8 +165,9 @@ class _Exchange:
 
     def __init__(self, send: Send, request_id: str, draining: asyncio.Event) -> None:
         self._send = send
-        self._request_id = request_id
         self._draining = draining
+        self.request_id = request_id
+        self.route = "unknown"
         self.status = 0
 
     async def send(self, message: Message) -> None:
@@ -191,7 +175,7 @@ class _Exchange:
             self.status = message["status"]
             headers = message["headers"] = list(message.get("headers", ()))
             present = {name for name, _ in headers}
-            headers.append((b"x-request-id", self._request_id.encode()))
+            headers.append((b"x-request-id", self.request_id.encode()))
             headers += [h for h in (*_SECURITY_HEADERS, _CSP) if h[0] not in present]
             if self._draining.is_set():
                 headers.append((b"connection", b"close"))
@@ -214,16 +198,5 @@ class _Exchange:
         headers = list(error.headers.items())
         if error.problem.retry_after is not None:
             headers.append(("Retry-After", str(error.problem.retry_after)))
-        body = error.body(self._request_id)
+        body = error.body(self.request_id)
         await self.answer(Answer(error.problem.status, body, tuple(headers), PROBLEM_JSON))
-
-
-def _header(scope: Scope, name: bytes) -> str:
-    for found, value in scope["headers"]:
-        if found == name:
-            return str(value.decode("latin-1"))
-    return ""
-
-
-async def _nothing(scope: Scope, receive: Receive, send: Send) -> None:
-    """Routes are used for their matching alone."""

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import orjson
 from pydantic import BaseModel
-from starlette.requests import Request
 
+from gateway.incoming import Incoming
 from infra.clients import Client
 from infra.tokens import Principal
 
@@ -50,7 +50,7 @@ class Call:
 
     edge: "Edge"
     endpoint: "Endpoint"
-    request: Request
+    request: Incoming
     request_id: str
     traceparent: str
     client: Client
@@ -70,7 +70,7 @@ class Call:
         return self.user
 
     def path(self, name: str) -> str:
-        return str(self.request.path_params[name])
+        return self.request.params[name]
 
 
 Handler = Callable[[Call], Awaitable[Answer]]

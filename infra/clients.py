@@ -5,7 +5,7 @@ Gateway and workers share one AES-256-GCM key; events carry the same under the p
 
 import base64
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import orjson
 from cryptography.exceptions import InvalidTag
@@ -20,7 +20,7 @@ class Client:
     agent: str | None
 
     def to_json(self) -> dict[str, str | None]:
-        return asdict(self)
+        return {"ip": self.ip, "agent": self.agent}
 
 
 class ClientCipher:

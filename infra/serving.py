@@ -40,6 +40,8 @@ async def http_server(
         log_config=None,
         access_log=False,
         server_header=False,
+        # Whom to believe about a client's address is for the application to say.
+        proxy_headers=False,
         timeout_graceful_shutdown=DRAIN_SECONDS,
     )
     server = _Server(config)

@@ -1,9 +1,11 @@
 """An idempotent producer that comes up when the broker does and is made anew when it must be."""
 
 import asyncio
+import random
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Self
 
 import structlog
@@ -17,7 +19,7 @@ from aiokafka.errors import (
     TopicAuthorizationFailedError,
     UnknownProducerId,
 )
-from aiokafka.partitioner import DefaultPartitioner
+from aiokafka.partitioner import murmur2
 
 from contracts.topics import MAX_DEAD_LETTER_BYTES
 from infra.kafka.connection import connection_options
@@ -127,8 +129,7 @@ class Producer:
             partitions = sorted(await self._producer.partitions_for(topic))
         except KafkaError as error:
             raise RefusedError(f"{topic}: {type(error).__name__}") from error
-        chosen: int = DefaultPartitioner()(key, partitions, partitions)
-        return chosen
+        return _by_key(key, partitions, partitions)
 
     async def publish_head(
         self, topic: str, partition: int, records: Sequence[Outgoing], *, seconds: float
@@ -186,6 +187,7 @@ class Producer:
                 max_request_size=MAX_DEAD_LETTER_BYTES,
                 request_timeout_ms=REQUEST_MS,
                 metadata_max_age_ms=60_000,
+                partitioner=_by_key,
             )
             try:
                 await producer.start()
@@ -200,6 +202,20 @@ class Producer:
             else:
                 self._producer = producer
                 return
+
+
+def _by_key(key: bytes | None, partitions: Sequence[int], available: Sequence[int]) -> int:
+    """As Kafka's own clients choose a partition; without a key, any that has a leader."""
+    if key is None:
+        return random.choice(available or partitions)  # noqa: S311  # to spread load
+    return partitions[_place(key, len(partitions))]
+
+
+@lru_cache(maxsize=65_536)
+def _place(key: bytes, partitions: int) -> int:
+    """Remembered: the hash in Python costs more than the rest of the choice."""
+    place: int = (murmur2(key) & 0x7FFF_FFFF) % partitions
+    return place
 
 
 async def _stop(producer: AIOKafkaProducer) -> None:

@@ -9,10 +9,11 @@ from uuid import uuid4
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from starlette.requests import Request
+from starlette.types import Message
 
 from gateway.callers import AGENT_CHARACTERS, Callers
 from gateway.endpoints import Who
+from gateway.incoming import Incoming
 from gateway.problems import ProblemError
 from infra.clients import Client
 from infra.postgres.pool import Pool
@@ -29,9 +30,15 @@ def callers(*trusted: str) -> Callers:
     return Callers(TokenChecker(PUBLIC), cast("Pool", None), networks)
 
 
-def a_request(*headers: tuple[str, str], peer: str | None = "192.0.2.1") -> Request:
+def a_request(*headers: tuple[str, str], peer: str | None = "192.0.2.1") -> Incoming:
     raw = [(name.encode(), value.encode("latin-1")) for name, value in headers]
-    return Request({"type": "http", "headers": raw, "client": (peer, 4711) if peer else None})
+    client = (peer, 4711) if peer else None
+    scope = {"method": "GET", "path": "/", "headers": raw, "client": client}
+    return Incoming.of(scope, no_body)
+
+
+async def no_body() -> Message:
+    raise AssertionError("there is no body to read")
 
 
 def a_token(

@@ -1,0 +1,43 @@
+"""One HTTP request as the edge reads it: headers decoded once, the body as it arrives."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Self
+
+from starlette.types import Receive, Scope
+
+
+class CutOffError(Exception):
+    """The client left before its body was whole."""
+
+
+@dataclass(slots=True)
+class Incoming:
+    """`headers` by lower-case name; lines of one name are joined with commas (RFC 9110, 5.3)."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    peer: str | None
+    receive: Receive
+    params: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, scope: Scope, receive: Receive) -> Self:
+        """The request of an ASGI scope."""
+        headers: dict[str, str] = {}
+        for raw_name, raw_value in scope["headers"]:
+            name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
+            headers[name] = f"{headers[name]},{value}" if name in headers else value
+        client = scope.get("client")
+        return cls(scope["method"], scope["path"], headers, client[0] if client else None, receive)
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """The body. Raises `CutOffError`."""
+        more = True
+        while more:
+            message = await self.receive()
+            if message["type"] == "http.disconnect":
+                raise CutOffError
+            yield message.get("body", b"")
+            more = message.get("more_body", False)
