@@ -50,10 +50,15 @@ async def open_pool(settings: PostgresSettings, *, instance: str) -> AsyncIterat
         timeout=CONNECT_SECONDS,
         command_timeout=COMMAND_SECONDS,
         init=_prepare,
+        reset=_nothing_to_reset,
         server_settings={"application_name": instance, "timezone": "UTC"},
     )
     async with pool:
         yield pool
+
+
+async def _nothing_to_reset(_: Connection) -> None:
+    """Whoever changes its session undoes that itself; the default costs a round trip each time."""
 
 
 async def _prepare(connection: Connection) -> None:

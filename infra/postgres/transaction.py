@@ -123,8 +123,7 @@ class Transactions:
         async with self._pool.acquire() as conn, conn.transaction():
             tx = Transaction(conn, f"urn:qnt9:{self._consumer}")
             yield tx
-            await _save_settled(conn, self._consumer, tx.settled)
-            await _save_emitted(conn, tx.emitted)
+            await _save(conn, self._consumer, tx.settled, tx.emitted)
         if self._wakeups and tx.announcements:
             await self._wakeups.announce(tx.announcements)
 
@@ -173,18 +172,33 @@ class Transactions:
             )
 
 
-async def _save_settled(conn: Connection, consumer: str, settled: list[Settled]) -> None:
-    if not settled:
+async def _save(
+    conn: Connection, consumer: str, settled: list[Settled], emitted: list[Emitted]
+) -> None:
+    """Inbox and outbox rows, in one statement. Raises `ConcurrentDeliveryError`."""
+    if not settled and not emitted:
         return
-    rows = await conn.fetch(
+    row = await conn.fetchrow(
         """
-        INSERT INTO inbox (message_id, consumer, type, actor_id, fingerprint, outcome)
-        SELECT id, $1, type, actor_id, fingerprint, outcome
-          FROM unnest($2::uuid[], $3::text[], $4::uuid[], $5::text[], $6::jsonb[])
-            AS s (id, type, actor_id, fingerprint, outcome)
-         ORDER BY id
-            ON CONFLICT DO NOTHING
-        RETURNING message_id
+        WITH settled AS (
+            INSERT INTO inbox (message_id, consumer, type, actor_id, fingerprint, outcome)
+            SELECT id, $1, type, actor_id, fingerprint, outcome
+              FROM unnest($2::uuid[], $3::text[], $4::uuid[], $5::text[], $6::jsonb[])
+                AS s (id, type, actor_id, fingerprint, outcome)
+             ORDER BY id
+                ON CONFLICT DO NOTHING
+            RETURNING message_id
+        ), emitted AS (
+            INSERT INTO outbox (id, aggregatetype, aggregateid, type, payload, headers)
+            SELECT id, aggregatetype, aggregateid, type, payload, headers
+              FROM unnest($7::uuid[], $8::text[], $9::text[],
+                          $10::text[], $11::text[], $12::jsonb[])
+              WITH ORDINALITY AS e (id, aggregatetype, aggregateid, type, payload, headers, place)
+             ORDER BY place
+            RETURNING 1
+        )
+        SELECT (SELECT count(*) FROM settled) AS settled,
+               CASE WHEN EXISTS (SELECT FROM emitted) THEN pg_notify('outbox', '') END
         """,
         consumer,
         [s.message_id for s in settled],
@@ -192,25 +206,6 @@ async def _save_settled(conn: Connection, consumer: str, settled: list[Settled])
         [s.actor_id for s in settled],
         [s.fingerprint for s in settled],
         [s.outcome for s in settled],
-    )
-    if len(rows) != len(settled):
-        raise ConcurrentDeliveryError
-
-
-async def _save_emitted(conn: Connection, emitted: list[Emitted]) -> None:
-    if not emitted:
-        return
-    await conn.execute(
-        """
-        WITH written AS (
-            INSERT INTO outbox (id, aggregatetype, aggregateid, type, payload, headers)
-            SELECT id, aggregatetype, aggregateid, type, payload, headers
-              FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::jsonb[])
-              WITH ORDINALITY AS e (id, aggregatetype, aggregateid, type, payload, headers, place)
-             ORDER BY place
-        )
-        SELECT pg_notify('outbox', '')
-        """,
         [e.envelope.id for e in emitted],
         [e.aggregate_type for e in emitted],
         [e.aggregate_id for e in emitted],
@@ -218,3 +213,6 @@ async def _save_emitted(conn: Connection, emitted: list[Emitted]) -> None:
         [e.payload for e in emitted],
         [{name: value.decode() for name, value in e.envelope.to_headers()} for e in emitted],
     )
+    assert row
+    if row["settled"] != len(settled):
+        raise ConcurrentDeliveryError

@@ -105,7 +105,9 @@ class Relay:
                     await self._step(conn)
             finally:
                 self._disown()
-                await conn.remove_listener("outbox", self._on_notify)
+                if not conn.is_closed():
+                    await conn.remove_listener("outbox", self._on_notify)
+                    await store.leave(conn)
 
     async def _step(self, conn: Connection) -> None:
         self._progress = time.monotonic()
