@@ -13,8 +13,9 @@ MessageId = UUID
 # Yahoo's alphabet of tickers: letters, digits and . - ^ = after folding to capitals.
 Symbol = Annotated[
     str,
-    BeforeValidator(lambda value: value.strip().upper() if isinstance(value, str) else value),
     StringConstraints(pattern=r"^[A-Z0-9^][A-Z0-9.\-=^]{0,19}$"),
+    # Runs first; in this order the pattern is in the JSON Schema.
+    BeforeValidator(lambda value: value.strip().upper() if isinstance(value, str) else value),
 ]
 
 
