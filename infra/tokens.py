@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -66,7 +67,7 @@ class TokenSigner:
         session_id: UUID,
         tier: str,
         verified: bool,
-        permissions: list[str],
+        permissions: Sequence[str],
         version: int,
         now: datetime,
     ) -> str:
@@ -79,7 +80,7 @@ class TokenSigner:
             "exp": issued + int(LIFETIME.total_seconds()),
             "tier": tier,
             "verified": verified,
-            "permissions": permissions,
+            "permissions": [*permissions],
             "ver": version,
         }
         return jwt.encode(claims, self._key, algorithm=ALGORITHM, headers={"kid": self._kid})

@@ -1,0 +1,222 @@
+"""The slice on a real database: sealed commands in, sessions and events out."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from contracts.commands import SignIn
+from contracts.outcomes import Outcome, SealedOutcome
+from contracts.topics import SIGNIN
+from infra.kafka.records import RecordReader
+from infra.kafka.work import BatchWork, one_at_a_time
+from infra.passwords import Passwords, Turn
+from infra.postgres.transaction import Transactions
+from infra.received import Received
+from infra.seals import OpeningKeys, SealError, SealingKey, binding, decode_key
+from infra.tokens import Principal, TokenChecker, TokenSigner
+from tests.builders import (
+    ARecord,
+    MemoryDeadLetters,
+    a_record,
+    an_envelope,
+    no_sleep,
+    received,
+)
+from tests.outbox import MemoryWakeups
+from tests.people import ADA, ADDRESS_KEY, PASSWORD, a_user, quick_passwords
+from tests.postgres import Database
+from workers.accounts.consumer import POLICY
+from workers.accounts.handlers import HANDLES, Accounts, sign_in
+
+PATIENCE = timedelta(seconds=15)
+
+
+class Clock:
+    """Stands still until it is moved."""
+
+    def __init__(self) -> None:
+        self.time = datetime.now(UTC)
+
+    def __call__(self) -> datetime:
+        return self.time
+
+    def pass_deadlines(self) -> None:
+        self.time += PATIENCE
+
+
+Meanwhile = Callable[[], Awaitable[None]]
+
+
+class InterruptedPasswords(Passwords):
+    """Something happens as a turn begins, and as it ends; each once."""
+
+    def __init__(
+        self,
+        begins: Meanwhile | None = None,
+        ends: Meanwhile | None = None,
+        *,
+        memory_kib: int = 8,
+    ) -> None:
+        super().__init__(at_once=2, memory_kib=memory_kib, iterations=1)
+        self._begins = begins
+        self._ends = ends
+        self.turns = 0
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[Turn]:
+        async with super().turn() as turn:
+            self.turns += 1
+            if self.turns == 1 and self._begins:
+                await self._begins()
+            yield turn
+        if self.turns == 1 and self._ends:
+            await self._ends()
+
+
+@dataclass(kw_only=True)
+class AccountsSlice:
+    """The slice; the gateway's key to it, and the keys to what it answers."""
+
+    parts: Accounts
+    sealing: SealingKey
+    replies: OpeningKeys
+    reply_key: str
+    checker: TokenChecker
+    clock: Clock
+    wakeups: MemoryWakeups
+    dead_letters: MemoryDeadLetters
+    database: Database
+
+    def command(
+        self,
+        email: str = ADA,
+        *,
+        password: str = PASSWORD,
+        patience: timedelta | None = PATIENCE,
+        reply_key: str | None = None,
+        purpose: str = "signin",
+    ) -> Received[SignIn]:
+        """As the gateway makes it."""
+        deadline = None if patience is None else self.clock.time + patience
+        envelope = an_envelope(SignIn, deadline=deadline)
+        content = {"email": email, "password": password, "fingerprint": None}
+        bound_to = binding(envelope.id, purpose, envelope.time.isoformat())
+        command = SignIn(
+            sealed=self.sealing.seal(content, bound_to), reply_key=reply_key or self.reply_key
+        )
+        return received(command, envelope=envelope, key=email)
+
+    async def handle(self, command: Received[SignIn]) -> None:
+        await sign_in(self.parts, command)
+
+    async def take(self, *commands: Received[SignIn]) -> None:
+        """As a batch of records."""
+        work = BatchWork(
+            SIGNIN.name,
+            one_at_a_time({m: partial(handle, self.parts) for m, handle in HANDLES.items()}),
+            reader=RecordReader({SignIn.type: SignIn}, None),
+            dead_letters=self.dead_letters,
+            transactions=self.parts.transactions,
+            policy=POLICY,
+            sleep=no_sleep,
+            touch=lambda: None,
+        )
+        records: list[ARecord] = [a_record(c.data, envelope=c.envelope) for c in commands]
+        await work.take(records)
+
+    async def user(self, email: str = ADA, **about: Any) -> UUID:
+        """Somebody with a password, `PASSWORD` unless another hash is given."""
+        about.setdefault("password_hash", await self.hash(PASSWORD))
+        return await a_user(self.database, email, **about)
+
+    async def hash(self, password: str) -> str:
+        async with self.parts.passwords.turn() as turn:
+            return await turn.hash(password)
+
+    async def change_password(self, user_id: UUID, password: str) -> None:
+        await self.database.execute(
+            "UPDATE users SET password_hash = $2 WHERE id = $1", user_id, await self.hash(password)
+        )
+
+    async def password_hash(self, user_id: UUID) -> str:
+        query = "SELECT password_hash FROM users WHERE id = $1"
+        (row,) = await self.database.fetch(query, user_id)
+        kept: str = row["password_hash"]
+        return kept
+
+    def with_passwords(self, passwords: Passwords) -> None:
+        self.parts = replace(self.parts, passwords=passwords)
+
+    @property
+    def outcomes(self) -> list[Outcome]:
+        """As they were announced."""
+        return [announced.outcome for announced in self.wakeups.announced]
+
+    def tokens(self, command: Received[SignIn]) -> dict[str, Any]:
+        """What the process that asked is told."""
+        (outcome,) = {
+            each.outcome
+            for each in self.wakeups.announced
+            if each.command_id == command.envelope.id
+        }
+        assert isinstance(outcome, SealedOutcome)
+        bound_to = binding(command.envelope.id, "signin-outcome")
+        tokens: dict[str, Any] = self.replies.open(outcome.sealed, bound_to)
+        return tokens
+
+    def opens(self, outcome: SealedOutcome, command: Received[SignIn]) -> bool:
+        """Whether the answer was for this command."""
+        try:
+            self.replies.open(outcome.sealed, binding(command.envelope.id, "signin-outcome"))
+        except SealError:
+            return False
+        return True
+
+    def principal(self, tokens: dict[str, Any]) -> Principal:
+        return self.checker.check(tokens["access_token"])
+
+    async def sessions(self) -> list[dict[str, Any]]:
+        return await self.database.fetch(
+            """
+            SELECT sessions.*, token_hash, spent_at,
+                   expires_at - refresh_tokens.created_at AS lifetime
+              FROM sessions JOIN refresh_tokens ON session_id = sessions.id
+             ORDER BY sessions.created_at
+            """
+        )
+
+
+@pytest.fixture
+async def slice_(database: Database) -> AccountsSlice:
+    seals, public = OpeningKeys.generate()
+    replies, reply_key = OpeningKeys.generate()
+    signing = Ed25519PrivateKey.generate()
+    wakeups, clock = MemoryWakeups(), Clock()
+    pool = await database.pool("qnt9_accounts")
+    parts = Accounts(
+        pool=pool,
+        transactions=Transactions(pool, SIGNIN.name, wakeups),
+        seals=seals,
+        passwords=quick_passwords(),
+        signer=TokenSigner(signing.private_bytes_raw()),
+        address_key=ADDRESS_KEY,
+        now=clock,
+    )
+    return AccountsSlice(
+        parts=parts,
+        sealing=SealingKey(decode_key(public)),
+        replies=replies,
+        reply_key=reply_key,
+        checker=TokenChecker(signing.public_key().public_bytes_raw()),
+        clock=clock,
+        wakeups=wakeups,
+        dead_letters=MemoryDeadLetters(),
+        database=database,
+    )

@@ -1,0 +1,221 @@
+"""Signing in, up to the session and the answer."""
+
+import asyncio
+import base64
+import hashlib
+from datetime import timedelta
+
+import pytest
+
+from contracts.events import UserSignedIn, UserSigninFailed
+from contracts.outcomes import Rejected, SealedOutcome, outcome_of
+from infra.addresses import address_hash
+from infra.passwords import Passwords
+from tests.builders import A_CLIENT
+from tests.outbox import events, outcomes, revealed, written_events
+from tests.people import ADA, ADDRESS_KEY, PASSWORD
+from tests.workers.accounts.conftest import AccountsSlice
+
+REFUSED = Rejected("invalid-credentials")
+
+
+async def test_the_right_password_begins_a_session(slice_: AccountsSlice) -> None:
+    user_id = await slice_.user(verified=True)
+    command = slice_.command()
+    await slice_.handle(command)
+    (session,) = await slice_.sessions()
+    assert (session["user_id"], session["ended_at"]) == (user_id, None)
+    (written,) = await written_events(slice_.database)
+    assert isinstance(written.event, UserSignedIn)
+    assert (written.event.user_id, written.about) == (user_id, str(user_id))
+    assert written.event.session_id == str(session["id"])
+    assert written.headers["ce_causationid"] == str(command.envelope.id)
+    assert await revealed(slice_.database, written.event.client) == A_CLIENT.to_json()
+
+
+async def test_the_tokens_say_who_it_is(slice_: AccountsSlice) -> None:
+    user_id = await slice_.user(verified=True)
+    await slice_.database.execute(
+        "UPDATE users SET tier = 'plus', permissions = '{admin,support}', version = 7"
+    )
+    command = slice_.command()
+    await slice_.handle(command)
+    (session,) = await slice_.sessions()
+    tokens = slice_.tokens(command)
+    assert tokens.keys() == {"access_token", "expires_in", "refresh_token"}
+    assert tokens["expires_in"] == 600
+    principal = slice_.principal(tokens)
+    assert (principal.user_id, principal.session_id) == (user_id, session["id"])
+    assert (principal.tier, principal.permissions) == ("plus", ("admin", "support"))
+    assert (principal.verified, principal.version) == (True, 7)
+    assert principal.expires_at == int(slice_.clock.time.timestamp()) + 600
+
+
+async def test_of_the_refresh_token_only_a_hash_is_kept(slice_: AccountsSlice) -> None:
+    await slice_.user()
+    command = slice_.command()
+    await slice_.handle(command)
+    token = slice_.tokens(command)["refresh_token"]
+    assert len(base64.urlsafe_b64decode(token + "=")) == 32
+    (session,) = await slice_.sessions()
+    assert session["token_hash"] == hashlib.sha256(token.encode()).digest()
+    assert (session["lifetime"], session["spent_at"]) == (timedelta(days=30), None)
+
+
+async def test_somebody_unverified_may_sign_in_and_the_token_says_so(
+    slice_: AccountsSlice,
+) -> None:
+    await slice_.user()
+    command = slice_.command("Ada@EXAMPLE.com")
+    await slice_.handle(command)
+    assert not slice_.principal(slice_.tokens(command)).verified
+
+
+async def test_each_sign_in_is_a_session_of_its_own(slice_: AccountsSlice) -> None:
+    await slice_.user()
+    first, second = slice_.command(), slice_.command()
+    await asyncio.gather(slice_.handle(first), slice_.handle(second))
+    assert len(await slice_.sessions()) == 2
+    assert slice_.tokens(first)["refresh_token"] != slice_.tokens(second)["refresh_token"]
+
+
+async def test_a_second_delivery_begins_no_session_and_gives_the_same_answer(
+    slice_: AccountsSlice,
+) -> None:
+    await slice_.user()
+    command = slice_.command()
+    await slice_.take(command, command)
+    await slice_.take(command)
+    assert len(await slice_.sessions()) == 1
+    assert len(await events(slice_.database)) == 1
+    (kept,) = await outcomes(slice_.database)
+    assert kept
+    assert slice_.outcomes == [outcome_of(kept)] * 3
+    assert slice_.tokens(command)
+
+
+async def test_a_wrong_password_is_refused_and_told_of(slice_: AccountsSlice) -> None:
+    user_id = await slice_.user()
+    await slice_.handle(slice_.command(password="Wrong-horse-7-battery"))
+    assert slice_.outcomes == [REFUSED]
+    assert not await slice_.sessions()
+    (written,) = await written_events(slice_.database)
+    assert isinstance(written.event, UserSigninFailed)
+    assert (written.event.user_id, written.event.reason) == (user_id, "wrong_password")
+    assert written.about == str(user_id)
+    assert written.event.client
+    assert written.event.client.key_id == f"user:{user_id}"
+    assert await revealed(slice_.database, written.event.client) == A_CLIENT.to_json()
+
+
+async def test_an_unknown_address_is_refused_and_told_of_without_the_address(
+    slice_: AccountsSlice,
+) -> None:
+    await slice_.handle(slice_.command())
+    assert slice_.outcomes == [REFUSED]
+    (written,) = await written_events(slice_.database)
+    assert isinstance(written.event, UserSigninFailed)
+    assert (written.event.user_id, written.event.reason) == (None, "unknown_address")
+    assert written.about == address_hash(ADDRESS_KEY, ADA)
+    assert written.event.client
+    assert (written.event.client.key_id or "").startswith("day:")
+    assert await revealed(slice_.database, written.event.client) == A_CLIENT.to_json()
+
+
+async def test_an_unknown_address_and_a_wrong_password_have_the_same_outcome(
+    slice_: AccountsSlice,
+) -> None:
+    await slice_.user()
+    await slice_.handle(slice_.command("bob@example.com"))
+    await slice_.handle(slice_.command(password="Wrong-horse-7-battery"))
+    unknown, wrong = await outcomes(slice_.database)
+    assert unknown == wrong
+
+
+async def test_a_user_without_a_password_is_refused(slice_: AccountsSlice) -> None:
+    user_id = await slice_.user(password_hash=None)
+    await slice_.handle(slice_.command())
+    assert slice_.outcomes == [REFUSED]
+    assert await events(slice_.database) != []
+    assert (await written_events(slice_.database))[0].about == str(user_id)
+
+
+async def test_many_unknown_addresses_at_once_share_the_days_key(slice_: AccountsSlice) -> None:
+    commands = [slice_.command(f"user-{n}@example.com") for n in range(12)]
+    await asyncio.gather(*map(slice_.handle, commands))
+    assert slice_.outcomes == [REFUSED] * 12
+    (keys,) = await slice_.database.fetch("SELECT count(*) AS n FROM personal_keys")
+    assert keys["n"] == 1
+
+
+async def test_the_verified_user_of_an_address_is_meant_not_the_newest(
+    slice_: AccountsSlice,
+) -> None:
+    owner = await slice_.user(verified=True)
+    await slice_.user(password_hash=await slice_.hash("Another-horse-8"))
+    await slice_.handle(slice_.command(password="Another-horse-8"))
+    command = slice_.command()
+    await slice_.handle(command)
+    assert slice_.outcomes[0] == REFUSED
+    assert slice_.principal(slice_.tokens(command)).user_id == owner
+
+
+async def test_of_the_unverified_the_newest_is_meant(slice_: AccountsSlice) -> None:
+    await slice_.user(password_hash=await slice_.hash("Another-horse-8"))
+    newest = await slice_.user()
+    command = slice_.command()
+    await slice_.handle(command)
+    assert slice_.principal(slice_.tokens(command)).user_id == newest
+    await slice_.handle(slice_.command(password="Another-horse-8"))
+    assert slice_.outcomes[-1] == REFUSED
+
+
+@pytest.mark.parametrize("ended", ["superseded", "erased"])
+async def test_nobody_signs_in_to_an_account_that_has_ended(
+    slice_: AccountsSlice, ended: str
+) -> None:
+    await slice_.user(verified=True, superseded=ended == "superseded", erased=ended == "erased")
+    await slice_.handle(slice_.command())
+    (event,) = await events(slice_.database)
+    assert isinstance(event, UserSigninFailed)
+    assert event.reason == "unknown_address"
+
+
+async def test_a_hash_with_older_parameters_is_renewed_by_the_right_password(
+    slice_: AccountsSlice,
+) -> None:
+    user_id = await slice_.user()
+    slice_.with_passwords(Passwords(memory_kib=16, iterations=1))
+    await slice_.handle(slice_.command(password="Wrong-horse-7-battery"))
+    assert "$m=8," in await slice_.password_hash(user_id)
+    await slice_.handle(slice_.command())
+    assert "$m=16," in await slice_.password_hash(user_id)
+    await slice_.handle(slice_.command())
+    assert len(await slice_.sessions()) == 2
+
+
+async def test_no_secret_and_no_address_leaves_in_clear(slice_: AccountsSlice) -> None:
+    await slice_.user()
+    command = slice_.command()
+    await slice_.handle(command)
+    await slice_.handle(slice_.command("bob@example.com"))
+    tokens = slice_.tokens(command)
+    rows = await slice_.database.fetch(
+        "SELECT outcome::text AS text FROM inbox UNION ALL SELECT payload || headers FROM outbox"
+    )
+    assert len(rows) == 4
+    for clear in (PASSWORD, "argon2", ADA, "bob@", tokens["refresh_token"], A_CLIENT.ip or "?"):
+        assert not any(clear in row["text"] for row in rows)
+    assert not any(tokens["access_token"] in row["text"] for row in rows)
+
+
+async def test_the_answer_opens_for_the_process_that_asked_and_for_no_other_command(
+    slice_: AccountsSlice,
+) -> None:
+    await slice_.user()
+    command, other = slice_.command(), slice_.command()
+    await slice_.handle(command)
+    (outcome,) = slice_.outcomes
+    assert isinstance(outcome, SealedOutcome)
+    assert not slice_.opens(outcome, other)
+    assert slice_.opens(outcome, command)

@@ -1,0 +1,42 @@
+import hashlib
+
+import pytest
+from pydantic import ValidationError
+
+from contracts.events import UserSigninFailed
+from contracts.ids import uuid7
+from tests.people import ADA, PASSWORD
+from workers.accounts.rules import Account, Check, Credentials, failure, token_hash
+
+AN_ACCOUNT = Account(uuid7(), "$argon2id$…", "free", verified=True, permissions=(), version=1)
+
+
+def test_a_failure_is_about_the_user_whose_address_it_is() -> None:
+    assert failure(AN_ACCOUNT) == UserSigninFailed(
+        user_id=AN_ACCOUNT.user_id, reason="wrong_password"
+    )
+
+
+def test_a_failure_for_an_unknown_address_is_about_nobody() -> None:
+    assert failure(None) == UserSigninFailed(user_id=None, reason="unknown_address")
+
+
+def test_an_address_has_one_spelling() -> None:
+    assert Credentials(email="Ada@Example.COM", password=PASSWORD).email == ADA
+
+
+@pytest.mark.parametrize("content", [{"email": "nobody", "password": PASSWORD}, {"email": ADA}])
+def test_what_is_not_valid_is_not_repeated_in_the_error(content: dict[str, str]) -> None:
+    with pytest.raises(ValidationError) as error:
+        Credentials.model_validate(content)
+    assert not {*content.values()} & {*str(error.value).split()}
+
+
+def test_no_password_and_no_hash_is_in_a_representation() -> None:
+    assert PASSWORD not in repr(Credentials(email=ADA, password=PASSWORD))
+    assert "argon2" not in repr(AN_ACCOUNT)
+    assert "argon2" not in repr(Check(matches=True, renewed_hash="$argon2id$…"))
+
+
+def test_a_refresh_token_is_kept_as_its_sha_256() -> None:
+    assert token_hash("a token") == hashlib.sha256(b"a token").digest()

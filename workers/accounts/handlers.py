@@ -1,0 +1,174 @@
+"""Commands about accounts."""
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import UUID
+
+from contracts.commands import SignIn
+from contracts.events import UserSignedIn, UserSigninFailed
+from contracts.ids import uuid7
+from contracts.outcomes import Rejected, SealedOutcome
+from contracts.personal import PersonalKey
+from infra.addresses import address_hash
+from infra.passwords import Passwords, Turn
+from infra.postgres.personal_keys import day_key
+from infra.postgres.pool import Pool
+from infra.postgres.transaction import Transaction, Transactions
+from infra.received import PoisonError, Received
+from infra.sealed import open_seal
+from infra.seals import OpeningKeys, SealingKey, binding, decode_key
+from infra.tokens import LIFETIME, TokenSigner
+from workers.accounts import store
+from workers.accounts.rules import (
+    REFRESH_LIFETIME,
+    Account,
+    Check,
+    Credentials,
+    failure,
+    token_hash,
+)
+from workers.accounts.store import Locked
+
+REFRESH_BYTES = 32
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Accounts:
+    """What the slice works with."""
+
+    pool: Pool
+    transactions: Transactions
+    seals: OpeningKeys
+    passwords: Passwords
+    signer: TokenSigner
+    address_key: bytes
+    now: Callable[[], datetime] = _utc_now
+
+
+async def sign_in(slice_: Accounts, received: Received[SignIn]) -> None:
+    """A session before the deadline, or none: after it, nobody is left to take the tokens."""
+    deadline = received.envelope.deadline
+    if deadline is None:
+        raise PoisonError("a sign-in without a deadline")
+    if slice_.now() < deadline and await _attempt(slice_, received, deadline):
+        return
+    async with slice_.transactions.begin() as tx:
+        tx.settle(received, Rejected("try-again"))
+
+
+async def _attempt(slice_: Accounts, received: Received[SignIn], deadline: datetime) -> bool:
+    """False when the deadline passed first.
+
+    An account that changed while its password was checked is looked at anew: a changed password
+    wins over a sign-in with the old one, and a hash that another sign-in renewed harms nobody.
+    """
+    reply_key = _reply_key(received.data)
+    credentials = open_seal(
+        slice_.seals,
+        received.data.sealed,
+        of=received.envelope,
+        purpose="signin",
+        holds=Credentials,
+    )
+    address = address_hash(slice_.address_key, credentials.email)
+    while True:
+        account = await store.find_account(slice_.pool, address)
+        async with slice_.passwords.turn() as turn:
+            if slice_.now() >= deadline:
+                return False
+            check = await _check(turn, credentials.password, account)
+        async with slice_.transactions.begin() as tx:
+            locked = await store.lock_account(tx.conn, account) if account else None
+            if slice_.now() >= deadline:
+                return False
+            if account is None:
+                _refuse(tx, received, failure(None), about=address, key=await day_key(tx.conn))
+                return True
+            if locked and check.matches:
+                await _begin_session(
+                    slice_, tx, received, locked=locked, check=check, reply_key=reply_key
+                )
+                return True
+            if locked:
+                _refuse(tx, received, failure(account), about=account.user_id, key=locked.key)
+                return True
+
+
+async def _check(turn: Turn, password: str, account: Account | None) -> Check:
+    known = account.password_hash if account else None
+    if not await turn.matches(password, known) or known is None:
+        return Check(matches=False)
+    return Check(matches=True, renewed_hash=await turn.renewed(password, known))
+
+
+async def _begin_session(
+    slice_: Accounts,
+    tx: Transaction,
+    received: Received[SignIn],
+    *,
+    locked: Locked,
+    check: Check,
+    reply_key: SealingKey,
+) -> None:
+    """The tokens leave sealed to the process that asked; what is kept cannot make them again."""
+    account, session_id = locked.account, uuid7()
+    refresh_token = secrets.token_urlsafe(REFRESH_BYTES)
+    if check.renewed_hash:
+        await store.renew_password_hash(tx.conn, account.user_id, check.renewed_hash)
+    await store.insert_session(
+        tx.conn,
+        session_id,
+        user_id=account.user_id,
+        token_hash=token_hash(refresh_token),
+        lifetime=REFRESH_LIFETIME,
+    )
+    access_token = slice_.signer.sign(
+        user_id=account.user_id,
+        session_id=session_id,
+        tier=account.tier,
+        verified=account.verified,
+        permissions=account.permissions,
+        version=account.version,
+        now=slice_.now(),
+    )
+    tokens = {
+        "access_token": access_token,
+        "expires_in": int(LIFETIME.total_seconds()),
+        "refresh_token": refresh_token,
+    }
+    event = UserSignedIn(user_id=account.user_id, session_id=str(session_id))
+    tx.emit(event, about=account.user_id, caused_by=received, key=locked.key)
+    sealed = reply_key.seal(tokens, binding(received.envelope.id, "signin-outcome"))
+    tx.settle(received, SealedOutcome(sealed))
+
+
+def _refuse(
+    tx: Transaction,
+    received: Received[SignIn],
+    event: UserSigninFailed,
+    *,
+    about: UUID | str,
+    key: PersonalKey,
+) -> None:
+    """The same outcome for an unknown address and for a wrong password."""
+    tx.emit(event, about=about, caused_by=received, key=key)
+    tx.settle(received, Rejected("invalid-credentials"))
+
+
+def _reply_key(command: SignIn) -> SealingKey:
+    """Raises `PoisonError` for what is no key, before any work is done for it."""
+    try:
+        key = SealingKey(decode_key(command.reply_key))
+        key.seal(None, b"a point of low order takes no seal")
+    except ValueError:
+        raise PoisonError("the reply key is not valid") from None
+    return key
+
+
+HANDLES = {SignIn: sign_in}
