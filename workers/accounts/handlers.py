@@ -32,6 +32,8 @@ from workers.accounts.rules import (
 from workers.accounts.store import Locked
 
 REFRESH_BYTES = 32
+LOOKS = 5
+"""How often one sign-in looks at an account that keeps changing under it."""
 
 
 def _utc_now() -> datetime:
@@ -63,10 +65,10 @@ async def sign_in(slice_: Accounts, received: Received[SignIn]) -> None:
 
 
 async def _attempt(slice_: Accounts, received: Received[SignIn], deadline: datetime) -> bool:
-    """False when the deadline passed first.
+    """False when the deadline passed first, or the account never stood still.
 
-    An account that changed while its password was checked is looked at anew: a changed password
-    wins over a sign-in with the old one, and a hash that another sign-in renewed harms nobody.
+    One that changed while its password was checked is looked at anew: a changed password wins
+    over a sign-in with the old one, and a hash that another sign-in renewed harms nobody.
     """
     reply_key = _reply_key(received.data)
     credentials = open_seal(
@@ -77,7 +79,7 @@ async def _attempt(slice_: Accounts, received: Received[SignIn], deadline: datet
         holds=Credentials,
     )
     address = address_hash(slice_.address_key, credentials.email)
-    while True:
+    for _ in range(LOOKS):
         account = await store.find_account(slice_.pool, address)
         async with slice_.passwords.turn() as turn:
             if slice_.now() >= deadline:
@@ -98,6 +100,7 @@ async def _attempt(slice_: Accounts, received: Received[SignIn], deadline: datet
             if locked:
                 _refuse(tx, received, failure(account), about=account.user_id, key=locked.key)
                 return True
+    return False
 
 
 async def _check(turn: Turn, password: str, account: Account | None) -> Check:

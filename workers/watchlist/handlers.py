@@ -17,7 +17,8 @@ async def change_watchlists(
 ) -> None:
     """The whole batch in one transaction, each owner's commands in their order."""
     async with transactions.begin() as tx:
-        owners = await store.lock_owners(tx.conn, sorted({_owner(r) for r in batch}))
+        locked = await store.lock_owners(tx.conn, sorted({_owner(r) for r in batch}))
+        owners = await store.read_owners(tx.conn, locked)
         lists = {user_id: owner.watchlist for user_id, owner in owners.items()}
         for received in batch:
             user_id = _owner(received)

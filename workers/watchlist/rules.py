@@ -16,21 +16,27 @@ WatchlistCommand = AddToWatchlist | RemoveFromWatchlist
 
 @dataclass(frozen=True, slots=True)
 class Watchlist:
-    """One user's list: notes by symbol, and how many symbols the tier allows."""
+    """One user's list: notes by symbol, and how many symbols the tier allows.
+
+    `added` are the symbols that were added since the list was read, in the order of `items`.
+    """
 
     owner: UserId
     limit: int
     items: Mapping[str, str | None] = field(default_factory=lambda: MappingProxyType({}))
+    added: frozenset[str] = frozenset()
 
     @property
     def is_full(self) -> bool:
         return len(self.items) >= self.limit
 
     def with_item(self, symbol: str, note: str | None) -> Self:
-        return replace(self, items={**self.items, symbol: note})
+        added = self.added if symbol in self.items else self.added | {symbol}
+        return replace(self, items={**self.items, symbol: note}, added=added)
 
     def without(self, symbol: str) -> Self:
-        return replace(self, items={s: n for s, n in self.items.items() if s != symbol})
+        items = {s: n for s, n in self.items.items() if s != symbol}
+        return replace(self, items=items, added=self.added - {symbol})
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,26 +18,38 @@ class Owner:
     key: PersonalKey
 
 
-async def lock_owners(conn: Connection, owners: Sequence[UserId]) -> dict[UserId, Owner]:
-    """The owners' lists, locked in id order so that batches cannot deadlock. Unknown: left out."""
+async def lock_owners(conn: Connection, owners: Sequence[UserId]) -> list[UserId]:
+    """Those of the owners that there are, locked in id order so that batches cannot deadlock."""
     rows = await conn.fetch(
         """
-        WITH owner AS (
-            SELECT id, tier FROM users
-             WHERE id = ANY($1) AND erased_at IS NULL
-             ORDER BY id
-               FOR NO KEY UPDATE
-        )
-        SELECT owner.id, owner.tier, personal_keys.secret, items.symbols, items.notes
-          FROM owner
-          JOIN personal_keys ON personal_keys.id = 'user:' || owner.id
+        SELECT id FROM users
+         WHERE id = ANY($1) AND erased_at IS NULL
+         ORDER BY id
+           FOR NO KEY UPDATE
+        """,
+        owners,
+    )
+    return [row["id"] for row in rows]
+
+
+async def read_owners(conn: Connection, locked: Sequence[UserId]) -> dict[UserId, Owner]:
+    """The lists of locked owners.
+
+    A statement of its own, because one that waited for a lock sees the items as they were before.
+    """
+    rows = await conn.fetch(
+        """
+        SELECT users.id, tier, personal_keys.secret, items.symbols, items.notes
+          FROM users
+          JOIN personal_keys ON personal_keys.id = 'user:' || users.id
          CROSS JOIN LATERAL (
                 SELECT array_agg(symbol) AS symbols, array_agg(note) AS notes
                   FROM watchlist_items
-                 WHERE user_id = owner.id
+                 WHERE user_id = users.id
                ) AS items
+         WHERE users.id = ANY($1)
         """,
-        owners,
+        locked,
     )
     return {
         row["id"]: Owner(
@@ -63,37 +75,51 @@ class Change:
 
 
 def changes(before: Watchlist, after: Watchlist) -> Iterable[Change]:
-    """What differs between two states of one list."""
+    """What differs between two states of one list. An item that came again goes first."""
+    for symbol in before.items:
+        if symbol not in after.items or symbol in after.added:
+            yield Change(after.owner, symbol, kept=False)
     for symbol, note in after.items.items():
-        if symbol not in before.items or before.items[symbol] != note:
+        if symbol in after.added or before.items[symbol] != note:
             yield Change(after.owner, symbol, kept=True, note=note)
-    for symbol in before.items.keys() - after.items.keys():
-        yield Change(after.owner, symbol, kept=False)
 
 
 async def save(conn: Connection, all_changes: Sequence[Change]) -> None:
-    """Write the net effect. `added_at` stays what it was when only a note changes."""
-    kept = [change for change in all_changes if change.kept]
-    gone = [change for change in all_changes if not change.kept]
-    if kept:
-        await conn.execute(
-            """
-            INSERT INTO watchlist_items (user_id, symbol, note)
-            SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[])
-                ON CONFLICT (user_id, symbol) DO UPDATE SET note = excluded.note
-            """,
-            [change.owner for change in kept],
-            [change.symbol for change in kept],
-            [change.note for change in kept],
-        )
-    if gone:
-        await conn.execute(
-            """
-            DELETE FROM watchlist_items
-             USING unnest($1::uuid[], $2::text[]) AS gone (user_id, symbol)
-             WHERE watchlist_items.user_id = gone.user_id
-               AND watchlist_items.symbol = gone.symbol
-            """,
-            [change.owner for change in gone],
-            [change.symbol for change in gone],
-        )
+    """Write the net effect: what goes, then what is kept."""
+    if gone := [change for change in all_changes if not change.kept]:
+        await _delete(conn, gone)
+    if kept := [change for change in all_changes if change.kept]:
+        await _upsert(conn, kept)
+
+
+async def _delete(conn: Connection, gone: Sequence[Change]) -> None:
+    await conn.execute(
+        """
+        DELETE FROM watchlist_items
+         USING unnest($1::uuid[], $2::text[]) AS gone (user_id, symbol)
+         WHERE watchlist_items.user_id = gone.user_id
+           AND watchlist_items.symbol = gone.symbol
+        """,
+        [change.owner for change in gone],
+        [change.symbol for change in gone],
+    )
+
+
+async def _upsert(conn: Connection, kept: Sequence[Change]) -> None:
+    """`added_at` keeps the order of the commands, and stays when only a note changes.
+
+    The statement's time is later than the lock; the transaction's may be earlier than what
+    another batch wrote meanwhile.
+    """
+    await conn.execute(
+        """
+        INSERT INTO watchlist_items (user_id, symbol, note, added_at)
+        SELECT user_id, symbol, note, statement_timestamp() + place * interval '1 microsecond'
+          FROM unnest($1::uuid[], $2::text[], $3::text[])
+          WITH ORDINALITY AS kept (user_id, symbol, note, place)
+            ON CONFLICT (user_id, symbol) DO UPDATE SET note = excluded.note
+        """,
+        [change.owner for change in kept],
+        [change.symbol for change in kept],
+        [change.note for change in kept],
+    )

@@ -10,6 +10,7 @@ from infra.seals import SealingKey
 from tests.outbox import events
 from tests.people import ADA
 from tests.workers.accounts.conftest import AccountsSlice, InterruptedPasswords
+from workers.accounts.handlers import LOOKS
 
 TRY_AGAIN = Rejected("try-again")
 REFUSED = Rejected("invalid-credentials")
@@ -130,6 +131,16 @@ async def test_an_account_erased_meanwhile_is_an_unknown_address(slice_: Account
     await slice_.handle(slice_.command())
     assert slice_.outcomes == [REFUSED]
     assert not await slice_.sessions()
+
+
+async def test_an_account_that_never_stands_still_is_given_up(slice_: AccountsSlice) -> None:
+    user_id = await slice_.user()
+    await slice_.database.execute("DELETE FROM personal_keys WHERE id = $1", f"user:{user_id}")
+    passwords = InterruptedPasswords()
+    slice_.with_passwords(passwords)
+    await slice_.handle(slice_.command())
+    assert slice_.outcomes == [TRY_AGAIN]
+    assert passwords.turns == LOOKS
 
 
 async def test_claims_are_those_of_the_moment_in_which_the_session_begins(
