@@ -1,0 +1,14 @@
+"""Verifying addresses: mailed links, their redemption, and the loop that sends the mails.
+
+Consumes  verification.commands   VerifyEmail, ResendVerification
+          users.events            UserSignedUp, UserSignupRepeated (of the others it only takes note)
+Emits     users.events            UserEmailVerified, UserVerificationRequested, UserMailFailed
+Defines   mails, mailed_tokens
+Writes    mails, mailed_tokens
+          users                   (email_confirmed_at, superseded_at, version, updated_at)
+Reads     users                   (all but password_hash), an address' rows locked in id order
+          personal_keys
+
+A token is the HMAC of its mail's id: the database holds its hash alone, and a mail rendered again
+is the same mail with the same link. `sender.py` runs beside the consumers (ADR 8).
+"""

@@ -1,0 +1,74 @@
+"""verification.commands → handlers, one at a time; users.events → mails, in bulk; and the sender."""
+
+from functools import partial
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, HttpUrl
+
+from contracts.topics import VERIFICATION, VERIFICATION_MAILS
+from infra.kafka.work import Policy, one_at_a_time
+from infra.mail import MailSettings, Smtp
+from infra.process import Worker
+from infra.seals import OpeningKeys
+from infra.settings import Key, WorkerSettings
+from workers.verification.handlers import COMMANDS, Verification, queue_mails
+from workers.verification.messages import Messages
+from workers.verification.sender import Sender
+
+COMMANDS_POLICY = Policy(max_records=100)
+MAILS_POLICY = Policy(max_records=500, in_bulk=True)
+
+
+def _origin(url: HttpUrl) -> HttpUrl:
+    if url.query or url.fragment or url.username:
+        raise ValueError("must be an address without query, fragment or user")
+    return url
+
+
+class VerificationSettings(WorkerSettings, MailSettings):
+    """The keys of addresses, of seals and of mailed tokens; where links lead; how mail leaves."""
+
+    address_key: Key
+    verification_seal_private: Key
+    mail_key: Key
+    public_url: Annotated[HttpUrl, AfterValidator(_origin)]
+    verification_mails_at_once: int = Field(default=4, ge=1, le=50)
+
+
+async def start(worker: Worker, settings: VerificationSettings) -> None:
+    """The sender first, so that it is stopped after those who queue mails."""
+    messages = Messages(
+        mail_from=settings.mail_from, public_url=str(settings.public_url), key=settings.mail_key
+    )
+    transactions = worker.transactions(VERIFICATION)
+    sender = Sender(
+        worker.pool,
+        transactions,
+        messages,
+        Smtp(settings),
+        at_once=settings.verification_mails_at_once,
+    )
+    worker.health.alive["sender"] = lambda: None if sender.alive else "no progress"
+    worker.start("sender loop", sender.run())
+    worker.shutdown.on_shutdown("sender", sender.stop)
+
+    slice_ = Verification(
+        transactions=transactions,
+        mail_transactions=worker.transactions(VERIFICATION_MAILS),
+        seals=OpeningKeys([settings.verification_seal_private]),
+        address_key=settings.address_key,
+        messages=messages,
+        wake_sender=sender.wake,
+    )
+    await worker.consume(
+        VERIFICATION,
+        one_at_a_time({message: partial(handle, slice_) for message, handle in COMMANDS.items()}),
+        transactions=slice_.transactions,
+        policy=COMMANDS_POLICY,
+    )
+    await worker.consume(
+        VERIFICATION_MAILS,
+        partial(queue_mails, slice_),
+        transactions=slice_.mail_transactions,
+        policy=MAILS_POLICY,
+    )
