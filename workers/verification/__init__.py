@@ -1,7 +1,7 @@
 """Verifying addresses: mailed links, their redemption, and the loop that sends the mails.
 
 Consumes  verification.commands   VerifyEmail, ResendVerification
-          users.events            UserSignedUp, UserSignupRepeated (of the others it only takes note)
+          users.events            UserSignedUp, UserSignupRepeated; the others are only settled
 Emits     users.events            UserEmailVerified, UserVerificationRequested, UserMailFailed
 Defines   mails, mailed_tokens
 Writes    mails, mailed_tokens

@@ -1,4 +1,4 @@
-"""verification.commands → handlers, one at a time; users.events → mails, in bulk; and the sender."""
+"""verification.commands → handlers, one by one; users.events → mails, in bulk; the sender."""
 
 from functools import partial
 from typing import Annotated

@@ -7,9 +7,6 @@ from typing import Any
 from contracts.commands import ResendVerification, VerifyEmail
 from contracts.events import (
     UserEmailVerified,
-    UserEvent,
-    UserSignedUp,
-    UserSignupRepeated,
     UserVerificationRequested,
 )
 from contracts.message import Message
@@ -21,11 +18,12 @@ from infra.postgres.transaction import Transactions
 from infra.received import PoisonError, Received
 from infra.sealed import open_seal
 from infra.seals import OpeningKeys
-from workers.verification import store
+from workers.verification import mails, store
 from workers.verification.messages import Draft, Messages
 from workers.verification.rules import (
     VERIFY,
     Address,
+    CallsForMail,
     Redemption,
     Verify,
     confirmed,
@@ -73,9 +71,7 @@ async def verify_email(slice_: Verification, received: Received[VerifyEmail]) ->
         tx.settle(received, decision, fingerprint=redemption.fingerprint)
 
 
-async def resend_verification(
-    slice_: Verification, received: Received[ResendVerification]
-) -> None:
+async def resend_verification(slice_: Verification, received: Received[ResendVerification]) -> None:
     """The outcome is the same whether or not anybody waits at the address."""
     wanted = open_seal(
         slice_.seals,
@@ -87,8 +83,8 @@ async def resend_verification(
     address = address_hash(slice_.address_key, wanted.email)
     async with slice_.transactions.begin() as tx:
         person = who_waits(await store.lock_people(tx.conn, address))
-        mailed = person and not await store.asked_lately(tx.conn, address)
-        if person and person.key and mailed:
+        mailed = person is not None and not await store.asked_lately(tx.conn, address)
+        if mailed and person and person.key:
             await store.void_links(tx.conn, [person.user_id])
             draft = slice_.messages.draft(
                 VERIFY,
@@ -98,7 +94,7 @@ async def resend_verification(
                 name=person.display_name,
                 on_request=True,
             )
-            await store.insert_mails(tx.conn, [draft])
+            await mails.insert_mails(tx.conn, [draft])
             event = UserVerificationRequested(user_id=person.user_id)
             tx.emit(event, about=person.user_id, caused_by=received, key=person.key)
         tx.settle(received, Succeeded(), fingerprint=wanted.fingerprint)
@@ -108,32 +104,29 @@ async def resend_verification(
 
 async def queue_mails(slice_: Verification, batch: Sequence[Received[Message]]) -> None:
     """The whole batch in one transaction; most events call for no mail and are only settled."""
+    events = [r.data for r in batch if isinstance(r.data, CallsForMail)]
     async with slice_.mail_transactions.begin() as tx:
-        called_for = [r.data for r in batch if template_for(r.data) and isinstance(r.data, UserEvent)]
-        recipients = await store.recipients(tx.conn, [e.user_id for e in called_for])
-        drafts = [d for event in called_for if (d := _draft(slice_, event, recipients))]
-        await store.insert_mails(tx.conn, drafts)
+        recipients = await store.recipients(tx.conn, [event.user_id for event in events])
+        drafts = [
+            _draft(slice_, event, recipient)
+            for event in events
+            if (recipient := recipients.get(event.user_id))
+            and (recipient.needs_link or template_for(event) != VERIFY)
+        ]
+        await mails.insert_mails(tx.conn, drafts)
         for received in batch:
             tx.settle(received)
     if drafts:
         slice_.wake_sender()
 
 
-def _draft(
-    slice_: Verification, event: UserEvent, recipients: dict[Any, store.Recipient]
-) -> Draft | None:
-    """None for a person who was erased, and for a link that nobody waits for any more."""
-    assert isinstance(event, UserSignedUp | UserSignupRepeated)
-    template = template_for(event)
-    recipient = recipients.get(event.user_id)
-    if template is None or recipient is None or (template == VERIFY and not recipient.needs_link):
-        return None
+def _draft(slice_: Verification, event: CallsForMail, recipient: store.Recipient) -> Draft:
     try:
         address = event.email.reveal(recipient.key)
     except ErasedError:
         raise PoisonError("the address is not encrypted under its person's key") from None
     return slice_.messages.draft(
-        template, event.user_id, recipient.key, to=address, name=recipient.display_name
+        template_for(event), event.user_id, recipient.key, to=address, name=recipient.display_name
     )
 
 

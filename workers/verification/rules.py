@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import hmac
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -11,17 +12,20 @@ from uuid import UUID
 
 from pydantic import AfterValidator, Field
 
-from contracts.message import Message
 from contracts.events import UserSignedUp, UserSignupRepeated
 from contracts.outcomes import Rejected, Succeeded
 from contracts.personal import PersonalKey
 from infra.addresses import normalise
 from infra.sealed import SealedContent
 
+CallsForMail = UserSignedUp | UserSignupRepeated
+
 VERIFY = "verify"
 SIGNUP_REPEATED = "signup_repeated"
 TOKEN_LIFETIME = timedelta(hours=24)
 RESEND_INTERVAL = timedelta(minutes=1)
+
+_LIKE_A_LINK = re.compile(r"[:/@]|\w\.\w{2,}")
 
 
 class Redemption(SealedContent):
@@ -109,14 +113,9 @@ def who_waits(people: Sequence[Person]) -> Person | None:
     return max(waiting, key=lambda p: (p.created_at, p.user_id))
 
 
-def template_for(event: Message) -> str | None:
+def template_for(event: CallsForMail) -> str:
     """Which mail an event calls for."""
-    match event:
-        case UserSignedUp():
-            return VERIFY
-        case UserSignupRepeated():
-            return SIGNUP_REPEATED
-    return None
+    return VERIFY if isinstance(event, UserSignedUp) else SIGNUP_REPEATED
 
 
 def mailed_token(key: bytes, mail_id: UUID) -> str:
@@ -142,5 +141,14 @@ class Retry:
         """None when it has been tried for long enough. `chance` is in [0, 1)."""
         if age >= self.give_up:
             return None
-        whole = min(self.most, self.first * 2 ** min(attempts - 1, 20))
+        whole: timedelta = min(self.most, self.first * 2 ** min(attempts - 1, 20))
         return whole * (1 - chance / 2)
+
+
+def greeted_name(name: str | None) -> str | None:
+    """A name in one line; none for what a mail program would show as a link.
+
+    Whoever signs up writes the name, and somebody else may read it.
+    """
+    line = " ".join("".join(c if c.isprintable() else " " for c in name or "").split())
+    return None if not line or _LIKE_A_LINK.search(line) else line

@@ -1,0 +1,135 @@
+"""Mails: drafted once, rendered as often as needed, always the same mail."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from email import policy
+from email.message import EmailMessage
+from email.utils import format_datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import jinja2
+
+from contracts.ids import uuid7
+from contracts.personal import PersonalKey
+from infra.mail import Letter, on_the_wire, parse_sender
+from workers.verification.rules import (
+    SIGNUP_REPEATED,
+    VERIFY,
+    greeted_name,
+    mailed_token,
+    token_hash,
+)
+
+_FOLDER = Path(__file__).parent / "templates"
+_POLICY = policy.SMTP.clone(cte_type="7bit")
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """`<name>.v<version>.txt` and `.html`. A version that was ever mailed stays as it is."""
+
+    version: int
+    subject: str
+    has_link: bool = False
+
+
+TEMPLATES = {
+    VERIFY: (Template(1, "Confirm your e-mail address", has_link=True),),
+    SIGNUP_REPEATED: (Template(1, "Somebody tried to sign up with your address"),),
+}
+"""Every version of every mail, oldest first; new mails get the last."""
+
+
+class UnknownTemplateError(Exception):
+    """A mail of a version that this release does not know."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A mail before it is queued."""
+
+    id: UUID
+    user_id: UUID
+    template: str
+    template_version: int
+    message_id: str
+    parameters: str
+    on_request: bool
+    token_hash: bytes | None = field(repr=False)
+
+
+class Messages:
+    """Writes in one sender's name, with links into one site."""
+
+    def __init__(self, *, mail_from: str, public_url: str, key: bytes) -> None:
+        self._sender = parse_sender(mail_from)
+        self._url = public_url.rstrip("/")
+        self._key = key
+        self._templates = jinja2.Environment(
+            loader=jinja2.FileSystemLoader(_FOLDER),
+            autoescape=jinja2.select_autoescape(["html"]),
+            undefined=jinja2.StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            keep_trailing_newline=True,
+        )
+
+    def draft(
+        self,
+        template: str,
+        user_id: UUID,
+        key: PersonalKey,
+        *,
+        to: str,
+        name: str | None,
+        on_request: bool = False,
+    ) -> Draft:
+        """A new mail of the latest version; who it is for can be read with the person's key."""
+        mail_id = uuid7()
+        latest = TEMPLATES[template][-1]
+        token = mailed_token(self._key, mail_id) if latest.has_link else None
+        return Draft(
+            mail_id,
+            user_id,
+            template,
+            latest.version,
+            f"<{mail_id}@{self._sender.domain}>",
+            key.encrypt({"to": to, "name": name}),
+            on_request,
+            token_hash(token) if token else None,
+        )
+
+    def render(
+        self,
+        template: str,
+        version: int,
+        *,
+        mail_id: UUID,
+        message_id: str,
+        created_at: datetime,
+        parameters: dict[str, Any],
+    ) -> Letter:
+        """The same bytes for the same row. Raises `UnknownTemplateError`."""
+        form = next((t for t in TEMPLATES.get(template, ()) if t.version == version), None)
+        if form is None:
+            raise UnknownTemplateError(f"{template} version {version}")
+        recipient = on_the_wire(parameters["to"])
+        shown: dict[str, Any] = {"name": greeted_name(parameters.get("name")), "site": self._url}
+        if form.has_link:
+            shown["link"] = f"{self._url}/verify?token={mailed_token(self._key, mail_id)}"
+        mail = EmailMessage(policy=_POLICY)
+        mail["Message-ID"] = message_id
+        mail["Date"] = format_datetime(created_at)
+        mail["From"] = str(self._sender)
+        mail["To"] = recipient
+        mail["Subject"] = form.subject
+        mail["Auto-Submitted"] = "auto-generated"
+        mail.set_content(self._text(f"{template}.v{version}.txt", shown))
+        mail.add_alternative(self._text(f"{template}.v{version}.html", shown), subtype="html")
+        mail.set_boundary(f"=_{mail_id.hex}")
+        return Letter(self._sender.addr_spec, recipient, mail)
+
+    def _text(self, name: str, shown: dict[str, Any]) -> str:
+        return self._templates.get_template(name).render(shown)
