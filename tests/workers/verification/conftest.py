@@ -1,0 +1,249 @@
+"""The slice on a real database: sealed commands and events in; rows, events and mails out."""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from functools import partial
+from typing import Any, Protocol
+from uuid import UUID
+
+import pytest
+
+from contracts.commands import ResendVerification, VerifyEmail
+from contracts.events import UserSignedUp, UserSignupRepeated
+from contracts.message import Message
+from contracts.personal import Personal
+from infra.kafka.records import RecordReader
+from infra.kafka.work import BatchWork, one_at_a_time
+from infra.mail import MailSettings, Smtp
+from infra.postgres.personal_keys import user_keys
+from infra.postgres.transaction import Transactions
+from infra.received import Received
+from infra.seals import OpeningKeys, SealingKey, binding, decode_key
+from tests.builders import ARecord, MemoryDeadLetters, a_record, an_envelope, no_sleep, received
+from tests.mailserver import MailServer, running_mail_server
+from tests.outbox import MemoryWakeups
+from tests.people import ADA, ADDRESS_KEY, a_user
+from tests.postgres import Database
+from workers.verification.consumer import COMMANDS_POLICY
+from workers.verification.handlers import (
+    COMMANDS,
+    Verification,
+    queue_mails,
+    resend_verification,
+    verify_email,
+)
+from workers.verification.messages import Messages
+from workers.verification.rules import Retry, mailed_token
+from workers.verification.sender import Sender
+
+MAIL_KEY = bytes(range(100, 132))
+PUBLIC_URL = "https://qnt9.example.com/"
+FROM = "QNT9 <no-reply@example.com>"
+QUICK = Retry(first=timedelta(milliseconds=5), most=timedelta(milliseconds=20))
+
+
+def messages() -> Messages:
+    return Messages(mail_from=FROM, public_url=PUBLIC_URL, key=MAIL_KEY)
+
+
+@dataclass
+class VerificationSlice:
+    """The slice, and the gateway's key to it."""
+
+    parts: Verification
+    sealing: SealingKey
+    work: BatchWork
+    dead_letters: MemoryDeadLetters
+    database: Database
+    woken: list[bool] = field(default_factory=list)
+
+    def verify(
+        self, token: str, *, fingerprint: str | None = None, purpose: str = "verify"
+    ) -> Received[VerifyEmail]:
+        """As the gateway makes it."""
+        envelope = an_envelope(VerifyEmail)
+        content = {"token": token, "fingerprint": fingerprint}
+        sealed = self.sealing.seal(
+            content, binding(envelope.id, purpose, envelope.time.isoformat())
+        )
+        return received(VerifyEmail(sealed=sealed), envelope=envelope, key=token)
+
+    def resend(self, email: str = ADA) -> Received[ResendVerification]:
+        envelope = an_envelope(ResendVerification)
+        content = {"email": email, "fingerprint": None}
+        sealed = self.sealing.seal(
+            content, binding(envelope.id, "resend", envelope.time.isoformat())
+        )
+        return received(ResendVerification(sealed=sealed), envelope=envelope, key=email)
+
+    def record(self, command: Received[Message]) -> ARecord:
+        return a_record(command.data, envelope=command.envelope)
+
+    async def redeem(self, token: str) -> dict[str, Any]:
+        """The outcome."""
+        command = self.verify(token)
+        await verify_email(self.parts, command)
+        return await self.outcome(command)
+
+    async def ask_again(self, email: str = ADA) -> dict[str, Any]:
+        command = self.resend(email)
+        await resend_verification(self.parts, command)
+        return await self.outcome(command)
+
+    async def outcome(self, command: Received[Message]) -> dict[str, Any]:
+        (row,) = await self.database.fetch(
+            "SELECT outcome FROM inbox WHERE message_id = $1", command.envelope.id
+        )
+        outcome: dict[str, Any] = row["outcome"]
+        return outcome
+
+    async def signed_up(
+        self, email: str = ADA, *, display_name: str | None = "Ada"
+    ) -> tuple[UUID, str]:
+        """Somebody new, and the token that was mailed."""
+        user_id = await a_user(self.database, email, display_name=display_name)
+        await self.hear(await self.sign_up_of(user_id, email))
+        return user_id, await self.token_of(user_id)
+
+    async def sign_up_of(self, user_id: UUID, email: str = ADA) -> Received[UserSignedUp]:
+        return received(
+            UserSignedUp(user_id=user_id, email=await self.sealed(user_id, email)),
+            client=None,
+            key=str(user_id),
+        )
+
+    async def repeated_by(self, user_id: UUID, email: str = ADA) -> Received[UserSignupRepeated]:
+        return received(
+            UserSignupRepeated(user_id=user_id, email=await self.sealed(user_id, email)),
+            client=None,
+            key=str(user_id),
+        )
+
+    async def sealed(self, user_id: UUID, value: str) -> Personal:
+        """As it is read from a topic."""
+        pool = await self.database.pool()
+        async with pool.acquire() as conn:
+            key = (await user_keys(conn, [user_id]))[user_id]
+        return Personal.of_token(key.encrypt(value))
+
+    async def hear(self, *events: Received[Message]) -> None:
+        await queue_mails(self.parts, events)
+
+    async def token_of(self, user_id: UUID) -> str:
+        """Of the newest mail to somebody."""
+        (row, *_) = await self.mails(user_id)
+        return mailed_token(MAIL_KEY, row["id"])
+
+    async def mails(self, user_id: UUID) -> list[dict[str, Any]]:
+        """Newest first."""
+        return await self.database.fetch(
+            "SELECT * FROM mails WHERE user_id = $1 ORDER BY created_at DESC, id DESC", user_id
+        )
+
+    async def user(self, user_id: UUID) -> dict[str, Any]:
+        (row,) = await self.database.fetch("SELECT * FROM users WHERE id = $1", user_id)
+        return row
+
+    async def status(self, user_id: UUID) -> str:
+        (row, *_) = await self.mails(user_id)
+        return str(row["status"])
+
+
+@pytest.fixture
+async def slice_(database: Database) -> VerificationSlice:
+    seals, public = OpeningKeys.generate()
+    pool = await database.pool("qnt9_verification")
+    transactions = Transactions(pool, "verification", MemoryWakeups())
+    woken: list[bool] = []
+    parts = Verification(
+        transactions=transactions,
+        mail_transactions=Transactions(pool, "verification-mails"),
+        seals=seals,
+        address_key=ADDRESS_KEY,
+        messages=messages(),
+        wake_sender=lambda: woken.append(True),
+    )
+    dead_letters = MemoryDeadLetters()
+    work = BatchWork(
+        "verification",
+        one_at_a_time({message: partial(handle, parts) for message, handle in COMMANDS.items()}),
+        reader=RecordReader({message.type: message for message in COMMANDS}, None),
+        dead_letters=dead_letters,
+        transactions=transactions,
+        policy=COMMANDS_POLICY,
+        sleep=no_sleep,
+        touch=lambda: None,
+    )
+    return VerificationSlice(
+        parts, SealingKey(decode_key(public)), work, dead_letters, database, woken
+    )
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[MailServer]:
+    async with running_mail_server() as running:
+        yield running
+
+
+class StartSender(Protocol):
+    async def __call__(
+        self,
+        *,
+        retry: Retry = ...,
+        poll: float = ...,
+        lease: timedelta = ...,
+        seconds: float = ...,
+    ) -> Sender: ...
+
+
+@pytest.fixture
+async def start_sender(
+    slice_: VerificationSlice, server: MailServer
+) -> AsyncIterator[StartSender]:
+    """Each call starts one more sender, as the slice's own process has it."""
+
+    @asynccontextmanager
+    async def running(sender: Sender) -> AsyncIterator[Sender]:
+        task = asyncio.create_task(sender.run())
+        try:
+            yield sender
+        finally:
+            await sender.stop()
+            task.cancel()
+            await asyncio.wait({task})
+
+    async with AsyncExitStack() as stack:
+
+        async def start(
+            *,
+            retry: Retry = QUICK,
+            poll: float = 0.02,
+            lease: timedelta = timedelta(seconds=90),
+            seconds: float = 5.0,
+        ) -> Sender:
+            pool = await slice_.database.pool("qnt9_verification")
+            settings = MailSettings.model_validate(
+                {"smtp_url": server.url, "mail_from": FROM, "smtp_seconds": seconds}
+            )
+            sender = Sender(
+                pool,
+                Transactions(pool, "verification"),
+                messages(),
+                Smtp(settings),
+                retry=retry,
+                poll=poll,
+                lease=lease,
+            )
+            slice_.parts = replace(slice_.parts, wake_sender=sender.wake)
+            return await stack.enter_async_context(running(sender))
+
+        yield start
+
+
+def a_token() -> str:
+    """One that was never mailed."""
+    return secrets.token_urlsafe(32)

@@ -1,0 +1,144 @@
+from email import policy
+from email.utils import parsedate_to_datetime
+from uuid import UUID
+
+import pytest
+
+from infra.mail import Letter
+from tests.builders import NOW, a_personal_key
+from tests.people import ADA
+from tests.workers.verification.conftest import MAIL_KEY, messages
+from workers.verification.messages import TEMPLATES, Draft, UnknownTemplateError
+from workers.verification.rules import SIGNUP_REPEATED, VERIFY, mailed_token, token_hash
+
+PERSON = a_personal_key()
+
+
+def a_draft(template: str = VERIFY, *, to: str = ADA, name: str | None = "Ada") -> Draft:
+    return messages().draft(template, NOBODY, PERSON, to=to, name=name)
+
+
+NOBODY = UUID(int=7)
+
+
+def rendered(draft: Draft) -> Letter:
+    return messages().render(
+        draft.template,
+        draft.template_version,
+        mail_id=draft.id,
+        message_id=draft.message_id,
+        created_at=NOW,
+        parameters=PERSON.decrypt(draft.parameters),
+    )
+
+
+def part(letter: Letter, subtype: str) -> str:
+    body = letter.content.get_body(preferencelist=(subtype,))
+    assert body
+    return str(body.get_content()).replace("\r\n", "\n")
+
+
+def test_the_link_stands_on_a_line_of_its_own_and_in_the_page() -> None:
+    draft = a_draft()
+    letter = rendered(draft)
+    token = mailed_token(MAIL_KEY, draft.id)
+    link = f"https://qnt9.example.com/verify?token={token}"
+    assert link in part(letter, "plain").splitlines()
+    assert f'href="{link}"' in part(letter, "html")
+    assert draft.token_hash == token_hash(token)
+    assert "Hello Ada," in part(letter, "plain")
+    assert "Hello Ada," in part(letter, "html")
+
+
+def test_the_headers_say_who_writes_and_that_nobody_should_answer() -> None:
+    draft = a_draft()
+    mail = rendered(draft).content
+    assert mail["From"] == "QNT9 <no-reply@example.com>"
+    assert mail["To"] == ADA
+    assert mail["Subject"]
+    assert mail["Auto-Submitted"] == "auto-generated"
+    assert mail["Message-ID"] == draft.message_id == f"<{draft.id}@example.com>"
+    assert parsedate_to_datetime(mail["Date"]) == NOW
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_a_mail_rendered_again_is_the_same_to_the_byte(template: str) -> None:
+    draft = a_draft(template)
+    first, second = (rendered(draft).content.as_bytes(policy=policy.SMTP) for _ in range(2))
+    assert first == second
+    assert first.isascii()
+    assert b"\r\n" in first
+    assert b"\n" not in first.replace(b"\r\n", b"")
+    assert max(map(len, first.split(b"\r\n"))) <= 998
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_nothing_in_a_mail_is_fetched_from_anybody(template: str) -> None:
+    html = part(rendered(a_draft(template)), "html")
+    assert "src=" not in html
+    assert "url(" not in html
+    assert html.count("http") == html.count("https://qnt9.example.com/verify?token=")
+
+
+def test_a_repeated_sign_up_is_told_without_any_token() -> None:
+    draft = a_draft(SIGNUP_REPEATED)
+    letter = rendered(draft)
+    assert draft.token_hash is None
+    assert "token" not in letter.content.as_string()
+    assert "tried to sign up" in part(letter, "plain")
+
+
+def test_nobody_without_a_name_is_greeted_by_one() -> None:
+    letter = rendered(a_draft(name=None))
+    assert part(letter, "plain").startswith("Hello,\n")
+    assert "Hello,</p>" in part(letter, "html")
+
+
+def test_markup_in_a_name_is_text() -> None:
+    letter = rendered(a_draft(name='<img src=x onerror="a">'))
+    assert "<img" not in part(letter, "html")
+    assert "&lt;img" in part(letter, "html")
+    assert "Hello <img" in part(letter, "plain")
+
+
+def test_line_breaks_in_a_name_make_neither_header_nor_line() -> None:
+    letter = rendered(a_draft(name="Ada\r\nBcc eve\r\n\r\nPay me"))
+    assert letter.content["Bcc"] is None
+    assert part(letter, "plain").startswith("Hello Ada Bcc eve Pay me,\n")
+
+
+def test_text_beyond_ascii_survives() -> None:
+    letter = rendered(a_draft(name="Zoë 王"))
+    assert "Hello Zoë 王," in part(letter, "plain")
+    assert "Hello Zoë 王," in part(letter, "html")
+
+
+def test_a_domain_beyond_ascii_is_written_for_the_wire() -> None:
+    letter = rendered(a_draft(to="ada@exämple.com"))
+    assert letter.recipient == letter.content["To"] == "ada@xn--exmple-cua.com"
+    assert not letter.needs_utf8
+
+
+def test_an_address_beyond_ascii_needs_a_server_that_takes_it() -> None:
+    letter = rendered(a_draft(to="dörte@example.com"))
+    assert letter.needs_utf8
+    assert "To: dörte@example.com\r\n" in letter.content.as_bytes(policy=policy.SMTPUTF8).decode()
+
+
+def test_address_and_name_are_not_readable_in_the_row() -> None:
+    draft = a_draft(name="Lovelace")
+    assert ADA not in draft.parameters
+    assert "Lovelace" not in draft.parameters
+    assert draft.parameters.startswith("p1.user:")
+
+
+def test_a_version_that_nobody_knows_is_not_guessed() -> None:
+    with pytest.raises(UnknownTemplateError):
+        messages().render(
+            VERIFY,
+            99,
+            mail_id=NOBODY,
+            message_id="<x@example.com>",
+            created_at=NOW,
+            parameters={"to": ADA},
+        )

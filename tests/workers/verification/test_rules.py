@@ -1,0 +1,149 @@
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+
+from contracts.ids import uuid7
+from contracts.outcomes import Rejected, Succeeded
+from tests.builders import NOW, a_personal_key
+from tests.people import ADA
+from workers.verification.rules import (
+    Person,
+    Redemption,
+    Retry,
+    Token,
+    Verify,
+    greeted_name,
+    mailed_token,
+    redeem,
+    token_hash,
+    who_waits,
+)
+
+KEY = bytes(range(32))
+INVALID = Rejected("invalid-token")
+
+
+def a_person(
+    *, minutes: int = 0, confirmed: bool = False, superseded: bool = False, erased: bool = False
+) -> Person:
+    user_id = uuid7()
+    return Person(
+        user_id,
+        ADA,
+        None,
+        a_personal_key(user_id),
+        NOW + timedelta(minutes=minutes),
+        NOW if confirmed else None,
+        superseded=superseded,
+        erased=erased,
+    )
+
+
+def test_a_good_token_verifies_its_person_and_ends_the_others() -> None:
+    ada, eve, gone = a_person(), a_person(), a_person(superseded=True)
+    assert redeem(Token(ada.user_id), [eve, ada, gone]) == Verify(ada, (eve.user_id,))
+
+
+def test_a_used_token_says_again_when_it_was_used() -> None:
+    ada = a_person(confirmed=True)
+    told = Succeeded({"email_confirmed_at": NOW.isoformat()})
+    assert redeem(Token(ada.user_id, used=True), [ada]) == told
+    assert redeem(Token(ada.user_id, used=True, expired=True), [ada]) == told
+
+
+def test_an_unknown_token_is_invalid() -> None:
+    assert redeem(None, []) == INVALID
+
+
+def test_a_voided_token_is_invalid_also_when_it_has_expired() -> None:
+    ada = a_person()
+    assert redeem(Token(ada.user_id, voided=True, expired=True), [ada]) == INVALID
+
+
+def test_a_token_past_its_time_says_so() -> None:
+    ada = a_person()
+    assert redeem(Token(ada.user_id, expired=True), [ada]) == Rejected("expired-token")
+
+
+@pytest.mark.parametrize(
+    "person", [a_person(superseded=True), a_person(erased=True), a_person(confirmed=True)]
+)
+def test_a_token_of_somebody_who_does_not_wait_is_invalid(person: Person) -> None:
+    assert redeem(Token(person.user_id), [person]) == INVALID
+
+
+def test_a_token_for_an_address_that_is_somebody_elses_by_now_is_invalid() -> None:
+    ada, owner = a_person(), a_person(confirmed=True)
+    assert redeem(Token(ada.user_id), [ada, owner]) == INVALID
+
+
+def test_an_erased_owner_owns_nothing() -> None:
+    ada, owner = a_person(), a_person(confirmed=True, erased=True)
+    assert redeem(Token(ada.user_id), [ada, owner]) == Verify(ada, ())
+
+
+def test_the_used_token_of_somebody_who_was_erased_tells_nothing() -> None:
+    ada = a_person(confirmed=True, erased=True)
+    assert redeem(Token(ada.user_id, used=True), [ada]) == INVALID
+
+
+def test_the_newest_sign_up_waits_for_the_mail() -> None:
+    old, new, newest_ended = a_person(), a_person(minutes=1), a_person(minutes=2, superseded=True)
+    assert who_waits([new, newest_ended, old]) is new
+    assert who_waits([new, a_person(confirmed=True)]) is None
+    assert who_waits([]) is None
+
+
+def test_a_token_is_the_same_for_the_same_mail_and_no_other() -> None:
+    mail_id = UUID(int=1)
+    token = mailed_token(KEY, mail_id)
+    assert token == mailed_token(KEY, mail_id)
+    assert len(token) == 43
+    assert set(token) <= {*"-_", *map(chr, range(48, 58)), *map(chr, range(65, 123))}
+    assert token != mailed_token(KEY, UUID(int=2))
+    assert token != mailed_token(bytes(reversed(KEY)), mail_id)
+    assert len(token_hash(token)) == 32
+
+
+def test_a_token_is_not_in_the_representation() -> None:
+    assert "secret-token" not in repr(Redemption(token="secret-token"))
+
+
+def test_waits_double_up_to_a_minute_with_jitter() -> None:
+    retry = Retry()
+
+    def seconds(attempts: int, chance: float) -> float:
+        delay = retry.delay(attempts, timedelta(), chance)
+        assert delay is not None
+        return delay.total_seconds()
+
+    assert [seconds(n, 0) for n in (1, 2, 3, 6, 7, 10_000)] == [1, 2, 4, 32, 60, 60]
+    assert seconds(7, 0.999) == pytest.approx(30, abs=0.1)
+
+
+def test_it_is_given_up_after_three_days_and_not_before() -> None:
+    retry = Retry()
+    assert retry.delay(9, timedelta(hours=71, minutes=59), 0.5) is not None
+    assert retry.delay(9, timedelta(hours=72), 0.5) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "greeted"),
+    [
+        ("Ada", "Ada"),
+        ("  J.R.R.  Tolkien ", "J.R.R. Tolkien"),
+        ("Zoë Ångström-O'Neil", "Zoë Ångström-O'Neil"),
+        ("Ada\r\nBcc: eve@example.com", None),
+        ("Ada\r\nLovelace", "Ada Lovelace"),
+        ("win at evil.example", None),
+        ("https://evil", None),
+        ("\u202eadA", "adA"),
+        (" ", None),
+        (None, None),
+    ],
+)
+def test_a_name_is_greeted_in_one_line_unless_it_looks_like_a_link(
+    name: str | None, greeted: str | None
+) -> None:
+    assert greeted_name(name) == greeted
