@@ -84,7 +84,7 @@ class MailServer:
             assert isinstance(envelope.original_content, bytes)
             self.taken.append(Taken(envelope.rcpt_tos[0], envelope.original_content))
         if answer == DROP:
-            assert server.transport
+            assert isinstance(server.transport, asyncio.Transport)
             server.transport.abort()
         return TAKE if answer == DROP else answer
 

@@ -201,9 +201,7 @@ class StartSender(Protocol):
 
 
 @pytest.fixture
-async def start_sender(
-    slice_: VerificationSlice, server: MailServer
-) -> AsyncIterator[StartSender]:
+async def start_sender(slice_: VerificationSlice, server: MailServer) -> AsyncIterator[StartSender]:
     """Each call starts one more sender, as the slice's own process has it."""
 
     @asynccontextmanager

@@ -1,0 +1,311 @@
+import asyncio
+
+import asyncpg
+import pytest
+
+from contracts.events import (
+    UserEmailVerified,
+    UserSigninFailed,
+    UserSignupRepeated,
+    UserVerificationRequested,
+)
+from contracts.personal import Personal
+from infra.addresses import address_hash
+from infra.received import PoisonError
+from tests.builders import A_CLIENT, a_personal_key, received
+from tests.outbox import events, revealed, written_events
+from tests.people import ADA, ADDRESS_KEY, a_user
+from tests.workers.verification.conftest import VerificationSlice, a_token
+from workers.verification import store
+from workers.verification.handlers import verify_email
+
+INVALID = {"status": "failed", "code": "invalid-token", "detail": None}
+DONE = {"status": "succeeded", "result": None, "created": False}
+
+
+async def test_a_sign_up_queues_one_mail_and_keeps_the_hash_of_its_token(
+    slice_: VerificationSlice,
+) -> None:
+    user_id, token = await slice_.signed_up()
+    (mail,) = await slice_.mails(user_id)
+    assert (mail["template"], mail["status"], mail["on_request"]) == ("verify", "queued", False)
+    assert ADA not in str(mail)
+    (row,) = await slice_.database.fetch(
+        "SELECT *, expires_at - created_at = '24 hours' AS a_day FROM mailed_tokens"
+    )
+    assert row["a_day"]
+    assert (row["purpose"], row["mail_id"]) == ("verify", mail["id"])
+    assert token not in str(row)
+    assert slice_.woken
+
+
+async def test_a_repeated_sign_up_writes_to_the_owner_without_a_token(
+    slice_: VerificationSlice,
+) -> None:
+    owner = await a_user(slice_.database, verified=True)
+    await slice_.hear(await slice_.repeated_by(owner))
+    (mail,) = await slice_.mails(owner)
+    assert mail["template"] == "signup_repeated"
+    assert not await slice_.database.fetch("SELECT FROM mailed_tokens")
+
+
+async def test_a_batch_of_events_is_settled_whole_and_most_of_it_without_mail(
+    slice_: VerificationSlice,
+) -> None:
+    ada, bob = [await a_user(slice_.database, f"{name}@example.com") for name in ("ada", "bob")]
+    batch = [
+        await slice_.sign_up_of(ada),
+        received(UserSigninFailed(reason="unknown_address")),
+        await slice_.sign_up_of(bob, "bob@example.com"),
+        received(UserVerificationRequested(user_id=ada)),
+    ]
+    await slice_.hear(*batch)
+    assert len(await slice_.database.fetch("SELECT FROM mails")) == 2
+    handled = await slice_.database.fetch(
+        "SELECT message_id FROM inbox WHERE consumer = 'verification-mails'"
+    )
+    assert {row["message_id"] for row in handled} == {r.envelope.id for r in batch}
+
+
+async def test_events_that_call_for_no_mail_wake_nobody(slice_: VerificationSlice) -> None:
+    await slice_.hear(received(UserSigninFailed(reason="unknown_address")))
+    assert not slice_.woken
+
+
+async def test_nobody_writes_to_a_person_who_was_erased(slice_: VerificationSlice) -> None:
+    user_id = await a_user(slice_.database)
+    event = await slice_.sign_up_of(user_id)
+    await slice_.database.execute("DELETE FROM personal_keys")
+    await slice_.hear(event)
+    assert not await slice_.mails(user_id)
+
+
+async def test_an_event_that_comes_after_a_mail_was_asked_for_makes_no_second_link(
+    slice_: VerificationSlice,
+) -> None:
+    user_id = await a_user(slice_.database)
+    await slice_.ask_again()
+    await slice_.hear(await slice_.sign_up_of(user_id))
+    assert len(await slice_.mails(user_id)) == 1
+
+
+async def test_an_address_under_somebody_elses_key_is_set_aside_without_it(
+    slice_: VerificationSlice,
+) -> None:
+    owner = await a_user(slice_.database, verified=True)
+    strange = Personal.of_token(a_personal_key().encrypt(ADA))
+    with pytest.raises(PoisonError) as error:
+        await slice_.hear(received(UserSignupRepeated(user_id=owner, email=strange)))
+    assert ADA not in str(error.value)
+
+
+async def test_a_token_verifies_the_address_once(slice_: VerificationSlice) -> None:
+    user_id, token = await slice_.signed_up()
+    command = slice_.verify(token, fingerprint="f")
+    await verify_email(slice_.parts, command)
+    user = await slice_.user(user_id)
+    told = {"email_confirmed_at": user["email_confirmed_at"].isoformat()}
+    assert await slice_.outcome(command) == {**DONE, "result": told}
+    assert user["version"] == 2
+    (written,) = await written_events(slice_.database)
+    assert isinstance(written.event, UserEmailVerified)
+    assert written.about == str(user_id)
+    assert await revealed(slice_.database, written.event.email) == ADA
+    assert await revealed(slice_.database, written.event.client) == A_CLIENT.to_json()
+    assert ADA not in written.payload
+    assert token not in written.payload
+
+    assert (await slice_.redeem(token))["result"] == told
+    assert len(await events(slice_.database)) == 1
+    assert (await slice_.user(user_id))["version"] == 2
+
+
+async def test_a_token_that_was_never_mailed_is_invalid(slice_: VerificationSlice) -> None:
+    assert await slice_.redeem(a_token()) == INVALID
+
+
+async def test_a_token_past_its_time_is_told_so(slice_: VerificationSlice) -> None:
+    user_id, token = await slice_.signed_up()
+    await slice_.database.execute("UPDATE mailed_tokens SET expires_at = now()")
+    assert (await slice_.redeem(token))["code"] == "expired-token"
+    assert (await slice_.user(user_id))["email_confirmed_at"] is None
+
+
+async def test_a_token_for_another_purpose_verifies_nothing(slice_: VerificationSlice) -> None:
+    _, token = await slice_.signed_up()
+    await slice_.database.execute("UPDATE mailed_tokens SET purpose = 'reset'")
+    assert await slice_.redeem(token) == INVALID
+
+
+async def test_whoever_verifies_ends_the_other_sign_ups_of_the_address(
+    slice_: VerificationSlice,
+) -> None:
+    eve, eves_token = await slice_.signed_up()
+    ada, adas_token = await slice_.signed_up()
+    bob, bobs_token = await slice_.signed_up("bob@example.com")
+    await slice_.redeem(adas_token)
+    assert (await slice_.user(eve))["superseded_at"]
+    assert (await slice_.user(ada))["superseded_at"] is None
+    assert (await slice_.user(bob))["superseded_at"] is None
+    assert await slice_.status(eve) == "cancelled"
+    assert await slice_.redeem(eves_token) == INVALID
+    assert (await slice_.redeem(bobs_token))["status"] == "succeeded"
+
+
+async def test_a_sign_up_after_the_verification_cannot_be_verified(
+    slice_: VerificationSlice,
+) -> None:
+    _, token = await slice_.signed_up()
+    late, late_token = await slice_.signed_up()
+    await slice_.database.execute("UPDATE users SET superseded_at = NULL")
+    await slice_.redeem(token)
+    await slice_.database.execute("UPDATE users SET superseded_at = NULL WHERE id = $1", late)
+    await slice_.database.execute("UPDATE mailed_tokens SET voided_at = NULL")
+    assert await slice_.redeem(late_token) == INVALID
+
+
+async def test_a_person_who_was_erased_cannot_be_verified(slice_: VerificationSlice) -> None:
+    user_id, token = await slice_.signed_up()
+    await slice_.database.execute("UPDATE users SET erased_at = now(), email = NULL")
+    await slice_.database.execute("DELETE FROM personal_keys")
+    assert await slice_.redeem(token) == INVALID
+    assert not await events(slice_.database)
+    assert (await slice_.user(user_id))["email_confirmed_at"] is None
+
+
+async def test_a_hundred_at_once_with_one_token_are_one_event(slice_: VerificationSlice) -> None:
+    _, token = await slice_.signed_up()
+    outcomes = await asyncio.gather(*(slice_.redeem(token) for _ in range(100)))
+    assert all(outcome == outcomes[0] for outcome in outcomes)
+    assert outcomes[0]["status"] == "succeeded"
+    assert len(await events(slice_.database)) == 1
+
+
+async def test_two_who_redeem_at_once_for_one_address_have_one_winner(
+    slice_: VerificationSlice,
+) -> None:
+    for n in range(10):
+        address = f"user-{n}@example.com"
+        tokens = [(await slice_.signed_up(address))[1] for _ in range(3)]
+        outcomes = await asyncio.gather(*map(slice_.redeem, tokens))
+        assert sorted(o["status"] for o in outcomes) == ["failed", "failed", "succeeded"]
+    assert len(await events(slice_.database)) == 10
+
+
+async def test_a_second_delivery_is_ignored(slice_: VerificationSlice) -> None:
+    _, token = await slice_.signed_up()
+    record = slice_.record(slice_.verify(token))
+    await slice_.work.take([record, record])
+    await slice_.work.take([record])
+    assert len(await events(slice_.database)) == 1
+    assert not slice_.dead_letters.written
+
+
+async def test_asking_again_mails_a_new_link_and_the_old_one_stops_working(
+    slice_: VerificationSlice,
+) -> None:
+    user_id, old = await slice_.signed_up()
+    assert await slice_.ask_again("ADA@example.com") == DONE
+    new = await slice_.token_of(user_id)
+    mails = await slice_.mails(user_id)
+    assert [m["status"] for m in mails] == ["queued", "cancelled"]
+    assert [m["on_request"] for m in mails] == [True, False]
+    (event,) = await events(slice_.database)
+    assert isinstance(event, UserVerificationRequested)
+    assert event.user_id == user_id
+    assert await slice_.redeem(old) == INVALID
+    assert (await slice_.redeem(new))["status"] == "succeeded"
+
+
+async def test_a_mail_that_was_sent_stays_sent_when_another_is_asked_for(
+    slice_: VerificationSlice,
+) -> None:
+    user_id, _ = await slice_.signed_up()
+    await slice_.database.execute("UPDATE mails SET status = 'sent'")
+    await slice_.ask_again()
+    assert [m["status"] for m in await slice_.mails(user_id)] == ["queued", "sent"]
+
+
+async def test_an_address_is_mailed_once_a_minute_however_often_it_is_asked_for(
+    slice_: VerificationSlice,
+) -> None:
+    user_id, _ = await slice_.signed_up()
+    outcomes = await asyncio.gather(*(slice_.ask_again() for _ in range(10)))
+    assert outcomes == [DONE] * 10
+    assert len(await slice_.mails(user_id)) == 2
+    assert len(await events(slice_.database)) == 1
+    await slice_.database.execute("UPDATE mails SET created_at = created_at - interval '61 s'")
+    assert await slice_.ask_again() == DONE
+    assert len(await slice_.mails(user_id)) == 3
+
+
+async def test_the_minute_is_the_address_not_the_sign_ups(slice_: VerificationSlice) -> None:
+    await slice_.signed_up()
+    await slice_.ask_again()
+    newest, _ = await slice_.signed_up()
+    await slice_.ask_again()
+    assert [m["on_request"] for m in await slice_.mails(newest)] == [False]
+
+
+async def test_the_outcome_does_not_tell_whether_anybody_waits(slice_: VerificationSlice) -> None:
+    await a_user(slice_.database, "owner@example.com", verified=True)
+    await a_user(slice_.database, "gone@example.com", erased=True)
+    await a_user(slice_.database, "ended@example.com", superseded=True)
+    for name in ("nobody", "owner", "gone", "ended"):
+        assert await slice_.ask_again(f"{name}@example.com") == DONE
+    assert not await slice_.database.fetch("SELECT FROM mails")
+    assert not await events(slice_.database)
+    assert not slice_.woken
+
+
+async def test_the_newest_sign_up_gets_the_mail(slice_: VerificationSlice) -> None:
+    older, _ = await slice_.signed_up()
+    newer, _ = await slice_.signed_up()
+    await slice_.ask_again()
+    assert len(await slice_.mails(older)) == 1
+    assert len(await slice_.mails(newer)) == 2
+
+
+async def test_a_seal_for_another_purpose_is_set_aside_without_its_content(
+    slice_: VerificationSlice,
+) -> None:
+    with pytest.raises(PoisonError) as error:
+        await verify_email(slice_.parts, slice_.verify(a_token(), purpose="resend"))
+    assert str(error.value) == "the seal cannot be opened"
+
+
+async def test_what_is_no_address_is_set_aside_without_repeating_it(
+    slice_: VerificationSlice,
+) -> None:
+    with pytest.raises(PoisonError) as error:
+        await slice_.ask_again("nobody")
+    assert str(error.value) == "the content of the seal is not valid"
+
+
+async def test_the_rows_of_an_address_are_locked_in_the_order_of_their_ids(
+    slice_: VerificationSlice,
+) -> None:
+    for _ in range(3):
+        await a_user(slice_.database)
+    pool = await slice_.database.pool("qnt9_verification")
+    async with pool.acquire() as conn, conn.transaction():
+        people = await store.lock_people(conn, address_hash(ADDRESS_KEY, ADA))
+        ids = [person.user_id for person in people]
+        assert ids == sorted(ids)
+        async with (await slice_.database.pool()).acquire() as other:
+            with pytest.raises(asyncpg.LockNotAvailableError):
+                await other.execute("SELECT FROM users WHERE id = $1 FOR UPDATE NOWAIT", ids[0])
+
+
+async def test_the_role_may_neither_read_events_nor_touch_passwords(
+    slice_: VerificationSlice,
+) -> None:
+    pool = await slice_.database.pool("qnt9_verification")
+    for statement in (
+        "SELECT * FROM outbox",
+        "UPDATE users SET password_hash = ''",
+        "UPDATE users SET email = ''",
+        "DELETE FROM mails",
+    ):
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await pool.execute(statement)

@@ -1,0 +1,326 @@
+"""The sender against a real server that refuses, defers, drops or is away."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+from prometheus_client import REGISTRY
+
+from contracts.events import UserMailFailed
+from tests.mailserver import DROP, MailServer
+from tests.outbox import events, written_events
+from tests.people import ADA
+from tests.waiting import until
+from tests.workers.verification.conftest import QUICK, StartSender, VerificationSlice
+from workers.verification import sender as loop
+from workers.verification.rules import Retry
+
+
+def sent_again() -> float:
+    return REGISTRY.get_sample_value("qnt9_mails_sent_again_total") or 0
+
+
+async def test_a_queued_mail_is_sent_once_with_its_link(
+    slice_: VerificationSlice, server: MailServer, start_sender: StartSender
+) -> None:
+    user_id, token = await slice_.signed_up()
+    await start_sender()
+    await until_status(slice_, user_id, "sent")
+    (taken,) = server.taken
+    assert taken.recipient == ADA
+    assert f"https://qnt9.example.com/verify?token={token}" in taken.part("plain").splitlines()
+    (mail,) = await slice_.mails(user_id)
+    assert taken.mail["Message-ID"] == mail["message_id"]
+    assert mail["sent_at"]
+    assert (mail["attempts"], mail["last_error"], mail["leased_until"]) == (1, None, None)
+    assert (await slice_.redeem(token))["status"] == "succeeded"
+
+
+async def test_queueing_a_mail_wakes_it_long_before_the_clock(
+    slice_: VerificationSlice, server: MailServer, start_sender: StartSender
+) -> None:
+    await start_sender(poll=60)
+    user_id, _ = await slice_.signed_up()
+    await until_status(slice_, user_id, "sent")
+
+
+async def test_mails_of_another_process_are_found_by_the_clock(
+    slice_: VerificationSlice, server: MailServer, start_sender: StartSender
+) -> None:
+    before = slice_.parts
+    await start_sender()
+    slice_.parts = before
+    user_id, _ = await slice_.signed_up()
+    await until_status(slice_, user_id, "sent")
+
+
+async def test_many_mails_and_two_senders_send_each_once(
+    slice_: VerificationSlice, server: MailServer, start_sender: StartSender
+) -> None:
+    for n in range(30):
+        await slice_.signed_up(f"user-{n}@example.com")
+    await start_sender()
+    await start_sender()
+    await until(lambda: len(server.taken) >= 30, seconds=30)
+    await until(lambda: all_are(slice_, "sent"))
+    assert len({taken.recipient for taken in server.taken}) == len(server.taken) == 30
+
+
+async def test_a_recipient_refused_for_good_fails_at_once_with_an_event(
+    slice_: VerificationSlice, server: MailServer, start_sender: StartSender
+) -> None:
+    server.at_recipient.append(f"550 5.1.1 <{ADA}> is nobody here")
+    user_id, _ = await slice_.signed_up()
+    await start_sender()
+    await until_status(slice_, user_id, "failed")
+    (mail,) = await slice_.mails(user_id)
+    assert (mail["attempts"], mail["last_error"]) == (1, "550 5.1.1")
+    (written,) = await written_events(slice_.database)
+    assert written.event == UserMailFailed(
+        user_id=user_id, mail_id=str(mail["id"]), template="verify"
+    )
+    assert written.about == str(user_id)
+    assert not server.taken
+
+
+async def test_content_refused_for_good_fails_at_once(
+    slice_: VerificationSlice, server: MailServer, start_sender: StartSender
+) -> None:
+    server.at_content.append("554 5.7.1 No")
+    user_id, _ = await slice_.signed_up()
+    await start_sender()
+    await until_status(slice_, user_id, "failed")
+    assert len(await events(slice_.database)) == 1
+
+
+async def test_what_is_deferred_is_tried_again_until_it_is_taken(
+    slice_: VerificationSlice, server: MailServer, start_sender: StartSender
+) -> None:
+    before = sent_again()
+    server.at_recipient += ["450 4.2.1 Greylisted", "421 4.3.2 Closing"]
+    server.at_content.append("451 4.3.0 Later")
+    user_id, _ = await slice_.signed_up()
+    await start_sender()
+    await until_status(slice_, user_id, "sent")
+    (mail,) = await slice_.mails(user_id)
+    assert mail["attempts"] == 4
+    assert len(server.taken) == 1
+    assert sent_again() == before, "the server had said that it was not taken"
+    assert not await events(slice_.database)
+
+
+async def test_mail_waits_for_a_server_that_is_away_and_nobody_is_told_of_a_failure(
+    slice_: VerificationSlice, server: MailServer, start_sender: StartSender
+) -> None:
+    await server.stop()
+    sender = await start_sender()
+    user_id, _ = await slice_.signed_up()
+    await until(lambda: tried(slice_, 3))
+    assert sender.alive
+    (mail,) = await slice_.mails(user_id)
+    assert (mail["status"], mail["last_error"]) == ("queued", "cannot connect")
+    await server.start()
+    await until_status(slice_, user_id, "sent")
+    assert len(server.taken) == 1
+    assert not await events(slice_.database)
+
+
+async def test_a_connection_lost_after_the_mail_is_answered_with_the_same_mail(
+    slice_: VerificationSlice, server: MailServer, start_sender: StartSender
+) -> None:
+    before = sent_again()
+    server.at_content.append(DROP)
+    user_id, _ = await slice_.signed_up()
+    await start_sender()
+    await until_status(slice_, user_id, "sent")
+    first, second = server.taken
+    assert first.content == second.content
+    assert first.mail["Message-ID"] == second.mail["Message-ID"]
+    assert sent_again() == before + 1
+
+
+async def test_a_mail_whose_sender_died_comes_again_when_its_lease_has_ended(
+    slice_: VerificationSlice, server: MailServer, start_sender: StartSender
+) -> None:
+    before = sent_again()
+    user_id, _ = await slice_.signed_up()
+    await slice_.database.execute(
+        """
+        UPDATE mails
+           SET status = 'sending', attempts = 1, leased_until = now() + interval '300 ms'
+        """
+    )
+    await start_sender()
+    await until_status(slice_, user_id, "sent")
+    (mail,) = await slice_.mails(user_id)
+    assert mail["attempts"] == 2
+    assert sent_again() == before + 1
+
+
+async def test_it_is_recorded_as_sending_before_anybody_can_have_it(
+    slice_: VerificationSlice, server: MailServer, start_sender: StartSender
+) -> None:
+    server.open.clear()
+    user_id, _ = await slice_.signed_up()
+    await start_sender()
+    await until(lambda: server.asked == 1)
+    assert await slice_.status(user_id) == "sending"
+    held = await slice_.database.fetch(
+        "SELECT FROM pg_stat_activity WHERE usename = 'qnt9_verification' AND state <> 'idle'"
+        " AND datname = current_database()"
+    )
+    assert not held, "a transaction is open while the server has the mail"
+    server.open.set()
+    await until_status(slice_, user_id, "sent")
+
+
+async def test_stopping_finishes_the_mail_in_hand_and_takes_no_other(
+    slice_: VerificationSlice, server: MailServer, start_sender: StartSender
+) -> None:
+    server.open.clear()
+    ada, _ = await slice_.signed_up()
+    sender = await start_sender()
+    await until(lambda: server.asked == 1)
+    stopping = asyncio.create_task(sender.stop())
+    bob, _ = await slice_.signed_up("bob@example.com")
+    server.open.set()
+    await stopping
+    assert await slice_.status(ada) == "sent"
+    assert await slice_.status(bob) == "queued"
+    assert len(server.taken) == 1
+
+
+async def test_stopping_does_not_wait_for_ever(
+    slice_: VerificationSlice,
+    server: MailServer,
+    start_sender: StartSender,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(loop, "DRAIN_SECONDS", 0.1)
+    server.open.clear()
+    user_id, _ = await slice_.signed_up()
+    sender = await start_sender()
+    await until(lambda: server.asked == 1)
+    await sender.stop()
+    assert await slice_.status(user_id) == "sending"
+    server.open.set()
+
+
+async def test_what_was_taken_but_cannot_be_recorded_is_not_sent_again_meanwhile(
+    slice_: VerificationSlice, server: MailServer, start_sender: StartSender
+) -> None:
+    await slice_.database.execute(
+        """
+        REVOKE UPDATE ON mails FROM qnt9_verification;
+        GRANT UPDATE (status, attempts, next_attempt_at, leased_until, last_error)
+           ON mails TO qnt9_verification
+        """
+    )
+    user_id, _ = await slice_.signed_up()
+    await start_sender(lease=timedelta(milliseconds=100), poll=0.01)
+    await until(lambda: len(server.taken) == 1)
+    bob, _ = await slice_.signed_up("bob@example.com")
+    await until(lambda: lease_is_over(slice_, user_id))
+    await until(lambda: len(server.taken) == 2)
+    await slice_.database.execute("GRANT UPDATE ON mails TO qnt9_verification")
+    await until_status(slice_, user_id, "sent")
+    await until_status(slice_, bob, "sent")
+    assert sorted(taken.recipient for taken in server.taken) == [ADA, "bob@example.com"]
+
+
+async def test_a_person_who_was_erased_gets_no_mail(
+    slice_: VerificationSlice, server: MailServer, start_sender: StartSender
+) -> None:
+    user_id, _ = await slice_.signed_up()
+    await slice_.database.execute("DELETE FROM personal_keys")
+    await start_sender()
+    await until_status(slice_, user_id, "cancelled")
+    assert not server.taken
+    assert not await events(slice_.database)
+
+
+async def test_a_mail_that_was_cancelled_while_it_was_claimed_does_not_go(
+    slice_: VerificationSlice, server: MailServer, start_sender: StartSender
+) -> None:
+    user_id, _ = await slice_.signed_up()
+    await slice_.ask_again()
+    await start_sender()
+    await until(lambda: len(server.taken) == 1)
+    newest, cancelled = await slice_.mails(user_id)
+    assert cancelled["status"] == "cancelled"
+    assert server.taken[0].mail["Message-ID"] == newest["message_id"]
+
+
+async def test_after_three_days_it_is_given_up_with_an_event(
+    slice_: VerificationSlice, server: MailServer, start_sender: StartSender
+) -> None:
+    await server.stop()
+    user_id, _ = await slice_.signed_up()
+    await slice_.database.execute("UPDATE mails SET created_at = now() - interval '72 h'")
+    await start_sender(retry=Retry(first=QUICK.first, most=QUICK.most))
+    await until_status(slice_, user_id, "failed")
+    (event,) = await events(slice_.database)
+    assert isinstance(event, UserMailFailed)
+
+
+async def test_a_version_of_a_later_release_waits_for_that_release(
+    slice_: VerificationSlice, server: MailServer, start_sender: StartSender
+) -> None:
+    user_id, _ = await slice_.signed_up()
+    await slice_.database.execute("UPDATE mails SET template_version = 99")
+    await start_sender()
+    await until(lambda: tried(slice_, 2))
+    await slice_.database.execute("UPDATE mails SET template_version = 1")
+    await until_status(slice_, user_id, "sent")
+
+
+async def test_a_server_that_hangs_is_left_in_time(
+    slice_: VerificationSlice, server: MailServer, start_sender: StartSender
+) -> None:
+    server.open.clear()
+    user_id, _ = await slice_.signed_up()
+    await start_sender(seconds=0.2)
+    await until(lambda: tried(slice_, 2))
+    server.open.set()
+    await until_status(slice_, user_id, "sent")
+
+
+async def test_nothing_it_logs_holds_an_address_or_a_token(
+    slice_: VerificationSlice,
+    server: MailServer,
+    start_sender: StartSender,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    server.at_recipient += [f"450 4.2.1 <{ADA}> later", f"550 5.1.1 <{ADA}> never"]
+    user_id, token = await slice_.signed_up()
+    await start_sender()
+    await until_status(slice_, user_id, "failed")
+    logged = "".join(capsys.readouterr())
+    assert "mail_ended" in logged
+    assert ADA not in logged
+    assert token not in logged
+
+
+async def until_status(slice_: VerificationSlice, user_id: object, status: str) -> None:
+    async def reached() -> bool:
+        rows = await slice_.database.fetch("SELECT status FROM mails WHERE user_id = $1", user_id)
+        return [row["status"] for row in rows] == [status]
+
+    await until(reached)
+
+
+async def all_are(slice_: VerificationSlice, status: str) -> bool:
+    rows = await slice_.database.fetch("SELECT FROM mails WHERE status <> $1", status)
+    return not rows
+
+
+async def tried(slice_: VerificationSlice, times: int) -> bool:
+    rows = await slice_.database.fetch("SELECT FROM mails WHERE attempts >= $1", times)
+    return bool(rows)
+
+
+async def lease_is_over(slice_: VerificationSlice, user_id: object) -> bool:
+    rows = await slice_.database.fetch(
+        "SELECT FROM mails WHERE user_id = $1 AND leased_until < now()", user_id
+    )
+    return bool(rows)
