@@ -15,7 +15,7 @@ from prometheus_client import Counter, Gauge, Histogram
 
 _TRACEPARENT = re.compile(r"^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$")
 _FRAMES = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
-_QUIET = ("aiokafka", "faststream", "httpx", "httpcore", "uvicorn", "asyncio")
+_QUIET = ("aiokafka", "faststream", "httpx", "httpcore", "uvicorn", "asyncio", "mail")
 
 
 def configure_logging(service: str, level: str = "info") -> None:

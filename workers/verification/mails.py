@@ -107,6 +107,19 @@ async def claim(
     ]
 
 
+async def renew(conn: Connection, lease: timedelta, in_hand: Iterable[UUID]) -> None:
+    """Still ours: a server may take its time."""
+    await conn.execute(
+        """
+        UPDATE mails SET leased_until = now() + $2::interval
+         WHERE id = ANY($1::uuid[]) AND status IN ('queued', 'sending')
+           AND leased_until > now()
+        """,
+        list(in_hand),
+        lease,
+    )
+
+
 async def mark_sending(conn: Connection, mail: Claimed) -> bool:
     """Whether it may go: still wanted, and still ours."""
     found = await conn.fetchval(

@@ -29,8 +29,8 @@ from workers.verification.rules import Retry
 log = structlog.get_logger(__name__)
 
 POLL_SECONDS = 1.0
-LEASE = timedelta(seconds=90)
-"""Longer than one delivery can take; a killed process' mails come again after it."""
+LEASE = timedelta(seconds=20)
+"""Renewed while a mail is in hand; what a killed process had comes again after it."""
 BACKOFF_SECONDS = (0.2, 5.0)
 STALLED_SECONDS = 120.0
 DRAIN_SECONDS = 10.0
@@ -74,7 +74,7 @@ class Sender:
         self._stopping = asyncio.Event()
         self._stopped = asyncio.Event()
         self._failures = 0
-        self._progress = time.monotonic()
+        self._progress = self._renewed = time.monotonic()
 
     def wake(self) -> None:
         """A mail was queued."""
@@ -111,6 +111,7 @@ class Sender:
         self._woken.clear()
         free = self._at_once - len(self._in_hand)
         try:
+            await self._renew()
             claimed = await self._claim(free) if free else []
         except DATABASE_DOWN as error:
             self._failures += 1
@@ -126,6 +127,13 @@ class Sender:
     async def _claim(self, free: int) -> list[Claimed]:
         async with self._pool.acquire() as conn:
             return await mails.claim(conn, free, self._lease, self._in_hand)
+
+    async def _renew(self) -> None:
+        now = time.monotonic()
+        if self._in_hand and now - self._renewed >= self._lease.total_seconds() / 4:
+            async with self._pool.acquire() as conn:
+                await mails.renew(conn, self._lease, self._in_hand)
+            self._renewed = now
 
     async def _send(self, mail: Claimed) -> None:
         """Never raises: what cannot be recorded comes again when its lease has ended."""
