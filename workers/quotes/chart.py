@@ -90,7 +90,7 @@ def _says_stop(body: bytes) -> bool:
 def _chart(reply: Reply) -> dict[str, Any]:
     try:
         answer = json.loads(reply.body, parse_float=Decimal, parse_constant=Decimal)
-    except (ValueError, RecursionError) as error:
+    except (ValueError, ArithmeticError, RecursionError) as error:
         if reply.status != 200 or reply.body.lstrip().startswith(b"<"):
             raise UnavailableError(f"status {reply.status}, no JSON") from error
         raise MalformedError("no JSON") from error

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
-from contracts.quotes import Quote
-from infra.upstreams import TransientError
+from contracts.quotes import Quote, StaleReason
+from infra.upstreams import CircuitOpenError, OutOfTimeError, RateLimitedError, TransientError
 from workers.quotes.rules import Hours
 
 
@@ -54,3 +54,18 @@ class Provider(Protocol):
         ...
 
     async def quote(self, symbol: str) -> Answer: ...
+
+
+TROUBLE = (TransientError, RateLimitedError, OutOfTimeError, CircuitOpenError)
+
+
+def reason_of(trouble: Exception) -> StaleReason:
+    """What a client is told of it."""
+    match trouble:
+        case CircuitOpenError(limited=False):
+            return "circuit_open"
+        case CircuitOpenError() | RateLimitedError():
+            return "rate_limited"
+        case OutOfTimeError() | TimedOutError():
+            return "timeout"
+    return "upstream_error"

@@ -1,15 +1,35 @@
-"""How long a quote is fresh, how long it may be shown, what the market does meanwhile. Pure."""
+"""Which symbols are wanted, how long a quote is fresh, how long it may be shown. Pure."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from contracts.commands import LookUpQuote
 from contracts.quotes import MarketState, Quote
+from infra.received import Received
 
 FRESH_SECONDS = {"regular": 60.0, "pre": 180.0, "post": 180.0, "closed": 1_800.0}
 UNKNOWN_FRESH = timedelta(minutes=15)
 SHOWN_AT_MOST = timedelta(hours=24)
 SHOWN_OVER_A_WEEKEND = timedelta(hours=96)
 JITTER = 0.1
+LOOK_UP_AT_MOST = timedelta(seconds=8)
+
+Asker = Received[LookUpQuote]
+
+
+def wanted(batch: Iterable[Asker], now: datetime) -> dict[str, list[Asker]]:
+    """Who asks for each symbol, without the symbols for which nobody waits any more."""
+    asked: dict[str, list[Asker]] = {}
+    for asker in batch:
+        asked.setdefault(asker.data.symbol, []).append(asker)
+    return {symbol: askers for symbol, askers in asked.items() if waits_until(askers, now) > now}
+
+
+def waits_until(askers: Iterable[Asker], now: datetime) -> datetime:
+    """When the last of them has gone; who names no deadline waits as long as anybody may."""
+    most = now + LOOK_UP_AT_MOST
+    return min(most, max(asker.envelope.deadline or most for asker in askers))
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,8 +50,10 @@ class Yahoo:
 async def open_yahoo(
     url: str, *, name: str, connect_seconds: float = 3, read_seconds: float = 8
 ) -> AsyncIterator[Yahoo]:
-    """A redirect is not followed: it leads to a page of consent. Bodies come as they are, so that
-    none grows when unpacked."""
+    """A redirect is not followed: it leads to a page of consent.
+
+    Bodies come as they are, so that none grows when it is unpacked.
+    """
     async with httpx.AsyncClient(
         base_url=url,
         headers={
