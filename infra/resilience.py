@@ -85,7 +85,9 @@ class Upstream:
             stop=stop_after_attempt(policy.attempts)
             | stop_before_delay(max(within - policy.fair_seconds, 0)),
             wait=wait_exponential_jitter(
-                policy.least_seconds, policy.most_seconds, jitter=policy.jitter_seconds
+                max=policy.most_seconds,
+                jitter=policy.jitter_seconds,
+                multiplier=policy.least_seconds,
             ),
             retry=self._is_worth_another,
             reraise=True,

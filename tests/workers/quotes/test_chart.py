@@ -51,9 +51,13 @@ def test_a_chart_is_a_quote_with_all_that_it_takes_to_judge_it() -> None:
 
 @pytest.mark.parametrize(
     ("unit", "currency", "price", "previous"),
-    [("GBp", "GBP", "0.7234", "0.70"), ("ZAc", "ZAR", "0.7234", "0.70"), ("ILA", "ILS", "0.7234", "0.70"),
-     ("GBP", "GBP", "72.34", "70.00")],
-)  # fmt: skip
+    [
+        ("GBp", "GBP", "0.7234", "0.70"),
+        ("ZAc", "ZAR", "0.7234", "0.70"),
+        ("ILA", "ILS", "0.7234", "0.70"),
+        ("GBP", "GBP", "72.34", "70.00"),
+    ],
+)
 def test_pence_are_hundredths_and_pounds_are_not(
     unit: str, currency: str, price: str, previous: str
 ) -> None:
@@ -186,7 +190,7 @@ def test_what_is_not_the_protocol_is_malformed(reply: Reply) -> None:
 
 @given(st.binary(max_size=200), st.sampled_from([200, 302, 404, 500]))
 def test_no_body_whatever_is_a_price_or_a_crash(body: bytes, status: int) -> None:
-    with pytest.raises((MalformedError, UnavailableError)):
+    with pytest.raises((MalformedError, UnavailableError, RateLimitedError)):
         read(Reply(status, body))
 
 

@@ -1,4 +1,5 @@
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -94,9 +95,7 @@ def test_what_is_seldom_is_due_once_in_its_time_and_bounded(seconds: list[int]) 
         if seldom.is_due("AAPL", now):
             seldom.mark("AAPL", now)
             done.append(now)
-    assert all(
-        after - before >= 10 * A_SECOND for before, after in zip(done, done[1:], strict=False)
-    )
+    assert all(after - before >= 10 * A_SECOND for before, after in pairwise(done))
 
 
 def test_the_oldest_is_forgotten_when_there_are_too_many() -> None:
