@@ -1,11 +1,16 @@
-"""Fixtures for everybody: PostgreSQL, started when the first test asks for it."""
+"""Fixtures for everybody: real servers, started when the first test asks for one."""
 
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
+from pydantic import SecretStr
+from redis.asyncio import Redis
 
+from infra.redis.client import open_redis
+from infra.settings import RedisSettings
 from tests.postgres import Database, Server, copy_of, migrated_template, running_server
 from tests.stack import PORT_BASE, Stack, running_stack
+from tests.valkey import running_valkey
 
 
 @pytest.fixture(scope="session")
@@ -25,6 +30,28 @@ async def database(postgres_server: Server, postgres_template: str) -> AsyncIter
     """A fresh database with every migration applied."""
     async with copy_of(postgres_server, postgres_template) as database:
         yield database
+
+
+@pytest.fixture(scope="session")
+def valkey_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real cache server, started when the first test asks for it."""
+    with running_valkey(tmp_path_factory.mktemp("valkey")) as url:
+        yield url
+
+
+@pytest.fixture
+async def redis(valkey_url: str) -> AsyncIterator[Redis]:
+    """A client of the cache server, which is empty."""
+    async with open_redis(RedisSettings(redis_url=SecretStr(valkey_url))) as client:
+        await client.flushall()
+        yield client
+
+
+@pytest.fixture
+async def redis_away() -> AsyncIterator[Redis]:
+    """A client of a cache server that is not there."""
+    async with open_redis(RedisSettings(redis_url=SecretStr("redis://127.0.0.1:1/0"))) as client:
+        yield client
 
 
 @pytest.fixture(scope="session")

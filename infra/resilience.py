@@ -1,0 +1,275 @@
+"""Calls to a provider outside: retried with back-off, behind a circuit breaker, a few at a time.
+
+The only place of tenacity and pybreaker. Retries are outside, the breaker inside, the time-out
+innermost. Each process has a breaker of its own; openings and the one probe of a half-open circuit
+are shared through the cache server, as far as it can be reached.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractContextManager, asynccontextmanager
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from typing import TypeVar, cast
+
+import structlog
+from prometheus_client import Counter, Gauge
+from pybreaker import (
+    STATE_CLOSED,
+    CircuitBreaker,
+    CircuitBreakerListener,
+    CircuitBreakerState,
+)
+from redis.asyncio import Redis
+from tenacity import (
+    AsyncRetrying,
+    RetryCallState,
+    stop_after_attempt,
+    stop_before_delay,
+    wait_exponential_jitter,
+)
+
+from infra.redis.circuits import Opening, SharedCircuit
+from infra.upstreams import (
+    Change,
+    CircuitChange,
+    CircuitOpenError,
+    CircuitPolicy,
+    CircuitState,
+    Limited,
+    OutOfTimeError,
+    RateLimitedError,
+    RetryPolicy,
+    TransientError,
+)
+
+log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+
+ADOPTED = "another process opened it"
+
+CIRCUIT = Gauge("qnt9_circuit_state", "0 closed, 1 half open, 2 open", ["provider"])
+CHANGES = Counter("qnt9_circuit_changes_total", "Transitions, by the new state", ["provider", "to"])
+CALLS = Counter(
+    "qnt9_upstream_calls_total", "Calls to a provider, by result", ["provider", "result"]
+)
+_LEVELS: dict[CircuitState, int] = {"closed": 0, "half_open": 1, "open": 2}
+
+
+class Upstream:
+    """All calls to one provider. `on_change` is told of what this process saw for itself."""
+
+    def __init__(
+        self,
+        provider: str,
+        redis: Redis,
+        on_change: Callable[[Change], None],
+        *,
+        retries: RetryPolicy,
+        circuit: CircuitPolicy,
+    ) -> None:
+        self._provider = provider
+        self._on_change = on_change
+        self._retries = retries
+        self._slots = asyncio.Semaphore(circuit.parallel)
+        self._circuit = _Circuit(circuit, self._changed)
+        self._shared = SharedCircuit(redis, provider)
+        CIRCUIT.labels(provider).set(0)
+
+    async def call(self, ask: Callable[[], Awaitable[T]], *, within: float) -> T:
+        """What `ask` returns. Raises what it raised last, `CircuitOpenError`, `OutOfTimeError`."""
+        policy = self._retries
+        retrying = AsyncRetrying(
+            stop=stop_after_attempt(policy.attempts)
+            | stop_before_delay(max(within - policy.fair_seconds, 0)),
+            wait=wait_exponential_jitter(
+                max=policy.most_seconds,
+                jitter=policy.jitter_seconds,
+                multiplier=policy.least_seconds,
+            ),
+            retry=self._is_worth_another,
+            reraise=True,
+        )
+        ends = asyncio.get_running_loop().time() + within
+        return cast("T", await retrying(self._attempt, ask, ends))
+
+    def _is_worth_another(self, state: RetryCallState) -> bool:
+        error = state.outcome.exception() if state.outcome else None
+        if not isinstance(error, TransientError) or self._circuit.state != "closed":
+            return False
+        return error.attempts is None or state.attempt_number < error.attempts
+
+    async def _attempt(self, ask: Callable[[], Awaitable[T]], ends: float) -> T:
+        async with self._slot(ends):
+            if ends - asyncio.get_running_loop().time() < self._retries.fair_seconds:
+                raise OutOfTimeError
+            async with self._admitted():
+                try:
+                    with self._circuit.calling():
+                        answer = await _until(ends, ask)
+                except Exception as error:
+                    CALLS.labels(self._provider, type(error).__name__).inc()
+                    if isinstance(error, RateLimitedError):
+                        self._circuit.limit(error)
+                    raise
+                CALLS.labels(self._provider, "answered").inc()
+                return answer
+
+    @asynccontextmanager
+    async def _slot(self, ends: float) -> AsyncIterator[None]:
+        try:
+            async with asyncio.timeout_at(ends):
+                await self._slots.acquire()
+        except TimeoutError:
+            raise OutOfTimeError from None
+        try:
+            yield
+        finally:
+            self._slots.release()
+
+    @asynccontextmanager
+    async def _admitted(self) -> AsyncIterator[None]:
+        """Raises `CircuitOpenError`. Of a circuit whose time is over, one call at a time."""
+        circuit, shared = self._circuit, self._shared
+        if opening := await shared.opening():
+            circuit.adopt(opening)
+        probes = circuit.state != "closed"
+        if probes:
+            circuit.begin_probe()
+            if not await shared.elected():
+                circuit.probing = False
+                raise CircuitOpenError(limited=circuit.opening.limited)
+        try:
+            yield
+        finally:
+            circuit.probing = circuit.probing and not probes
+            if opened := circuit.take_news():
+                await self._opened(opened)
+            if probes:
+                await shared.probed(closed=circuit.state == "closed")
+
+    def _changed(self, change: CircuitChange) -> None:
+        CIRCUIT.labels(self._provider).set(_LEVELS[change.after])
+        CHANGES.labels(self._provider, change.after).inc()
+        change = replace(change, provider=self._provider)
+        log.warning("circuit_changed", **asdict(change))
+        if change.reason != ADOPTED:
+            self._on_change(change)
+
+    async def _opened(self, opening: Opening) -> None:
+        if opening.limited:
+            until = datetime.fromtimestamp(opening.until, UTC)
+            log.warning("provider_rate_limited", provider=self._provider, until=until.isoformat())
+            self._on_change(Limited(self._provider, until))
+        await self._shared.open(opening)
+
+
+class _Circuit(CircuitBreakerListener):
+    """One process' breaker. The clock of an opening is ours: it is shared, and may grow."""
+
+    def __init__(self, policy: CircuitPolicy, changed: Callable[[CircuitChange], None]) -> None:
+        self._policy = policy
+        self._changed = changed
+        self._cause: BaseException | None = None
+        self._adopting = False
+        self._news: Opening | None = None
+        self.opening = Opening()
+        self.probing = False
+        self._breaker = CircuitBreaker(
+            fail_max=policy.failures,
+            reset_timeout=0,
+            exclude=[self._is_given_up],
+            listeners=[self],
+            throw_new_error_on_trip=False,
+        )
+
+    @property
+    def state(self) -> CircuitState:
+        return _state(self._breaker.current_state)
+
+    def calling(self) -> AbstractContextManager[None]:
+        """Counts what becomes of the call within; `breaker.call` would miss a coroutine's error."""
+        return cast("AbstractContextManager[None]", self._breaker.calling())
+
+    def begin_probe(self) -> None:
+        """Raises `CircuitOpenError` while it is not time, or another call probes."""
+        if self.probing or time.time() < self.opening.until:
+            raise CircuitOpenError(limited=self.opening.limited)
+        self.probing = True
+
+    def limit(self, error: RateLimitedError) -> None:
+        """Open at once, however few calls failed; the first of several answers counts."""
+        if self.state == "open" and self.opening.limited and time.time() < self.opening.until:
+            return
+        self._cause = error
+        if self.state == "open":
+            self._open_anew()
+        else:
+            self._breaker.open()
+
+    def adopt(self, opening: Opening) -> None:
+        """Another process has seen the provider fail."""
+        if opening.until <= self.opening.until:
+            return
+        self._adopting, self.opening = True, opening
+        if self.state == "closed":
+            self._breaker.open()
+        self._adopting = False
+
+    def failure(self, cb: CircuitBreaker, exc: BaseException) -> None:  # noqa: ARG002  # pybreaker's
+        self._cause = exc
+
+    def state_change(
+        self,
+        cb: CircuitBreaker,  # noqa: ARG002  # pybreaker's
+        old_state: CircuitBreakerState | None,
+        new_state: CircuitBreakerState,
+    ) -> None:
+        """Calls that began before an opening may fail after it: that is no change."""
+        before = _state(old_state.name if old_state else STATE_CLOSED)
+        after = _state(new_state.name)
+        if before == after:
+            return
+        reason = None
+        if after == "closed":
+            self.opening = Opening()
+        elif after == "open" and self._adopting:
+            reason = ADOPTED
+        elif after == "open":
+            self._open_anew()
+            reason = str(self._cause) or type(self._cause).__name__
+        self._changed(CircuitChange("", before, after, reason))
+
+    def take_news(self) -> Opening | None:
+        """An opening that nobody has been told of."""
+        news, self._news = self._news, None
+        return news
+
+    def _open_anew(self) -> None:
+        policy, before = self._policy, self.opening
+        if isinstance(self._cause, RateLimitedError):
+            wish = self._cause.retry_after or 0
+            seconds = max(wish, policy.limited_seconds, 2 * before.seconds)
+            seconds = min(seconds, policy.limited_seconds_most)
+            self.opening = Opening(time.time() + seconds, limited=True, seconds=seconds)
+        else:
+            self.opening = Opening(time.time() + policy.open_seconds, seconds=before.seconds)
+        self._news = self.opening
+
+    def _is_given_up(self, error: BaseException) -> bool:
+        """A call that we cancelled says nothing of the provider; a probe must not close on it."""
+        return isinstance(error, asyncio.CancelledError) and not self.probing
+
+
+def _state(name: str) -> CircuitState:
+    return cast("CircuitState", name.replace("-", "_"))
+
+
+async def _until(ends: float, ask: Callable[[], Awaitable[T]]) -> T:
+    try:
+        async with asyncio.timeout_at(ends):
+            return await ask()
+    except TimeoutError as error:
+        raise OutOfTimeError from error

@@ -1,0 +1,148 @@
+"""The slice between a real database, a real cache server and the sandbox exchange."""
+
+from collections import deque
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
+
+import pytest
+from redis.asyncio import Redis
+
+from contracts.commands import LookUpQuote
+from contracts.events import Event
+from contracts.outcomes import Outcome
+from contracts.quotes import CachedQuote, Quote, cache_key
+from infra.kafka.records import RecordReader
+from infra.kafka.work import BatchWork
+from infra.postgres.transaction import Transactions
+from infra.received import Received
+from infra.resilience import Upstream
+from infra.upstreams import Change, CircuitPolicy, RetryPolicy
+from tests.builders import MemoryDeadLetters, a_record, no_sleep, received
+from tests.infra.exchange.conftest import Client, running_exchange
+from tests.outbox import MemoryWakeups, events
+from tests.postgres import Database
+from workers.quotes import store
+from workers.quotes.cache import QuoteCache
+from workers.quotes.consumer import POLICY
+from workers.quotes.handlers import Quotes, look_up_quotes
+from workers.quotes.yahoo import Yahoo, open_yahoo
+
+ROLE = "qnt9_quotes"
+QUICK = RetryPolicy(least_seconds=0.01, most_seconds=0.02, jitter_seconds=0.01, fair_seconds=0.2)
+
+
+@dataclass
+class QuotesSlice:
+    """The slice, and all that it talks to."""
+
+    parts: Quotes
+    work: BatchWork
+    database: Database
+    redis: Redis
+    exchange: Client
+    wakeups: MemoryWakeups
+    dead_letters: MemoryDeadLetters
+
+    def command(
+        self, symbol: str = "AAPL", *, seconds: float = 8, reply_to: str | None = "a-gateway"
+    ) -> Received[LookUpQuote]:
+        """As the gateway makes it."""
+        deadline = datetime.now(UTC) + timedelta(seconds=seconds)
+        return received(
+            LookUpQuote(symbol=symbol), deadline=deadline, key=symbol, reply_to=reply_to
+        )
+
+    async def take(self, commands: Sequence[Received[LookUpQuote]]) -> None:
+        """As one batch of the topic."""
+        await self.work.take([a_record(c.data, envelope=c.envelope) for c in commands])
+
+    async def ask(self, *symbols: str, seconds: float = 8) -> list[Outcome]:
+        """One batch; what each asker is told."""
+        commands = [self.command(symbol, seconds=seconds) for symbol in symbols]
+        await self.take(commands)
+        await self.parts.look_ups.finish()
+        told = {each.command_id: each.outcome for each in self.wakeups.announced}
+        return [told[command.envelope.id] for command in commands]
+
+    async def calls(self, symbol: str | None = None) -> int:
+        """How often the exchange was asked."""
+        counters = (await self.exchange.log())["counters"]
+        if symbol:
+            return int(counters["symbols"].get(symbol, 0))
+        return int(sum(counters["endpoints"].values()))
+
+    async def cached(self, symbol: str) -> CachedQuote | None:
+        value = await self.redis.get(cache_key(symbol))
+        return CachedQuote.model_validate_json(value) if value else None
+
+    async def make_stale(self, symbol: str) -> None:
+        """The cached quote has had its time."""
+        cached = await self.cached(symbol)
+        assert cached
+        await self.parts.cache.put(symbol, cached.quote, datetime.now(UTC) - timedelta(seconds=1))
+
+    async def have(self, quote: Quote) -> None:
+        """A last good quote that only Postgres has."""
+        pool = await self.database.pool(ROLE)
+        async with pool.acquire() as conn:
+            await store.save(conn, quote)
+
+    async def rows(self) -> list[dict[str, Any]]:
+        return await self.database.fetch("SELECT * FROM quotes ORDER BY symbol")
+
+    async def events(self) -> list[Event]:
+        return await events(self.database)
+
+    def without_cache(self, redis_away: Redis) -> None:
+        self.parts.cache = QuoteCache(redis_away)
+
+
+@pytest.fixture
+async def exchange() -> AsyncIterator[Client]:
+    async with running_exchange() as client:
+        yield client
+
+
+@pytest.fixture
+async def yahoo(exchange: Client) -> AsyncIterator[Yahoo]:
+    async with open_yahoo(str(exchange.http.base_url), name="sandbox", read_seconds=0.5) as yahoo:
+        yield yahoo
+
+
+@pytest.fixture
+async def slice_(
+    database: Database, redis: Redis, exchange: Client, yahoo: Yahoo
+) -> AsyncIterator[QuotesSlice]:
+    pool, wakeups = await database.pool(ROLE), MemoryWakeups()
+    changes: deque[Change] = deque()
+    parts = Quotes(
+        transactions=Transactions(pool, "quotes", wakeups),
+        pool=pool,
+        wakeups=wakeups,
+        cache=QuoteCache(redis),
+        provider=yahoo,
+        upstream=Upstream(
+            "sandbox",
+            redis,
+            changes.append,
+            retries=replace(QUICK, attempts=1),
+            circuit=CircuitPolicy(),
+        ),
+        changes=changes,
+    )
+    dead_letters = MemoryDeadLetters()
+    work = BatchWork(
+        "quotes",
+        partial(look_up_quotes, parts),
+        reader=RecordReader({LookUpQuote.type: LookUpQuote}, None),
+        dead_letters=dead_letters,
+        transactions=None,
+        policy=POLICY,
+        sleep=no_sleep,
+        touch=lambda: None,
+    )
+    yield QuotesSlice(parts, work, database, redis, exchange, wakeups, dead_letters)
+    await parts.look_ups.finish()

@@ -1,0 +1,283 @@
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from redis.asyncio import Redis
+
+from contracts.events import (
+    ProviderCircuitChanged,
+    ProviderRateLimited,
+    QuoteNotFound,
+    QuoteServedStale,
+    QuoteUnavailable,
+    QuoteUpdated,
+)
+from contracts.outcomes import Outcome, Rejected, Succeeded
+from infra.received import RetryableError
+from tests.builders import a_record
+from tests.outbox import written_events
+from tests.waiting import until
+from tests.workers.quotes.builders import a_quote
+from tests.workers.quotes.conftest import ROLE, QuotesSlice
+
+UNKNOWN = Rejected("unknown-symbol")
+NOBODY_CAN_TELL = Rejected("quote-unavailable")
+BROKEN = {"kind": "status", "status": 500}
+
+
+def quote_in(outcome: Outcome) -> dict[str, Any]:
+    assert isinstance(outcome, Succeeded)
+    assert outcome.result
+    quote: dict[str, Any] = outcome.result["quote"]
+    return quote
+
+
+def staleness(outcome: Outcome) -> tuple[bool, str | None]:
+    quote = quote_in(outcome)
+    return quote["stale"], quote["stale_reason"]
+
+
+async def test_a_quote_is_a_row_an_event_a_cache_entry_and_an_answer(slice_: QuotesSlice) -> None:
+    command = slice_.command("SAP.DE")
+    await slice_.take([command])
+    (announced,) = slice_.wakeups.announced
+    assert (announced.channel, announced.command_id) == ("a-gateway", command.envelope.id)
+    quote = quote_in(announced.outcome)
+    assert staleness(announced.outcome) == (False, None)
+    (row,) = await slice_.rows()
+    assert row["quote"] == quote
+    (written,) = await written_events(slice_.database)
+    assert isinstance(written.event, QuoteUpdated)
+    assert (written.about, written.event.price) == ("SAP.DE", quote["price"])
+    assert written.headers["ce_causationid"] == str(command.envelope.id)
+    cached = await slice_.cached("SAP.DE")
+    assert cached
+    assert cached.quote
+    assert cached.quote.model_dump(mode="json") == quote
+    assert cached.fresh_until > datetime.now(UTC)
+    assert await slice_.redis.ttl("qnt9:quote:SAP.DE") > 24 * 3600
+    assert await slice_.database.fetch("SELECT FROM inbox") == []
+
+
+async def test_a_hundred_who_ask_for_one_cold_symbol_are_one_call(slice_: QuotesSlice) -> None:
+    assert len({str(outcome) for outcome in await slice_.ask(*["AAPL"] * 100)}) == 1
+    assert len(slice_.wakeups.announced) == 100
+    assert await slice_.calls() == 1
+    assert len(await slice_.events()) == 1
+
+
+async def test_a_burst_over_several_batches_is_one_call(slice_: QuotesSlice) -> None:
+    for _ in range(5):
+        await slice_.ask(*["AAPL"] * 20)
+    assert await slice_.calls() == 1
+    await slice_.exchange.fault("MSFT", {"kind": "slow_headers", "seconds": 0.3})
+    await asyncio.gather(*(slice_.ask(*["MSFT"] * 20) for _ in range(5)))
+    assert await slice_.calls("MSFT") == 1
+    assert len(slice_.wakeups.announced) == 200
+
+
+async def test_symbols_of_a_batch_are_asked_side_by_side_four_at_a_time(
+    slice_: QuotesSlice,
+) -> None:
+    await slice_.exchange.fault("*", {"kind": "slow_headers", "seconds": 0.1})
+    symbols = [f"X{n:04}.DE" for n in range(1, 13)]
+    assert all(isinstance(outcome, Succeeded) for outcome in await slice_.ask(*symbols))
+    log = await slice_.exchange.log()
+    assert log["most_in_flight"] == 4
+
+
+async def test_whoever_no_longer_waits_is_not_asked_for(slice_: QuotesSlice) -> None:
+    await slice_.take([slice_.command("AAPL", seconds=-1)])
+    assert await slice_.calls() == 0
+    assert slice_.wakeups.announced == []
+    await slice_.take([slice_.command("AAPL", seconds=-1), slice_.command("AAPL")])
+    assert await slice_.calls() == 1
+
+
+async def test_a_slow_symbol_holds_up_no_other(slice_: QuotesSlice) -> None:
+    await slice_.exchange.fault("AAPL", {"kind": "slow_headers", "seconds": 5})
+    slow = asyncio.create_task(slice_.ask("AAPL", "MSFT", seconds=2))
+    await until(lambda: len(slice_.wakeups.announced) == 1)
+    (outcome,) = await slice_.ask("SAP.DE")
+    assert isinstance(outcome, Succeeded)
+    assert (await slow)[0] == NOBODY_CAN_TELL
+
+
+async def test_an_event_tells_of_a_change_and_not_of_every_look(slice_: QuotesSlice) -> None:
+    await slice_.exchange.clock("2026-03-02T12:00:00+01:00")
+    for _ in range(3):
+        await slice_.ask("SAP.DE")
+        await slice_.make_stale("SAP.DE")
+    assert await slice_.calls() == 3
+    assert len(await slice_.events()) == 1
+    await slice_.exchange.clock("2026-03-02T12:10:00+01:00")
+    await slice_.ask("SAP.DE")
+    assert len(await slice_.events()) == 2
+
+
+async def test_an_older_quote_never_replaces_a_newer_row(slice_: QuotesSlice) -> None:
+    newer = a_quote(price="2.00")
+    await slice_.have(newer)
+    await slice_.have(a_quote(price="1.00", fetched_at=newer.fetched_at - timedelta(seconds=1)))
+    (row,) = await slice_.rows()
+    assert row["quote"]["price"] == "2.00"
+
+
+async def test_an_unknown_symbol_is_remembered_a_while(slice_: QuotesSlice) -> None:
+    assert await slice_.ask("NOPE", "NOPE") == [UNKNOWN, UNKNOWN]
+    assert await slice_.ask("NOPE") == [UNKNOWN]
+    assert await slice_.calls() == 1
+    assert await slice_.events() == [QuoteNotFound(symbol="NOPE", source="sandbox")]
+    cached = await slice_.cached("NOPE")
+    assert cached
+    assert cached.quote is None
+    assert 890 < await slice_.redis.ttl("qnt9:quote:NOPE") <= 900
+
+
+async def test_unknown_symbols_leave_the_circuit_closed(slice_: QuotesSlice) -> None:
+    unknown = [f"NOPE{n}" for n in range(8)]
+    assert await slice_.ask(*unknown) == [UNKNOWN] * 8
+    (outcome,) = await slice_.ask("AAPL")
+    assert staleness(outcome) == (False, None)
+    assert {type(event) for event in await slice_.events()} == {QuoteNotFound, QuoteUpdated}
+
+
+async def test_one_429_and_nobody_is_asked_any_more(slice_: QuotesSlice) -> None:
+    await slice_.ask("AAPL")
+    await slice_.make_stale("AAPL")
+    await slice_.exchange.fault("*", {"kind": "rate_limited", "times": 1})
+    (first,) = await slice_.ask("AAPL")
+    second, nothing = await slice_.ask("AAPL", "NOPE")
+    assert staleness(first) == staleness(second) == (True, "rate_limited")
+    assert nothing == NOBODY_CAN_TELL
+    assert await slice_.calls() == 2
+    assert await slice_.cached("NOPE") is None
+    told = (await slice_.events())[1:]
+    assert sorted(type(event).__name__ for event in told) == [
+        "ProviderCircuitChanged",
+        "ProviderRateLimited",
+        "QuoteServedStale",
+        "QuoteUnavailable",
+    ]
+    for event in told:
+        match event:
+            case ProviderRateLimited(until=limited):
+                assert limited > datetime.now(UTC) + timedelta(seconds=280)
+            case ProviderCircuitChanged():
+                assert (event.provider, event.before, event.after) == ("sandbox", "closed", "open")
+            case QuoteServedStale() | QuoteUnavailable():
+                assert event.reason == "rate_limited"
+
+
+async def test_five_failures_open_the_circuit_and_the_last_good_quote_is_served(
+    slice_: QuotesSlice,
+) -> None:
+    await slice_.ask("AAPL")
+    await slice_.make_stale("AAPL")
+    await slice_.exchange.fault("*", BROKEN)
+    reasons = [staleness((await slice_.ask("AAPL"))[0]) for _ in range(7)]
+    assert reasons == [(True, "upstream_error")] * 5 + [(True, "circuit_open")] * 2
+    assert await slice_.calls() == 6
+    _, *told = await slice_.events()
+    assert [type(event) for event in told] == [QuoteServedStale, ProviderCircuitChanged]
+
+
+async def test_a_time_out_is_called_one(slice_: QuotesSlice) -> None:
+    await slice_.have(a_quote())
+    await slice_.exchange.fault("*", {"kind": "slow_headers", "seconds": 3})
+    assert staleness((await slice_.ask("AAPL"))[0]) == (True, "timeout")
+    assert staleness((await slice_.ask("AAPL", seconds=0.3))[0]) == (True, "timeout")
+    assert await slice_.calls() == 1
+
+
+async def test_without_a_good_quote_nobody_can_tell(slice_: QuotesSlice) -> None:
+    await slice_.exchange.fault("AAPL", BROKEN)
+    assert await slice_.ask("AAPL") == [NOBODY_CAN_TELL]
+    assert await slice_.ask("AAPL") == [NOBODY_CAN_TELL]
+    assert await slice_.events() == [QuoteUnavailable(symbol="AAPL", reason="upstream_error")]
+    assert await slice_.cached("AAPL") is None
+
+
+async def test_a_last_good_quote_that_is_too_old_is_not_shown(slice_: QuotesSlice) -> None:
+    await slice_.have(a_quote(fetched_at=datetime.now(UTC) - timedelta(hours=97)))
+    await slice_.exchange.fault("AAPL", BROKEN)
+    assert await slice_.ask("AAPL") == [NOBODY_CAN_TELL]
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [{"kind": "price", "value": 0}, {"kind": "null_currency"}, {"kind": "other_symbol"}],
+    ids=str,
+)
+async def test_what_is_no_price_is_not_shown_and_not_asked_for_again_at_once(
+    slice_: QuotesSlice, fault: dict[str, Any]
+) -> None:
+    await slice_.have(a_quote("SAP.DE"))
+    await slice_.exchange.fault("*", fault)
+    symbols = ("SAP.DE", *(f"X{n:04}.DE" for n in range(1, 7)))
+    outcomes = await slice_.ask(*symbols)
+    assert staleness(outcomes[0]) == (True, "upstream_error")
+    assert outcomes[1:] == [NOBODY_CAN_TELL] * 6
+    await slice_.ask(*symbols)
+    assert await slice_.calls() == 7
+    assert not [e for e in await slice_.events() if isinstance(e, ProviderCircuitChanged)]
+
+
+async def test_without_the_cache_server_rows_are_written_and_stale_quotes_come_from_them(
+    slice_: QuotesSlice, redis_away: Redis
+) -> None:
+    slice_.without_cache(redis_away)
+    asked = datetime.now(UTC)
+    await slice_.ask("AAPL")
+    (row,) = await slice_.rows()
+    assert row["fetched_at"] >= asked
+    await slice_.exchange.fault("AAPL", BROKEN)
+    assert staleness((await slice_.ask("AAPL"))[0]) == (True, "upstream_error")
+
+
+async def test_with_postgres_away_who_waits_is_answered_and_the_consumer_pauses(
+    slice_: QuotesSlice,
+) -> None:
+    await (await slice_.database.pool(ROLE)).close()
+    known, unknown, broken = (slice_.command(s) for s in ("AAPL", "NOPE", "MSFT"))
+    await slice_.exchange.fault("MSFT", BROKEN)
+    for command in (known, unknown, broken):
+        with pytest.raises((RetryableError, BaseExceptionGroup)):
+            await slice_.take([command])
+    told = {each.command_id: each.outcome for each in slice_.wakeups.announced}
+    assert staleness(told[known.envelope.id]) == (False, None)
+    assert told[unknown.envelope.id] == UNKNOWN
+    assert told[broken.envelope.id] == NOBODY_CAN_TELL
+    assert slice_.dead_letters.written == []
+    await slice_.take([known])
+
+
+async def test_what_became_of_the_circuit_is_told_when_postgres_is_back(
+    slice_: QuotesSlice,
+) -> None:
+    await slice_.exchange.fault("AAPL", {"kind": "rate_limited"})
+    pool, transactions = slice_.parts.pool, slice_.parts.transactions
+    closed = await slice_.database.pool("qnt9_gateway")
+    slice_.parts.transactions = type(transactions)(closed, "quotes")
+    await closed.close()
+    with pytest.raises((RetryableError, BaseExceptionGroup)):
+        await slice_.take([slice_.command("AAPL")])
+    slice_.parts.transactions, slice_.parts.pool = transactions, pool
+    await slice_.ask("AAPL")
+    told = {type(event) for event in await slice_.events()}
+    assert told == {ProviderCircuitChanged, ProviderRateLimited, QuoteUnavailable}
+
+
+async def test_a_symbol_that_is_none_is_set_aside(slice_: QuotesSlice) -> None:
+    record = a_record(slice_.command("AAPL").data)
+    record.value = b'{"symbol": "no symbol!"}'
+    await slice_.work.take([record])
+    assert len(slice_.dead_letters.written) == 1
+    assert await slice_.calls() == 0
+
+
+async def test_who_asks_without_a_way_back_is_served_for_the_next(slice_: QuotesSlice) -> None:
+    await slice_.take([slice_.command("AAPL", reply_to=None)])
+    assert slice_.wakeups.announced == []
+    assert len(await slice_.rows()) == 1

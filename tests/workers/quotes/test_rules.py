@@ -1,0 +1,105 @@
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from contracts.commands import LookUpQuote
+from tests.builders import NOW, received
+from tests.workers.quotes.builders import a_quote
+from workers.quotes.rules import (
+    Asker,
+    Hours,
+    Seldom,
+    fresh_until,
+    may_be_shown,
+    waits_until,
+    wanted,
+)
+
+HOURS = Hours(*(datetime(2026, 11, 3, hour, tzinfo=UTC) for hour in (9, 14, 21, 23)))
+A_SECOND = timedelta(seconds=1)
+
+
+def asker(symbol: str = "AAPL", *, seconds: float | None = 8) -> Asker:
+    deadline = None if seconds is None else NOW + timedelta(seconds=seconds)
+    return received(LookUpQuote(symbol=symbol), deadline=deadline)
+
+
+def test_symbols_are_grouped_and_those_nobody_waits_for_are_left_out() -> None:
+    first, late, other = asker(), asker(seconds=-1), asker("MSFT", seconds=-1)
+    assert wanted([first, late, other], NOW) == {"AAPL": [first, late]}
+
+
+def test_the_last_to_go_counts_and_nobody_waits_for_ever() -> None:
+    assert waits_until([asker(seconds=2), asker(seconds=5)], NOW) == NOW + 5 * A_SECOND
+    assert waits_until([asker(seconds=None)], NOW) == NOW + 8 * A_SECOND
+    assert waits_until([asker(seconds=60)], NOW) == NOW + 8 * A_SECOND
+
+
+@pytest.mark.parametrize(
+    ("hour", "state"),
+    [(8, "closed"), (9, "pre"), (13, "pre"), (14, "regular"), (20, "regular"), (21, "post")],
+)
+def test_the_state_of_the_market_follows_from_its_hours(hour: int, state: str) -> None:
+    assert HOURS.state(datetime(2026, 11, 3, hour, tzinfo=UTC)) == state
+
+
+def test_after_the_last_hour_the_market_is_closed() -> None:
+    assert HOURS.state(HOURS.post) == "closed"
+    assert HOURS.state(HOURS.post - A_SECOND) == "post"
+
+
+@pytest.mark.parametrize(
+    ("state", "seconds"), [("regular", 60), ("pre", 180), ("post", 180), ("closed", 1_800)]
+)
+def test_a_quote_is_fresh_as_long_as_its_market_is_calm(state: str, seconds: int) -> None:
+    now = HOURS.post
+    quote = a_quote(market_state=state)
+    assert fresh_until(quote, HOURS, now, 0) == now + seconds * A_SECOND
+    assert fresh_until(quote, HOURS, now, 1) == now + 1.1 * seconds * A_SECOND
+
+
+def test_a_closed_markets_quote_goes_stale_when_it_opens() -> None:
+    now = HOURS.pre - 10 * A_SECOND
+    assert fresh_until(a_quote(market_state="closed"), HOURS, now, 1) == HOURS.pre
+
+
+def test_without_hours_a_market_may_be_open() -> None:
+    assert fresh_until(a_quote(market_state="closed"), None, NOW, 0) == NOW + 60 * A_SECOND
+
+
+@pytest.mark.parametrize(
+    ("fetched", "hours", "shown"),
+    [
+        ("2026-11-03", 24, True),  # Tuesday to Wednesday
+        ("2026-11-03", 25, False),
+        ("2026-11-06", 72, True),  # Friday to Monday
+        ("2026-11-06", 96, True),
+        ("2026-11-06", 97, False),
+    ],
+)
+def test_a_last_good_quote_is_shown_a_day_long_or_over_a_weekend(
+    fetched: str, hours: int, shown: bool
+) -> None:
+    then = datetime.fromisoformat(f"{fetched}T12:00:00+00:00")
+    assert may_be_shown(a_quote(fetched_at=then), then + timedelta(hours=hours)) is shown
+
+
+@given(st.lists(st.integers(0, 30), max_size=60))
+def test_what_is_seldom_is_due_once_in_its_time_and_bounded(seconds: list[int]) -> None:
+    seldom, done, now = Seldom(10 * A_SECOND, most=3), [], NOW
+    for step in seconds:
+        now += step * A_SECOND
+        if seldom.is_due("AAPL", now):
+            seldom.mark("AAPL", now)
+            done.append(now)
+    assert all(after - before >= 10 * A_SECOND for before, after in pairwise(done))
+
+
+def test_the_oldest_is_forgotten_when_there_are_too_many() -> None:
+    seldom = Seldom(10 * A_SECOND, most=2)
+    for symbol in ("A", "B", "C"):
+        seldom.mark(symbol, NOW)
+    assert [seldom.is_due(symbol, NOW) for symbol in ("A", "B", "C")] == [True, False, False]

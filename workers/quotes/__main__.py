@@ -1,0 +1,16 @@
+"""`python -m workers.quotes`."""
+
+from infra.entry import main
+from infra.process import open_worker
+from workers.quotes import consumer
+from workers.quotes.consumer import QuotesSettings
+
+
+async def run(settings: QuotesSettings) -> None:
+    async with open_worker(settings) as worker:
+        await consumer.start(worker, settings)
+        await worker.run()
+
+
+if __name__ == "__main__":
+    main(QuotesSettings, run)

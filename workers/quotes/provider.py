@@ -1,0 +1,71 @@
+"""The port of a provider of quotes: what it is asked, what it may answer, how it may fail."""
+
+from dataclasses import dataclass
+from typing import ClassVar, Protocol
+
+from contracts.quotes import Quote, StaleReason
+from infra.upstreams import CircuitOpenError, OutOfTimeError, RateLimitedError, TransientError
+from workers.quotes.rules import Hours
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A price, and the trading hours it was judged by."""
+
+    quote: Quote
+    hours: Hours | None
+
+
+@dataclass(frozen=True, slots=True)
+class NotFound:
+    """The provider does not know the symbol."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoPrice:
+    """The provider works and knows the symbol, but what it says of it is no price."""
+
+    why: str
+
+
+Answer = Found | NotFound | NoPrice
+
+
+class UnavailableError(TransientError):
+    """No answer, or one that says it is broken."""
+
+
+class TimedOutError(UnavailableError):
+    """No answer in time."""
+
+
+class MalformedError(TransientError):
+    """An answer that is not what the protocol says."""
+
+    attempts: ClassVar[int | None] = 2
+
+
+class Provider(Protocol):
+    """Raises `UnavailableError`, `MalformedError`, `RateLimitedError`; knows nothing of retries."""
+
+    @property
+    def name(self) -> str:
+        """What quotes and events call their source."""
+        ...
+
+    async def quote(self, symbol: str) -> Answer: ...
+
+
+TROUBLE = (TransientError, RateLimitedError, OutOfTimeError, CircuitOpenError)
+
+
+def reason_of(trouble: Exception) -> StaleReason:
+    """What a client is told of it."""
+    match trouble:
+        case CircuitOpenError(limited=False):
+            return "circuit_open"
+        case CircuitOpenError() | RateLimitedError():
+            return "rate_limited"
+        case OutOfTimeError() | TimedOutError():
+            return "timeout"
+    return "upstream_error"
