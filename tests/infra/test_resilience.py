@@ -1,16 +1,13 @@
 import asyncio
 import time
 from collections import deque
-from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import pytest
 from redis.asyncio import Redis
 
-from infra.redis.circuits import Opening, SharedCircuit
-from infra.resilience import Upstream
+from infra.redis.circuits import Opening
 from infra.upstreams import (
-    Change,
     CircuitChange,
     CircuitOpenError,
     CircuitPolicy,
@@ -20,82 +17,21 @@ from infra.upstreams import (
     RetryPolicy,
     TransientError,
 )
+from tests.infra.upstreams import (
+    LONG,
+    QUICK,
+    Process,
+    Provider,
+    a_process,
+    fail,
+    failing,
+    until_answered,
+)
 from tests.waiting import until
-
-LONG = 30.0
-QUICK = RetryPolicy(least_seconds=0.01, most_seconds=0.02, jitter_seconds=0.01, fair_seconds=0.05)
-ONCE = RetryPolicy(attempts=1, fair_seconds=0.05)
-BRIEF = CircuitPolicy(open_seconds=0.1)
 
 
 class OnceMoreError(TransientError):
     attempts: ClassVar[int | None] = 2
-
-
-@dataclass
-class Provider:
-    """Answers as the script says, then well."""
-
-    script: deque[BaseException] = field(default_factory=deque)
-    calls: int = 0
-    at_once: int = 0
-    most_at_once: int = 0
-    release: asyncio.Event | None = None
-
-    async def ask(self) -> str:
-        self.calls += 1
-        self.at_once += 1
-        self.most_at_once = max(self.at_once, self.most_at_once)
-        try:
-            if self.release:
-                await self.release.wait()
-            if self.script:
-                raise self.script.popleft()
-            return "well"
-        finally:
-            self.at_once -= 1
-
-
-@dataclass
-class Process:
-    """One process' view of a provider."""
-
-    upstream: Upstream
-    changes: list[Change]
-
-    @property
-    def path(self) -> list[str]:
-        return [c.after for c in self.changes if isinstance(c, CircuitChange)]
-
-
-def a_process(
-    redis: Redis, *, retries: RetryPolicy = ONCE, circuit: CircuitPolicy = BRIEF
-) -> Process:
-    changes: list[Change] = []
-    made = Upstream("sandbox", redis, changes.append, retries=retries, circuit=circuit)
-    return Process(made, changes)
-
-
-def failing(times: int, error: type[BaseException] = TransientError) -> Provider:
-    return Provider(deque(error() for _ in range(times)))
-
-
-async def fail(process: Process, provider: Provider, times: int) -> None:
-    for _ in range(times):
-        with pytest.raises(TransientError):
-            await process.upstream.call(provider.ask, within=LONG)
-
-
-async def until_answered(process: Process, provider: Provider) -> None:
-    """As soon as the circuit lets a call through."""
-
-    async def answered() -> bool:
-        try:
-            return await process.upstream.call(provider.ask, within=LONG) == "well"
-        except CircuitOpenError:
-            return False
-
-    await until(answered)
 
 
 async def test_a_failure_is_tried_again_and_the_last_one_is_told(redis: Redis) -> None:
@@ -289,55 +225,6 @@ async def test_at_most_so_many_calls_run_at_once(redis: Redis) -> None:
     provider.release.set()
     await asyncio.gather(*calls)
     assert provider.most_at_once == 4
-
-
-async def test_an_opening_holds_for_every_process_and_only_one_tells_of_it(redis: Redis) -> None:
-    first, second = a_process(redis), a_process(redis)
-    with pytest.raises(RateLimitedError):
-        await first.upstream.call(failing(1, RateLimitedError).ask, within=LONG)
-    provider = Provider()
-    with pytest.raises(CircuitOpenError) as error:
-        await second.upstream.call(provider.ask, within=LONG)
-    assert error.value.limited
-    assert provider.calls == 0
-    assert second.changes == []
-    ttl = await redis.pttl("qnt9:circuit:sandbox")
-    assert 290_000 < ttl <= 300_000
-
-
-async def test_one_process_is_elected_to_probe_and_closes_the_circuit_for_all(
-    redis: Redis,
-) -> None:
-    first, second = a_process(redis), a_process(redis)
-    await fail(first, failing(5), 5)
-    with pytest.raises(CircuitOpenError):
-        await second.upstream.call(Provider().ask, within=LONG)
-    slow = Provider(release=asyncio.Event())
-    asking = asyncio.create_task(until_answered(first, slow))
-    await until(lambda: slow.calls == 1)
-    with pytest.raises(CircuitOpenError):
-        await second.upstream.call(slow.ask, within=LONG)
-    assert slow.release
-    slow.release.set()
-    await asking
-    await until_answered(second, Provider())
-    assert await redis.keys("qnt9:circuit*") == []
-
-
-async def test_without_the_cache_server_each_process_decides_alone(redis_away: Redis) -> None:
-    first, second = a_process(redis_away), a_process(redis_away)
-    await fail(first, failing(5), 5)
-    with pytest.raises(CircuitOpenError):
-        await first.upstream.call(Provider().ask, within=LONG)
-    assert await second.upstream.call(Provider().ask, within=LONG) == "well"
-    await until_answered(first, Provider())
-    assert first.path == ["open", "half_open", "closed"]
-
-
-@pytest.mark.parametrize("value", [b"?", b"[]", b'{"until": "x"}', b'{"unheard": 1}'])
-async def test_an_opening_that_nobody_can_read_is_none(redis: Redis, value: bytes) -> None:
-    await redis.set("qnt9:circuit:sandbox", value)
-    assert await SharedCircuit(redis, "sandbox").opening() is None
 
 
 def _opening(process: Process) -> Opening:

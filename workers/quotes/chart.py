@@ -119,7 +119,7 @@ def _quote(meta: dict[str, Any], symbol: str, *, source: str, now: datetime) -> 
     delay = meta.get("exchangeDataDelayedBy")
     quote = Quote(
         symbol=symbol,
-        name=str(meta.get("longName") or meta.get("shortName") or symbol)[:NAME_LENGTH],
+        name=_name(meta.get("longName")) or _name(meta.get("shortName")) or symbol,
         price=_text(price),
         currency=currency,
         quoted_unit=unit,
@@ -149,6 +149,12 @@ def _time(value: Any) -> datetime | None:
     if type(value) is not int or not 0 < value < 10**10:
         return None
     return datetime.fromtimestamp(value, UTC)
+
+
+def _name(value: Any) -> str:
+    """Without what no text column, no JSON and no screen takes."""
+    text = value if isinstance(value, str) else ""
+    return "".join(c for c in text if c.isprintable()).strip()[:NAME_LENGTH]
 
 
 def _hours(period: Any) -> Hours | None:

@@ -35,8 +35,11 @@ class LookUp:
 class LookUps:
     """Runs `look_up` once for all who ask while it runs."""
 
-    def __init__(self, look_up: Callable[[LookUp], Awaitable[None]]) -> None:
+    def __init__(
+        self, look_up: Callable[[LookUp], Awaitable[None]], *, hold_seconds: float = HOLD_SECONDS
+    ) -> None:
         self._look_up = look_up
+        self._hold_seconds = hold_seconds
         self._open: dict[str, tuple[LookUp, asyncio.Task[None]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -45,7 +48,7 @@ class LookUps:
         tasks = {self._join(symbol, askers) for symbol, askers in asked.items()}
         if not tasks:
             return
-        done, slow = await asyncio.wait(tasks, timeout=HOLD_SECONDS)
+        done, slow = await asyncio.wait(tasks, timeout=self._hold_seconds)
         for task in slow:
             task.add_done_callback(_log_failure)
         if errors := [error for task in done if (error := task.exception())]:

@@ -123,6 +123,17 @@ def test_what_is_not_needed_may_be_missing() -> None:
     assert (quote.name, quote.market_state) == ("AAPL", "closed")
 
 
+@pytest.mark.parametrize("name", ["Apple\0 Inc.", "Apple\ud800 Inc.", " Apple Inc.\n"])
+def test_a_name_is_text_that_can_be_kept_and_shown(name: str) -> None:
+    assert quote_of(longName=name).name == "Apple Inc."
+
+
+@pytest.mark.parametrize("name", [7, None, "", "\0", ["Apple"]])
+def test_without_a_name_there_is_a_shorter_one_or_the_symbol(name: Any) -> None:
+    assert quote_of(longName=name, shortName="Apple").name == "Apple"
+    assert quote_of(longName=name, shortName=name).name == "AAPL"
+
+
 def test_the_delay_is_the_exchanges_own_where_it_says_one() -> None:
     assert quote_of(exchangeDataDelayedBy=0).delay_minutes == 0
     assert quote_of(exchangeDataDelayedBy=-5).delay_minutes == 15
