@@ -4,26 +4,36 @@ from pathlib import Path
 
 import click
 
-from infra import schemas as generator
 from infra.cli.options import fail
 
 FOLDER = Path("schemas")
 
 
 @click.command(epilog="Example: qnt9 schemas --check")
-@click.option("--check", is_flag=True, help="Change nothing; exit code 1 when something is stale.")
+@click.option("--check", is_flag=True, help="Change nothing; exit code 1 when something is wrong.")
+@click.option("--release", is_flag=True, help="What is there is released: it can only grow now.")
 @click.option("--folder", type=click.Path(path_type=Path), default=FOLDER, show_default=True)
-def schemas(*, check: bool, folder: Path) -> None:
-    """Generate the schemas of every message and the OpenAPI document from the contracts."""
+def schemas(*, check: bool, release: bool, folder: Path) -> None:
+    """Generate the schemas of every message, AsyncAPI and OpenAPI from the contracts."""
+    try:
+        from infra import schemas as generator  # noqa: PLC0415  # no process needs its packages
+    except ModuleNotFoundError as error:
+        raise fail(f"{error.name} is a development package: make .venv/dev") from error
     readme = folder.parent / "README.md"
     text = readme.read_text(encoding="utf-8")
     if not check:
+        if release:
+            try:
+                generator.release(folder)
+            except generator.BreakingError as error:
+                raise fail(f"{error}\nsee docs/api-versioning.md") from error
         click.echo(f"{generator.write(folder)} files in {folder}/, and the table in {readme}")
         readme.write_text(generator.with_message_table(text), encoding="utf-8")
         return
-    faults = generator.stale(folder)
+    faults = generator.faults(folder)
     if generator.with_message_table(text) != text:
         faults.append(f"{readme}: the message table differs from the contracts")
     if faults:
-        raise fail("\n".join([*faults, "run `make schemas` and commit the result"]))
+        hint = "run `make schemas` and commit the result; for a break see docs/api-versioning.md"
+        raise fail("\n".join([*faults, hint]))
     click.echo(f"{folder}/ is what the contracts say")
