@@ -78,7 +78,7 @@ Handler = Callable[[Call], Awaitable[Answer]]
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One method on one path."""
+    """One method on one path. `keyed`: whether a command's Idempotency-Key counts (ADR 6)."""
 
     method: str
     path: str
@@ -90,3 +90,9 @@ class Endpoint:
     body: type[BaseModel] | None = None
     body_optional: bool = False
     command: bool = False
+    keyed: bool = True
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether the same request again has the first one's effect and outcome."""
+        return self.command and self.keyed

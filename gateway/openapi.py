@@ -6,6 +6,9 @@
 import re
 import sys
 from collections import defaultdict
+from collections.abc import Iterable
+from importlib import import_module
+from inspect import getdoc
 from typing import Any
 
 import orjson
@@ -13,6 +16,7 @@ from pydantic import BaseModel, Field
 from pydantic.json_schema import models_json_schema
 
 from gateway.endpoints import Endpoint, Who
+from gateway.examples import EXAMPLES, PATHS, problem_examples
 from gateway.problems import PROBLEM_JSON, PROBLEMS
 
 TITLE = "QNT9"
@@ -26,12 +30,21 @@ _OF_BODIES = (
     "unsupported-media-type",
     "invalid-fields",
 )
-_OF_COMMANDS = (
-    "broker-unavailable",
-    "indeterminate",
-    "invalid-idempotency-key",
-    "idempotency-key-reused",
-)
+_OF_COMMANDS = ("broker-unavailable", "indeterminate")
+_OF_REPEATABLE = ("invalid-idempotency-key", "idempotency-key-reused")
+
+_HEADERS = {
+    "X-Request-ID": "Of the request, or made for it; kept to the last event.",
+    "Location": "Where the outcome of the command will be.",
+    "Retry-After": "Ask again in so many seconds.",
+    "Preference-Applied": "What was granted of `Prefer` (RFC 7240).",
+    "WWW-Authenticate": "A bearer token is needed, or this one will not do (RFC 6750).",
+}
+_PARAMETERS = {
+    "Idempotency-Key": "The same key and body: one effect, one outcome.",
+    "Prefer": "`respond-async`, or `wait=N` seconds (RFC 7240).",
+    "X-Request-ID": "Echoed, and kept to the last event.",
+}
 
 
 class ProblemDetails(BaseModel):
@@ -57,6 +70,8 @@ def problem_codes(endpoint: Endpoint) -> tuple[str, ...]:
         codes += _OF_BODIES
     if endpoint.command:
         codes += _OF_COMMANDS
+    if endpoint.repeatable:
+        codes += _OF_REPEATABLE
     return tuple(dict.fromkeys([*codes, *_OF_EVERY_ROUTE]))
 
 
@@ -79,9 +94,16 @@ def document(endpoints: tuple[Endpoint, ...]) -> dict[str, Any]:
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": "/"}],
+        "tags": _tags(shown),
         "paths": dict(paths),
         "components": {
             "schemas": definitions.get("$defs", {}),
+            "parameters": {name: _parameter(name, text) for name, text in _PARAMETERS.items()},
+            "headers": {
+                name: {"description": text, "schema": {"type": "string"}}
+                for name, text in _HEADERS.items()
+            },
+            "examples": problem_examples(code for e in shown for code in problem_codes(e)),
             "securitySchemes": {
                 "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
             },
@@ -89,12 +111,27 @@ def document(endpoints: tuple[Endpoint, ...]) -> dict[str, Any]:
     }
 
 
+def _tags(shown: Iterable[Endpoint]) -> list[dict[str, str]]:
+    """One a module, which says in its first line what it is about."""
+    modules = {_tag(endpoint): endpoint.handler.__module__ for endpoint in shown}
+    return [
+        {"name": name, "description": (import_module(module).__doc__ or "").partition("\n")[0]}
+        for name, module in sorted(modules.items())
+    ]
+
+
+def _tag(endpoint: Endpoint) -> str:
+    return endpoint.handler.__module__.rpartition(".")[2]
+
+
 def _operation(endpoint: Endpoint, refs: Any) -> dict[str, Any]:
-    name = endpoint.handler.__name__
+    more = getdoc(endpoint.handler)
+    who = f"Who may call: {endpoint.who.value}."
     operation: dict[str, Any] = {
-        "operationId": f"{endpoint.handler.__module__.rpartition('.')[2]}_{name}",
-        "tags": [endpoint.handler.__module__.rpartition(".")[2]],
+        "operationId": f"{_tag(endpoint)}_{endpoint.handler.__name__}",
+        "tags": [_tag(endpoint)],
         "summary": endpoint.summary,
+        "description": f"{more}\n\n{who}" if more else who,
         "parameters": _parameters(endpoint),
         "responses": _answers(endpoint, refs) | _problems(endpoint, refs),
         "security": [] if endpoint.who is Who.ANYONE else [{"bearer": []}],
@@ -102,40 +139,46 @@ def _operation(endpoint: Endpoint, refs: Any) -> dict[str, Any]:
     if endpoint.body:
         operation["requestBody"] = {
             "required": not endpoint.body_optional,
-            "content": {"application/json": {"schema": refs[endpoint.body, "validation"]}},
+            "content": _json(endpoint.body, refs[endpoint.body, "validation"]),
         }
     return operation
 
 
 def _parameters(endpoint: Endpoint) -> list[dict[str, Any]]:
-    found = [
-        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+    in_path = [
+        {
+            "name": name,
+            "in": "path",
+            "required": True,
+            "schema": {"type": "string"},
+            **({"example": PATHS[name]} if name in PATHS else {}),
+        }
         for name in re.findall(r"{(\w+)}", endpoint.path)
     ]
-    if endpoint.command:
-        found.append(_header("Idempotency-Key", "The same key and body: one effect, one outcome."))
-        if 202 in endpoint.answers and len(endpoint.answers) > 1:
-            found.append(_header("Prefer", "`respond-async`, or `wait=N` seconds (RFC 7240)."))
-    found.append(_header("X-Request-ID", "Echoed, and kept to the last event."))
-    return found
+    names = ["X-Request-ID"]
+    if _may_wait(endpoint):
+        names.insert(0, "Prefer")
+    if endpoint.repeatable:
+        names.insert(0, "Idempotency-Key")
+    return [*in_path, *({"$ref": f"#/components/parameters/{name}"} for name in names)]
 
 
-def _header(name: str, text: str) -> dict[str, Any]:
+def _parameter(name: str, text: str) -> dict[str, Any]:
     return {"name": name, "in": "header", "description": text, "schema": {"type": "string"}}
 
 
 def _answers(endpoint: Endpoint, refs: Any) -> dict[str, Any]:
     answers: dict[str, Any] = {}
     for status, model in endpoint.answers.items():
-        answer: dict[str, Any] = {"description": (model.__doc__ if model else "") or "Done."}
-        if model:
-            schema = refs[model, "serialization"]
-            answer["content"] = {"application/json": {"schema": schema}}
-        if status == 202 and len(endpoint.answers) > 1:
-            answer["headers"] = {
-                name: {"schema": {"type": "string"}} for name in ("Location", "Retry-After")
-            }
-        answers[str(status)] = answer
+        names = ["X-Request-ID"]
+        if _may_wait(endpoint):
+            names += ["Preference-Applied"]
+            names += ["Location", "Retry-After"] if status == 202 else []
+        answers[str(status)] = {
+            "description": (model.__doc__ if model else "") or "Done.",
+            "headers": _headers(*names),
+            **({"content": _json(model, refs[model, "serialization"])} if model else {}),
+        }
     return answers
 
 
@@ -143,11 +186,38 @@ def _problems(endpoint: Endpoint, refs: Any) -> dict[str, Any]:
     by_status: dict[int, list[str]] = defaultdict(list)
     for code in problem_codes(endpoint):
         by_status[PROBLEMS[code].status].append(code)
-    content = {PROBLEM_JSON: {"schema": refs[ProblemDetails, "serialization"]}}
     return {
-        str(status): {"description": " · ".join(f"`{c}`" for c in codes), "content": content}
+        str(status): {
+            "description": " · ".join(f"`{code}`" for code in codes),
+            "headers": _headers("X-Request-ID", *_of_problems(codes)),
+            "content": {
+                PROBLEM_JSON: {
+                    "schema": refs[ProblemDetails, "serialization"],
+                    "examples": {c: {"$ref": f"#/components/examples/{c}"} for c in codes},
+                }
+            },
+        }
         for status, codes in sorted(by_status.items())
     }
+
+
+def _of_problems(codes: list[str]) -> list[str]:
+    names = ["Retry-After"] if any(PROBLEMS[code].retry_after for code in codes) else []
+    return [*names, "WWW-Authenticate"] if "unauthenticated" in codes else names
+
+
+def _headers(*names: str) -> dict[str, Any]:
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+
+
+def _json(model: type[BaseModel], schema: Any) -> dict[str, Any]:
+    example = {"example": EXAMPLES[model]} if model in EXAMPLES else {}
+    return {"application/json": {"schema": schema, **example}}
+
+
+def _may_wait(endpoint: Endpoint) -> bool:
+    """Whether the answer is the outcome, or 202 when that takes longer than the client waits."""
+    return endpoint.command and 202 in endpoint.answers and len(endpoint.answers) > 1
 
 
 def _model_name(item: tuple[type[BaseModel], str]) -> str:

@@ -118,5 +118,6 @@ ENDPOINTS = (
         problems=("invalid-credentials", "try-again"),
         body=SignInBody,
         command=True,
+        keyed=False,
     ),
 )

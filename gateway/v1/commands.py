@@ -53,6 +53,6 @@ ENDPOINTS = (
         show,
         "What became of a command that was answered with 202",
         {200: CommandStatus},
-        problems=("unauthenticated", "command-forgotten"),
+        problems=("unauthenticated", "not-found", "command-forgotten", "reads-unavailable"),
     ),
 )

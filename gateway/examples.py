@@ -1,0 +1,103 @@
+"""One example of each body and answer, of each path parameter, and of each problem, for readers.
+
+A test fails where one is missing or is not what its model would write.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import orjson
+from pydantic import BaseModel
+
+from contracts.quotes import Quote
+from gateway.problems import PROBLEMS, ProblemError
+from gateway.v1 import models
+
+_USER = "01a1a0a3-0325-7614-ad32-fd110ba494f9"
+_REQUEST = "b9c688d4-5df3-4c35-a8a5-54864183c355"
+_HANDLE = "AaGgqWunfL272FCtvpgHuQ.qnt9-example-handle"
+_PASSWORD = "Correct-horse-7-battery"  # noqa: S105  # the README's
+_TOKEN = "nVJ2o0cQ1cH0m8yXk3d1n7d0s2V9rKq4"  # noqa: S105  # of nobody
+_NOTE = "earnings on Friday"
+_QUOTE = {
+    "symbol": "SAP.DE",
+    "name": "SAP SE",
+    "price": "241.85",
+    "currency": "EUR",
+    "quoted_unit": "EUR",
+    "previous_close": "239.10",
+    "change_percent": "1.15",
+    "market_state": "regular",
+    "as_of": "2026-11-03T09:07:15Z",
+    "fetched_at": "2026-11-03T09:07:31Z",
+    "delay_minutes": 15,
+    "source": "sandbox",
+    "stale": False,
+    "stale_reason": None,
+}
+
+EXAMPLES: dict[type[BaseModel], dict[str, Any]] = {
+    models.SignUpBody: {
+        "email": "ada@example.com",
+        "password": _PASSWORD,
+        "display_name": "Ada",
+    },
+    models.SignInBody: {"email": "ada@example.com", "password": _PASSWORD},
+    models.VerifyBody: {"token": _TOKEN},
+    models.ResendBody: {"email": "ada@example.com"},
+    models.NoteBody: {"note": _NOTE},
+    models.Accepted: {"status": "accepted"},
+    models.Pending: {"status": "pending", "handle": _HANDLE},
+    models.Tokens: {
+        "access_token": "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiIwMWExYTBhMyJ9.c2lnbmF0dXJl",
+        "token_type": "Bearer",
+        "expires_in": 900,
+        "refresh_token": _TOKEN,
+    },
+    models.Verified: {"email_confirmed_at": "2026-11-03T09:05:12Z"},
+    models.Profile: {
+        "id": _USER,
+        "email": "ada@example.com",
+        "display_name": "Ada",
+        "email_confirmed_at": "2026-11-03T09:05:12Z",
+        "tier": "free",
+        "permissions": [],
+        "created_at": "2026-11-03T09:00:00Z",
+    },
+    models.Watchlist: {
+        "items": [
+            {
+                "symbol": "SAP.DE",
+                "note": _NOTE,
+                "added_at": "2026-11-03T09:07:00Z",
+                "quote": _QUOTE,
+            }
+        ],
+        "limit": 50,
+    },
+    models.ItemSaved: {"symbol": "SAP.DE", "note": _NOTE},
+    models.CommandStatus: {
+        "id": _HANDLE,
+        "type": "qnt9.command.add_to_watchlist.v1",
+        "status": "succeeded",
+        "parked": False,
+        "result": {"symbol": "SAP.DE", "note": _NOTE},
+        "problem": None,
+    },
+    Quote: _QUOTE,
+}
+
+PATHS = {"symbol": "SAP.DE", "handle": _HANDLE}
+
+
+def problem_examples(codes: Iterable[str]) -> dict[str, Any]:
+    """The bodies of these problems, by code."""
+    faults = [{"field": "email", "message": "Field required"}]
+    errors = {"invalid-fields": faults}
+    return {
+        code: {
+            "summary": PROBLEMS[code].title,
+            "value": orjson.loads(ProblemError(code, errors=errors.get(code, [])).body(_REQUEST)),
+        }
+        for code in sorted(set(codes))
+    }
