@@ -49,8 +49,9 @@ format: .venv/dev ## what `check` can put right by itself
 	$(BIN)/ruff format
 
 .PHONY: schemas
-schemas: .venv/dev ## generate schemas/ from the contracts
+schemas: .venv/dev ## generate schemas/ from the contracts, and the page of the database
 	$(BIN)/qnt9 schemas
+	$(BIN)/python -m tests.infra.postgres.schema_page
 
 COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --generate-hashes
 

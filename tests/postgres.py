@@ -17,12 +17,14 @@ import asyncpg
 from pydantic import SecretStr
 
 from infra.embedded.postgres import BINARIES, identity
-from infra.postgres.migrate import migrate
+from infra.postgres.migrate import FOLDER, migrate
 from infra.postgres.pool import Pool, open_pool
 from infra.settings import PostgresSettings
 
 OUTSIDE = "QNT9_TEST_POSTGRES"
 """The dsn of a superuser on a server to use instead."""
+MIGRATIONS_VARIABLE = "QNT9_TEST_MIGRATIONS"
+"""The folder of an older or newer version's migrations to apply instead (docs/migrations.md)."""
 
 OWNER = "qnt9_owner"
 ROLES = (
@@ -137,7 +139,8 @@ async def migrated_template(server: Server) -> AsyncIterator[str]:
     """A database with every migration applied, to be copied."""
     await server.make_roles()
     async with server.database() as name:
-        await migrate(server.dsn(OWNER, name))
+        folder = Path(os.environ.get(MIGRATIONS_VARIABLE, FOLDER))
+        await migrate(server.dsn(OWNER, name), folder)
         yield name
 
 
