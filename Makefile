@@ -41,6 +41,7 @@ check: .venv/dev ## style, types, layers, dependencies, schemas; changes nothing
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/deptry .
 	$(BIN)/qnt9 schemas --check
 
 .PHONY: format
