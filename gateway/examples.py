@@ -15,9 +15,14 @@ from gateway.v1 import models
 
 _USER = "01a1a0a3-0325-7614-ad32-fd110ba494f9"
 _REQUEST = "b9c688d4-5df3-4c35-a8a5-54864183c355"
-_HANDLE = "AaGgqWunfL272FCtvpgHuQ.qnt9-example-handle"
+_HANDLE = (
+    "HobNk8OWVSUzKmIe7JFzgVsiYTllZTgxOGEtOTBkNC04NTk1LWIxZGUtMjQ4ZTUyZDFiNDg5IiwicW50OS5jb2"
+    "1tYW5kLmFkZF90b193YXRjaGxpc3QudjEiLDE3OTM2OTY4MjAsIjAxYTFhMGEzLTAzMjUtNzYxNC1hZDMyLWZk"
+    "MTEwYmE0OTRmOSIsImRmODBmMGYzZWZhOGNkMTM5NjQ4ZTdlMjlkMjk1ZThlMmZkMjI4YjdmYjlhNTFlMGE2M2"
+    "E5MjEwNjYwOGFhMzEiXQ"
+)
 _PASSWORD = "Correct-horse-7-battery"  # noqa: S105  # the README's
-_TOKEN = "nVJ2o0cQ1cH0m8yXk3d1n7d0s2V9rKq4"  # noqa: S105  # of nobody
+_TOKEN = "YgpDGATGFMpxKa4twEgpBbPJGrb4uQ7bkLD7ZcF17vQ"  # noqa: S105  # of nobody
 _NOTE = "earnings on Friday"
 _QUOTE = {
     "symbol": "SAP.DE",
