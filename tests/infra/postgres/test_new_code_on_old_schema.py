@@ -17,7 +17,7 @@ import pytest
 
 from infra.postgres.migrate import FOLDER, Migration, read_migrations
 from tests.infra.postgres.migration_rules import touched
-from tests.postgres import MIGRATIONS_VARIABLE
+from tests.postgres import MIGRATIONS_VARIABLE, OUTSIDE
 from tests.stack import ROOT
 
 SLICES = ROOT / "tests" / "workers"
@@ -50,7 +50,8 @@ def without(newest: Sequence[Migration], folder: Path) -> Path:
 
 
 def run_tests(slices: Sequence[str], migrations: Path) -> subprocess.CompletedProcess[str]:
-    """The slices' tests on a server of their own, with these migrations."""
+    """The slices' tests on a server of their own: roles and their passwords are a server's."""
+    inherited = {name: value for name, value in os.environ.items() if name != OUTSIDE}
     return subprocess.run(
         (
             *(sys.executable, "-m", "pytest", "-q", "-x", "-m", "postgres and not stack"),
@@ -58,7 +59,7 @@ def run_tests(slices: Sequence[str], migrations: Path) -> subprocess.CompletedPr
             *(str(SLICES / name) for name in slices),
         ),
         cwd=ROOT,
-        env=os.environ | {MIGRATIONS_VARIABLE: str(migrations)},
+        env=inherited | {MIGRATIONS_VARIABLE: str(migrations)},
         capture_output=True,
         text=True,
         check=False,
