@@ -158,7 +158,9 @@ class Client:
         return answer
 
     async def _ask(self, request: Request, headers: dict[str, str]) -> httpx.Response:
-        headers = headers | {"User-Agent": AGENT, "Authorization": f"Bearer {self.token}"}
+        headers = headers | {"User-Agent": AGENT}
+        if self.token:
+            headers["Authorization"] = f"Bearer {self.token}"
         return await self.http.request(
             request.method, f"/api/v1{request.path}", json=request.body, headers=headers
         )

@@ -100,17 +100,15 @@ def one_set_of_events(evidence: Evidence) -> Iterator[str]:
 
 def in_order(evidence: Evidence) -> Iterator[str]:
     """I4: the first appearances of each aggregate's events are in the order of their facts."""
-    facts: dict[str, list[UUID]] = {}
+    facts: dict[tuple[str, str], list[UUID]] = {}
     for row in evidence.outbox:
-        facts.setdefault(row["aggregateid"], []).append(row["id"])
-    seen: dict[str, list[UUID]] = {}
+        facts.setdefault((row["topic"], row["aggregateid"]), []).append(row["id"])
+    seen: dict[tuple[str, str], dict[UUID, None]] = {}
     for event in evidence.events:
-        ids = seen.setdefault(event.key, [])
-        if event.id not in ids:
-            ids.append(event.id)
-    for key, ids in facts.items():
-        if seen.get(key, []) != ids:
-            yield f"I4: the events of {key} are out of order"
+        seen.setdefault((event.topic, event.key), {})[event.id] = None
+    for aggregate, ids in facts.items():
+        if [*seen.get(aggregate, {})] != ids:
+            yield f"I4: the events of {aggregate} are out of order"
 
 
 def one_account_and_one_mail(ledger: Ledger, evidence: Evidence) -> Iterator[str]:
@@ -156,7 +154,8 @@ async def gather(stack: Stack, ledger: Ledger) -> Evidence:
         await _until_rest(conn)
         outbox = await conn.fetch(
             """
-            SELECT seq, id, aggregateid, type, headers ->> 'ce_correlationid' AS correlation_id
+            SELECT id, aggregatetype || '.events' AS topic, aggregateid, type,
+                   headers ->> 'ce_correlationid' AS correlation_id
               FROM outbox
              WHERE headers ->> 'ce_correlationid' = ANY($1)
              ORDER BY seq
