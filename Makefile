@@ -35,6 +35,11 @@ status: .venv/embedded ## what runs, and how it is
 test: .venv/dev ## every proof at a small size; ARGS="-k name" and the like
 	@$(BIN)/pytest $(ARGS)
 
+NAME ?=
+.PHONY: prove
+prove: .venv/dev ## the proofs at full size, into docs/evidence/; NAME=kills and the like for one
+	@QNT9_PROVE=full $(BIN)/pytest -m prove $(if $(NAME),-k "$(NAME)") $(ARGS)
+
 .PHONY: check
 check: .venv/dev ## style, types, layers, dependencies, schemas; changes nothing
 	$(BIN)/ruff check

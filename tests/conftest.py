@@ -8,6 +8,7 @@ from redis.asyncio import Redis
 
 from infra.redis.client import open_redis
 from infra.settings import RedisSettings
+from tests.evidence import Evidence
 from tests.postgres import Database, Server, copy_of, migrated_template, running_server
 from tests.stack import PORT_BASE, Stack, running_stack
 from tests.valkey import running_valkey
@@ -59,6 +60,12 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """The whole system, started when the first test asks for it."""
     with running_stack(tmp_path_factory.mktemp("stack"), port_base=PORT_BASE) as running:
         yield running
+
+
+@pytest.fixture
+def evidence(request: pytest.FixtureRequest) -> Evidence:
+    """Where a proof at full size writes what it has shown."""
+    return Evidence(f"make prove NAME={request.node.name.removeprefix('test_')}")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -30,7 +30,11 @@ UP_SECONDS = 180
 
 
 async def eventually(
-    probe: Callable[[], Awaitable[T]], *, seconds: float = 15, what: str = "it"
+    probe: Callable[[], Awaitable[T]],
+    *,
+    seconds: float = 15,
+    what: str = "it",
+    every: float = 0.05,
 ) -> T:
     """Ask until the answer is truthy. Fails with the last answer after the deadline."""
     loop = asyncio.get_running_loop()
@@ -41,7 +45,7 @@ async def eventually(
             return answer
         if loop.time() > ends:
             raise AssertionError(f"{what} did not happen within {seconds} s; last: {answer!r}")
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(every)
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,9 @@ from tests.stack import AGENT, PASSWORD, Stack, eventually
 
 SYMBOLS = ("AAPL", "MSFT", "SAP.DE", "VOD.L", "X0001.DE", "X0002.DE")
 NOTHING_WAS_SENT = {"broker-unavailable", "draining", "reads-unavailable"}
-REQUESTS_AT_MOST = 40
 REQUEST_SECONDS = 25.0
-MAIL_SECONDS = 120.0
-END_SECONDS = 90.0
+PATIENCE_SECONDS = 120.0
+RETRY_SECONDS = 1.0
 CHANGES_IN_A_LIFE = 22
 IMPATIENCE = 0.25
 
@@ -39,6 +38,7 @@ class Client:
     ledger: Ledger
     chance: random.Random
     more: Callable[[], bool]
+    patience: float = PATIENCE_SECONDS
     email: str = field(default_factory=lambda: f"{uuid4().hex[:12]}@example.com")
     token: str = ""
     followed: dict[str, bool | None] = field(default_factory=dict)
@@ -62,7 +62,7 @@ class Client:
         return entry.verdict is Verdict.OK
 
     async def _verify(self) -> bool:
-        token = await self.stack.mailed_token(self.email, seconds=MAIL_SECONDS)
+        token = await self.stack.mailed_token(self.email, seconds=self.patience)
         entry = Entry(Kind.VERIFY, self.email)
         await self._perform(entry, Request("POST", "/auth/verify", {"token": token}), patient=True)
         return entry.verdict is Verdict.OK and await self._until_ended(entry)
@@ -70,7 +70,8 @@ class Client:
     async def _sign_in(self) -> bool:
         """Until it succeeds: each attempt is a command of its own."""
         body = {"email": self.email, "password": PASSWORD}
-        for _ in range(REQUESTS_AT_MOST):
+        until = self._deadline()
+        while not passed(until):
             entry = Entry(Kind.SIGN_IN, self.email)
             answer = await self._perform(entry, Request("POST", "/auth/signin", body))
             if answer is not None and entry.verdict is Verdict.OK:
@@ -120,11 +121,12 @@ class Client:
     ) -> httpx.Response | None:
         """Send until it is answered; the impatient stop when nobody knows."""
         self.ledger.open(entry)
-        answer = None
-        for _ in range(REQUESTS_AT_MOST):
+        answer, until = None, self._deadline()
+        while not passed(until):
             answer = await self._send(entry, request)
             if answer is not None or (entry.verdict is Verdict.INDETERMINATE and not patient):
                 break
+            await asyncio.sleep(RETRY_SECONDS * self.chance.uniform(0.5, 1))
             await self._until_somebody_listens()
         self.ledger.close(entry)
         return answer
@@ -172,7 +174,10 @@ class Client:
             except httpx.TransportError:
                 return False
 
-        await eventually(listens, seconds=END_SECONDS, what="a gateway")
+        await eventually(listens, seconds=self.patience, what="a gateway")
+
+    def _deadline(self) -> float:
+        return asyncio.get_running_loop().time() + self.patience
 
     async def _until_ended(self, entry: Entry) -> bool:
         """Every accepted command ends, as its handle says. It does what it was asked to do."""
@@ -191,10 +196,16 @@ class Client:
             return status if status in {"succeeded", "failed"} else None
 
         try:
-            status = await eventually(ended, seconds=END_SECONDS, what=f"the end of {entry.name}")
+            status = await eventually(
+                ended, seconds=self.patience, what=f"the end of {entry.name}", every=RETRY_SECONDS
+            )
         except AssertionError as error:
             status = str(error)
         if status != "succeeded":
             entry.unexpected = f"in the end: {status}"
         entry.location = None
         return status == "succeeded"
+
+
+def passed(deadline: float) -> bool:
+    return asyncio.get_running_loop().time() > deadline

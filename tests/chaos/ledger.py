@@ -91,6 +91,12 @@ class Ledger:
     def count(self, verdict: Verdict) -> int:
         return sum(entry.verdict is verdict for entry in self.entries)
 
+    def figures(self) -> dict[str, object]:
+        """For people."""
+        counts = {verdict.value: self.count(verdict) for verdict in Verdict}
+        requests = sum(entry.requests for entry in self.entries)
+        return {"commands": len(self.entries), "requests": requests, **counts}
+
     def of(self, kind: Kind) -> list[Entry]:
         return [entry for entry in self.entries if entry.kind is kind]
 

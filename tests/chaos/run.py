@@ -1,14 +1,15 @@
-"""A run: clients under way, processes killed in turn, until enough was asked and every one died."""
+"""A run: clients under way, and faults one after the other, until enough was asked."""
 
 import asyncio
 import random
 import signal
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import psutil
 
-from tests.chaos.clients import Client
+from tests.chaos.clients import PATIENCE_SECONDS, Client
 from tests.chaos.ledger import Ledger
 from tests.stack import Stack, eventually
 
@@ -27,14 +28,65 @@ BUSY = 3
 READY_SECONDS = 90.0
 
 
-@dataclass(frozen=True)
+class Fault(Protocol):
+    """Something that goes wrong under load, and is over on return."""
+
+    @property
+    def seconds(self) -> float:
+        """How long nothing may work meanwhile."""
+        ...
+
+    async def strike(self, stack: Stack) -> None: ...
+
+    def misfired(self, stack: Stack) -> str | None:
+        """In words, when nothing went wrong."""
+        ...
+
+
+@dataclass
 class Kill:
-    """A process that was killed while commands were in flight, and the one that took its place."""
+    """SIGKILL; the supervisor starts another process."""
 
     name: str
-    pid: int
-    successor: int
-    in_flight: int
+    seconds: float = 0.0
+    pid: int = 0
+    successor: int = 0
+
+    async def strike(self, stack: Stack) -> None:
+        self.pid = await asyncio.to_thread(stack.kill, self.name)
+
+        async def successor() -> int:
+            status = await asyncio.to_thread(stack.status)
+            found = next(p for p in status["processes"] if p["name"] == self.name)
+            known = found["state"] == "ready" and found["pid"] != self.pid
+            return int(found["pid"]) if known else 0
+
+        self.successor = await eventually(
+            successor, seconds=READY_SECONDS, what=f"{self.name} back", every=0.5
+        )
+
+    def misfired(self, stack: Stack) -> str | None:
+        died = f'"process": "{self.name}", "code": {-signal.SIGKILL}'
+        if psutil.pid_exists(self.pid) or died not in supervisor_log(stack):
+            return f"{self.name} {self.pid} was not killed"
+        return None
+
+
+@dataclass
+class Outage:
+    """A part is stopped for a while, and started again."""
+
+    name: str
+    seconds: float
+
+    async def strike(self, stack: Stack) -> None:
+        await asyncio.to_thread(stack.qnt9, "stop", self.name)
+        await asyncio.sleep(self.seconds)
+        await asyncio.to_thread(stack.qnt9, "start", self.name)
+
+    def misfired(self, stack: Stack) -> str | None:
+        stopped = f'"verb": "stop", "process": "{self.name}"'
+        return None if stopped in supervisor_log(stack) else f"{self.name} was not stopped"
 
 
 @dataclass
@@ -43,55 +95,44 @@ class Run:
 
     stack: Stack
     commands: int
-    victims: Sequence[str] = ()
+    faults: Sequence[Fault] = ()
     seed: int = 20_261_125
     ledger: Ledger = field(default_factory=Ledger)
-    kills: list[Kill] = field(default_factory=list)
-    _killed_all: bool = False
+    in_flight: list[int] = field(default_factory=list)
+    """How many commands were under way when each fault struck."""
+    _struck_all: bool = False
 
     async def play(self) -> None:
         """Returns when every client has heard the end of every command of its own."""
         async with asyncio.TaskGroup() as tasks:
             for number in range(CLIENTS):
                 tasks.create_task(self._lives(random.Random(self.seed + number)))
-            tasks.create_task(self._kill_in_turn())
+            tasks.create_task(self._strike_in_turn())
 
     def more(self) -> bool:
-        return len(self.ledger.entries) < self.commands or not self._killed_all
+        return len(self.ledger.entries) < self.commands or not self._struck_all
+
+    def misfires(self) -> list[str]:
+        """Faults that did nothing, or struck when nothing was under way."""
+        idle = [f"{self.faults[n]} in peace" for n, busy in enumerate(self.in_flight) if not busy]
+        return idle + [text for fault in self.faults if (text := fault.misfired(self.stack))]
 
     async def _lives(self, chance: random.Random) -> None:
         """One life after another."""
+        patience = PATIENCE_SECONDS + max((fault.seconds for fault in self.faults), default=0)
         while self.more():
-            await Client(self.stack, self.ledger, chance, self.more).live()
+            await Client(self.stack, self.ledger, chance, self.more, patience).live()
 
-    async def _kill_in_turn(self) -> None:
-        for name in self.victims:
+    async def _strike_in_turn(self) -> None:
+        for fault in self.faults:
             await eventually(self._busy, seconds=READY_SECONDS, what="load")
-            in_flight = self.ledger.in_flight
-            pid = await asyncio.to_thread(self.stack.kill, name)
-            successor = await eventually(
-                lambda name=name, pid=pid: self._successor(name, pid),  # type: ignore[misc]
-                seconds=READY_SECONDS,
-                what=f"{name} back",
-            )
-            self.kills.append(Kill(name, pid, successor, in_flight))
-        self._killed_all = True
+            self.in_flight.append(self.ledger.in_flight)
+            await fault.strike(self.stack)
+        self._struck_all = True
 
     async def _busy(self) -> bool:
         return self.ledger.in_flight >= BUSY
 
-    async def _successor(self, name: str, pid: int) -> int:
-        """The process that runs and is ready instead of a killed one; 0 while there is none."""
-        status = await asyncio.to_thread(self.stack.status)
-        found = next(p for p in status["processes"] if p["name"] == name)
-        return int(found["pid"] or 0) if found["state"] == "ready" and found["pid"] != pid else 0
 
-    def misfires(self) -> list[str]:
-        """Kills that killed nothing."""
-        log = (self.stack.data / "logs" / "supervisor.log").read_text("utf-8")
-        died = f'"code": {-signal.SIGKILL}'
-        return [
-            f"{kill.name} {kill.pid}"
-            for kill in self.kills
-            if psutil.pid_exists(kill.pid) or not kill.in_flight or died not in log
-        ]
+def supervisor_log(stack: Stack) -> str:
+    return (stack.data / "logs" / "supervisor.log").read_text("utf-8")

@@ -1,0 +1,32 @@
+"""Each part away for a while under load: what was accepted happens, once, when it is back."""
+
+import pytest
+
+from tests.chaos.invariants import violations
+from tests.chaos.ledger import Verdict
+from tests.chaos.run import Outage, Run
+from tests.evidence import Evidence
+from tests.sizes import FULL, size
+from tests.stack import Stack
+
+PARTS = ("watchlist", "postgres", "valkey", "inbox", "kafka")
+SECONDS = size(4, 600)
+COMMANDS = size(100, 2_000)
+RUNS = [[part] for part in PARTS] if FULL else [[*PARTS]]
+"""Ten minutes each is one proof each; a moment each fits into one."""
+
+
+@pytest.mark.prove
+@pytest.mark.timeout(size(300, 1_800))
+@pytest.mark.parametrize("parts", RUNS, ids="-".join)
+async def test_outage(stack: Stack, evidence: Evidence, parts: list[str]) -> None:
+    run = Run(stack, COMMANDS, [Outage(part, SECONDS) for part in parts])
+    await run.play()
+    assert not run.misfires()
+    assert run.ledger.count(Verdict.OK) > COMMANDS / 2
+    assert await violations(stack, run.ledger) == []
+    evidence.record(
+        f"Outage of {', '.join(parts)}",
+        "Stopped and started under load; then ledger, topics and tables are compared.",
+        run.ledger.figures() | {"seconds away": SECONDS},
+    )
