@@ -1,6 +1,6 @@
 """The topology on the broker: topics and rights made as `contracts.topics` says, or compared.
 
-The one module that uses confluent-kafka: aiokafka's admin client knows no ACLs.
+This module and `groups` use confluent-kafka: aiokafka's admin client knows no ACLs.
 """
 
 from collections.abc import Iterable

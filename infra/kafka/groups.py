@@ -1,0 +1,87 @@
+"""Consumer groups as an operator sees and sets them, of every group protocol. Blocks."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient
+
+SECONDS = 20.0
+Place = tuple[str, int]
+"""A topic and one of its partitions."""
+
+
+class GroupsError(Exception):
+    """The broker could not be asked, or refused; the message says what it answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """The next record of a partition that a group will read, and a note beside it."""
+
+    offset: int
+    note: str = ""
+
+
+def partitions(admin: AdminClient) -> dict[str, int]:
+    """How many partitions each topic has."""
+    try:
+        found = admin.list_topics(timeout=SECONDS).topics
+    except KafkaException as error:
+        raise GroupsError(f"the broker does not answer the operator: {error}") from error
+    return {name: len(topic.partitions) for name, topic in found.items()}
+
+
+def group_ids(admin: AdminClient) -> list[str]:
+    found = _result(admin.list_consumer_groups(request_timeout=SECONDS))
+    return sorted(group.group_id for group in found.valid)
+
+
+def members_of(admin: AdminClient, groups: Iterable[str]) -> dict[str, int]:
+    """How many members each group has now; an unknown group has none."""
+    wanted = list(groups)
+    if not wanted:
+        return {}
+    asked = admin.describe_consumer_groups(wanted, request_timeout=SECONDS)
+    return {group: len(_result(future).members) for group, future in asked.items()}
+
+
+def committed(admin: AdminClient, group: str) -> dict[Place, Committed]:
+    """Where a group stands, by partition; nothing for what it never committed."""
+    asked = [ConsumerGroupTopicPartitions(group)]
+    answer = _result(
+        admin.list_consumer_group_offsets(asked, require_stable=True, request_timeout=SECONDS)[
+            group
+        ]
+    )
+    return {
+        (place.topic, place.partition): Committed(place.offset, place.metadata or "")
+        for place in answer.topic_partitions
+        if place.offset >= 0
+    }
+
+
+def set_committed(admin: AdminClient, group: str, offsets: Mapping[Place, Committed]) -> None:
+    """In one request. The broker itself refuses it for a group that has members."""
+    places = [
+        TopicPartition(topic, partition, to.offset, to.note)
+        for (topic, partition), to in offsets.items()
+    ]
+    asked = [ConsumerGroupTopicPartitions(group, places)]
+    answer = _result(
+        admin.alter_consumer_group_offsets(asked, request_timeout=SECONDS)[group]
+    ).topic_partitions
+    if faults := {str(place.error) for place in answer if place.error}:
+        raise GroupsError(f"the broker refused to set offsets of {group}: {', '.join(faults)}")
+
+
+def delete_group(admin: AdminClient, group: str) -> None:
+    _result(admin.delete_consumer_groups([group], request_timeout=SECONDS)[group])
+
+
+def _result(future: Any) -> Any:
+    try:
+        return future.result(timeout=SECONDS)
+    except (KafkaException, TimeoutError) as error:
+        raise GroupsError(str(error)) from error

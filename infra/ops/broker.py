@@ -1,0 +1,182 @@
+"""The broker as these tools use it: offsets and bounded reads, without a consumer group."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from contracts.topics import MAX_DEAD_LETTER_BYTES
+from infra.kafka import groups
+from infra.kafka.admin import connect
+from infra.kafka.connection import connection_options
+from infra.ops.errors import OpsError
+from infra.settings import KafkaSettings
+
+SILENT_SECONDS = 30.0
+REQUEST_MS = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Records of one partition: from `start` on, and before `until`."""
+
+    partition: int
+    start: int
+    until: int
+
+    @property
+    def is_empty(self) -> bool:
+        return self.start >= self.until
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Records as they lie in one partition; `position` is the offset after them."""
+
+    partition: int
+    records: list[Any]
+    position: int
+
+
+class Broker:
+    """One connection for a command. Raises `OpsError` when the broker is not there."""
+
+    def __init__(self, settings: KafkaSettings) -> None:
+        self._settings = settings
+        self._admin = connect(settings)
+        self._consumer = AIOKafkaConsumer(
+            **connection_options(settings),
+            client_id="qnt9-ops",
+            group_id=None,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            isolation_level="read_committed",
+            max_partition_fetch_bytes=MAX_DEAD_LETTER_BYTES + 65_536,
+            request_timeout_ms=REQUEST_MS,
+        )
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self._consumer.start()
+        except (KafkaError, OSError) as error:
+            await self._consumer.stop()
+            hint = "is it up, and are user name and password right?"
+            raise OpsError(f"the broker cannot be reached: {type(error).__name__}; {hint}") from error
+        return self
+
+    async def __aexit__(
+        self, _: type[BaseException] | None, __: BaseException | None, ___: TracebackType | None
+    ) -> None:
+        await self._consumer.stop()
+
+    @property
+    def settings(self) -> KafkaSettings:
+        return self._settings
+
+    async def partitions(self) -> dict[str, int]:
+        """How many partitions each topic has."""
+        return await self._ask(groups.partitions)
+
+    async def partitions_of(self, topic: str) -> int:
+        """Raises `OpsError` for a topic that is not there."""
+        try:
+            return (await self.partitions())[topic]
+        except KeyError:
+            raise OpsError(f"the broker has no topic {topic!r}") from None
+
+    async def groups(self) -> list[str]:
+        return await self._ask(groups.group_ids)
+
+    async def members(self, names: Iterable[str]) -> dict[str, int]:
+        return await self._ask(groups.members_of, names)
+
+    async def committed(self, group: str) -> dict[groups.Place, groups.Committed]:
+        return await self._ask(groups.committed, group)
+
+    async def set_committed(
+        self, group: str, offsets: Mapping[groups.Place, groups.Committed]
+    ) -> None:
+        await self._ask(groups.set_committed, group, offsets)
+
+    async def delete_group(self, group: str) -> None:
+        await self._ask(groups.delete_group, group)
+
+    async def beginnings(self, places: Iterable[groups.Place]) -> dict[groups.Place, int]:
+        return await self._offsets(self._consumer.beginning_offsets, places)
+
+    async def ends(self, places: Iterable[groups.Place]) -> dict[groups.Place, int]:
+        """Where what can be read ends."""
+        return await self._offsets(self._consumer.end_offsets, places)
+
+    async def firsts_since(
+        self, places: Iterable[groups.Place], timestamp_ms: int
+    ) -> dict[groups.Place, int | None]:
+        """The first record with this timestamp or a later one; None where there is none yet."""
+        asked = {TopicPartition(*place): timestamp_ms for place in places}
+        try:
+            found = await self._consumer.offsets_for_times(asked)
+        except KafkaError as error:
+            raise OpsError(f"the broker does not answer: {type(error).__name__}") from error
+        return {
+            (p.topic, p.partition): None if at is None or at.offset < 0 else at.offset
+            for p, at in found.items()
+        }
+
+    async def read(
+        self, topic: str, ranges: Iterable[Range], *, at_most: int = 500
+    ) -> AsyncIterator[Batch]:
+        """Everything in these ranges, in order within each partition, then it ends."""
+        left = {TopicPartition(topic, r.partition): r for r in ranges if not r.is_empty}
+        if not left:
+            return
+        self._consumer.assign(list(left))
+        for place, each in left.items():
+            self._consumer.seek(place, each.start)
+        loop = asyncio.get_running_loop()
+        heard = loop.time()
+        while left:
+            found = await self._consumer.getmany(*left, timeout_ms=200, max_records=at_most)
+            for place in list(left):
+                until = left[place].until
+                position = min(await self._consumer.position(place), until)
+                records = [r for r in found.get(place, ()) if r.offset < until]
+                if records or position >= until:
+                    heard = loop.time()
+                    yield Batch(place.partition, records, position)
+                if position >= until:
+                    del left[place]
+                    self._consumer.pause(place)
+            if loop.time() - heard > SILENT_SECONDS:
+                raise OpsError(f"the broker gave nothing of {topic} for {SILENT_SECONDS:.0f} s")
+
+    async def follow(self, topic: str, starts: Mapping[int, int]) -> AsyncIterator[Any]:
+        """Every record from these offsets on, as it comes, for ever."""
+        places = {TopicPartition(topic, p): offset for p, offset in starts.items()}
+        self._consumer.assign(list(places))
+        for place, offset in places.items():
+            self._consumer.seek(place, offset)
+        while True:
+            found = await self._consumer.getmany(timeout_ms=500)
+            for record in sorted(
+                (r for records in found.values() for r in records), key=lambda r: r.timestamp
+            ):
+                yield record
+
+    async def _ask(self, question: Any, *arguments: Any) -> Any:
+        try:
+            return await asyncio.to_thread(question, self._admin, *arguments)
+        except groups.GroupsError as error:
+            raise OpsError(str(error)) from error
+
+    async def _offsets(
+        self, question: Any, places: Iterable[groups.Place]
+    ) -> dict[groups.Place, int]:
+        try:
+            found = await question([TopicPartition(*place) for place in places])
+        except KafkaError as error:
+            raise OpsError(f"the broker does not answer: {type(error).__name__}") from error
+        return {(p.topic, p.partition): int(offset) for p, offset in found.items()}

@@ -1,0 +1,96 @@
+"""Records as people and scripts read them. Nothing in here fails for a bad record."""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+from contracts.topics import MESSAGES
+from infra.kafka.records import Record, RecordReader, Unreadable, headers_as_text
+
+_PERSONAL = re.compile(r"^p1\.((?:user|day):[0-9a-f-]+)\.[A-Za-z0-9_-]+$")
+_READER = RecordReader(MESSAGES, None)
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One record. `problem` says why no consumer could read it; then `data` may be its text."""
+
+    time: datetime
+    topic: str
+    partition: int
+    offset: int
+    key: str | None
+    type: str | None
+    id: str | None
+    correlation_id: str | None
+    headers: dict[str, str]
+    data: Any
+    problem: str | None
+
+
+def show(record: Record) -> Shown:
+    """The record in clear text, but personal and sealed values as what they are."""
+    headers = {printable(name): printable(text) for name, text in headers_as_text(record).items()}
+    if "ce_client" in headers:
+        headers["ce_client"] = "(encrypted)"
+    read = _READER.read(record)
+    return Shown(
+        time=datetime.fromtimestamp(max(record.timestamp, 0) / 1000, UTC),
+        topic=record.topic,
+        partition=record.partition,
+        offset=record.offset,
+        key=None if record.key is None else printable(_text(record.key)),
+        type=headers.get("ce_type"),
+        id=headers.get("ce_id"),
+        correlation_id=headers.get("ce_correlationid"),
+        headers=headers,
+        data=_data(record.value),
+        problem=printable(read.reason) if isinstance(read, Unreadable) else None,
+    )
+
+
+def matches(record: Record, *, type_: str | None, key: str | None) -> bool:
+    """Whether a record has this key, and this type in full or as `user.signed_up`."""
+    if key is not None and record.key != key.encode():
+        return False
+    if type_ is None:
+        return True
+    found = {name: value for name, value in record.headers if name == "ce_type"}.get("ce_type")
+    full = _text(found or b"")
+    return type_ in {full, re.sub(r"^qnt9\.|\.v\d+$", "", full)}
+
+
+def printable(text: str) -> str:
+    """The same without anything that a terminal could act on."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def _data(value: bytes | None) -> Any:
+    if value is None:
+        return None
+    try:
+        return _veiled(orjson.loads(value))
+    except orjson.JSONDecodeError:
+        return printable(_text(value))
+
+
+def _veiled(value: Any, name: str = "") -> Any:
+    match value:
+        case str() if found := _PERSONAL.match(value):
+            return f"(encrypted, {found[1]})"
+        case str() if name == "sealed":
+            return f"(sealed, {len(value)} characters)"
+        case str():
+            return printable(value)
+        case list():
+            return [_veiled(item) for item in value]
+        case dict():
+            return {printable(n): _veiled(item, n) for n, item in value.items()}
+    return value
+
+
+def _text(raw: bytes) -> str:
+    return raw.decode(errors="backslashreplace")
