@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from typing import Literal
+from uuid import UUID
 
 from contracts.message import Event as _Event
 from contracts.personal import Personal
@@ -122,3 +123,41 @@ class ProviderRateLimited(Event):
 
     provider: str
     until: datetime
+
+
+class OpsEvent(Event):
+    """Something an operator did by hand: `operator` is a user of the machine it was done on."""
+
+    operator: str
+    reason: str
+
+
+class OpsReplayed(OpsEvent):
+    """A range of a topic was sent again, to a topic or a fresh group of the operator's naming.
+
+    `ranges` has partition, first offset and the offset it ended before; `records` how many were
+    chosen of it.
+    """
+
+    topic: str
+    destination: str
+    ranges: list[tuple[int, int, int]]
+    records: int
+    only_type: str | None = None
+    only_key: str | None = None
+
+
+class OpsRedriven(OpsEvent):
+    """Dead letters were sent again to the one consumer that had failed on them."""
+
+    dead_letters: str
+    offsets: list[int]
+    message_ids: list[UUID]
+
+
+class OpsDiscarded(OpsEvent):
+    """Dead letters were given up; commands among them have failed for good."""
+
+    dead_letters: str
+    offsets: list[int]
+    message_ids: list[UUID]

@@ -157,6 +157,14 @@ QUOTES_EVENTS = Topic(
     consumers=(AUDIT,),
     retention=KEPT,
 )
+OPS_EVENTS = Topic(
+    "ops.events",
+    carries=(events.OpsReplayed, events.OpsRedriven, events.OpsDiscarded),
+    key="topic that was worked on",
+    producer="operator",
+    consumers=(AUDIT,),
+    retention=KEPT,
+)
 
 TOPICS = (
     SIGNUP_COMMANDS,
@@ -167,6 +175,7 @@ TOPICS = (
     USERS_EVENTS,
     WATCHLISTS_EVENTS,
     QUOTES_EVENTS,
+    OPS_EVENTS,
 )
 CARRIED_BY: dict[type[Message], Topic] = {m: topic for topic in TOPICS for m in topic.carries}
 MESSAGES: dict[str, type[Message]] = {message.type: message for message in CARRIED_BY}

@@ -25,7 +25,8 @@ async def show(call: Call) -> Answer:
         status["status"] = "pending"
         status["parked"] = await views.is_parked(call.edge.pool, handle.command_id)
         return Answer(200, status, (("Retry-After", "1"),))
-    other_body = handle.fingerprint and rows[0]["fingerprint"] != handle.fingerprint
+    # A discarded command has none where it was inside of the seal.
+    other_body = handle.fingerprint and rows[0]["fingerprint"] not in {None, handle.fingerprint}
     outcome = Rejected("idempotency-key-reused") if other_body else outcome_of(rows[0]["outcome"])
     match outcome:
         case Succeeded(result=result):

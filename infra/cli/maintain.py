@@ -1,4 +1,4 @@
-"""Migrations, topology, keys and settings: what an operator does to any installation."""
+"""Migrations and keys: what an operator does to any installation."""
 
 import asyncio
 import json
@@ -11,10 +11,9 @@ from pydantic_settings import SettingsConfigDict
 from infra.cli.options import data_option, fail
 from infra.cli.target import point_at
 from infra.embedded.credentials import generate_keys
-from infra.kafka.admin import TopologyError, compare_topology, ensure_topology
 from infra.postgres.migrate import MigrationError
 from infra.postgres.migrate import migrate as run_migrations
-from infra.settings import KafkaSettings, PostgresSettings, SettingsError, load
+from infra.settings import PostgresSettings, SettingsError, load
 
 
 @click.command(epilog="Example: QNT9_POSTGRES_DSN=postgresql://… qnt9 migrate")
@@ -30,31 +29,6 @@ def migrate(data: Path) -> None:
     for name in applied:
         click.echo(f"applied {name}")
     click.echo("the database is up to date")
-
-
-@click.command(epilog="Example: qnt9 topics --create")
-@data_option
-@click.option("--create", is_flag=True, help="Make the broker as the contracts say.")
-@click.option("--json", "as_json", is_flag=True, help="For scripts.")
-def topics(data: Path, create: bool, as_json: bool) -> None:
-    """Compare topics and rights with the broker. Exit code 1 when they differ.
-
-    Uses QNT9_KAFKA_BOOTSTRAP and its companions, else the system of --data.
-    """
-    point_at(data, unless="QNT9_KAFKA_BOOTSTRAP")
-    try:
-        settings = load(_Broker)
-        if create:
-            ensure_topology(settings)
-        lines = compare_topology(settings).lines()
-    except (TopologyError, SettingsError) as error:
-        raise fail(str(error)) from error
-    if as_json:
-        click.echo(json.dumps({"same": not lines, "differences": lines}, indent=2))
-    else:
-        click.echo("\n".join(lines) if lines else "the broker is as the contracts say")
-    if lines:
-        raise SystemExit(1)
 
 
 @click.group(epilog="Example: qnt9 keys generate > keys.env")
@@ -74,8 +48,4 @@ def generate(as_json: bool) -> None:
 
 
 class _Database(PostgresSettings):
-    model_config = SettingsConfigDict(env_prefix="QNT9_", extra="ignore")
-
-
-class _Broker(KafkaSettings):
     model_config = SettingsConfigDict(env_prefix="QNT9_", extra="ignore")

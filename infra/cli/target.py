@@ -8,9 +8,9 @@ from infra.embedded.control import NotRunningError, ask
 from infra.embedded.layout import Layout
 
 
-def point_at(data: Path, unless: str) -> None:
+def point_at(data: Path, unless: str, *others: str) -> None:
     """Settings of a running system on this machine, unless others are given."""
-    if unless in os.environ or f"{unless}_FILE" in os.environ:
+    if any(name in os.environ or f"{name}_FILE" in os.environ for name in (unless, *others)):
         return
     try:
         running = ask(Layout(data), {"do": "status"})["status"]

@@ -1,11 +1,14 @@
-"""Consumer groups as an operator sees and sets them, of every group protocol. Blocks."""
+"""Consumer groups as an operator sees and sets them, and topics of an operator's own. Blocks."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin import (  # type: ignore[attr-defined]  # exported, but not by name
+    AdminClient,
+    NewTopic,
+)
 
 SECONDS = 20.0
 Place = tuple[str, int]
@@ -31,6 +34,18 @@ def partitions(admin: AdminClient) -> dict[str, int]:
     except KafkaException as error:
         raise GroupsError(f"the broker does not answer the operator: {error}") from error
     return {name: len(topic.partitions) for name, topic in found.items()}
+
+
+def create_topic(admin: AdminClient, name: str, partitions: int, max_message_bytes: int) -> None:
+    """One in which records keep their times, however old, and are kept."""
+    settings = {
+        "cleanup.policy": "delete",
+        "retention.ms": "-1",
+        "max.message.bytes": str(max_message_bytes),
+        "message.timestamp.type": "CreateTime",
+    }
+    new = NewTopic(name, partitions, -1, config=settings)
+    _result(admin.create_topics([new], request_timeout=SECONDS)[name])
 
 
 def group_ids(admin: AdminClient) -> list[str]:

@@ -1,20 +1,25 @@
 """The broker as these tools use it: offsets and bounded reads, without a consumer group."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
+from confluent_kafka.admin import AdminClient
 
 from contracts.topics import MAX_DEAD_LETTER_BYTES
-from infra.kafka import groups
+from infra.kafka import groups as on_groups
 from infra.kafka.admin import connect
 from infra.kafka.connection import connection_options
+from infra.kafka.groups import Committed, GroupsError, Place
 from infra.ops.errors import OpsError
 from infra.settings import KafkaSettings
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 SILENT_SECONDS = 30.0
 REQUEST_MS = 20_000
@@ -64,8 +69,10 @@ class Broker:
             await self._consumer.start()
         except (KafkaError, OSError) as error:
             await self._consumer.stop()
-            hint = "is it up, and are user name and password right?"
-            raise OpsError(f"the broker cannot be reached: {type(error).__name__}; {hint}") from error
+            raise OpsError(
+                f"the broker cannot be reached ({type(error).__name__}): "
+                "is it up, and are user name and password right?"
+            ) from error
         return self
 
     async def __aexit__(
@@ -79,7 +86,7 @@ class Broker:
 
     async def partitions(self) -> dict[str, int]:
         """How many partitions each topic has."""
-        return await self._ask(groups.partitions)
+        return await self._ask(on_groups.partitions)
 
     async def partitions_of(self, topic: str) -> int:
         """Raises `OpsError` for a topic that is not there."""
@@ -89,32 +96,30 @@ class Broker:
             raise OpsError(f"the broker has no topic {topic!r}") from None
 
     async def groups(self) -> list[str]:
-        return await self._ask(groups.group_ids)
+        return await self._ask(on_groups.group_ids)
 
     async def members(self, names: Iterable[str]) -> dict[str, int]:
-        return await self._ask(groups.members_of, names)
+        return await self._ask(on_groups.members_of, names)
 
-    async def committed(self, group: str) -> dict[groups.Place, groups.Committed]:
-        return await self._ask(groups.committed, group)
+    async def committed(self, group: str) -> dict[Place, Committed]:
+        return await self._ask(on_groups.committed, group)
 
-    async def set_committed(
-        self, group: str, offsets: Mapping[groups.Place, groups.Committed]
-    ) -> None:
-        await self._ask(groups.set_committed, group, offsets)
+    async def set_committed(self, group: str, offsets: Mapping[Place, Committed]) -> None:
+        await self._ask(on_groups.set_committed, group, offsets)
 
     async def delete_group(self, group: str) -> None:
-        await self._ask(groups.delete_group, group)
+        await self._ask(on_groups.delete_group, group)
 
-    async def beginnings(self, places: Iterable[groups.Place]) -> dict[groups.Place, int]:
+    async def beginnings(self, places: Iterable[Place]) -> dict[Place, int]:
         return await self._offsets(self._consumer.beginning_offsets, places)
 
-    async def ends(self, places: Iterable[groups.Place]) -> dict[groups.Place, int]:
+    async def ends(self, places: Iterable[Place]) -> dict[Place, int]:
         """Where what can be read ends."""
         return await self._offsets(self._consumer.end_offsets, places)
 
     async def firsts_since(
-        self, places: Iterable[groups.Place], timestamp_ms: int
-    ) -> dict[groups.Place, int | None]:
+        self, places: Iterable[Place], timestamp_ms: int
+    ) -> dict[Place, int | None]:
         """The first record with this timestamp or a later one; None where there is none yet."""
         asked = {TopicPartition(*place): timestamp_ms for place in places}
         try:
@@ -153,7 +158,7 @@ class Broker:
             if loop.time() - heard > SILENT_SECONDS:
                 raise OpsError(f"the broker gave nothing of {topic} for {SILENT_SECONDS:.0f} s")
 
-    async def follow(self, topic: str, starts: Mapping[int, int]) -> AsyncIterator[Any]:
+    async def follow(self, topic: str, starts: Mapping[int, int]) -> AsyncGenerator[Any, None]:
         """Every record from these offsets on, as it comes, for ever."""
         places = {TopicPartition(topic, p): offset for p, offset in starts.items()}
         self._consumer.assign(list(places))
@@ -166,15 +171,23 @@ class Broker:
             ):
                 yield record
 
-    async def _ask(self, question: Any, *arguments: Any) -> Any:
+    async def create_topic(self, name: str, like: str) -> None:
+        """With as many partitions as another topic; what is in it is kept until it is deleted."""
+        partitions = await self.partitions_of(like)
+        await self._ask(on_groups.create_topic, name, partitions, MAX_DEAD_LETTER_BYTES)
+
+    async def _ask(
+        self,
+        question: Callable[Concatenate[AdminClient, P], T],
+        *arguments: P.args,
+        **options: P.kwargs,
+    ) -> T:
         try:
-            return await asyncio.to_thread(question, self._admin, *arguments)
-        except groups.GroupsError as error:
+            return await asyncio.to_thread(question, self._admin, *arguments, **options)
+        except GroupsError as error:
             raise OpsError(str(error)) from error
 
-    async def _offsets(
-        self, question: Any, places: Iterable[groups.Place]
-    ) -> dict[groups.Place, int]:
+    async def _offsets(self, question: Any, places: Iterable[Place]) -> dict[Place, int]:
         try:
             found = await question([TopicPartition(*place) for place in places])
         except KafkaError as error:

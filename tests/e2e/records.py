@@ -15,12 +15,14 @@ from contracts.ids import uuid7
 from contracts.message import Command, Message
 from contracts.topics import (
     MIB,
+    OPS_EVENTS,
     QUOTES_COMMANDS,
     QUOTES_EVENTS,
     SIGNIN_COMMANDS,
     SIGNUP_COMMANDS,
     USERS_EVENTS,
     VERIFICATION_COMMANDS,
+    WATCHLIST,
     WATCHLIST_COMMANDS,
     WATCHLISTS_EVENTS,
     Topic,
@@ -96,6 +98,13 @@ def _message(topic: Topic, envelope: Envelope, credentials: Credentials) -> Mess
         USERS_EVENTS: lambda: events.UserSigninFailed(reason="unknown_address"),
         WATCHLISTS_EVENTS: lambda: events.WatchlistItemRemoved(user_id=uuid4(), symbol=symbol),
         QUOTES_EVENTS: lambda: events.QuoteNotFound(symbol=symbol, source="test"),
+        OPS_EVENTS: lambda: events.OpsDiscarded(
+            operator="a test",
+            reason="to see it in the log",
+            dead_letters=WATCHLIST_COMMANDS.dead_letters(WATCHLIST),
+            offsets=[],
+            message_ids=[],
+        ),
     }
     return made[topic]()
 

@@ -13,7 +13,7 @@ RAISED = re.compile(r"""(?:ProblemError|Rejected)\(\s*(?:code=)?"([a-z-]+)\"""")
 
 
 def raised_codes() -> Iterator[str]:
-    for folder in ("gateway", "workers"):
+    for folder in ("gateway", "workers", "infra/ops"):
         for source in (ROOT / folder).rglob("*.py"):
             yield from RAISED.findall(source.read_text(encoding="utf-8"))
 

@@ -1,6 +1,7 @@
 """The audit log: every event once, as it was published, with who asked and from where.
 
-Consumes  users.events, watchlists.events, quotes.events   every type, known to this version or not
+Consumes  users.events, watchlists.events, quotes.events, ops.events
+          every type, known to this version or not
 Emits     nothing
 Writes    audit_log
 Reads     personal_keys, to fill in address and client; what was erased stays empty

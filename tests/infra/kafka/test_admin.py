@@ -1,6 +1,6 @@
 """Who may do what on the broker."""
 
-from contracts.topics import TOPICS, physical_topics
+from contracts.topics import OPS_EVENTS, TOPICS, physical_topics
 from infra.kafka.admin import Changes, Grant, wanted_grants
 
 GRANTS = wanted_grants(physical_topics())
@@ -17,16 +17,18 @@ def test_the_gateway_writes_commands_and_nothing_else() -> None:
     assert not any(name.endswith(".events") for name in written_by("gateway"))
 
 
-def test_events_are_written_by_the_relay_alone() -> None:
+def test_events_are_written_by_the_relay_alone_but_for_the_operators_own() -> None:
     events = {topic.name for topic in TOPICS if topic.name.endswith(".events")}
+    assert written_by("relay") == events - {OPS_EVENTS.name}
+    assert written_by("operator") == {OPS_EVENTS.name}
     writers = {
         each.principal for each in GRANTS if each.operation == "WRITE" and each.name in events
     }
-    assert writers == {"relay"}
+    assert writers == {"relay", "operator"}
 
 
 def test_a_worker_writes_its_own_dead_letters_only() -> None:
-    for principal in {each.principal for each in GRANTS} - {"gateway", "relay"}:
+    for principal in {each.principal for each in GRANTS} - {"gateway", "relay", "operator"}:
         assert all(name.endswith(".dlq") for name in written_by(principal))
 
 
