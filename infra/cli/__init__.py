@@ -16,7 +16,6 @@ COMMANDS = {
     "lag": "lag",
     "tail": "tail",
     "replay": "replay",
-    "replay": "replay",
     "dlq": "dlq",
     "keys": "maintain",
     "schemas": "schemas",

@@ -1,0 +1,166 @@
+"""`qnt9 dlq`: what was set aside, why, and what becomes of it."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from infra.cli.numbers import NUMBER
+from infra.cli.operating import both_settings, run
+from infra.cli.options import data_option
+from infra.cli.redrive import discard, redrive
+from infra.ops.actions import Action
+from infra.ops.letters import Group, Letter, Listed, Number, boxes_of, grouped
+from infra.ops.office import opened
+from infra.ops.shown import show
+from infra.settings import KafkaSettings, PostgresSettings
+
+Settings = tuple[KafkaSettings, PostgresSettings]
+
+
+@click.group(epilog="Example: qnt9 dlq list, then qnt9 dlq show watchlist.commands.watchlist:17")
+def dlq() -> None:
+    """Dead letters: list and show them, send them again, or give them up.
+
+    A letter's number is <topic>.<consumer>:<offset>; several in a row are …:17-28.
+    """
+
+
+@dlq.command("list", epilog="Example: qnt9 dlq list watchlist.commands --json")
+@click.argument("topic", required=False)
+@data_option
+@click.option("--consumer", help="Only what this consumer set aside.")
+@click.option("--reason", help="Only letters with these words in their reason.")
+@click.option(
+    "--limit",
+    type=click.IntRange(0),
+    default=10,
+    show_default=True,
+    help="Letters shown of each group.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Every letter, for scripts.")
+def list_(  # noqa: PLR0917 - click passes them by name
+    topic: str | None,
+    data: Path,
+    consumer: str | None,
+    reason: str | None,
+    limit: int,
+    as_json: bool,
+) -> None:
+    """List what is set aside and not dealt with, by consumer and reason, latest trouble last."""
+    found = run(_listed(both_settings(data), topic, consumer, reason or ""))
+    if as_json:
+        click.echo(json.dumps([_listed_json(letter) for letter in found], indent=2))
+        return
+    for group in grouped(found):
+        click.echo(_group_text(group, limit))
+        click.echo()
+    waiting = f"{len(found):,} dead letter{'s' if len(found) != 1 else ''} to deal with"
+    click.echo(waiting if found else "no dead letters to deal with")
+
+
+@dlq.command("show", epilog="Example: qnt9 dlq show watchlist.commands.watchlist:17")
+@click.argument("number", type=NUMBER)
+@data_option
+@click.option("--json", "as_json", is_flag=True, help="For scripts.")
+def show_(number: Number, data: Path, *, as_json: bool) -> None:
+    """Show one dead letter with all that it has; personal and sealed values are veiled."""
+    if number.first != number.last:
+        raise click.UsageError("one letter at a time")
+    letter, done = run(_one(both_settings(data), number))
+    content = _letter_json(letter, done)
+    if as_json:
+        click.echo(json.dumps(content, default=str, ensure_ascii=False, indent=2))
+        return
+    click.echo(_letter_text(letter, content))
+
+
+async def _listed(
+    settings: Settings, topic: str | None, consumer: str | None, reason: str
+) -> list[Listed]:
+    boxes = boxes_of(topic, consumer)
+    async with opened(*settings) as office:
+        letters = office.open_letters(boxes, lambda letter: reason in letter.reason)
+        return [Listed.of(letter) async for letter, _ in letters]
+
+
+async def _one(settings: Settings, number: Number) -> tuple[Letter, Action | None]:
+    async with opened(*settings) as office:
+        await office.check([number])
+        [seen] = [seen async for seen in office.named([number])]
+        return seen
+
+
+def _group_text(group: Group, limit: int) -> str:
+    times = f"{group.first:%Y-%m-%d %H:%M:%S}"
+    if group.last != group.first:
+        times += f" to {group.last:%Y-%m-%d %H:%M:%S}"
+    many = f"{len(group.letters):,} of {group.box.topic.name}"
+    lines = [
+        f"{group.box.consumer.name} could not handle {many}: {group.reason}",
+        f"  {times} UTC",
+    ]
+    shown = group.letters[-limit:] if limit else ()
+    if hidden := len(group.letters) - len(shown):
+        lines.append(f"  {hidden:,} older, not shown")
+    lines += [
+        f"  {letter.number}  {letter.last_failure:%m-%d %H:%M:%S}  {letter.type}"
+        for letter in shown
+    ]
+    return "\n".join(lines)
+
+
+def _listed_json(letter: Listed) -> dict[str, Any]:
+    return {
+        "number": letter.number,
+        "topic": letter.box.topic.name,
+        "consumer": letter.box.consumer.name,
+        "reason": letter.reason,
+        "type": letter.type,
+        "first_failure": letter.first_failure.isoformat(),
+        "last_failure": letter.last_failure.isoformat(),
+        "came_from": letter.came_from,
+    }
+
+
+def _letter_json(letter: Letter, done: Action | None) -> dict[str, Any]:
+    shown = show(letter.record)
+    return {
+        **_listed_json(Listed.of(letter)),
+        "attempts": letter.attempts,
+        "cut": letter.cut,
+        "dealt_with": asdict(done) if done else None,
+        "key": shown.key,
+        "headers": shown.headers,
+        "data": shown.data,
+        "unreadable": shown.problem,
+    }
+
+
+def _letter_text(letter: Letter, content: dict[str, Any]) -> str:
+    done = content["dealt_with"]
+    about = {
+        "letter": letter.number,
+        "reason": letter.reason,
+        "attempts": letter.attempts,
+        "first": f"{letter.first_failure:%Y-%m-%d %H:%M:%S} UTC",
+        "last": f"{letter.last_failure:%Y-%m-%d %H:%M:%S} UTC",
+        "came from": letter.came_from,
+        "key": content["key"] if content["key"] is not None else "(none)",
+        "now": f"{done['action']} at {done['acted_at']:%Y-%m-%d %H:%M:%S} UTC by "
+        f"{done['operator']}: {done['reason']}"
+        if done
+        else "waits; `qnt9 dlq redrive` or `qnt9 dlq discard`",
+    }
+    if letter.cut:
+        about["content"] = "only its beginning was kept; it cannot be sent again"
+    lines = [f"{name:10} {text}" for name, text in about.items()]
+    lines += ["", *(f"{name}: {text}" for name, text in content["headers"].items()), ""]
+    lines.append(json.dumps(content["data"], ensure_ascii=False, indent=2))
+    return "\n".join(lines)
+
+
+dlq.add_command(redrive)
+dlq.add_command(discard)

@@ -1,0 +1,177 @@
+"""`qnt9 dlq redrive` and `qnt9 dlq discard`."""
+
+from collections import Counter
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import click
+
+from infra.cli.numbers import NUMBER
+from infra.cli.operating import Progress, both_settings, run
+from infra.cli.options import data_option, fail
+from infra.ops import redrive as redrives
+from infra.ops.journal import By, this_operator
+from infra.ops.letters import Letter, Number, boxes_of
+from infra.ops.office import Office, opened
+from infra.ops.redrive import Dealt
+from infra.ops.replay import Pace
+from infra.ops.sender import Sender
+from infra.settings import KafkaSettings, PostgresSettings
+
+Settings = tuple[KafkaSettings, PostgresSettings]
+STOPPED = "stopped; what was done is marked: run the same command again for the rest"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Which letters, and how."""
+
+    verb: str
+    numbers: tuple[Number, ...]
+    consumer: str | None
+    reason: str
+    dry_run: bool
+    rate: float | None
+    by: By
+
+
+@dataclass
+class Tally:
+    """What became of the letters."""
+
+    done: Counter[str] = field(default_factory=Counter)
+    before: list[str] = field(default_factory=list)
+    not_possible: list[str] = field(default_factory=list)
+
+
+@click.command(epilog="Example: qnt9 dlq redrive --all --consumer watchlist --dry-run")
+@click.argument("numbers", nargs=-1, type=NUMBER)
+@data_option
+@click.option("--all", "everything", is_flag=True, help="Every letter that is not dealt with.")
+@click.option("--consumer", help="With --all: only what this consumer set aside.")
+@click.option("--reason", help="With --all: only letters with these words in their reason.")
+@click.option("--why", help="Why; it is kept in the audit log.")
+@click.option("--rate", type=click.FloatRange(min=0.1), help="At most so many letters a second.")
+@click.option("--dry-run", is_flag=True, help="Say what would be sent, and change nothing.")
+def redrive(  # noqa: PLR0917 - click passes them by name
+    numbers: tuple[Number, ...],
+    data: Path,
+    everything: bool,
+    consumer: str | None,
+    reason: str | None,
+    why: str | None,
+    rate: float | None,
+    dry_run: bool,
+) -> None:
+    """Send dead letters again, each to the one consumer that failed on it.
+
+    They go to <topic>.<consumer>.redrive under the ids that they had, so that what was handled
+    meanwhile has no second effect. A letter is marked when Kafka has it, and not listed any more.
+    Stopped at any point nothing is lost: the same command goes on. A letter that fails again comes
+    back as a new one.
+    """
+    if bool(numbers) == everything:
+        raise click.UsageError("the numbers of letters, or --all")
+    if not everything and (consumer or reason):
+        raise click.UsageError("--consumer and --reason choose among --all")
+    asked = Asked("redriven", numbers, consumer, reason or "", dry_run, rate, this_operator(why))
+    run(_deal(both_settings(data), asked), when_stopped=STOPPED)
+
+
+@click.command(
+    epilog="Example: qnt9 dlq discard watchlist.commands.watchlist:17-28 --reason 'a test client'"
+)
+@click.argument("numbers", nargs=-1, required=True, type=NUMBER)
+@data_option
+@click.option("--reason", "--why", "why", required=True, help="Why; it is kept in the audit log.")
+@click.option("--dry-run", is_flag=True, help="Say what would be given up, and change nothing.")
+def discard(numbers: tuple[Number, ...], data: Path, why: str, *, dry_run: bool) -> None:
+    """Give dead letters up, for good.
+
+    A command among them has failed from now on: its status says `discarded`. The letters stay in
+    their topic, but are not listed any more.
+    """
+    if not why.strip():
+        raise click.UsageError("--reason must say something")
+    asked = Asked("discarded", numbers, None, "", dry_run, None, this_operator(why))
+    run(_deal(both_settings(data), asked), when_stopped=STOPPED)
+
+
+async def _deal(settings: Settings, asked: Asked) -> None:
+    async with opened(*settings) as office:
+        await office.check(asked.numbers)
+        tally = Tally()
+        total = await _count(office, asked)
+        if asked.dry_run:
+            async with aclosing(_letters(office, asked, tally)) as letters:
+                async for letter in letters:
+                    tally.done[letter.box.name] += 1
+        else:
+            async with Sender(settings[0]) as sender:
+                await _deal_with(office, sender, asked, tally, total)
+    _say(asked, tally)
+
+
+async def _deal_with(
+    office: Office, sender: Sender, asked: Asked, tally: Tally, total: int
+) -> None:
+    pace = Pace(asked.rate)
+    at_once = redrives.AT_ONCE if asked.rate is None else max(1, int(asked.rate / 4))
+    with Progress(asked.verb, total) as progress:
+        async with aclosing(_letters(office, asked, tally)) as letters:
+            async for batch in redrives.batches(letters, min(at_once, redrives.AT_ONCE)):
+                await pace.wait_for(len(batch))
+                dealt = await _act(office, sender, asked, batch)
+                tally.done[batch[0].box.name] += len(dealt.done)
+                tally.before += [
+                    f"{each.number}: by somebody else just now" for each in dealt.others
+                ]
+                progress.seen(len(batch))
+
+
+async def _act(office: Office, sender: Sender, asked: Asked, batch: list[Letter]) -> Dealt:
+    act = redrives.redrive if asked.verb == "redriven" else redrives.discard
+    return await act(office.pool, sender, batch[0].box, batch, asked.by)
+
+
+async def _count(office: Office, asked: Asked) -> int:
+    """For the progress, of what one sees now."""
+    async with aclosing(_letters(office, asked, Tally())) as letters:
+        return sum([1 async for _ in letters])
+
+
+async def _letters(office: Office, asked: Asked, tally: Tally) -> AsyncGenerator[Letter, None]:
+    """Those to deal with; the others go into the tally."""
+    if asked.numbers:
+        letters = office.named(dict.fromkeys(asked.numbers))
+    else:
+        boxes = boxes_of(None, asked.consumer)
+        letters = office.open_letters(boxes, lambda letter: asked.reason in letter.reason)
+    async with aclosing(letters):
+        async for letter, before in letters:
+            if before:
+                when = f"{before.acted_at:%Y-%m-%d %H:%M:%S}"
+                done = f"{before.action} at {when} by {before.operator}"
+                tally.before.append(f"{letter.number}: {done}")
+            elif asked.verb == "redriven" and (fault := redrives.why_not(letter)):
+                tally.not_possible.append(f"{letter.number}: {fault}")
+            else:
+                yield letter
+
+
+def _say(asked: Asked, tally: Tally) -> None:
+    for line in tally.before:
+        click.echo(f"dealt with before: {line}", err=True)
+    for box, letters in tally.done.items():
+        plural = "s" if letters != 1 else ""
+        where = f" to {box}.redrive" if asked.verb == "redriven" else ""
+        would = "would be " if asked.dry_run else ""
+        click.echo(f"{letters:,} letter{plural} of {box} {would}{asked.verb}{where}")
+    if not tally.done.total():
+        click.echo("nothing to do")
+    if asked.dry_run:
+        click.echo("nothing was changed")
+    if tally.not_possible:
+        raise fail("cannot be sent again, only discarded:\n" + "\n".join(tally.not_possible))

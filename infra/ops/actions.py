@@ -1,0 +1,87 @@
+"""The SQL of what operators do about dead letters. The owner's: no worker may write here."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from contracts.outcomes import Rejected
+from infra.ops.letters import Letter
+from infra.postgres.pool import Connection
+
+Kind = Literal["redriven", "discarded"]
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """What was done about a letter."""
+
+    offset: int
+    action: Kind
+    operator: str
+    reason: str
+    acted_at: datetime
+
+
+async def actions(conn: Connection, topic: str) -> dict[int, Action]:
+    """Everything that was done about letters of a topic, by offset."""
+    rows = await conn.fetch(
+        """
+        SELECT "offset", action, operator, reason, acted_at
+          FROM dead_letter_actions
+         WHERE topic = $1
+        """,
+        topic,
+    )
+    return {row["offset"]: Action(*row) for row in rows}
+
+
+async def claim(
+    conn: Connection, kind: Kind, letters: Sequence[Letter], operator: str, reason: str
+) -> set[tuple[str, int]]:
+    """Mark letters as dealt with; those that another transaction has not dealt with first."""
+    rows = await conn.fetch(
+        """
+        INSERT INTO dead_letter_actions (topic, "offset", action, operator, reason, message_id)
+        SELECT topic, "offset", $1, $2, $3, message_id
+          FROM unnest($4::text[], $5::bigint[], $6::uuid[])
+            AS letter (topic, "offset", message_id)
+         ORDER BY topic, "offset"
+            ON CONFLICT DO NOTHING
+        RETURNING topic, "offset"
+        """,
+        kind,
+        operator,
+        reason,
+        [letter.record.topic for letter in letters],
+        [letter.record.offset for letter in letters],
+        [letter.message_id for letter in letters],
+    )
+    return {(row["topic"], row["offset"]) for row in rows}
+
+
+async def unpark(conn: Connection, commands: Sequence[UUID]) -> None:
+    """They wait as dead letters no longer. A consumer that parks one anew waits for the commit."""
+    await conn.execute("DELETE FROM parked_commands WHERE command_id = ANY($1)", commands)
+
+
+async def give_up(conn: Connection, consumer: str, letters: Sequence[Letter]) -> None:
+    """Commands without an outcome have one now: they failed."""
+    envelopes = {each.envelope.id: each.envelope for each in letters if each.envelope}
+    rows: list[tuple[Any, ...]] = [
+        (each.id, each.type, each.actor_id, each.fingerprint) for each in envelopes.values()
+    ]
+    await conn.execute(
+        """
+        INSERT INTO inbox (message_id, consumer, type, actor_id, fingerprint, outcome)
+        SELECT id, $1, type, actor_id, fingerprint, $2
+          FROM unnest($3::uuid[], $4::text[], $5::uuid[], $6::text[])
+            AS command (id, type, actor_id, fingerprint)
+         ORDER BY id
+            ON CONFLICT DO NOTHING
+        """,
+        consumer,
+        Rejected("discarded").to_json(),
+        *(list(column) for column in zip(*rows, strict=True)),
+    )

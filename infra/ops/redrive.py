@@ -1,0 +1,133 @@
+"""Dead letters sent again to the one consumer that failed, or given up.
+
+One transaction a batch: the letters are marked, Kafka acknowledges, then the marks are committed.
+Whatever is cut off leaves them unmarked, so the same command takes them again; what had been sent
+comes twice then, under the same `ce_id`, and the consumer's inbox makes that harmless. Two
+operators at once wait for each other's marks.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from contracts.events import OpsDiscarded, OpsRedriven
+from contracts.message import Command
+from contracts.topics import MAX_RECORD_BYTES
+from infra.kafka.dead_letters import PREFIX
+from infra.ops import actions, journal
+from infra.ops.letters import Box, Letter
+from infra.ops.sender import Copy, Sender
+from infra.postgres.pool import Connection, Pool
+
+AT_ONCE = 100
+BYTES_AT_ONCE = MAX_RECORD_BYTES
+HEADROOM = 64 * 1024
+
+
+@dataclass
+class Dealt:
+    """What became of a batch."""
+
+    done: list[Letter] = field(default_factory=list)
+    others: list[Letter] = field(default_factory=list)
+    """Somebody else dealt with these meanwhile."""
+
+
+def why_not(letter: Letter) -> str | None:
+    """Why a letter cannot be sent again; it can still be discarded."""
+    if letter.cut:
+        return "only its beginning was kept, for it was too big"
+    size = _size(letter)
+    if size > MAX_RECORD_BYTES - HEADROOM:
+        return f"it has {size:,} bytes, more than the consumer's topic takes"
+    return None
+
+
+def copy_of(letter: Letter) -> Copy:
+    """The record as it was before it was set aside: `ce_id` and all."""
+    record = letter.record
+    kept = [(name, value) for name, value in record.headers if not name.startswith(PREFIX)]
+    return Copy(record.key, record.value, kept)
+
+
+async def redrive(
+    pool: Pool, sender: Sender, box: Box, letters: Sequence[Letter], by: journal.By
+) -> Dealt:
+    """Letters of one box, in their order. Returns when Kafka has them and they are marked."""
+    async with _marked(pool, "redriven", letters, by) as (conn, dealt):
+        if dealt.done:
+            await actions.unpark(conn, _ids(dealt.done))
+            await sender.send(box.redrive, map(copy_of, dealt.done))
+            event = OpsRedriven(
+                operator=by.operator,
+                reason=by.reason,
+                dead_letters=box.dead_letters,
+                offsets=[letter.record.offset for letter in dealt.done],
+                message_ids=_ids(dealt.done),
+            )
+            await journal.record(sender, event, about=box.dead_letters)
+    return dealt
+
+
+async def discard(
+    pool: Pool, sender: Sender, box: Box, letters: Sequence[Letter], by: journal.By
+) -> Dealt:
+    """Letters of one box, for good; commands among them have failed."""
+    async with _marked(pool, "discarded", letters, by) as (conn, dealt):
+        if dealt.done:
+            if carries_commands(box) and _ids(dealt.done):
+                await actions.give_up(conn, box.consumer.name, dealt.done)
+                await actions.unpark(conn, _ids(dealt.done))
+            event = OpsDiscarded(
+                operator=by.operator,
+                reason=by.reason,
+                dead_letters=box.dead_letters,
+                offsets=[letter.record.offset for letter in dealt.done],
+                message_ids=_ids(dealt.done),
+            )
+            await journal.record(sender, event, about=box.dead_letters)
+    return dealt
+
+
+def carries_commands(box: Box) -> bool:
+    return all(issubclass(message, Command) for message in box.topic.carries)
+
+
+@asynccontextmanager
+async def _marked(
+    pool: Pool, kind: actions.Kind, letters: Sequence[Letter], by: journal.By
+) -> AsyncIterator[tuple[Connection, Dealt]]:
+    async with pool.acquire() as conn, conn.transaction():
+        claimed = await actions.claim(conn, kind, letters, by.operator, by.reason)
+        dealt = Dealt()
+        for letter in letters:
+            mine = (letter.record.topic, letter.record.offset) in claimed
+            (dealt.done if mine else dealt.others).append(letter)
+        yield conn, dealt
+
+
+async def batches(
+    letters: AsyncIterator[Letter], at_once: int = AT_ONCE
+) -> AsyncIterator[list[Letter]]:
+    """So many of one box as fit into one transaction."""
+    batch: list[Letter] = []
+    size = 0
+    async for letter in letters:
+        full = len(batch) >= at_once or size + _size(letter) > BYTES_AT_ONCE
+        if batch and (full or letter.box != batch[0].box):
+            yield batch
+            batch, size = [], 0
+        batch.append(letter)
+        size += _size(letter)
+    if batch:
+        yield batch
+
+
+def _size(letter: Letter) -> int:
+    headers = sum(len(name) + len(value or b"") for name, value in letter.record.headers)
+    return headers + len(letter.record.value or b"") + len(letter.record.key or b"")
+
+
+def _ids(letters: Sequence[Letter]) -> list[UUID]:
+    return [letter.message_id for letter in letters if letter.message_id]
