@@ -71,18 +71,26 @@ class Stack:
 
     def qnt9(self, *arguments: str) -> str:
         """Run the command line tool; its output. Fails when it does."""
-        environment = {**os.environ, "PYTHONPATH": str(self._source), "QNT9_DATA": str(self.data)}
-        done = subprocess.run(
-            [sys.executable, "-m", "infra.cli", *arguments],
-            cwd=self._source,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=UP_SECONDS,
-            check=False,
-        )
+        done = self.run(*arguments)
         assert done.returncode == 0, f"qnt9 {' '.join(arguments)}: {done.stdout}{done.stderr}"
         return done.stdout
+
+    def run(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        """Run the command line tool, whatever comes of it."""
+        with self.begin(*arguments) as running:
+            out, err = running.communicate(timeout=UP_SECONDS)
+        return subprocess.CompletedProcess(arguments, running.returncode, out, err)
+
+    def begin(self, *arguments: str) -> "subprocess.Popen[str]":
+        """Start the command line tool, to be killed or waited for."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "infra.cli", *arguments],
+            cwd=self._source,
+            env={**os.environ, "PYTHONPATH": str(self._source), "QNT9_DATA": str(self.data)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
 
     def status(self) -> dict[str, Any]:
         status: dict[str, Any] = json.loads(self.qnt9("status", "--json"))

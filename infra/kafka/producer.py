@@ -91,11 +91,18 @@ class Producer:
         headers: Iterable[tuple[str, bytes | None]],
     ) -> asyncio.Future[object]:
         """Queue one record; the future is done when the broker has acknowledged it."""
-        if self._producer is None:
+        producer = self._producer
+        if producer is None:
             raise BrokerUnavailableError
-        sent: asyncio.Future[object] = await self._producer.send(
-            topic, value, key=key, headers=list(headers)
-        )
+        sent: asyncio.Future[object]
+        if key is None and value is None:  # which aiokafka takes in a batch alone
+            batch = producer.create_batch()
+            batch.append(timestamp=None, key=None, value=None, headers=list(headers))
+            batch.close()
+            partition = min(await producer.partitions_for(topic))
+            sent = await producer.send_batch(batch, topic, partition=partition)
+        else:
+            sent = await producer.send(topic, value, key=key, headers=list(headers))
         return sent
 
     async def publish(

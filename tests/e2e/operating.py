@@ -1,0 +1,132 @@
+"""What the broker holds, seen by a client that is not the command line's."""
+
+import asyncio
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from uuid import UUID, uuid4
+
+from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]  # exported
+
+from contracts.ids import uuid7
+from contracts.topics import Topic
+from infra.embedded.credentials import load_or_create
+from infra.embedded.layout import Layout
+from tests.e2e.records import Raw, good_record
+from tests.stack import Stack, eventually
+
+Place = tuple[str, int]
+SECONDS = 20.0
+
+
+class Looking:
+    """An operator's eyes."""
+
+    def __init__(self, stack: Stack) -> None:
+        kafka = stack.urls["kafka"]
+        self._admin = AdminClient(
+            {
+                "bootstrap.servers": kafka["bootstrap"],
+                "security.protocol": kafka["protocol"],
+                "sasl.mechanism": kafka["mechanism"],
+                "sasl.username": kafka["username"],
+                "sasl.password": kafka["password"],
+            }
+        )
+
+    def groups(self) -> set[str]:
+        return {
+            group.group_id for group in self._admin.list_consumer_groups().result(SECONDS).valid
+        }
+
+    def committed(self) -> dict[tuple[str, Place], int]:
+        """Where every group stands on every partition."""
+        found = {}
+        for group in self.groups():
+            asked = self._admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)])
+            for each in asked[group].result(SECONDS).topic_partitions:
+                found[group, (each.topic, each.partition)] = each.offset
+        return found
+
+    def ends(self, topic: str) -> dict[int, int]:
+        """Where each partition ends; nothing for a topic that is not there."""
+        topics = self._admin.list_topics(timeout=SECONDS).topics
+        if topic not in topics:
+            return {}
+        latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
+        places = {TopicPartition(topic, number): latest for number in topics[topic].partitions}
+        asked = self._admin.list_offsets(places)
+        return {place.partition: future.result(SECONDS).offset for place, future in asked.items()}
+
+    def size(self, topic: str) -> int:
+        return sum(self.ends(topic).values())
+
+
+async def send_good(stack: Stack, topic: Topic, number: int) -> list[Raw]:
+    """Records of a kind that changes nothing, over all partitions."""
+    credentials = load_or_create(Layout(stack.data))
+    records = [good_record(topic, credentials) for _ in range(number)]
+    async with stack.producer() as producer:
+        for place, record in enumerate(records):
+            await record.send(producer, topic.name, place % topic.partitions)
+    return records
+
+
+async def a_moment() -> datetime:
+    """A time after everything that was sent, and before all that will be."""
+    moment = datetime.now(UTC) + timedelta(milliseconds=5)
+
+    async def passed() -> bool:
+        return datetime.now(UTC) > moment
+
+    await eventually(passed, what="the moment")
+    return moment
+
+
+async def a_follower(stack: Stack) -> UUID:
+    """A user with an empty watchlist."""
+    user_id = uuid7()
+    async with stack.postgres() as conn, conn.transaction():
+        await conn.execute(
+            "INSERT INTO users (id, email, address_hash) VALUES ($1, $2, $2)",
+            user_id,
+            f"{uuid4().hex}@example.com",
+        )
+        await conn.execute(
+            "INSERT INTO personal_keys (id, secret) VALUES ($1, $2)",
+            f"user:{user_id}",
+            uuid4().bytes * 2,
+        )
+    return user_id
+
+
+@contextmanager
+def killed_when_begun(stack: Stack, *arguments: str) -> Iterator[None]:
+    """The command runs inside of the block, and is killed at its end."""
+    with stack.begin(*arguments) as running:
+        try:
+            yield
+            assert running.poll() is None, f"it ended too early: {running.communicate()}"
+        finally:
+            running.kill()
+            running.communicate()
+
+
+async def audited(stack: Stack, action: str, **details: str) -> int:
+    """How many rows of the log have these details."""
+    async with stack.postgres() as conn:
+        rows = await conn.fetch("SELECT details FROM audit_log WHERE action = $1", action)
+    wanted = [f'"{name}": "{value}"' for name, value in details.items()]
+    return sum(all(each in row["details"] for each in wanted) for row in rows)
+
+
+async def at_rest(stack: Stack) -> None:
+    """Nobody with a process has anything left to read."""
+
+    async def nothing_left() -> bool:
+        found = json.loads(await asyncio.to_thread(stack.qnt9, "lag", "--json"))
+        return not any(each["lag"] for each in found if each["members"])
+
+    await eventually(nothing_left, seconds=60, what="rest")
