@@ -94,6 +94,21 @@ async def was_handled(stack: Stack, source: Source, record: Raw) -> bool:
         return bool(await conn.fetchval(query, record.id, source.consumer.name))
 
 
+async def test_a_record_without_key_and_value_is_set_aside_too(stack: Stack) -> None:
+    source = Source(WATCHLIST_COMMANDS, WATCHLIST, WATCHLIST_COMMANDS.name)
+    async with stack.producer() as producer:
+        batch = producer.create_batch()  # it takes no such record by itself
+        batch.append(timestamp=None, key=None, value=None, headers=[("x-only", b"a header")])
+        batch.close()
+        sent = await producer.send_batch(batch, source.name, partition=source.partition)
+        offset = (await sent).offset
+
+    async def set_aside() -> bool:
+        return offset in await dead_letters(stack, source)
+
+    await eventually(set_aside, seconds=NEXT_WITHIN_SECONDS, what="the dead letter")
+
+
 async def dead_letters(stack: Stack, source: Source) -> dict[int, Any]:
     """What was set aside of this source, by the offset it had there."""
     letters = await stack.records(source.topic.dead_letters(source.consumer))

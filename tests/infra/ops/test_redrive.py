@@ -1,0 +1,186 @@
+"""Marks, outcomes and events of a redrive, on a real PostgreSQL."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Sequence
+
+import orjson
+import pytest
+
+from contracts.events import OpsDiscarded, OpsRedriven
+from contracts.topics import MAX_RECORD_BYTES, OPS_EVENTS
+from infra.ops.errors import OpsError
+from infra.ops.journal import By
+from infra.ops.letters import Letter
+from infra.ops.redrive import AT_ONCE, batches, copy_of, discard, redrive, why_not
+from infra.ops.sender import Copy
+from infra.postgres.transaction import Transactions
+from tests.infra.ops.letters import WATCHLIST, MemorySender, a_letter
+from tests.postgres import Database
+
+BY = By("ada", "the bug is mended")
+
+
+async def parked(database: Database, letter: Letter) -> bool:
+    rows = await database.fetch("SELECT id FROM commands_parked WHERE id = $1", letter.message_id)
+    return bool(rows)
+
+
+async def park(database: Database, *letters: Letter) -> None:
+    """As the watchlist's worker does it, which may not do more."""
+    transactions = Transactions(await database.pool("qnt9_watchlist"), "watchlist")
+    for letter in letters:
+        assert letter.envelope
+        await transactions.park(letter.envelope, letter.reason)
+
+
+async def marked(database: Database) -> list[tuple[int, str]]:
+    rows = await database.fetch('SELECT "offset", action FROM dead_letter_actions ORDER BY 1')
+    return [(row["offset"], row["action"]) for row in rows]
+
+
+async def test_a_letter_goes_to_the_one_that_failed_as_it_was_and_is_marked(
+    database: Database,
+) -> None:
+    letter, sender = a_letter(), MemorySender()
+    await park(database, letter)
+    dealt = await redrive(await database.pool(), sender, WATCHLIST, [letter], BY)
+    assert dealt.done == [letter]
+    assert sender.to(WATCHLIST.redrive) == [copy_of(letter)]
+    assert await marked(database) == [(letter.record.offset, "redriven")]
+    assert not await parked(database, letter)
+    [event] = sender.to(OPS_EVENTS.name)
+    assert OpsRedriven.model_validate_json(event.value or b"") == OpsRedriven(
+        operator="ada",
+        reason="the bug is mended",
+        dead_letters=WATCHLIST.dead_letters,
+        offsets=[letter.record.offset],
+        message_ids=[letter.message_id],
+    )
+
+
+async def test_a_letter_is_marked_only_when_the_broker_has_it(database: Database) -> None:
+    class NoBroker(MemorySender):
+        async def send(self, topic: str, copies: Iterable[Copy]) -> None:
+            await super().send(topic, copies)
+            raise OpsError("not acknowledged")
+
+    letter = a_letter()
+    await park(database, letter)
+    with pytest.raises(OpsError):
+        await redrive(await database.pool(), NoBroker(), WATCHLIST, [letter], BY)
+    assert await marked(database) == []
+    assert await parked(database, letter)
+
+
+async def test_two_operators_at_once_send_a_letter_once(database: Database) -> None:
+    letter, sender = a_letter(), MemorySender()
+    pool = await database.pool()
+    dealt = await asyncio.gather(
+        *(redrive(pool, sender, WATCHLIST, [letter], BY) for _ in range(4))
+    )
+    assert len(sender.to(WATCHLIST.redrive)) == 1
+    assert sorted(len(each.done) for each in dealt) == [0, 0, 0, 1]
+    assert sorted(len(each.others) for each in dealt) == [0, 1, 1, 1]
+
+
+async def test_a_command_that_fails_again_at_once_is_parked_in_the_end(database: Database) -> None:
+    letter = a_letter()
+    again: list[asyncio.Task[None]] = []
+
+    class QuickConsumer(MemorySender):
+        async def send(self, topic: str, copies: Iterable[Copy]) -> None:
+            """The consumer has it before the mark is committed, and sets it aside again."""
+            await super().send(topic, copies)
+            if topic == WATCHLIST.redrive:
+                again.append(asyncio.create_task(park(database, letter)))
+
+    await park(database, letter)
+    await redrive(await database.pool(), QuickConsumer(), WATCHLIST, [letter], BY)
+    await asyncio.gather(*again)
+    assert await parked(database, letter)
+
+
+async def test_a_discarded_command_has_failed_for_whoever_asks(database: Database) -> None:
+    letter, sender = a_letter(), MemorySender()
+    await park(database, letter)
+    await discard(await database.pool(), sender, WATCHLIST, [letter], BY)
+    rows = await database.fetch(
+        "SELECT outcome, fingerprint, actor_id FROM command_outcomes WHERE id = $1",
+        letter.message_id,
+    )
+    assert letter.envelope
+    assert rows == [
+        {
+            "outcome": {"status": "failed", "code": "discarded", "detail": None},
+            "fingerprint": letter.envelope.fingerprint,
+            "actor_id": letter.envelope.actor_id,
+        }
+    ]
+    assert not await parked(database, letter)
+    assert await marked(database) == [(letter.record.offset, "discarded")]
+    assert sender.to(WATCHLIST.redrive) == []
+    [event] = sender.to(OPS_EVENTS.name)
+    assert OpsDiscarded.model_validate_json(event.value or b"").reason == BY.reason
+
+
+async def test_what_was_handled_meanwhile_keeps_its_outcome(database: Database) -> None:
+    letter = a_letter()
+    await database.execute(
+        "INSERT INTO inbox (message_id, consumer, type, outcome) VALUES ($1, 'watchlist', 'x', $2)",
+        letter.message_id,
+        {"status": "succeeded", "result": None, "created": False},
+    )
+    await discard(await database.pool(), MemorySender(), WATCHLIST, [letter], BY)
+    rows = await database.fetch("SELECT outcome->>'status' AS status FROM command_outcomes")
+    assert rows == [{"status": "succeeded"}]
+
+
+async def test_an_event_or_what_cannot_be_read_is_discarded_without_an_outcome(
+    database: Database,
+) -> None:
+    event = a_letter(box="users.events.audit")
+    record = a_letter().record
+    record.headers = [("ce_id", None)]
+    unreadable, sender = Letter.of(WATCHLIST, record), MemorySender()
+    pool = await database.pool()
+    await discard(pool, sender, event.box, [event], BY)
+    await discard(pool, sender, WATCHLIST, [unreadable], BY)
+    assert await database.fetch("SELECT * FROM inbox") == []
+    assert len(await marked(database)) == 2
+    assert [orjson.loads(c.value or b"")["message_ids"] for c in sender.to(OPS_EVENTS.name)] == [
+        [str(event.message_id)],
+        [],
+    ]
+
+
+def test_what_was_cut_or_is_too_big_cannot_be_sent_again() -> None:
+    assert why_not(a_letter()) is None
+    assert why_not(a_letter(cut_from_bytes="5242880"))
+    assert why_not(a_letter(b"x" * MAX_RECORD_BYTES))
+
+
+def test_a_redriven_record_has_no_header_of_a_dead_letter() -> None:
+    letter = a_letter()
+    names = [name for name, _ in copy_of(letter).headers]
+    assert "ce_id" in names
+    assert not any(name.startswith("qnt9_dlq_") for name in names)
+
+
+async def test_a_batch_is_of_one_box_and_fits_into_a_transaction() -> None:
+    big = MAX_RECORD_BYTES * 2 // 3
+    audit = "users.events.audit"
+    letters = [
+        *(a_letter() for _ in range(AT_ONCE + 1)),
+        a_letter(box=audit),
+        a_letter(b"x" * big, box=audit),
+        a_letter(b"x" * big, box=audit),
+    ]
+    assert [len(batch) for batch in await _batches(letters)] == [AT_ONCE, 1, 2, 1]
+
+
+async def _batches(letters: Sequence[Letter]) -> list[list[Letter]]:
+    async def read() -> AsyncIterator[Letter]:
+        for letter in letters:
+            yield letter
+
+    return [batch async for batch in batches(read())]
