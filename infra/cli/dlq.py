@@ -49,7 +49,10 @@ def list_(  # noqa: PLR0917 - click passes them by name
     limit: int,
     as_json: bool,
 ) -> None:
-    """List what is set aside and not dealt with, by consumer and reason, latest trouble last."""
+    """List what is set aside and not dealt with.
+
+    By consumer and reason, the latest trouble last.
+    """
     found = run(_listed(both_settings(data), topic, consumer, reason or ""))
     if as_json:
         click.echo(json.dumps([_listed_json(letter) for letter in found], indent=2))
@@ -66,7 +69,10 @@ def list_(  # noqa: PLR0917 - click passes them by name
 @data_option
 @click.option("--json", "as_json", is_flag=True, help="For scripts.")
 def show_(number: Number, data: Path, *, as_json: bool) -> None:
-    """Show one dead letter with all that it has; personal and sealed values are veiled."""
+    """Show one dead letter with all that it has.
+
+    Personal and sealed values are shown as what they are, never in clear.
+    """
     if number.first != number.last:
         raise click.UsageError("one letter at a time")
     letter, done = run(_one(both_settings(data), number))

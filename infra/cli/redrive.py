@@ -1,5 +1,6 @@
 """`qnt9 dlq redrive` and `qnt9 dlq discard`."""
 
+import json
 from collections import Counter
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -34,6 +35,7 @@ class Asked:
     reason: str
     dry_run: bool
     rate: float | None
+    as_json: bool
     by: By
 
 
@@ -55,6 +57,7 @@ class Tally:
 @click.option("--why", help="Why; it is kept in the audit log.")
 @click.option("--rate", type=click.FloatRange(min=0.1), help="At most so many letters a second.")
 @click.option("--dry-run", is_flag=True, help="Say what would be sent, and change nothing.")
+@click.option("--json", "as_json", is_flag=True, help="For scripts.")
 def redrive(  # noqa: PLR0917 - click passes them by name
     numbers: tuple[Number, ...],
     data: Path,
@@ -64,8 +67,9 @@ def redrive(  # noqa: PLR0917 - click passes them by name
     why: str | None,
     rate: float | None,
     dry_run: bool,
+    as_json: bool,
 ) -> None:
-    """Send dead letters again, each to the one consumer that failed on it.
+    """Send dead letters again to who failed on them.
 
     They go to <topic>.<consumer>.redrive under the ids that they had, so that what was handled
     meanwhile has no second effect. A letter is marked when Kafka has it, and not listed any more.
@@ -76,7 +80,9 @@ def redrive(  # noqa: PLR0917 - click passes them by name
         raise click.UsageError("the numbers of letters, or --all")
     if not everything and (consumer or reason):
         raise click.UsageError("--consumer and --reason choose among --all")
-    asked = Asked("redriven", numbers, consumer, reason or "", dry_run, rate, this_operator(why))
+    asked = Asked(
+        "redriven", numbers, consumer, reason or "", dry_run, rate, as_json, this_operator(why)
+    )
     run(_deal(both_settings(data), asked), when_stopped=STOPPED)
 
 
@@ -87,7 +93,10 @@ def redrive(  # noqa: PLR0917 - click passes them by name
 @data_option
 @click.option("--reason", "--why", "why", required=True, help="Why; it is kept in the audit log.")
 @click.option("--dry-run", is_flag=True, help="Say what would be given up, and change nothing.")
-def discard(numbers: tuple[Number, ...], data: Path, why: str, *, dry_run: bool) -> None:
+@click.option("--json", "as_json", is_flag=True, help="For scripts.")
+def discard(
+    numbers: tuple[Number, ...], data: Path, why: str, *, dry_run: bool, as_json: bool
+) -> None:
     """Give dead letters up, for good.
 
     A command among them has failed from now on: its status says `discarded`. The letters stay in
@@ -95,7 +104,7 @@ def discard(numbers: tuple[Number, ...], data: Path, why: str, *, dry_run: bool)
     """
     if not why.strip():
         raise click.UsageError("--reason must say something")
-    asked = Asked("discarded", numbers, None, "", dry_run, None, this_operator(why))
+    asked = Asked("discarded", numbers, None, "", dry_run, None, as_json, this_operator(why))
     run(_deal(both_settings(data), asked), when_stopped=STOPPED)
 
 
@@ -162,6 +171,21 @@ async def _letters(office: Office, asked: Asked, tally: Tally) -> AsyncGenerator
 
 
 def _say(asked: Asked, tally: Tally) -> None:
+    if asked.as_json:
+        answer = {
+            asked.verb: dict(tally.done),
+            "dry_run": asked.dry_run,
+            "dealt_with_before": tally.before,
+            "not_possible": tally.not_possible,
+        }
+        click.echo(json.dumps(answer, indent=2))
+    else:
+        _say_in_words(asked, tally)
+    if tally.not_possible:
+        raise fail("cannot be sent again, only discarded:\n" + "\n".join(tally.not_possible))
+
+
+def _say_in_words(asked: Asked, tally: Tally) -> None:
     for line in tally.before:
         click.echo(f"dealt with before: {line}", err=True)
     for box, letters in tally.done.items():
@@ -173,5 +197,3 @@ def _say(asked: Asked, tally: Tally) -> None:
         click.echo("nothing to do")
     if asked.dry_run:
         click.echo("nothing was changed")
-    if tally.not_possible:
-        raise fail("cannot be sent again, only discarded:\n" + "\n".join(tally.not_possible))
