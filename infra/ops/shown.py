@@ -3,15 +3,23 @@
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, get_args
 
 import orjson
 
+from contracts.personal import Personal
 from contracts.topics import MESSAGES
 from infra.kafka.records import Record, RecordReader, Unreadable, headers_as_text
 
 _PERSONAL = re.compile(r"^p1\.((?:user|day):[0-9a-f-]+)\.[A-Za-z0-9_-]+$")
 _READER = RecordReader(MESSAGES, None)
+_PERSONAL_NAMES = {
+    name
+    for message in MESSAGES.values()
+    for name, field in message.model_fields.items()
+    if Personal in {field.annotation, *get_args(field.annotation)}
+}
+"""What is personal in an event is personal in a command, where it is not encrypted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,17 +87,23 @@ def _data(value: bytes | None) -> Any:
 
 def _veiled(value: Any, name: str = "") -> Any:
     match value:
-        case str() if found := _PERSONAL.match(value):
-            return f"(encrypted, {found[1]})"
-        case str() if name == "sealed":
-            return f"(sealed, {len(value)} characters)"
         case str():
-            return printable(value)
+            return _veiled_text(value, name)
         case list():
-            return [_veiled(item) for item in value]
+            return [_veiled(item, name) for item in value]
         case dict():
             return {printable(n): _veiled(item, n) for n, item in value.items()}
     return value
+
+
+def _veiled_text(text: str, name: str) -> str:
+    if found := _PERSONAL.match(text):
+        return f"(encrypted, {found[1]})"
+    if name == "sealed":
+        return f"(sealed, {len(text)} characters)"
+    if name in _PERSONAL_NAMES:
+        return f"(personal, {len(text)} characters)"
+    return printable(text)
 
 
 def _text(raw: bytes) -> str:

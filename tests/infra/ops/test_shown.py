@@ -1,6 +1,6 @@
 import pytest
 
-from contracts.commands import SignUp
+from contracts.commands import AddToWatchlist, SignUp
 from contracts.events import UserSignedUp
 from contracts.ids import uuid7
 from contracts.personal import Personal
@@ -18,6 +18,11 @@ def test_a_personal_value_is_shown_as_whose_it_is() -> None:
     shown = show(a_record(event, personal=key))
     assert shown.data["email"] == f"(encrypted, user:{user_id})"
     assert (shown.type, shown.problem) == (UserSignedUp.type, None)
+
+
+def test_what_is_personal_in_an_event_is_veiled_in_a_command_too() -> None:
+    shown = show(a_record(AddToWatchlist(symbol="AAPL", note="earnings on Friday")))
+    assert shown.data == {"symbol": "AAPL", "note": "(personal, 18 characters)"}
 
 
 def test_a_seal_is_shown_as_a_seal() -> None:
