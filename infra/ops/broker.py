@@ -15,7 +15,7 @@ from infra.kafka import groups as on_groups
 from infra.kafka.admin import connect
 from infra.kafka.connection import connection_options
 from infra.kafka.groups import Committed, GroupsError, Place
-from infra.ops.errors import OpsError
+from infra.ops.errors import CutOffError, OpsError
 from infra.settings import KafkaSettings
 
 P = ParamSpec("P")
@@ -144,7 +144,7 @@ class Broker:
         loop = asyncio.get_running_loop()
         heard = loop.time()
         while left:
-            found = await self._consumer.getmany(*left, timeout_ms=200, max_records=at_most)
+            found = await self._fetch(topic, *left, timeout_ms=200, max_records=at_most)
             for place in list(left):
                 until = left[place].until
                 position = min(await self._consumer.position(place), until)
@@ -156,7 +156,7 @@ class Broker:
                     del left[place]
                     self._consumer.pause(place)
             if loop.time() - heard > SILENT_SECONDS:
-                raise OpsError(f"the broker gave nothing of {topic} for {SILENT_SECONDS:.0f} s")
+                raise CutOffError(topic, TimeoutError())
 
     async def follow(self, topic: str, starts: Mapping[int, int]) -> AsyncGenerator[Any, None]:
         """Every record from these offsets on, as it comes, for ever."""
@@ -165,11 +165,18 @@ class Broker:
         for place, offset in places.items():
             self._consumer.seek(place, offset)
         while True:
-            found = await self._consumer.getmany(timeout_ms=500)
+            found = await self._fetch(topic, timeout_ms=500)
             for record in sorted(
                 (r for records in found.values() for r in records), key=lambda r: r.timestamp
             ):
                 yield record
+
+    async def _fetch(self, topic: str, *places: TopicPartition, **options: int) -> dict[Any, Any]:
+        try:
+            found: dict[Any, Any] = await self._consumer.getmany(*places, **options)
+        except KafkaError as error:
+            raise CutOffError(topic, error) from error
+        return found
 
     async def create_topic(self, name: str, like: str) -> None:
         """With as many partitions as another topic; what is in it is kept until it is deleted."""

@@ -7,3 +7,13 @@ class OpsError(Exception):
 
 class NotAllowedError(OpsError):
     """What was asked for is never done, whatever the state of the system."""
+
+
+class CutOffError(OpsError):
+    """The broker went away in the middle of it."""
+
+    def __init__(self, topic: str, error: BaseException) -> None:
+        super().__init__(
+            f"{topic}: the broker did not answer for everything ({type(error).__name__}); what it "
+            "acknowledged is kept: run the same command again and it goes on"
+        )

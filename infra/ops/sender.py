@@ -14,7 +14,7 @@ from aiokafka.partitioner import DefaultPartitioner
 
 from contracts.topics import MAX_DEAD_LETTER_BYTES
 from infra.kafka.connection import connection_options
-from infra.ops.errors import OpsError
+from infra.ops.errors import CutOffError, OpsError
 from infra.settings import KafkaSettings
 
 ACK_SECONDS = 30.0
@@ -65,7 +65,7 @@ class Sender:
                 await self._producer.stop()
 
     async def send(self, topic: str, copies: Iterable[Copy]) -> None:
-        """Returns when the broker has them all. Raises `OpsError` when it may not have some."""
+        """Returns when the broker has them all. Raises `CutOffError` when it may not have some."""
         try:
             async with asyncio.timeout(ACK_SECONDS):
                 partitions = sorted(await self._producer.partitions_for(topic))
@@ -76,9 +76,7 @@ class Sender:
                     *(self._in_order(topic, number, queue) for number, queue in queues.items())
                 )
         except (KafkaError, TimeoutError) as error:
-            raise OpsError(
-                f"{topic}: the broker did not acknowledge everything ({type(error).__name__})"
-            ) from error
+            raise CutOffError(topic, error) from error
 
     def _partition(self, copy: Copy, partitions: list[int]) -> int:
         if copy.partition is not None:
