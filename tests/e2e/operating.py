@@ -7,7 +7,12 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
-from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
+from confluent_kafka import (
+    ConsumerGroupTopicPartitions,
+    KafkaError,
+    KafkaException,
+    TopicPartition,
+)
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]  # exported
 
 from contracts.ids import uuid7
@@ -19,6 +24,7 @@ from tests.stack import Stack, eventually
 
 Place = tuple[str, int]
 SECONDS = 20.0
+JUST_MADE = (KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.UNKNOWN_TOPIC_OR_PART)
 
 
 class Looking:
@@ -51,14 +57,19 @@ class Looking:
         return found
 
     def ends(self, topic: str) -> dict[int, int]:
-        """Where each partition ends; nothing for a topic that is not there."""
+        """Where each partition ends; nothing for a topic that is not there, or only just."""
         topics = self._admin.list_topics(timeout=SECONDS).topics
         if topic not in topics:
             return {}
         latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
         places = {TopicPartition(topic, number): latest for number in topics[topic].partitions}
         asked = self._admin.list_offsets(places)
-        return {place.partition: future.result(SECONDS).offset for place, future in asked.items()}
+        try:
+            return {place.partition: each.result(SECONDS).offset for place, each in asked.items()}
+        except KafkaException as error:
+            if error.args[0].code() in JUST_MADE:
+                return {}
+            raise
 
     def size(self, topic: str) -> int:
         return sum(self.ends(topic).values())

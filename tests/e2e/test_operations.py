@@ -314,7 +314,17 @@ async def letters_of_a_bug_that_is_gone(stack: Stack, number: int) -> list[Raw]:
     """Good commands that lie as dead letters, as the worker sets them aside."""
     credentials = load_or_create(Layout(stack.data))
     records = [good_record(WATCHLIST_COMMANDS, credentials) for _ in range(number)]
-    about = {"reason": f"a bug {uuid4().hex}", "topic": WATCHLIST_COMMANDS.name, "attempts": "3"}
+    now = datetime.now(UTC).isoformat()
+    about = {
+        "reason": f"a bug {uuid4().hex}",
+        "attempts": "3",
+        "first_failure": now,
+        "last_failure": now,
+        "consumer": WATCHLIST.name,
+        "topic": WATCHLIST_COMMANDS.name,
+        "partition": "0",
+        "offset": "0",
+    }
     headers = [(PREFIX + name, value.encode()) for name, value in about.items()]
     async with stack.producer() as producer:
         for record in records:
