@@ -102,6 +102,17 @@ CREATE VIEW commands_parked AS
  SELECT command_id AS id
    FROM parked_commands;
 
+CREATE TABLE dead_letter_actions (
+    topic text NOT NULL,
+    "offset" bigint NOT NULL,
+    action text NOT NULL,
+    operator text NOT NULL,
+    reason text NOT NULL,
+    message_id uuid,
+    acted_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT dead_letter_actions_action_check CHECK ((action = ANY (ARRAY['redriven'::text, 'discarded'::text])))
+);
+
 CREATE TABLE quotes (
     symbol text NOT NULL,
     quote jsonb NOT NULL,
@@ -260,6 +271,9 @@ ALTER TABLE ONLY audit_log
 
 ALTER TABLE ONLY audit_log_other
     ADD CONSTRAINT audit_log_other_pkey PRIMARY KEY (event_id, created_at);
+
+ALTER TABLE ONLY dead_letter_actions
+    ADD CONSTRAINT dead_letter_actions_pkey PRIMARY KEY (topic, "offset");
 
 ALTER TABLE ONLY inbox
     ADD CONSTRAINT inbox_pkey PRIMARY KEY (message_id, consumer);
