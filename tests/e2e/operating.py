@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 from confluent_kafka import (
@@ -141,3 +142,9 @@ async def at_rest(stack: Stack) -> None:
         return not any(each["lag"] for each in found if each["members"])
 
     await eventually(nothing_left, seconds=60, what="rest")
+
+
+def id_of(record: Any) -> UUID | None:
+    """Of the message that a record carries, if it has one."""
+    found = dict(record.headers).get("ce_id")
+    return UUID(found.decode()) if found else None
