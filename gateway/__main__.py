@@ -7,6 +7,8 @@ from gateway.callers import Callers
 from gateway.commands import Commands
 from gateway.documents import Documents
 from gateway.edge import Application, Edge
+from gateway.limits.limiter import Limits
+from gateway.limits.shared import SharedWindows
 from gateway.outcomes import Outcomes
 from gateway.quotes import Quotes
 from gateway.routes import ENDPOINTS
@@ -44,6 +46,7 @@ async def run(settings: GatewaySettings) -> None:
             seals=Seals(settings),
             pool=pool,
             documents=Documents(ENDPOINTS),
+            limits=Limits(SharedWindows(redis), settings.quotas, settings.gateway_key),
         )
         health = Health()
         health.ready["process"] = lambda: "draining" if shutdown.draining.is_set() else None

@@ -6,24 +6,32 @@ import re
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from http import HTTPStatus
 
 import structlog
 from prometheus_client import Histogram
 from starlette.routing import Route
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from contracts.ids import uuid7
 from gateway.bodies import read_json, validated
 from gateway.callers import Callers
 from gateway.commands import Commands
+from gateway.cors import Cors
 from gateway.dispatch import Dispatch, endpoint_for
 from gateway.documents import Documents
 from gateway.endpoints import Answer, Call, Endpoint
+from gateway.exchange import Exchange, security_headers
 from gateway.incoming import Incoming
-from gateway.problems import PROBLEM_JSON, ProblemError
+from gateway.limits.limiter import Caller, Limits
+from gateway.limits.policies import FAULTY
+from gateway.problems import ProblemError
 from gateway.quotes import Quotes
 from gateway.seals import Seals
 from gateway.settings import GatewaySettings
+from gateway.v1.models import WithAddress
+from infra.addresses import address_hash
+from infra.clients import Client
 from infra.lifecycle import GracefulShutdownHandler
 from infra.postgres.pool import UNAVAILABLE, Pool
 from infra.telemetry import child_of
@@ -38,15 +46,8 @@ SECONDS = Histogram(
 )
 SLOW_SECONDS = 1.0
 LINGER_SECONDS = 1.0
-_REQUEST_ID = re.compile(r"^[A-Za-z0-9._:\-]{1,128}$")
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._:\-]{1,128}")
 _OF_OPERATIONS = ("/health/", "/metrics")
-_SECURITY_HEADERS = [
-    (b"x-content-type-options", b"nosniff"),
-    (b"x-frame-options", b"DENY"),
-    (b"referrer-policy", b"no-referrer"),
-    (b"cache-control", b"no-store"),
-]
-_CSP = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
 
 
 @dataclass
@@ -61,6 +62,7 @@ class Edge:
     seals: Seals
     pool: Pool
     documents: Documents
+    limits: Limits
 
 
 class Application:
@@ -71,6 +73,8 @@ class Application:
     ) -> None:
         self._edge = edge
         self._dispatch = Dispatch(endpoints, operations)
+        self._cors = Cors(edge.settings.cors_origins)
+        self._security = security_headers(https=edge.settings.environment != "development")
         self._samples: dict[tuple[str, str, int], Histogram] = {}
         self._in_flight = 0
         self._idle = asyncio.Event()
@@ -80,8 +84,14 @@ class Application:
         started = time.perf_counter()
         request = Incoming.of(scope, receive)
         given = request.headers.get("x-request-id", "")
-        request_id = given if _REQUEST_ID.match(given) else str(uuid7())
-        exchange = _Exchange(send, request_id, self._edge.shutdown.draining)
+        request_id = given if _REQUEST_ID.fullmatch(given) else str(uuid7())
+        exchange = Exchange(
+            send,
+            request_id,
+            self._edge.shutdown.draining,
+            security=self._security,
+            cors=self._cors.headers(request),
+        )
         self._in_flight += 1
         self._idle.clear()
         # The server runs each request in a task, so in a context, of its own.
@@ -109,7 +119,7 @@ class Application:
             async with asyncio.timeout(most):
                 await self._idle.wait()
 
-    async def _answer(self, request: Incoming, scope: Scope, exchange: "_Exchange") -> None:
+    async def _answer(self, request: Incoming, scope: Scope, exchange: Exchange) -> None:
         operation = self._dispatch.operation(request.method, request.path)
         if operation:
             exchange.route = request.path
@@ -118,11 +128,46 @@ class Application:
         if self._edge.shutdown.draining.is_set():
             raise ProblemError("draining")
         exchange.route, methods, request.params = self._dispatch.path_of(request.path)
+        if preflight := self._cors.preflight(request, methods):
+            await exchange.answer(preflight)
+            return
         endpoint = endpoint_for(request.method, methods)
-        call = await self._call(endpoint, request, exchange.request_id)
-        await exchange.answer(await endpoint.handler(call))
+        await exchange.answer(await self._limited(endpoint, request, exchange))
 
-    async def _call(self, endpoint: Endpoint, request: Incoming, request_id: str) -> Call:
+    async def _limited(self, endpoint: Endpoint, request: Incoming, exchange: Exchange) -> Answer:
+        """One trip to the cache server, whatever becomes of the request."""
+        limits, client = self._edge.limits, self._edge.callers.client(request)
+        if not endpoint.limits:
+            return await endpoint.handler(await self._call(endpoint, request, exchange, client))
+        limits.refuse_early((*endpoint.limits, *FAULTY), client.ip)
+        try:
+            call = await self._call(endpoint, request, exchange, client)
+        except ProblemError:
+            exchange.limits = (await limits.take(FAULTY, Caller(client.ip))).headers
+            raise
+        taken = await limits.take(endpoint.limits, self._caller(call))
+        exchange.limits = taken.headers
+        try:
+            answer = await endpoint.handler(call)
+        except ProblemError as error:
+            if error.problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+                await limits.not_tried(taken)
+            raise
+        await limits.succeeded(taken)
+        return answer
+
+    def _caller(self, call: Call) -> Caller:
+        if call.user:
+            user = call.user
+            return Caller(call.client.ip, user.user_id.hex, user.session_id.hex, user.tier)
+        if isinstance(call.payload, WithAddress):
+            key = self._edge.settings.address_key
+            return Caller(call.client.ip, address_hash(key, call.payload.email))
+        return Caller(call.client.ip)
+
+    async def _call(
+        self, endpoint: Endpoint, request: Incoming, exchange: Exchange, client: Client
+    ) -> Call:
         user = await self._edge.callers.authenticate(request, endpoint.who)
         raw, payload = None, None
         if endpoint.body is not None:
@@ -134,15 +179,15 @@ class Application:
             edge=self._edge,
             endpoint=endpoint,
             request=request,
-            request_id=request_id,
+            request_id=exchange.request_id,
             traceparent=child_of(request.headers.get("traceparent")),
-            client=self._edge.callers.client(request),
+            client=client,
             user=user,
             payload=payload,
             raw_payload=raw,
         )
 
-    def _observe(self, method: str, exchange: "_Exchange", seconds: float) -> None:
+    def _observe(self, method: str, exchange: Exchange, seconds: float) -> None:
         labels = (method, exchange.route, exchange.status)
         sample = self._samples.get(labels)
         if sample is None:
@@ -158,45 +203,3 @@ class Application:
                 status=exchange.status,
                 ms=round(seconds * 1000, 1),
             )
-
-
-class _Exchange:
-    """The sending half of one request: adds what every response carries, once."""
-
-    def __init__(self, send: Send, request_id: str, draining: asyncio.Event) -> None:
-        self._send = send
-        self._draining = draining
-        self.request_id = request_id
-        self.route = "unknown"
-        self.status = 0
-
-    async def send(self, message: Message) -> None:
-        if message["type"] == "http.response.start":
-            self.status = message["status"]
-            headers = message["headers"] = list(message.get("headers", ()))
-            present = {name for name, _ in headers}
-            headers.append((b"x-request-id", self.request_id.encode()))
-            headers += [h for h in (*_SECURITY_HEADERS, _CSP) if h[0] not in present]
-            if self._draining.is_set():
-                headers.append((b"connection", b"close"))
-        await self._send(message)
-
-    async def answer(self, answer: Answer) -> None:
-        content = answer.content()
-        headers = [(n.lower().encode(), v.encode("latin-1")) for n, v in answer.headers]
-        if content:
-            headers.append((b"content-type", answer.media_type.encode()))
-        if answer.status != 204:
-            headers.append((b"content-length", str(len(content)).encode()))
-        start = {"type": "http.response.start", "status": answer.status, "headers": headers}
-        await self.send(start)
-        await self.send({"type": "http.response.body", "body": content})
-
-    async def problem(self, error: ProblemError) -> None:
-        if self.status:
-            return  # the response has begun; the server closes the connection
-        headers = list(error.headers.items())
-        if error.problem.retry_after is not None:
-            headers.append(("Retry-After", str(error.problem.retry_after)))
-        body = error.body(self.request_id)
-        await self.answer(Answer(error.problem.status, body, tuple(headers), PROBLEM_JSON))

@@ -12,6 +12,7 @@ import orjson
 from pydantic import BaseModel
 
 from gateway.incoming import Incoming
+from gateway.limits.policies import Policy
 from infra.clients import Client
 from infra.tokens import Principal
 
@@ -90,6 +91,7 @@ class Endpoint:
     body: type[BaseModel] | None = None
     body_optional: bool = False
     command: bool = False
+    limits: tuple[Policy, ...] = ()
     keyed: bool = True
 
     @property

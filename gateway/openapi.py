@@ -37,6 +37,8 @@ _HEADERS = {
     "X-Request-ID": "Of the request, or made for it; kept to the last event.",
     "Location": "Where the outcome of the command will be.",
     "Retry-After": "Ask again in so many seconds.",
+    "RateLimit-Policy": 'Every limit of the route: `"name";q=<most>;w=<seconds>`.',
+    "RateLimit": 'The nearest one: `"name";r=<what is left>;t=<seconds until there is more>`.',
     "Preference-Applied": "What was granted of `Prefer` (RFC 7240).",
     "WWW-Authenticate": "A bearer token is needed, or this one will not do (RFC 6750).",
 }
@@ -72,6 +74,8 @@ def problem_codes(endpoint: Endpoint) -> tuple[str, ...]:
         codes += _OF_COMMANDS
     if endpoint.repeatable:
         codes += _OF_REPEATABLE
+    if endpoint.limits:
+        codes.append("rate-limited")
     return tuple(dict.fromkeys([*codes, *_OF_EVERY_ROUTE]))
 
 
@@ -133,7 +137,7 @@ def _operation(endpoint: Endpoint, refs: Any) -> dict[str, Any]:
         "summary": endpoint.summary,
         "description": f"{more}\n\n{who}" if more else who,
         "parameters": _parameters(endpoint),
-        "responses": _answers(endpoint, refs) | _problems(endpoint, refs),
+        "responses": _limited(endpoint, _answers(endpoint, refs) | _problems(endpoint, refs)),
         "security": [] if endpoint.who is Who.ANYONE else [{"bearer": []}],
     }
     if endpoint.body:
@@ -218,6 +222,14 @@ def _json(model: type[BaseModel], schema: Any) -> dict[str, Any]:
 def _may_wait(endpoint: Endpoint) -> bool:
     """Whether the answer is the outcome, or 202 when that takes longer than the client waits."""
     return endpoint.command and 202 in endpoint.answers and len(endpoint.answers) > 1
+
+
+def _limited(endpoint: Endpoint, responses: dict[str, Any]) -> dict[str, Any]:
+    """Every answer of a limited route tells how much is left."""
+    if endpoint.limits:
+        for response in responses.values():
+            response["headers"] |= _headers("RateLimit-Policy", "RateLimit")
+    return responses
 
 
 def _model_name(item: tuple[type[BaseModel], str]) -> str:

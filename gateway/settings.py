@@ -1,11 +1,14 @@
 """What the gateway is told at its start."""
 
+from collections.abc import Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_network
-from typing import Annotated
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_settings import NoDecode
 
+from gateway.limits.policies import SETS, STRICT, ByTier, with_changes
 from infra.settings import KafkaSettings, Key, PostgresSettings, ProcessSettings, RedisSettings
 
 
@@ -17,6 +20,35 @@ def _networks(value: object) -> object:
 
 Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode, BeforeValidator(_networks)]
 """Addresses or networks, separated by commas."""
+
+
+def _origins(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    return tuple(_origin(part.strip()) for part in value.split(",") if part.strip())
+
+
+def _origin(text: str) -> str:
+    """As browsers send it (RFC 6454): scheme, host, port unless it is the scheme's own."""
+    if text in {"*", "null"}:
+        raise ValueError(f"{text!r} stands for anybody: name the origins")
+    url = urlsplit(text)
+    if url.scheme not in {"http", "https"} or f"{url.scheme}://{url.netloc}" != text.lower():
+        raise ValueError(f"{text!r} is no origin such as https://app.example.com")
+    if "*" in text or "@" in text or not url.hostname:
+        raise ValueError(f"{text!r} names no single host")
+    default = {"http": 80, "https": 443}[url.scheme]
+    host = f"[{url.hostname}]" if ":" in url.hostname else url.hostname
+    return f"{url.scheme}://{host}" + (f":{url.port}" if url.port not in {None, default} else "")
+
+
+Origins = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_origins)]
+"""Origins whose pages may call, separated by commas."""
+
+
+def _quotas(text: str) -> str:
+    with_changes(STRICT, text)
+    return text
 
 
 class GatewaySettings(ProcessSettings, KafkaSettings, PostgresSettings, RedisSettings):
@@ -34,9 +66,17 @@ class GatewaySettings(ProcessSettings, KafkaSettings, PostgresSettings, RedisSet
     token_public_key: Key
 
     trusted_proxies: Networks = ()
+    cors_origins: Origins = ()
+    limits: Literal["strict", "relaxed"] = "strict"
+    gateway_quotas: Annotated[str, AfterValidator(_quotas)] = ""
     wait_seconds: float = Field(default=5.0, gt=0, le=30)
     wait_seconds_most: float = Field(default=20.0, gt=0, le=60)
     publish_seconds: float = Field(default=3.0, gt=0, le=30)
     signin_seconds: float = Field(default=15.0, gt=0, le=60)
     body_bytes_most: int = Field(default=64 * 1024, ge=1024)
     drain_seconds: float = Field(default=15.0, gt=0, le=60)
+
+    @property
+    def quotas(self) -> Mapping[str, ByTier]:
+        """The numbers of each policy."""
+        return with_changes(SETS[self.limits], self.gateway_quotas)

@@ -5,6 +5,7 @@ import hmac
 from contracts.commands import ResendVerification, SignIn, SignUp, VerifyEmail
 from contracts.outcomes import Rejected, SealedOutcome, Succeeded
 from gateway.endpoints import Answer, Call, Endpoint
+from gateway.limits.policies import LINK, MAIL, SIGN_IN, SIGN_UP
 from gateway.problems import ProblemError
 from gateway.v1.models import (
     Accepted,
@@ -89,6 +90,7 @@ ENDPOINTS = (
         {202: Accepted},
         body=SignUpBody,
         command=True,
+        limits=SIGN_UP,
     ),
     Endpoint(
         "POST",
@@ -99,6 +101,7 @@ ENDPOINTS = (
         problems=("invalid-token", "expired-token"),
         body=VerifyBody,
         command=True,
+        limits=LINK,
     ),
     Endpoint(
         "POST",
@@ -108,6 +111,7 @@ ENDPOINTS = (
         {202: Accepted},
         body=ResendBody,
         command=True,
+        limits=MAIL,
     ),
     Endpoint(
         "POST",
@@ -119,5 +123,6 @@ ENDPOINTS = (
         body=SignInBody,
         command=True,
         keyed=False,
+        limits=SIGN_IN,
     ),
 )

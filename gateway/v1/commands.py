@@ -8,6 +8,7 @@ from contracts.topics import COMMAND_RETENTION
 from gateway import views
 from gateway.endpoints import Answer, Call, Endpoint
 from gateway.handles import Handle, read_handle
+from gateway.limits.policies import STATUS
 from gateway.problems import PROBLEMS, ProblemError
 from gateway.v1.models import CommandStatus
 
@@ -55,5 +56,6 @@ ENDPOINTS = (
         "What became of a command that was answered with 202",
         {200: CommandStatus},
         problems=("unauthenticated", "not-found", "command-forgotten", "reads-unavailable"),
+        limits=STATUS,
     ),
 )

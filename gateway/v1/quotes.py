@@ -2,6 +2,7 @@
 
 from contracts.quotes import Quote
 from gateway.endpoints import Answer, Call, Endpoint, Who
+from gateway.limits.policies import QUOTE
 from gateway.v1.symbols import symbol_of
 
 
@@ -19,5 +20,6 @@ ENDPOINTS = (
         {200: Quote},
         problems=("unknown-symbol", "quote-unavailable"),
         who=Who.VERIFIED,
+        limits=QUOTE,
     ),
 )

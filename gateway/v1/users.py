@@ -2,6 +2,7 @@
 
 from gateway import views
 from gateway.endpoints import Answer, Call, Endpoint, Who
+from gateway.limits.policies import READ
 from gateway.problems import ProblemError
 from gateway.v1.models import Profile
 
@@ -14,5 +15,7 @@ async def me(call: Call) -> Answer:
 
 
 ENDPOINTS = (
-    Endpoint("GET", "/api/v1/users/me", me, "The profile", {200: Profile}, who=Who.SIGNED_IN),
+    Endpoint(
+        "GET", "/api/v1/users/me", me, "The profile", {200: Profile}, who=Who.SIGNED_IN, limits=READ
+    ),
 )

@@ -5,6 +5,7 @@ from contracts.outcomes import Succeeded
 from contracts.values import WATCHLIST_LIMITS, Tier
 from gateway import views
 from gateway.endpoints import Answer, Call, Endpoint, Who
+from gateway.limits.policies import READ, WRITE
 from gateway.problems import ProblemError
 from gateway.v1.models import ItemSaved, NoteBody, Pending, Watchlist
 from gateway.v1.symbols import symbol_of
@@ -64,6 +65,7 @@ ENDPOINTS = (
         body=NoteBody,
         body_optional=True,
         command=True,
+        limits=WRITE,
     ),
     Endpoint(
         "DELETE",
@@ -74,6 +76,7 @@ ENDPOINTS = (
         problems=("unknown-symbol", "unknown-user"),
         who=Who.VERIFIED,
         command=True,
+        limits=WRITE,
     ),
     Endpoint(
         "GET",
@@ -82,5 +85,6 @@ ENDPOINTS = (
         "What the caller follows, with quotes",
         {200: Watchlist},
         who=Who.VERIFIED,
+        limits=READ,
     ),
 )

@@ -1,0 +1,150 @@
+"""The named policies: what they count, whom they count it for, how much of it there may be.
+
+An endpoint declares its policies; the numbers of a name come in a strict and a relaxed set.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+from contracts.values import Tier
+
+MINUTE, HOUR = 60, 3_600
+
+
+class By(Enum):
+    """Whom a policy counts for."""
+
+    CLIENT = "client address"
+    ACCOUNT = "account"
+    SESSION = "session of the token"
+    PAIR = "account and client address"
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """At most so many within so many seconds."""
+
+    most: int
+    seconds: int
+
+
+ByTier = Mapping[str, Quota]
+"""By tier; every tier has a number."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Policy:
+    """One thing that is counted.
+
+    `closed`: without the cache server a process allows a quarter of it, on its own count; the
+    others stay open: each process then allows all of it. `told`: its remainder is shown to
+    clients; what an account has left would tell a stranger about the owner. `until_success`:
+    the count begins anew when what was tried succeeds. `spares_known_by`: the
+    name of such a policy; an account that has succeeded from this client address is spared.
+    """
+
+    name: str
+    by: By
+    closed: bool = False
+    told: bool = True
+    until_success: bool = False
+    spares_known_by: str | None = None
+
+
+_FAILURES = "signin-failures"
+
+SIGN_UP = (
+    Policy("signup-client", By.CLIENT, closed=True),
+    Policy("signup-account", By.ACCOUNT, closed=True, told=False),
+)
+SIGN_IN = (
+    Policy("signin-client", By.CLIENT, closed=True),
+    Policy(
+        "signin-account", By.ACCOUNT, closed=True, told=False, spares_known_by="signin-failures"
+    ),
+    Policy("signin-failures", By.PAIR, closed=True, told=False, until_success=True),
+)
+MAIL = (
+    Policy("mail-client", By.CLIENT, closed=True),
+    Policy("mail-account", By.ACCOUNT, closed=True, told=False),
+)
+"""For whatever mails an address that the caller names."""
+
+_CLIENT = Policy("client", By.CLIENT)
+FAULTY = (_CLIENT,)
+"""For requests that no route takes: without a valid token or body."""
+
+LINK = (Policy("link-client", By.CLIENT),)
+"""For what is done with a mailed token."""
+
+STATUS = (Policy("status-client", By.CLIENT),)
+READ = (_CLIENT, Policy("read", By.ACCOUNT), Policy("read-token", By.SESSION))
+WRITE = (_CLIENT, Policy("write", By.ACCOUNT), Policy("write-token", By.SESSION))
+QUOTE = (_CLIENT, Policy("quote", By.ACCOUNT), Policy("quote-token", By.SESSION))
+
+POLICIES = {
+    policy.name: policy
+    for group in (SIGN_UP, SIGN_IN, MAIL, LINK, STATUS, READ, WRITE, QUOTE)
+    for policy in group
+}
+
+
+def _same(most: int, seconds: int = MINUTE) -> ByTier:
+    return dict.fromkeys(Tier, Quota(most, seconds))
+
+
+def _tiers(free: int, plus: int, pro: int) -> ByTier:
+    numbers = zip(Tier, (free, plus, pro), strict=True)
+    return {tier: Quota(most, MINUTE) for tier, most in numbers}
+
+
+STRICT: Mapping[str, ByTier] = {
+    "signup-client": _same(10, HOUR),
+    "signup-account": _same(5, HOUR),
+    "signin-client": _same(30),
+    "signin-account": _same(20),
+    "signin-failures": _same(5, 5 * MINUTE),
+    "mail-client": _same(20, HOUR),
+    "mail-account": _same(5, HOUR),
+    "link-client": _same(30),
+    "status-client": _same(600),
+    "client": _same(3_000),
+    "read": _tiers(240, 600, 2_400),
+    "read-token": _tiers(120, 300, 1_200),
+    "write": _tiers(120, 300, 1_200),
+    "write-token": _tiers(60, 150, 600),
+    "quote": _tiers(120, 600, 2_400),
+    "quote-token": _tiers(60, 300, 1_200),
+}
+_PLENTY = 1_000_000
+RELAXED: Mapping[str, ByTier] = {name: _same(_PLENTY) for name in STRICT} | {
+    "signup-account": _same(100),
+    "signin-failures": _same(100),
+    "mail-account": _same(100),
+}
+SETS = {"strict": STRICT, "relaxed": RELAXED}
+
+
+def with_changes(base: Mapping[str, ByTier], text: str) -> Mapping[str, ByTier]:
+    """The base with each `name=most/seconds` or `name.tier=most/seconds` in it, between commas.
+
+    Raises `ValueError` that names the part it cannot read.
+    """
+    numbers = {name: dict(quotas) for name, quotas in base.items()}
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        name, _, quota = part.partition("=")
+        name, _, tier = name.partition(".")
+        try:
+            most, seconds = map(int, quota.split("/"))
+            tiers = [Tier(tier)] if tier else list(Tier)
+        except ValueError:
+            raise ValueError(
+                f"{part!r} is not name=most/seconds or name.tier=most/seconds"
+            ) from None
+        if name not in numbers:
+            raise ValueError(f"there is no policy {name!r}")
+        if most < 1 or seconds < 1:
+            raise ValueError(f"{part!r} allows nothing")
+        numbers[name] |= {tier: Quota(most, seconds) for tier in tiers}
+    return numbers
