@@ -78,8 +78,9 @@ class Exchange:
     async def problem(self, error: ProblemError) -> None:
         if self.status:
             return  # the response has begun; the server closes the connection
-        headers = list(error.headers.items())
+        headers = dict(error.headers)
         if error.problem.retry_after is not None:
-            headers.append(("Retry-After", str(error.problem.retry_after)))
+            headers.setdefault("Retry-After", str(error.problem.retry_after))
         body = error.body(self.request_id)
-        await self.answer(Answer(error.problem.status, body, tuple(headers), PROBLEM_JSON))
+        answer = Answer(error.problem.status, body, tuple(headers.items()), PROBLEM_JSON)
+        await self.answer(answer)

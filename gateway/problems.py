@@ -35,7 +35,7 @@ PROBLEMS: dict[str, Problem] = {
     "unsupported-media-type": Problem(415, "The body must be application/json"),
     "invalid-fields": Problem(422, "Some fields are not valid"),
     "idempotency-key-reused": Problem(422, "The Idempotency-Key was used with another body"),
-    "rate-limited": Problem(429, "Too many requests"),
+    "rate-limited": Problem(429, "Too many requests", retry_after=1),
     "internal-error": Problem(500, "Something went wrong on our side"),
     "discarded": Problem(500, "The command could not be carried out and was given up"),
     "try-again": Problem(503, "Not possible right now", retry_after=2),

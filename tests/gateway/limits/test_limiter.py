@@ -1,0 +1,219 @@
+"""Who is refused what, what is told of it, and what holds without the cache server."""
+
+import os
+import re
+import time
+from collections.abc import AsyncIterator
+from uuid import uuid4
+
+import pytest
+from redis.asyncio import Redis
+
+from contracts.values import Tier
+from gateway.limits.limiter import Caller, Limits, Policies, site_of
+from gateway.limits.policies import FAULTY, POLICIES, READ, RELAXED, SIGN_IN, SIGN_UP, STRICT
+from gateway.limits.shared import SharedWindows
+from gateway.problems import ProblemError
+from gateway.routes import ENDPOINTS
+from tests.valkey import Valkey
+
+SECRET = os.urandom(32)
+
+
+@pytest.fixture
+def limits(redis: Redis) -> Limits:
+    return Limits(SharedWindows(redis), STRICT, SECRET)
+
+
+@pytest.fixture
+async def alone() -> AsyncIterator[Limits]:
+    """A process whose cache server is away."""
+    async with Redis(port=1) as nowhere:
+        yield Limits(SharedWindows(nowhere), STRICT, SECRET)
+
+
+def a_user(tier: str = "free", **changes: str) -> Caller:
+    values = {"client": f"2001:db8:{uuid4().hex[:4]}:{uuid4().hex[:4]}::1", "account": uuid4().hex}
+    return Caller(**({"session": uuid4().hex} | values | changes), tier=tier)
+
+
+async def allowed(limits: Limits, policies: Policies, caller: Caller, tries: int) -> int:
+    """How many of so many requests are let through."""
+    refused = []
+    for _ in range(tries):
+        try:
+            await limits.take(policies, caller)
+        except ProblemError as error:
+            refused.append(error)
+    assert all(error.code == "rate-limited" for error in refused)
+    assert all(int(error.headers["Retry-After"]) >= 1 for error in refused)
+    return tries - len(refused)
+
+
+async def refusal(limits: Limits, policies: Policies, caller: Caller) -> ProblemError:
+    with pytest.raises(ProblemError) as refused:
+        await limits.take(policies, caller)
+    return refused.value
+
+
+def test_every_route_of_the_api_has_its_limits() -> None:
+    for endpoint in ENDPOINTS:
+        assert bool(endpoint.limits) == endpoint.path.startswith("/api/"), endpoint.path
+        for policy in endpoint.limits:
+            assert POLICIES[policy.name] is policy
+
+
+@pytest.mark.parametrize("numbers", [STRICT, RELAXED], ids=["strict", "relaxed"])
+def test_every_policy_has_a_number_for_every_tier(numbers: dict[str, dict[Tier, object]]) -> None:
+    assert numbers.keys() == POLICIES.keys()
+    assert all(quotas.keys() == set(Tier) for quotas in numbers.values())
+
+
+async def test_answers_tell_the_policies_and_what_is_nearest_to_its_end(limits: Limits) -> None:
+    caller = a_user()
+    await limits.take(READ, caller)
+    headers = dict((await limits.take(READ, caller)).headers)
+    assert headers["RateLimit-Policy"] == (
+        '"client";q=3000;w=60, "read";q=240;w=60, "read-token";q=120;w=60'
+    )
+    assert re.fullmatch(r'"read-token";r=118;t=(59|60)', headers["RateLimit"])
+
+
+async def test_a_refusal_says_which_policy_and_when_to_come_back(limits: Limits) -> None:
+    caller = a_user()
+    assert await allowed(limits, READ, caller, 125) == 120
+    error = await refusal(limits, READ, caller)
+    assert error.problem.status == 429
+    assert 1 <= int(error.headers["Retry-After"]) <= 60
+    assert error.headers["RateLimit"].startswith('"read-token";r=0;t=')
+    assert "read" in error.headers["RateLimit-Policy"]
+
+
+async def test_a_session_does_not_use_up_its_user_nor_a_user_its_client(limits: Limits) -> None:
+    caller = a_user()
+    again = Caller(caller.client, caller.account, uuid4().hex)
+    assert await allowed(limits, READ, caller, 130) == 120
+    assert await allowed(limits, READ, again, 130) == 120
+    third = Caller(caller.client, caller.account, uuid4().hex)
+    assert await allowed(limits, READ, third, 3) == 0, "240 of the user"
+    assert await allowed(limits, READ, a_user(client=caller.client or ""), 3) == 3
+
+
+@pytest.mark.parametrize(("tier", "most"), [("free", 120), ("plus", 300), ("pro", 1_200)])
+async def test_who_pays_more_may_more(limits: Limits, tier: str, most: int) -> None:
+    headers = dict((await limits.take(READ, a_user(tier))).headers)
+    assert headers["RateLimit-Policy"].endswith(f'"read-token";q={most};w=60')
+
+
+async def test_who_was_refused_is_refused_again_without_a_trip(
+    limits: Limits, valkey: Valkey, redis: Redis
+) -> None:
+    caller = Caller("203.0.113.7", uuid4().hex)
+    assert await allowed(limits, SIGN_UP, caller, 6) == 5
+    before = await valkey.calls(redis, "evalsha")
+    assert await allowed(limits, SIGN_UP, caller, 50) == 0
+    assert await valkey.calls(redis, "evalsha") == before
+
+
+async def test_a_client_is_refused_before_any_work(limits: Limits) -> None:
+    client = f"198.51.100.{os.urandom(1)[0]}"
+    for _ in range(11):
+        await allowed(limits, SIGN_UP, Caller(client, uuid4().hex), 1)
+    with pytest.raises(ProblemError) as refused:
+        limits.refuse_early((*SIGN_UP, *FAULTY), client)
+    assert refused.value.headers["RateLimit"].startswith('"signup-client";r=0;')
+    limits.refuse_early(SIGN_IN, client)
+
+
+async def test_what_an_account_has_left_is_not_told_to_strangers(limits: Limits) -> None:
+    caller = a_user()
+    for _ in range(5):
+        headers = dict((await limits.take(SIGN_IN, caller)).headers)
+        assert headers["RateLimit"].startswith('"signin-client";')
+    error = await refusal(limits, SIGN_IN, caller)
+    assert error.headers["RateLimit"].startswith('"signin-client";r=25;')
+    assert int(error.headers["Retry-After"]) > 60
+
+
+async def test_guessing_ends_after_five_failures_and_success_begins_anew(limits: Limits) -> None:
+    caller = a_user()
+    assert await allowed(limits, SIGN_IN, caller, 4) == 4
+    await limits.succeeded(await limits.take(SIGN_IN, caller))
+    assert await allowed(limits, SIGN_IN, caller, 8) == 5
+
+
+async def test_what_was_not_tried_is_no_failure(limits: Limits) -> None:
+    caller = a_user()
+    for _ in range(10):
+        await limits.not_tried(await limits.take(SIGN_IN, caller))
+    assert await allowed(limits, SIGN_IN, caller, 6) == 5
+
+
+async def test_whoever_guesses_locks_nobody_out_who_signed_in_before(limits: Limits) -> None:
+    owner = a_user()
+    await limits.succeeded(await limits.take(SIGN_IN, owner))
+    account = owner.account or ""
+    guesses = [await allowed(limits, SIGN_IN, a_user(account=account), 5) for _ in range(5)]
+    assert sum(guesses) == 19, "20 an account and minute, with the owner's own"
+    assert await allowed(limits, SIGN_IN, owner, 5) == 5
+
+
+async def test_without_the_cache_server_signing_up_is_a_quarter(alone: Limits) -> None:
+    client = "203.0.113.9"
+    tries = [await allowed(alone, SIGN_UP, Caller(client, uuid4().hex), 1) for _ in range(10)]
+    assert sum(tries) == 2
+
+
+async def test_without_the_cache_server_guessing_ends_sooner(alone: Limits) -> None:
+    caller = a_user()
+    assert await allowed(alone, SIGN_IN, caller, 8) == 2
+    owner = a_user()
+    await allowed(alone, SIGN_IN, owner, 1)
+    await alone.succeeded(await alone.take(SIGN_IN, owner))
+    assert await allowed(alone, SIGN_IN, owner, 8) == 2
+
+
+async def test_without_the_cache_server_reading_goes_on(alone: Limits) -> None:
+    assert await allowed(alone, READ, a_user(), 130) == 120
+
+
+async def test_without_the_cache_server_and_memory_what_is_closed_is_refused(
+    alone: Limits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for windows in (alone._open, alone._closed):
+        monkeypatch.setattr(windows, "_most_keys", 0)
+    assert await allowed(alone, READ, a_user(), 5) == 5
+    assert await allowed(alone, SIGN_IN, a_user(), 5) == 0
+
+
+async def test_without_the_cache_server_nobody_waits_long(alone: Limits) -> None:
+    began = time.monotonic()
+    for _ in range(100):
+        await alone.take(READ, a_user())
+    assert time.monotonic() - began < 1
+
+
+async def test_no_address_is_in_the_cache_server(limits: Limits, redis: Redis) -> None:
+    await redis.flushdb()
+    await limits.take(SIGN_IN, Caller("203.0.113.77", "an-account"))
+    keys = b" ".join(await redis.keys()).decode()
+    assert "signin-client" in keys
+    assert "203.0.113" not in keys
+    assert "an-account" not in keys
+
+
+@pytest.mark.parametrize(
+    ("address", "site"),
+    [
+        ("203.0.113.7", "203.0.113.7"),
+        ("::ffff:203.0.113.7", "203.0.113.7"),
+        (None, "unknown"),
+    ],
+)
+def test_a_client_is_its_address(address: str | None, site: str) -> None:
+    assert site_of(address) == site
+
+
+def test_a_site_cannot_pose_as_many_clients() -> None:
+    assert site_of("2001:db8:0:1::1") == site_of("2001:db8:0:1:ffff::9")
+    assert site_of("2001:db8:0:1::1") != site_of("2001:db8:0:2::1")
