@@ -3,7 +3,6 @@
 import os
 import re
 import time
-from collections.abc import AsyncIterator
 from uuid import uuid4
 
 import pytest
@@ -15,7 +14,7 @@ from gateway.limits.policies import FAULTY, POLICIES, READ, RELAXED, SIGN_IN, SI
 from gateway.limits.shared import SharedWindows
 from gateway.problems import ProblemError
 from gateway.routes import ENDPOINTS
-from tests.valkey import Valkey
+from tests.gateway.limits.servers import calls
 
 SECRET = os.urandom(32)
 
@@ -26,10 +25,9 @@ def limits(redis: Redis) -> Limits:
 
 
 @pytest.fixture
-async def alone() -> AsyncIterator[Limits]:
+def alone(redis_away: Redis) -> Limits:
     """A process whose cache server is away."""
-    async with Redis(port=1) as nowhere:
-        yield Limits(SharedWindows(nowhere), STRICT, SECRET)
+    return Limits(SharedWindows(redis_away), STRICT, SECRET)
 
 
 def a_user(tier: str = "free", **changes: str) -> Caller:
@@ -106,13 +104,13 @@ async def test_who_pays_more_may_more(limits: Limits, tier: str, most: int) -> N
 
 
 async def test_who_was_refused_is_refused_again_without_a_trip(
-    limits: Limits, valkey: Valkey, redis: Redis
+    limits: Limits, redis: Redis
 ) -> None:
     caller = Caller("203.0.113.7", uuid4().hex)
     assert await allowed(limits, SIGN_UP, caller, 6) == 5
-    before = await valkey.calls(redis, "evalsha")
+    before = await calls(redis, "evalsha")
     assert await allowed(limits, SIGN_UP, caller, 50) == 0
-    assert await valkey.calls(redis, "evalsha") == before
+    assert await calls(redis, "evalsha") == before
 
 
 async def test_a_client_is_refused_before_any_work(limits: Limits) -> None:
@@ -194,9 +192,8 @@ async def test_without_the_cache_server_nobody_waits_long(alone: Limits) -> None
 
 
 async def test_no_address_is_in_the_cache_server(limits: Limits, redis: Redis) -> None:
-    await redis.flushdb()
     await limits.take(SIGN_IN, Caller("203.0.113.77", "an-account"))
-    keys = b" ".join(await redis.keys()).decode()
+    keys = str(await redis.keys())
     assert "signin-client" in keys
     assert "203.0.113" not in keys
     assert "an-account" not in keys

@@ -3,8 +3,6 @@
 import asyncio
 import signal
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from uuid import uuid4
 
@@ -16,7 +14,7 @@ from gateway.limits.shared import AGAIN_SECONDS, ANSWER_SECONDS, SharedWindows
 from gateway.limits.window import Check
 from infra.redis.client import open_redis
 from infra.settings import RedisSettings
-from tests.valkey import Valkey, running_valkey
+from tests.gateway.limits.servers import calls, send, upset
 from tests.waiting import until
 
 SLACK_SECONDS = 0.5
@@ -26,34 +24,32 @@ def a_check(most: int = 1_000) -> Check:
     return Check(f"qnt9:limit:test:{uuid4().hex}", most, 60)
 
 
-async def test_all_who_ask_in_one_turn_share_a_trip(valkey: Valkey, redis: Redis) -> None:
+async def test_all_who_ask_in_one_turn_share_a_trip(redis: Redis) -> None:
     windows = SharedWindows(redis)
     await windows.take([a_check()])
-    before = await valkey.calls(redis, "evalsha")
+    before = await calls(redis, "evalsha")
     checks = [a_check(), a_check()]
     counts = await asyncio.gather(*(windows.take(checks) for _ in range(64)))
-    assert await valkey.calls(redis, "evalsha") == before + 1
+    assert await calls(redis, "evalsha") == before + 1
     assert sorted(c[0].remaining for c in counts if c) == list(range(936, 1_000))
 
 
-async def test_who_asks_while_a_trip_is_under_way_waits_for_the_next(
-    valkey: Valkey, redis: Redis
-) -> None:
+async def test_who_asks_while_a_trip_is_under_way_waits_for_the_next(redis: Redis) -> None:
     windows, check = SharedWindows(redis), a_check()
 
     async def client() -> None:
         for _ in range(10):
             assert await windows.take([check])
 
-    before = await valkey.calls(redis, "evalsha")
+    before = await calls(redis, "evalsha")
     await asyncio.gather(*(client() for _ in range(64)))
-    trips = await valkey.calls(redis, "evalsha") - before
+    trips = await calls(redis, "evalsha") - before
     assert trips <= 64, "640 requests"
 
 
-async def test_two_processes_count_together_exactly(valkey: Valkey) -> None:
+async def test_two_processes_count_together_exactly(valkey_url: str) -> None:
     check = a_check(500)
-    settings = RedisSettings(redis_url=SecretStr(valkey.url))
+    settings = RedisSettings(redis_url=SecretStr(valkey_url))
 
     async def client(windows: SharedWindows) -> int:
         counts = [await windows.take([check]) for _ in range(20)]
@@ -71,18 +67,6 @@ async def test_a_client_that_leaves_leaves_the_others_their_answers(redis: Redis
     await asyncio.sleep(0)
     asking[0].cancel()
     assert all([await asking[1], await asking[2]])
-
-
-@asynccontextmanager
-async def upset(tmp_path: Path) -> AsyncIterator[tuple[Valkey, Redis, SharedWindows]]:
-    """A server for one test, which it has answered once."""
-    async with (
-        running_valkey(tmp_path) as valkey,
-        open_redis(RedisSettings(redis_url=SecretStr(valkey.url))) as redis,
-    ):
-        windows = SharedWindows(redis)
-        assert await windows.take([a_check()])
-        yield valkey, redis, windows
 
 
 async def cannot_say(windows: SharedWindows) -> None:
@@ -105,6 +89,7 @@ async def answers_again(windows: SharedWindows) -> None:
 
 async def test_a_server_that_is_away(tmp_path: Path) -> None:
     async with upset(tmp_path) as (valkey, _, windows):
+        assert await windows.take([a_check()])
         await valkey.stop()
         await cannot_say(windows)
         await valkey.start()
@@ -113,6 +98,7 @@ async def test_a_server_that_is_away(tmp_path: Path) -> None:
 
 async def test_a_server_that_hangs(tmp_path: Path) -> None:
     async with upset(tmp_path) as (valkey, _, windows):
+        assert await windows.take([a_check()])
         valkey.signal(signal.SIGSTOP)
         await cannot_say(windows)
         valkey.signal(signal.SIGCONT)
@@ -123,7 +109,7 @@ async def test_a_server_that_hangs(tmp_path: Path) -> None:
 
 async def test_a_server_that_is_slow(tmp_path: Path) -> None:
     async with upset(tmp_path) as (_, redis, windows):
-        busy = asyncio.create_task(redis.execute_command("DEBUG", "SLEEP", "1"))
+        busy = asyncio.create_task(send(redis, "DEBUG", "SLEEP", "1"))
         await asyncio.sleep(0.05)  # let the command reach the server
         await cannot_say(windows)
         await busy
@@ -132,9 +118,9 @@ async def test_a_server_that_is_slow(tmp_path: Path) -> None:
 
 async def test_a_server_that_may_not_write(tmp_path: Path) -> None:
     async with upset(tmp_path) as (_, redis, windows):
-        await redis.execute_command("REPLICAOF", "127.0.0.1", "1")
+        await send(redis, "REPLICAOF", "127.0.0.1", "1")
         await cannot_say(windows)
-        await redis.execute_command("REPLICAOF", "NO", "ONE")
+        await send(redis, "REPLICAOF", "NO", "ONE")
         await answers_again(windows)
 
 
@@ -143,7 +129,7 @@ async def test_a_server_that_is_loading(tmp_path: Path) -> None:
         await redis.mset({f"key-{i}": "x" * 1_000 for i in range(20_000)})
         await redis.config_set("loading-process-events-interval-bytes", 1_024)
         await redis.config_set("key-load-delay", 100)
-        reloading = asyncio.create_task(redis.execute_command("DEBUG", "RELOAD"))
+        reloading = asyncio.create_task(send(redis, "DEBUG", "RELOAD"))
 
         async def loading() -> bool:
             return bool((await redis.info("persistence"))["loading"])
