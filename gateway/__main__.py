@@ -10,6 +10,7 @@ from gateway.edge import Application, Edge
 from gateway.limits.limiter import Limits
 from gateway.limits.shared import SharedWindows
 from gateway.outcomes import Outcomes
+from gateway.protocol import BoundedProtocol
 from gateway.quotes import Quotes
 from gateway.routes import ENDPOINTS
 from gateway.seals import Seals
@@ -52,7 +53,8 @@ async def run(settings: GatewaySettings) -> None:
         health.ready["process"] = lambda: "draining" if shutdown.draining.is_set() else None
         health.ready["kafka"] = lambda: None if producer.connected else "not connected yet"
         app = Application(edge, ENDPOINTS, health.routes())
-        await enter(http_server(app, settings.http_host, settings.http_port))
+        host, port = settings.http_host, settings.http_port
+        await enter(http_server(app, host, port, protocol=BoundedProtocol))
         shutdown.on_shutdown("requests", partial(app.drained, settings.drain_seconds))
         health.started = True
         await shutdown.run_until_signalled()

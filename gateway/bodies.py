@@ -1,5 +1,7 @@
 """Reading a request's body: bounded, JSON, valid, or a problem that says which."""
 
+import json
+import re
 from typing import Any
 
 import orjson
@@ -8,6 +10,9 @@ from pydantic_core import ErrorDetails
 
 from gateway.incoming import CutOffError, Incoming
 from gateway.problems import ProblemError
+
+DEEPEST = 16
+_JSON = re.compile(r'\s*application/json\s*(;\s*charset\s*=\s*"?utf-8"?\s*)?', re.IGNORECASE)
 
 
 async def read_json(request: Incoming, most: int) -> Any:
@@ -25,13 +30,42 @@ async def read_json(request: Incoming, most: int) -> Any:
         raise ProblemError("malformed-request", "The body ended early.") from error
     if not chunks:
         return None
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type != "application/json":
+    if not _JSON.fullmatch(request.headers.get("content-type", "")):
         raise ProblemError("unsupported-media-type")
+    return parsed(bytes(chunks))
+
+
+def parsed(text: bytes) -> Any:
+    """JSON that every reader reads alike (RFC 8259). Raises `ProblemError`."""
     try:
-        return orjson.loads(chunks)
-    except orjson.JSONDecodeError as error:
+        found = orjson.loads(text)
+        if text.count(b"{") + text.count(b"[") > DEEPEST and _is_deep(found):
+            raise ProblemError("malformed-request", f"At most {DEEPEST} levels of nesting.")
+        _NAMES.decode(text.decode())
+    except (ValueError, RecursionError) as error:
         raise ProblemError("malformed-request", "The body is not valid JSON.") from error
+    return found
+
+
+def _is_deep(found: Any) -> bool:
+    level = [found]
+    for _ in range(DEEPEST):
+        level = [
+            child
+            for each in level
+            if isinstance(each, dict | list)
+            for child in (each.values() if isinstance(each, dict) else each)
+        ]
+    return any(isinstance(each, dict | list) for each in level)
+
+
+def _once_each(pairs: list[tuple[str, Any]]) -> None:
+    """The first and the last of two alike are both somebody's reading: neither is ours."""
+    if len({name for name, _ in pairs}) != len(pairs):
+        raise ProblemError("malformed-request", "A name is in the body twice.")
+
+
+_NAMES = json.JSONDecoder(object_pairs_hook=_once_each)
 
 
 def validated(kind: type[BaseModel], data: Any) -> BaseModel:

@@ -36,6 +36,7 @@ PROBLEMS: dict[str, Problem] = {
     "invalid-fields": Problem(422, "Some fields are not valid"),
     "idempotency-key-reused": Problem(422, "The Idempotency-Key was used with another body"),
     "rate-limited": Problem(429, "Too many requests", retry_after=1),
+    "head-too-large": Problem(431, "The request line and headers are too large"),
     "internal-error": Problem(500, "Something went wrong on our side"),
     "discarded": Problem(500, "The command could not be carried out and was given up"),
     "try-again": Problem(503, "Not possible right now", retry_after=2),

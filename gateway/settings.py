@@ -33,11 +33,11 @@ def _origin(text: str) -> str:
     if text in {"*", "null"}:
         raise ValueError(f"{text!r} stands for anybody: name the origins")
     url = urlsplit(text)
-    if url.scheme not in {"http", "https"} or f"{url.scheme}://{url.netloc}" != text.lower():
+    default = {"http": 80, "https": 443}.get(url.scheme)
+    if default is None or f"{url.scheme}://{url.netloc}".lower() != text.lower():
         raise ValueError(f"{text!r} is no origin such as https://app.example.com")
     if "*" in text or "@" in text or not url.hostname:
         raise ValueError(f"{text!r} names no single host")
-    default = {"http": 80, "https": 443}[url.scheme]
     host = f"[{url.hostname}]" if ":" in url.hostname else url.hostname
     return f"{url.scheme}://{host}" + (f":{url.port}" if url.port not in {None, default} else "")
 

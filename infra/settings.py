@@ -13,6 +13,8 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from infra import scrutiny
+
 PREFIX = "QNT9_"
 KEY_BYTES = 32
 
@@ -34,13 +36,17 @@ def _key(value: object) -> bytes:
         raise ValueError("must be base64url") from error
     if len(key) != KEY_BYTES:
         raise ValueError(f"must be {KEY_BYTES} bytes, has {len(key)}")
-    if len(set(key)) < KEY_BYTES // 4:
-        raise ValueError("is no random key")
     return key
 
 
 Key = Annotated[bytes, BeforeValidator(_key), Field(repr=False)]
 """32 random bytes, base64url."""
+
+
+LogLevel = Annotated[
+    Literal["debug", "info", "warning", "error", "critical"],
+    BeforeValidator(lambda value: value.lower() if isinstance(value, str) else value),
+]
 
 
 class Settings(BaseSettings):
@@ -56,7 +62,9 @@ class ProcessSettings(Settings):
 
     environment: Literal["development", "production"] = "production"
     instance: str = "unnamed"
-    log_level: str = "info"
+    log_level: LogLevel = "info"
+    plaintext_allowed: bool = False
+    """Outside development: Kafka and mail without TLS, where the network itself is private."""
     health_host: str = "127.0.0.1"
     health_port: int = 0
 
@@ -72,7 +80,7 @@ class KafkaSettings(Settings):
     kafka_bootstrap: str
     kafka_username: str
     kafka_password: SecretStr
-    kafka_protocol: Literal["SASL_PLAINTEXT", "SASL_SSL"] = "SASL_PLAINTEXT"
+    kafka_protocol: Literal["SASL_PLAINTEXT", "SASL_SSL"] = "SASL_SSL"
     kafka_mechanism: Literal["SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
     kafka_ca_file: Path | None = None
 
@@ -106,14 +114,31 @@ S = TypeVar("S", bound=Settings)
 def load(kind: type[S]) -> S:
     """Settings of one kind. Raises `SettingsError` that names every fault."""
     given, faults = _from_files()
+    settings = None
     try:
         settings = kind(**given)
     except ValidationError as error:
         faults += [_fault(e) for e in error.errors(include_input=False)]
-        raise SettingsError(faults) from None
-    if faults:
+    named = {fault.partition(":")[0] for fault in faults}
+    faults += [doubt for doubt in _doubts(kind, given) if doubt.partition(":")[0] not in named]
+    if faults or settings is None:
         raise SettingsError(faults)
     return settings
+
+
+def _doubts(kind: type[Settings], from_files: dict[str, Any]) -> list[str]:
+    """Of a process; an operator at a terminal may connect as they like."""
+    if not issubclass(kind, ProcessSettings):
+        return []
+    names = list(kind.model_fields)
+    given = {name: os.environ.get(f"{PREFIX}{name.upper()}", "") for name in names} | from_files
+    found = scrutiny.doubts(names, (name for name in names if _is_key(kind, name)), given)
+    return [f"{PREFIX}{name.upper()}: {fault}" for name, fault in found]
+
+
+def _is_key(kind: type[Settings], name: str) -> bool:
+    metadata = kind.model_fields[name].metadata
+    return any(isinstance(each, BeforeValidator) and each.func is _key for each in metadata)
 
 
 def _from_files() -> tuple[dict[str, Any], list[str]]:
@@ -132,4 +157,5 @@ def _from_files() -> tuple[dict[str, Any], list[str]]:
 
 def _fault(error: Any) -> str:
     name = PREFIX + "_".join(str(part) for part in error["loc"]).upper()
-    return f"{name}: {'is missing' if error['type'] == 'missing' else error['msg']}"
+    text = error["msg"].removeprefix("Value error, ")
+    return f"{name}: {'is missing' if error['type'] == 'missing' else text}"

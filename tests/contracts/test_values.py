@@ -24,6 +24,17 @@ def test_text_is_normalised_and_rid_of_control_characters() -> None:
     assert NOTE.validate_python(" a\u0308\u202e\x07 b ") == "ä b"
 
 
+@pytest.mark.parametrize("text", [NOTE, NAME], ids=["note", "name"])
+def test_nothing_turns_the_direction_of_text(text: TypeAdapter[str]) -> None:
+    for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F, 0x061C):
+        assert text.validate_python(f"abc{chr(code)}def") == "abcdef"
+
+
+def test_no_control_character_is_kept() -> None:
+    for code in (*range(0x20), *range(0x7F, 0xA0)):
+        assert NAME.validate_python(f"abc{chr(code)}def") == "abcdef"
+
+
 @pytest.mark.parametrize("given", ["<b>", "x <script>alert(1)</script>"])
 def test_markup_is_refused(given: str) -> None:
     with pytest.raises(ValidationError):

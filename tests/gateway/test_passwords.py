@@ -12,7 +12,19 @@ ADDRESS = "ada.lovelace@example.com"
 
 @pytest.mark.parametrize(
     "password",
-    [GOOD, "Aa1!aaaa", "Aa1!" + "a" * (LONGEST - 4), "Süß-und-1-Ωmega", "Pass phrase 1"],
+    [
+        GOOD,
+        "Aa1!aaaa",  # 8 characters
+        "Aa1!" + "a" * (LONGEST - 4),  # 128
+        "Süß-und-1-Ωmega",
+        "Ärger-über-7",
+        "Пароль-длиной-7",
+        "Aa1aaaa\N{PILE OF POO}",
+        "Aa1!\N{FAMILY}\N{ZERO WIDTH JOINER}\N{GIRL}x",
+        "Pass phrase 1",
+        "  Aa1aaa  ",
+        "Ää\N{ARABIC-INDIC DIGIT SEVEN}¿" + "ä" * 96,  # 100 characters, 200 bytes
+    ],
 )
 def test_a_good_password_is_taken_as_it_is(password: str) -> None:
     assert check_password(password, ADDRESS) == password
@@ -25,6 +37,18 @@ def test_two_spellings_of_one_character_are_one_password() -> None:
     assert check_password(decomposed, None) == composed
 
 
+def test_spaces_at_the_ends_are_part_of_a_password() -> None:
+    assert check_password(" Correct-horse-7 ", None) != check_password("Correct-horse-7", None)
+
+
+def test_length_is_counted_in_characters_after_they_were_composed() -> None:
+    longest = "Aa1!" + "a\u0308" * (LONGEST - 4)
+    assert len(longest) > LONGEST
+    assert len(check_password(longest, None)) == LONGEST
+    with pytest.raises(ValueError, match="must have 8 to 128 characters"):
+        check_password("Aa1!" + "a\u0308" * 3, None)
+
+
 @pytest.mark.parametrize(
     ("password", "rule"),
     [
@@ -34,6 +58,13 @@ def test_two_spellings_of_one_character_are_one_password() -> None:
         ("CORRECT-HORSE-7", "needs a lower-case letter"),
         ("Correct-horse", "needs a digit"),
         ("Correcthorse7", "needs a special character"),
+        ("Aa1!aaaaaaaa" + "\N{PILE OF POO}" * (LONGEST - 11), "must have 8 to 128 characters"),
+        ("ÜBER-ÄRGER-7", "needs a lower-case letter"),
+        ("über-ärger-7", "needs an upper-case letter"),
+        ("漢字漢字漢字-7", "needs an upper-case letter, a lower-case letter"),
+        ("Correct horse", "needs a digit"),
+        ("Süßigkeit7", "needs a special character"),
+        ("\0Correct-horse-7", "must not contain NUL"),
         ("Correct-horse-7\0", "must not contain NUL"),
         ("Ada.Lovelace-1843", "must not contain the e-mail address"),
         ("1-Ada.Lovelace@Example.com", "must not contain the e-mail address"),
@@ -58,6 +89,13 @@ def test_a_fault_never_shows_the_password() -> None:
     with pytest.raises(ValueError, match="must") as error:
         check_password("hunter2", ADDRESS)
     assert "hunter2" not in str(error.value)
+
+
+def test_common_passwords_are_refused_in_any_case() -> None:
+    for password in common_passwords():
+        for spelling in (password, password.upper(), password.title()):
+            with pytest.raises(ValueError, match="everybody tries first"):
+                check_password(spelling, None)
 
 
 def test_common_passwords_meet_the_other_rules() -> None:

@@ -9,12 +9,12 @@ from infra.embedded.credentials import generate_keys
 from infra.settings import SettingsError
 
 NEEDED = {
-    "PUBLIC_URL": "http://127.0.0.1:8000",
+    "PUBLIC_URL": "https://qnt9.example.com",
     "KAFKA_BOOTSTRAP": "127.0.0.1:9092",
     "KAFKA_USERNAME": "gateway",
-    "KAFKA_PASSWORD": "a password",
-    "POSTGRES_DSN": "postgresql://127.0.0.1/qnt9",
-    "REDIS_URL": "redis://127.0.0.1/0",
+    "KAFKA_PASSWORD": "wK3_vq9-Tz0aLx",
+    "POSTGRES_DSN": "postgresql://gateway:Lx9-pq_2TzvKw0@127.0.0.1/qnt9",
+    "REDIS_URL": "redis://:zT_0aLxK3-vq9w@127.0.0.1/0",
 }
 
 

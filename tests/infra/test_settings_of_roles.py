@@ -1,0 +1,189 @@
+"""What each program refuses to start with, asked as `qnt9 config check` asks it."""
+
+import asyncio
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from infra.embedded.credentials import ROLES, Credentials, load_or_create
+from infra.embedded.environment import of_role
+from infra.embedded.layout import Layout
+from infra.embedded.options import Options
+from infra.embedded.ports import Ports
+from tests.stack import ROOT
+
+Environment = dict[str, str]
+IN_PRODUCTION = {
+    "QNT9_ENVIRONMENT": "production",
+    "QNT9_KAFKA_PROTOCOL": "SASL_SSL",
+    "QNT9_PUBLIC_URL": "https://qnt9.example.com",
+    "QNT9_SMTP_URL": "smtps://mail.example.com",
+    "QNT9_LIMITS": "strict",
+}
+
+
+@pytest.fixture(scope="module")
+def credentials(tmp_path_factory: pytest.TempPathFactory) -> Credentials:
+    layout = Layout(tmp_path_factory.mktemp("data"))
+    layout.create()
+    return load_or_create(layout)
+
+
+def settings_of(role: str, credentials: Credentials, **changes: str | None) -> Environment:
+    """As on one machine, but outside development; None takes a setting away."""
+    found = of_role(role, credentials, Ports(8000), Options(Path("data")))
+    found |= {name: value for name, value in IN_PRODUCTION.items() if name in found}
+    for name, value in changes.items():
+        found.pop(f"QNT9_{name}", None)
+        if value is not None:
+            found[f"QNT9_{name}"] = value
+    return found
+
+
+async def faults_of(role: str, settings: Mapping[str, str]) -> list[str]:
+    """What the program says, and that its exit code tells."""
+    machine = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    module = role if role == "gateway" else f"workers.{role}"
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-P", "-m", module, "--check"),
+        env={**machine, "PYTHONPATH": str(ROOT), **settings},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    _, errors = await process.communicate()
+    faults = errors.decode().splitlines()
+    assert process.returncode == (2 if faults else 0)
+    return faults
+
+
+@pytest.mark.parametrize("role", ROLES)
+async def test_every_role_is_fit_to_start_and_names_all_that_is_missing(
+    role: str, credentials: Credentials
+) -> None:
+    settings = settings_of(role, credentials)
+    assert await faults_of(role, settings) == []
+    optional = {"QNT9_ENVIRONMENT", "QNT9_KAFKA_PROTOCOL", "QNT9_KAFKA_MECHANISM", "QNT9_LIMITS"}
+    needed = settings.keys() - optional
+    faults = await faults_of(role, {})
+    assert {fault.partition(":")[0] for fault in faults if "is missing" in fault} == needed
+
+
+A_KEY = "qHrZtFdG4i2u1n3kP0xWvYb7sLcM9eRjTaUoE5QwXyA"
+TEXT_KEY = "Y29ycmVjdCBob3JzZSBiYXR0ZXJ5IHN0YXBsZSAxMjM"
+REFUSED: list[tuple[str, str, Environment, str]] = [
+    ("gateway", "GATEWAY_KEY", {"GATEWAY_KEY": "AAAA"}, "must be 32 bytes, has 3"),
+    ("gateway", "GATEWAY_KEY", {"GATEWAY_KEY": "A" * 43}, "is no random key"),
+    ("gateway", "GATEWAY_KEY", {"GATEWAY_KEY": "!!!"}, "must be"),
+    ("gateway", "CLIENT_KEY", {"CLIENT_KEY": TEXT_KEY}, "is text, no random key"),
+    (
+        "gateway",
+        "ADDRESS_KEY",
+        {"GATEWAY_KEY": A_KEY, "ADDRESS_KEY": A_KEY},
+        "is the same as QNT9_GATEWAY_KEY",
+    ),
+    ("verification", "MAIL_KEY", {"MAIL_KEY": "A" * 43}, "is no random key"),
+    ("signup", "KAFKA_PASSWORD", {"KAFKA_PASSWORD": "Xq7"}, "is short: at least 12"),
+    ("audit", "KAFKA_PASSWORD", {"KAFKA_PASSWORD": "changeme-changeme"}, "is well known"),
+    (
+        "relay",
+        "POSTGRES_DSN",
+        {"POSTGRES_DSN": "postgresql://qnt9:postgres@db/qnt9"},
+        "its password is short",
+    ),
+    (
+        "watchlist",
+        "POSTGRES_DSN",
+        {"POSTGRES_DSN": "postgresql://qnt9@db/qnt9"},
+        "has no password",
+    ),
+    ("quotes", "REDIS_URL", {"REDIS_URL": "redis://cache:6379/0"}, "has no password"),
+    (
+        "accounts",
+        "REDIS_URL",
+        {"REDIS_URL": "redis://:redis-password-1@cache/0"},
+        "its password is well known",
+    ),
+    (
+        "quotes",
+        "REDIS_URL",
+        {"KAFKA_PASSWORD": A_KEY, "REDIS_URL": f"redis://:{A_KEY}@cache/0"},
+        "has the password of QNT9_KAFKA_PASSWORD",
+    ),
+    (
+        "verification",
+        "SMTP_URL",
+        {"SMTP_URL": "smtps://mailer:changeme@mail.example.com"},
+        "its password is short",
+    ),
+    (
+        "verification",
+        "SMTP_URL",
+        {"SMTP_URL": "smtp://mail.example.com"},
+        "QNT9_PLAINTEXT_ALLOWED",
+    ),
+    ("relay", "KAFKA_PROTOCOL", {"KAFKA_PROTOCOL": "SASL_PLAINTEXT"}, "must be SASL_SSL"),
+    ("relay", "LOG_LEVEL", {"LOG_LEVEL": "debug"}, "debug is for development"),
+    ("relay", "LOG_LEVEL", {"LOG_LEVEL": "loud"}, "debug"),
+    ("gateway", "PUBLIC_URL", {"PUBLIC_URL": "http://qnt9.example.com"}, "must be https"),
+    ("verification", "PUBLIC_URL", {"PUBLIC_URL": "http://qnt9.example.com"}, "must be https"),
+    ("gateway", "CORS_ORIGINS", {"CORS_ORIGINS": "*"}, "name the origins"),
+    ("gateway", "CORS_ORIGINS", {"CORS_ORIGINS": "https://a.example.com,null"}, "name the"),
+    ("gateway", "CORS_ORIGINS", {"CORS_ORIGINS": "https://*.example.com"}, "no single host"),
+    ("gateway", "CORS_ORIGINS", {"CORS_ORIGINS": "https://a.example.com/"}, "is no origin"),
+    ("gateway", "CORS_ORIGINS", {"CORS_ORIGINS": "http://a.example.com"}, "must be https"),
+    ("gateway", "GATEWAY_QUOTAS", {"GATEWAY_QUOTAS": "nothing=1/2"}, "there is no policy"),
+    ("gateway", "LIMITS", {"LIMITS": "off"}, "strict"),
+]
+
+
+@pytest.mark.parametrize(
+    ("role", "named", "changes", "fault"), REFUSED, ids=[f"{r}-{n}-{f}" for r, n, _, f in REFUSED]
+)
+async def test_a_program_does_not_start_with(
+    role: str, named: str, changes: Environment, fault: str, credentials: Credentials
+) -> None:
+    (line,) = await faults_of(role, settings_of(role, credentials, **changes))
+    assert line.startswith(f"QNT9_{named}: ")
+    assert fault in line
+
+
+async def test_every_fault_is_named_at_once(credentials: Credentials) -> None:
+    changes = {"GATEWAY_KEY": None, "CLIENT_KEY": "A" * 43, "REDIS_URL": "redis://cache"}
+    changes |= {"KAFKA_PASSWORD": "changeme", "WAIT_SECONDS": "soon", "LOG_LEVEL": "debug"}
+    changes |= {"CORS_ORIGINS": "*", "KAFKA_PROTOCOL": "SASL_PLAINTEXT"}
+    faults = await faults_of("gateway", settings_of("gateway", credentials, **changes))
+    assert sorted({fault.partition(":")[0] for fault in faults}) == [
+        f"QNT9_{name}" for name in sorted(changes)
+    ]
+    assert "A" * 43 not in str(faults), "no secret is repeated"
+    assert "redis://cache" not in str(faults)
+
+
+ALLOWED: list[tuple[str, Environment]] = [
+    ("relay", {"KAFKA_PROTOCOL": "SASL_PLAINTEXT", "PLAINTEXT_ALLOWED": "true"}),
+    ("verification", {"SMTP_URL": "smtp://mail.example.com", "PLAINTEXT_ALLOWED": "true"}),
+    ("verification", {"SMTP_URL": "smtp://mail.example.com", "SMTP_STARTTLS": "true"}),
+    ("gateway", {"CORS_ORIGINS": "https://App.example.com:443, https://b.example.com:8443"}),
+    ("gateway", {"ENVIRONMENT": "development", "CORS_ORIGINS": "http://localhost:3000"}),
+    ("gateway", {"GATEWAY_QUOTAS": "read=5/60, write.pro=100/1"}),
+    ("relay", {"ENVIRONMENT": "development", "KAFKA_PASSWORD": "test", "LOG_LEVEL": "DEBUG"}),
+]
+
+
+@pytest.mark.parametrize(("role", "changes"), ALLOWED, ids=[f"{r}-{[*c]}" for r, c in ALLOWED])
+async def test_a_program_starts_with(
+    role: str, changes: Environment, credentials: Credentials
+) -> None:
+    assert await faults_of(role, settings_of(role, credentials, **changes)) == []
+
+
+async def test_a_secret_in_a_file_is_judged_too(credentials: Credentials, tmp_path: Path) -> None:
+    file = tmp_path / "password"
+    file.write_text("changeme-changeme\n")
+    changes = {"KAFKA_PASSWORD": None, "KAFKA_PASSWORD_FILE": str(file)}
+    assert await faults_of("relay", settings_of("relay", credentials, **changes)) == [
+        "QNT9_KAFKA_PASSWORD: is well known"
+    ]
