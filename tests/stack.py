@@ -213,10 +213,12 @@ class Stack:
 
 
 @contextmanager
-def running_stack(data: Path, *, port_base: int, source: Path = ROOT) -> Iterator[Stack]:
+def running_stack(
+    data: Path, *, port_base: int, source: Path = ROOT, options: tuple[str, ...] = ()
+) -> Iterator[Stack]:
     """The system, up and ready; down again afterwards."""
     stack = Stack(data, source)
-    stack.qnt9("up", "--detach", "--port-base", str(port_base))
+    stack.qnt9("up", "--detach", "--port-base", str(port_base), *options)
     try:
         yield stack
     finally:

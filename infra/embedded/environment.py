@@ -47,7 +47,10 @@ def of_machine() -> dict[str, str]:
 
 
 def of_role(role: str, credentials: Credentials, ports: Ports, options: Options) -> dict[str, str]:
-    """A role's settings. QNT9_<ROLE>_… and QNT9_LOG_LEVEL of the caller reach it, for tuning."""
+    """A role's settings. QNT9_<ROLE>_… and QNT9_LOG_LEVEL of the caller reach it, for tuning.
+
+    So do the gateway's QNT9_CORS_ORIGINS, for a page that is being developed.
+    """
     own = f"QNT9_{role.upper()}_"
     settings = {
         name: value
@@ -65,6 +68,7 @@ def of_role(role: str, credentials: Credentials, ports: Ports, options: Options)
     match role:
         case "gateway":
             settings["QNT9_LIMITS"] = options.limits
+            settings["QNT9_CORS_ORIGINS"] = os.environ.get("QNT9_CORS_ORIGINS", "")
         case "verification":
             settings["QNT9_SMTP_URL"] = f"smtp://{LOOPBACK}:{ports.smtp}"
             settings["QNT9_MAIL_FROM"] = "QNT9 <no-reply@example.com>"

@@ -63,6 +63,7 @@ def steps_of_system(credentials: Credentials, ports: Ports) -> list[Step]:
 
 def operator(credentials: Credentials, ports: Ports) -> KafkaSettings:
     return KafkaSettings(
+        kafka_protocol="SASL_PLAINTEXT",
         kafka_bootstrap=f"{LOOPBACK}:{ports.kafka}",
         kafka_username="operator",
         kafka_password=SecretStr(credentials.kafka["operator"]),

@@ -61,6 +61,16 @@ async def test_two_processes_count_together_exactly(valkey_url: str) -> None:
     assert sum(allowed) == 500
 
 
+async def test_a_busy_process_does_not_take_the_server_for_slow(redis: Redis) -> None:
+    windows = SharedWindows(redis)
+    await windows.take([a_check()])
+    asking = asyncio.create_task(windows.take([a_check()]))
+    for _ in range(3):
+        await asyncio.sleep(0)  # the question is on its way
+    time.sleep(2 * ANSWER_SECONDS)  # noqa: ASYNC251  the loop is held up, by intent
+    assert await asking
+
+
 async def test_a_client_that_leaves_leaves_the_others_their_answers(redis: Redis) -> None:
     windows = SharedWindows(redis)
     asking = [asyncio.create_task(windows.take([a_check()])) for _ in range(3)]
