@@ -119,9 +119,9 @@ STRICT: Mapping[str, ByTier] = {
 }
 _PLENTY = 1_000_000
 RELAXED: Mapping[str, ByTier] = {name: _same(_PLENTY) for name in STRICT} | {
-    "signup-account": _same(100),
-    "signin-failures": _same(100),
-    "mail-account": _same(100),
+    "signup-account": _same(1_000),
+    "signin-failures": _same(1_000),
+    "mail-account": _same(1_000),
 }
 SETS = {"strict": STRICT, "relaxed": RELAXED}
 

@@ -10,11 +10,21 @@ from redis.asyncio import Redis
 
 from contracts.values import Tier
 from gateway.limits.limiter import Caller, Limits, Policies, site_of
-from gateway.limits.policies import FAULTY, POLICIES, READ, RELAXED, SIGN_IN, SIGN_UP, STRICT
+from gateway.limits.policies import (
+    FAULTY,
+    POLICIES,
+    READ,
+    RELAXED,
+    SIGN_IN,
+    SIGN_UP,
+    STRICT,
+    ByTier,
+)
 from gateway.limits.shared import SharedWindows
 from gateway.problems import ProblemError
 from gateway.routes import ENDPOINTS
 from tests.gateway.limits.servers import calls
+from tests.stack import ROOT
 
 SECRET = os.urandom(32)
 
@@ -62,9 +72,22 @@ def test_every_route_of_the_api_has_its_limits() -> None:
 
 
 @pytest.mark.parametrize("numbers", [STRICT, RELAXED], ids=["strict", "relaxed"])
-def test_every_policy_has_a_number_for_every_tier(numbers: dict[str, dict[Tier, object]]) -> None:
+def test_every_policy_has_a_number_for_every_tier(numbers: dict[str, ByTier]) -> None:
     assert numbers.keys() == POLICIES.keys()
     assert all(quotas.keys() == set(Tier) for quotas in numbers.values())
+
+
+@pytest.mark.parametrize("name", POLICIES)
+def test_the_page_on_limits_has_the_numbers(name: str) -> None:
+    page = (ROOT / "docs" / "limits.md").read_text(encoding="utf-8")
+    (row,) = [line for line in page.splitlines() if line.startswith(f"| `{name}` ")]
+    _, _, by, strict, relaxed, alone, _ = map(str.strip, row.split("|"))
+    assert by == POLICIES[name].by.value
+    assert alone == ("a quarter, at least 2" if POLICIES[name].closed else "all of it")
+    for cell, quotas in ((strict, STRICT[name]), (relaxed, RELAXED[name])):
+        most = list(dict.fromkeys(f"{quota.most:,}" for quota in quotas.values()))
+        seconds = {60: "min", 300: "5 min", 3_600: "h"}[quotas[Tier.FREE].seconds]
+        assert cell == f"{' · '.join(most)} / {seconds}"
 
 
 async def test_answers_tell_the_policies_and_what_is_nearest_to_its_end(limits: Limits) -> None:
