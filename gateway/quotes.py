@@ -29,6 +29,8 @@ ROW_POLL_SECONDS = 0.1
 UNANSWERED_SECONDS = 5.0
 ROW_FRESH = timedelta(seconds=60)
 REMEMBERED = 50_000
+CACHE_SECONDS = 1.0
+CACHE_AGAIN_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,7 @@ class Quotes:
         self._commands = commands
         self._known: dict[str, None] = {}
         self._unanswered_until = 0.0
+        self._cache_away_until = 0.0
 
     async def quote(self, call: Call, symbol: str) -> Quote:
         """The best there is within the wait. Raises `ProblemError`."""
@@ -67,10 +70,7 @@ class Quotes:
         """What the cache holds for these, stale or not, without asking anybody."""
         if not symbols:
             return {}
-        try:
-            values = await self._redis.mget([cache_key(symbol) for symbol in symbols])
-        except (RedisError, OSError):
-            return {}
+        values = await self._values(symbols)
         found: dict[str, dict[str, Any]] = {}
         for symbol, value in zip(symbols, values, strict=True):
             cached = _parse(value)
@@ -112,10 +112,18 @@ class Quotes:
         return True
 
     async def _cached(self, symbol: str) -> CachedQuote | None:
-        try:
-            return _parse(await self._redis.get(cache_key(symbol)))
-        except (RedisError, OSError):
-            return None
+        return _parse((await self._values([symbol]))[0])
+
+    async def _values(self, symbols: list[str]) -> list[bytes | str | None]:
+        """What the cache server has. One that failed is left alone for a moment: nobody waits."""
+        loop = asyncio.get_running_loop()
+        if self._cache_away_until <= loop.time():
+            try:
+                async with asyncio.timeout(CACHE_SECONDS):
+                    return await self._redis.mget([cache_key(symbol) for symbol in symbols])
+            except (RedisError, OSError):
+                self._cache_away_until = loop.time() + CACHE_AGAIN_SECONDS
+        return [None] * len(symbols)
 
     async def _ask(self, call: Call, symbol: str, seconds: float) -> Quote | _Unknown | None:
         intent = Intent(uuid7(), datetime.now(UTC), None)

@@ -120,13 +120,15 @@ async def test_while_the_cache_server_hangs_reads_go_on_and_guessing_ends_sooner
     strict: Stack,
 ) -> None:
     session = await strict.verified_user()
+    async with strict.http(headers=session.headers) as http:
+        assert (await http.put("/api/v1/watchlist/AAPL")).status_code == 201
     with paused(strict, "valkey"):
         async with strict.http() as http:
-            for i in range(5):
+            for path in (ME, "/api/v1/watchlist", ME, "/api/v1/watchlist"):
                 began = time.monotonic()
-                answer = await http.get(ME, headers=session.headers)
+                answer = await http.get(path, headers=session.headers)
                 assert answer.status_code == 200
-                assert time.monotonic() - began < 2, f"request {i}"
+                assert time.monotonic() - began < 2, path
             body = {"email": session.email, "password": "Wrong-horse-7-battery"}
             statuses = [(await http.post(SIGN_IN, json=body)).status_code for _ in range(4)]
             assert statuses == [401, 401, 429, 429]
