@@ -83,9 +83,16 @@ READ = (_CLIENT, Policy("read", By.ACCOUNT), Policy("read-token", By.SESSION))
 WRITE = (_CLIENT, Policy("write", By.ACCOUNT), Policy("write-token", By.SESSION))
 QUOTE = (_CLIENT, Policy("quote", By.ACCOUNT), Policy("quote-token", By.SESSION))
 
+REFRESH = (Policy("refresh-client", By.CLIENT),)
+PASSWORD = (
+    *WRITE,
+    Policy("password-failures", By.PAIR, closed=True, told=False, until_success=True),
+)
+"""For what a signed-in user must give the password again: a stolen token shall not guess it."""
+
 POLICIES = {
     policy.name: policy
-    for group in (SIGN_UP, SIGN_IN, MAIL, LINK, STATUS, READ, WRITE, QUOTE)
+    for group in (SIGN_UP, SIGN_IN, MAIL, LINK, STATUS, READ, QUOTE, REFRESH, PASSWORD)
     for policy in group
 }
 
@@ -109,6 +116,8 @@ STRICT: Mapping[str, ByTier] = {
     "mail-account": _same(5, HOUR),
     "link-client": _same(30),
     "status-client": _same(600),
+    "refresh-client": _same(120),
+    "password-failures": _same(5, 5 * MINUTE),
     "client": _same(3_000),
     "read": _tiers(240, 600, 2_400),
     "read-token": _tiers(120, 300, 1_200),
@@ -121,6 +130,7 @@ _PLENTY = 1_000_000
 RELAXED: Mapping[str, ByTier] = {name: _same(_PLENTY) for name in STRICT} | {
     "signup-account": _same(1_000),
     "signin-failures": _same(1_000),
+    "password-failures": _same(1_000),
     "mail-account": _same(1_000),
 }
 SETS = {"strict": STRICT, "relaxed": RELAXED}
