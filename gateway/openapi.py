@@ -31,7 +31,7 @@ _OF_BODIES = (
     "invalid-fields",
 )
 _OF_COMMANDS = ("broker-unavailable", "indeterminate")
-_OF_REPEATABLE = ("invalid-idempotency-key", "idempotency-key-reused")
+_OF_REPEATABLE = ("invalid-idempotency-key", "idempotency-key-reused", "discarded")
 
 _HEADERS = {
     "X-Request-ID": "Of the request, or made for it; kept to the last event.",
