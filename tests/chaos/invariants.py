@@ -82,7 +82,7 @@ def one_effect(ledger: Ledger, evidence: Evidence) -> Iterator[str]:
     counts = Counter((row["correlation_id"], row["type"]) for row in evidence.outbox)
     for entry in ledger.entries:
         least, most = entry.effects()
-        found = counts[entry.request_id, entry.kind.event]
+        found = sum(counts[entry.request_id, event] for event in entry.kind.caused)
         if not least <= found <= most:
             yield f"I2: {entry.name}, {entry.verdict.value}: {found} effects, not {least} to {most}"
 

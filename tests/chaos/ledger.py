@@ -11,18 +11,21 @@ from contracts import events
 
 
 class Kind(Enum):
-    """A command as its client sees it: the event that it causes, the answers that mean success."""
+    """A command as its client sees it: the answers that mean success, the events it can cause.
 
-    SIGN_UP = (events.UserSignedUp.type, {202})
-    VERIFY = (events.UserEmailVerified.type, {200, 202})
-    SIGN_IN = (events.UserSignedIn.type, {200})
-    SIGN_IN_WRONG = (events.UserSigninFailed.type, {401})
-    PUT = (events.WatchlistItemAdded.type, {200, 201, 202})
-    DELETE = (events.WatchlistItemRemoved.type, {204, 202})
+    A sign-up that is handled again when its address is verified causes the second of its two.
+    """
 
-    def __init__(self, event: str, acknowledged: set[int]) -> None:
-        self.event = event
+    SIGN_UP = ({202}, events.UserSignedUp, events.UserSignupRepeated)
+    VERIFY = ({200, 202}, events.UserEmailVerified)
+    SIGN_IN = ({200}, events.UserSignedIn)
+    SIGN_IN_WRONG = ({401}, events.UserSigninFailed)
+    PUT = ({200, 201, 202}, events.WatchlistItemAdded)
+    DELETE = ({204, 202}, events.WatchlistItemRemoved)
+
+    def __init__(self, acknowledged: set[int], *caused: type[events.Event]) -> None:
         self.acknowledged = acknowledged
+        self.caused = [event.type for event in caused]
 
 
 class Verdict(Enum):

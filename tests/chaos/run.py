@@ -81,8 +81,10 @@ class Outage:
 
     async def strike(self, stack: Stack) -> None:
         await asyncio.to_thread(stack.qnt9, "stop", self.name)
-        await asyncio.sleep(self.seconds)
-        await asyncio.to_thread(stack.qnt9, "start", self.name)
+        try:
+            await asyncio.sleep(self.seconds)
+        finally:
+            await asyncio.to_thread(stack.qnt9, "start", self.name)
 
     def misfired(self, stack: Stack) -> str | None:
         stopped = f'"verb": "stop", "process": "{self.name}"'
