@@ -187,9 +187,7 @@ class Stack:
         mails = await eventually(
             lambda: self.mails(address), seconds=seconds, what=f"mail for {address}"
         )
-        found = re.search(r"[?&]token=([A-Za-z0-9_-]+)", mails[0]["text"])
-        assert found, mails[0]["text"]
-        return found[1]
+        return token_in(mails[0])
 
     async def sign_in(self, email: str, password: str = PASSWORD) -> User:
         async with self.http() as http:
@@ -210,6 +208,13 @@ class Stack:
             answer = await http.post("/api/v1/auth/verify", json={"token": token})
             assert answer.status_code == 200, answer.text
         return await self.sign_in(email)
+
+
+def token_in(mail: dict[str, Any]) -> str:
+    """The token of the link in a mail."""
+    found = re.search(r"[?&]token=([A-Za-z0-9_-]+)", mail["text"])
+    assert found, mail["text"]
+    return found[1]
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from uuid import uuid4
 import httpx
 
 from tests.chaos.ledger import Entry, Kind, Ledger, Verdict
-from tests.stack import AGENT, PASSWORD, Stack, eventually
+from tests.stack import AGENT, PASSWORD, Stack, eventually, token_in
 
 SYMBOLS = ("AAPL", "MSFT", "SAP.DE", "VOD.L", "X0001.DE", "X0002.DE")
 NOTHING_WAS_SENT = {"broker-unavailable", "draining", "reads-unavailable"}
@@ -62,18 +62,20 @@ class Client:
         return entry.verdict is Verdict.OK
 
     async def _verify(self) -> bool:
-        await eventually(self._has_mail, seconds=self.patience, what="mail", every=RETRY_SECONDS)
-        token = await self.stack.mailed_token(self.email)
+        token = await eventually(
+            self._mailed_token, seconds=self.patience, what="a mail", every=RETRY_SECONDS
+        )
         entry = Entry(Kind.VERIFY, self.email)
         await self._perform(entry, Request("POST", "/auth/verify", {"token": token}), patient=True)
         return entry.verdict is Verdict.OK and await self._until_ended(entry)
 
-    async def _has_mail(self) -> bool:
-        """Not while the inbox is away."""
+    async def _mailed_token(self) -> str | None:
+        """None while there is no mail, or no inbox."""
         try:
-            return bool(await self.stack.mails(self.email))
+            mails = await self.stack.mails(self.email)
         except httpx.TransportError:
-            return False
+            return None
+        return token_in(mails[0]) if mails else None
 
     async def _sign_in(self) -> bool:
         """Until it succeeds: each attempt is a command of its own."""
