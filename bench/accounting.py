@@ -1,26 +1,25 @@
 """Who used how much of the machine: CPU time and memory of process trees, by part."""
 
 import re
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Mapping
 from contextlib import suppress
 
 import psutil
 
-Seconds = Counter[str]
-"""CPU seconds by part."""
+ByPart = dict[str, float]
 
 _BACKEND = re.compile(r"^postgres: (?P<user>\S+) (?P<database>\S+) \S+\(\d+\)")
 MIB = 1024 * 1024
 
 
-def cpu_seconds(parts: Mapping[str, int], *, database: str) -> Seconds:
+def cpu_seconds(parts: Mapping[str, int], *, database: str) -> ByPart:
     """CPU time that each part's tree of processes has used so far, ended children included.
 
     Of the database server, the sessions of other databases than this one are left out: the server
     is shared by all that are compared.
     """
-    used: Seconds = Counter()
+    used: ByPart = defaultdict(float)
     for name, pid in parts.items():
         for process in _tree(pid):
             with suppress(psutil.NoSuchProcess):
@@ -32,9 +31,9 @@ def cpu_seconds(parts: Mapping[str, int], *, database: str) -> Seconds:
     return used
 
 
-def memory_mib(parts: Mapping[str, int], *, database: str) -> Counter[str]:
+def memory_mib(parts: Mapping[str, int], *, database: str) -> ByPart:
     """Memory by part: proportional set size where the kernel tells it, else resident set size."""
-    held: Counter[str] = Counter()
+    held: ByPart = defaultdict(float)
     for name, pid in parts.items():
         for process in _tree(pid):
             with suppress(psutil.NoSuchProcess):

@@ -1,8 +1,8 @@
 """The load: a closed loop over keep-alive connections, in a process of its own.
 
-`python -m bench.load` reads a pickled `Plan` from stdin, warms up and prints `warm`; a line on stdin
-begins the measurement; the result is one line of JSON. Raw HTTP/1.1 with requests made beforehand,
-so that little of the machine goes into asking.
+`python -m bench.load` reads a pickled `Plan` from stdin, warms up and prints `warm`; a line on
+stdin begins the measurement; the result is one line of JSON. Raw HTTP/1.1 with requests made
+beforehand, so that little of the machine goes into asking.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from itertools import count, cycle
 
 import uvloop
 
-MARK = b"@@@@@@@@@@"
+MARK = b"##########"
 """Ten characters of a request that become the number of that request, so that no two are equal."""
 
 GRACE_SECONDS = 60.0
@@ -180,6 +180,7 @@ async def run(plan: Plan) -> None:
     cpu = sum(os.times()[:2])
     tally, took = await load.phase(plan.seconds, plan.number_of_requests)
     result = {
+        "clients": plan.clients,
         "latencies": sorted(tally.latencies),
         "statuses": tally.statuses,
         "within": tally.within,

@@ -1,1 +1,1 @@
-"""The plain services: the same work without a bus, as it is usually and as it can leanest be done."""
+"""The plain services: the same work without a bus, as is usual and as lean as can be."""

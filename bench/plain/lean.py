@@ -33,10 +33,12 @@ from contracts.quotes import cache_key
 from contracts.values import WATCHLIST_LIMITS, Tier
 from gateway.v1.models import NoteBody, SignInBody, SignUpBody
 from infra.passwords import Passwords
+from infra.postgres.pool import Pool
 from infra.tokens import Principal, TokenChecker, TokenError, TokenSigner
 
 REMEMBERED = 20_000
 LONGEST_NOTE = 280
+_PLAIN = re.compile(r"[ -;=?-~]*")
 _SYMBOL = re.compile(r"[A-Z0-9^][A-Z0-9.\-=^]{0,19}")
 
 
@@ -49,7 +51,7 @@ class Refused(Exception):  # noqa: N818 - it is an answer
 @dataclass
 class Parts:
     settings: PlainSettings
-    pool: store.Pool
+    pool: Pool
     trips: SharedTrips
     symbols: Symbols
     checker: TokenChecker
@@ -98,16 +100,15 @@ def symbol_of(request: Request) -> str:
 def note_of(body: bytes) -> str | None:
     """The short way for what is plain ASCII, the model for everything else, faults included."""
     data = orjson.loads(body) if body else {}
-    if isinstance(data, dict) and data.keys() == {"note"}:
-        note = data["note"]
-        if isinstance(note, str) and len(note) <= LONGEST_NOTE and "<" not in note:
-            if note.isascii() and note.isprintable():
-                return note.strip()
+    note = data.get("note") if isinstance(data, dict) and data.keys() == {"note"} else None
+    if isinstance(note, str) and len(note) <= LONGEST_NOTE and _PLAIN.fullmatch(note):
+        return note.strip()
     return NoteBody.model_validate(data).note
 
 
-def client_of(request: Request) -> tuple[str | None, str | None]:
-    return request.client.host if request.client else None, request.headers.get("user-agent")
+def client_of(request: Request) -> store.Client:
+    ip = request.client.host if request.client else None
+    return store.Client(ip, request.headers.get("user-agent"))
 
 
 async def put_item(request: Request) -> Response:
@@ -116,11 +117,9 @@ async def put_item(request: Request) -> Response:
     note = note_of(await request.body())
     if not await parts.symbols.exists(symbol):
         raise Refused(404, "unknown-symbol")
-    item = {"symbol": symbol, "note": note}
-    details = orjson.dumps(item)
-    created = await store.save_item(
-        parts.pool, caller.user_id, symbol, note, details.decode(), *client_of(request)
-    )
+    details = orjson.dumps({"symbol": symbol, "note": note})
+    item = store.Item(caller.user_id, symbol, note, details.decode())
+    created = await store.save_item(parts.pool, item, client_of(request))
     if created is None:
         raise Refused(409, "watchlist-full")
     return answer(201 if created else 200, details)
@@ -173,15 +172,8 @@ async def sign_up(request: Request) -> Response:
     async with parts.passwords.turn() as turn:
         password_hash = await turn.hash(body.password)
     token = new_token()
-    made = await store.insert_user(
-        parts.pool,
-        uuid4(),
-        body.email,
-        body.display_name,
-        password_hash,
-        token,
-        *client_of(request),
-    )
+    new = store.NewUser(uuid4(), body.email, body.display_name, password_hash, token)
+    made = await store.insert_user(parts.pool, new, client_of(request))
     mail = BackgroundTask(_mail, parts, body.email, token) if made else None
     return answer(202, {"status": "accepted"}, mail)
 
@@ -199,13 +191,12 @@ async def sign_in(request: Request) -> Response:
         matches = await turn.matches(body.password, row["password_hash"] if row else None)
     if row is None or not matches:
         user_id = row["id"] if row else None
-        await store.log(parts.pool, user_id, "user.signin_failed", *client_of(request))
+        await store.log(parts.pool, user_id, "user.signin_failed", client_of(request))
         raise Refused(401, "invalid-credentials")
     account = Account(row["id"], row["tier"], row["verified"], row["permissions"], row["version"])
     session_id, refresh_token = uuid4(), new_token()
-    await store.insert_session(
-        parts.pool, session_id, account.id, refresh_token, *client_of(request)
-    )
+    session = store.Session(session_id, account.id, refresh_token)
+    await store.insert_session(parts.pool, session, client_of(request))
     return answer(200, token_pair(parts.signer, account, session_id, refresh_token))
 
 

@@ -1,5 +1,6 @@
 """The SQL of the leanest service: each request one statement, its audit row included."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -8,22 +9,50 @@ import asyncpg
 from bench.plain.common import MAILED_TOKEN_LIFETIME, REFRESH_DAYS, token_hash
 from infra.postgres.pool import Connection, Pool
 
-__all__ = ["Pool"]
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """Who asks, for the audit log."""
+
+    ip: str | None
+    agent: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """What a user follows; `details` is what the audit log says of it."""
+
+    user_id: UUID
+    symbol: str
+    note: str | None
+    details: str
+
+
+@dataclass(frozen=True, slots=True)
+class NewUser:
+    """An account to be made, and the token that its mail carries."""
+
+    id: UUID
+    email: str
+    display_name: str | None
+    password_hash: str
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A session to be made, with its first refresh token."""
+
+    id: UUID
+    user_id: UUID
+    refresh_token: str
 
 
 async def no_reset(_: Connection) -> None:
     """Nothing is ever set on a connection, so nothing need be reset: a round trip saved."""
 
 
-async def save_item(
-    pool: Pool,
-    user_id: UUID,
-    symbol: str,
-    note: str | None,
-    details: str,
-    ip: str | None,
-    agent: str | None,
-) -> bool | None:
+async def save_item(pool: Pool, item: Item, client: Client) -> bool | None:
     """Whether it was created; None when the list is full or there is no such user.
 
     The user is not locked: two additions at the same moment may both take the last place.
@@ -46,12 +75,12 @@ async def save_item(
         )
         SELECT created FROM item
         """,
-        user_id,
-        symbol,
-        note,
-        details,
-        ip,
-        agent,
+        item.user_id,
+        item.symbol,
+        item.note,
+        item.details,
+        client.ip,
+        client.agent,
     )
     return created
 
@@ -87,16 +116,7 @@ async def last_quote(pool: Pool, symbol: str) -> str | None:
     return quote
 
 
-async def insert_user(
-    pool: Pool,
-    user_id: UUID,
-    email: str,
-    display_name: str | None,
-    password_hash: str,
-    token: str,
-    ip: str | None,
-    agent: str | None,
-) -> bool:
+async def insert_user(pool: Pool, new: NewUser, client: Client) -> bool:
     """False when a verified user has the address."""
     made: bool | None = await pool.fetchval(
         """
@@ -115,14 +135,14 @@ async def insert_user(
         )
         SELECT true FROM made
         """,
-        user_id,
-        email,
-        display_name,
-        password_hash,
-        token_hash(token),
+        new.id,
+        new.email,
+        new.display_name,
+        new.password_hash,
+        token_hash(new.token),
         datetime.now(UTC) + MAILED_TOKEN_LIFETIME,
-        ip,
-        agent,
+        client.ip,
+        client.agent,
     )
     return bool(made)
 
@@ -148,14 +168,7 @@ async def account(pool: Pool, email: str) -> asyncpg.Record | None:
     )
 
 
-async def insert_session(
-    pool: Pool,
-    session_id: UUID,
-    user_id: UUID,
-    refresh_token: str,
-    ip: str | None,
-    agent: str | None,
-) -> None:
+async def insert_session(pool: Pool, session: Session, client: Client) -> None:
     await pool.execute(
         """
         WITH session AS (
@@ -166,18 +179,16 @@ async def insert_session(
         INSERT INTO audit_log (user_id, action, details, ip_address, user_agent)
         VALUES ($2, 'user.signin', '{}', $5::text::inet, $6)
         """,
-        session_id,
-        user_id,
-        token_hash(refresh_token),
+        session.id,
+        session.user_id,
+        token_hash(session.refresh_token),
         datetime.now(UTC) + REFRESH_DAYS,
-        ip,
-        agent,
+        client.ip,
+        client.agent,
     )
 
 
-async def log(
-    pool: Pool, user_id: UUID | None, action: str, ip: str | None, agent: str | None
-) -> None:
+async def log(pool: Pool, user_id: UUID | None, action: str, client: Client) -> None:
     await pool.execute(
         """
         INSERT INTO audit_log (user_id, action, details, ip_address, user_agent)
@@ -185,6 +196,6 @@ async def log(
         """,
         user_id,
         action,
-        ip,
-        agent,
+        client.ip,
+        client.agent,
     )

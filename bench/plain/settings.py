@@ -6,7 +6,6 @@ from base64 import urlsafe_b64decode
 from dataclasses import asdict, dataclass
 from typing import Self
 
-
 VARIABLE = "QNT9_BENCH_PLAIN"
 
 
@@ -24,11 +23,11 @@ class PlainSettings:
 
     @property
     def public_key(self) -> bytes:
-        return _key(self.public_key_text)
+        return decoded(self.public_key_text)
 
     @property
     def private_key(self) -> bytes:
-        return _key(self.private_key_text)
+        return decoded(self.private_key_text)
 
     def to_environment(self) -> dict[str, str]:
         return {VARIABLE: json.dumps(asdict(self))}
@@ -38,5 +37,6 @@ class PlainSettings:
         return cls(**json.loads(os.environ[VARIABLE]))
 
 
-def _key(text: str) -> bytes:
+def decoded(text: str) -> bytes:
+    """The bytes of a key."""
     return urlsafe_b64decode(text + "=" * (-len(text) % 4))

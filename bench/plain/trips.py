@@ -37,7 +37,7 @@ class SharedTrips:
 
     async def _trip(self, wanted: dict[str, asyncio.Future[bytes | None]]) -> None:
         try:
-            values = await self._redis.mget(list(wanted))
+            values: list[bytes | None] = await self._redis.mget(list(wanted))  # type: ignore[assignment]  # bytes, unless asked to decode
         except Exception as error:  # noqa: BLE001 - whoever waits gets it
             for future in wanted.values():
                 future.set_exception(error)

@@ -36,6 +36,7 @@ from gateway.v1.models import (
     WatchlistItem,
 )
 from infra.passwords import Passwords
+from infra.postgres.pool import Pool
 from infra.tokens import Principal, TokenChecker, TokenError, TokenSigner
 
 
@@ -65,8 +66,8 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         yield
 
 
-async def pool_of(request: Request) -> store.Pool:
-    pool: store.Pool = request.app.state.pool
+async def pool_of(request: Request) -> Pool:
+    pool: Pool = request.app.state.pool
     return pool
 
 
@@ -97,7 +98,7 @@ async def verified(principal: Annotated[Principal, Depends(signed_in)]) -> Princ
     return principal
 
 
-PoolOf = Annotated[store.Pool, Depends(pool_of)]
+PoolOf = Annotated[Pool, Depends(pool_of)]
 RedisOf = Annotated[Redis, Depends(redis_of)]
 ClientOf = Annotated[Client, Depends(client_of)]
 SignedIn = Annotated[Principal, Depends(signed_in)]
@@ -107,7 +108,7 @@ router = APIRouter(prefix="/api/v1")
 
 
 @router.put("/watchlist/{symbol}")
-async def put_item(
+async def put_item(  # noqa: PLR0917 - FastAPI passes them by name
     request: Request,
     response: Response,
     symbol: Symbol,
@@ -194,7 +195,7 @@ async def sign_up(
     return Accepted(status="accepted")
 
 
-async def _mail(settings: PlainSettings, pool: store.Pool, email: str, token: str) -> None:
+async def _mail(settings: PlainSettings, pool: Pool, email: str, token: str) -> None:
     await send_verification(settings, email, token)
     await store.mark_mailed(pool, token)
 
@@ -204,19 +205,16 @@ async def sign_in(request: Request, body: SignInBody, client: ClientOf, pool: Po
     row = await store.account(pool, body.email)
     async with request.app.state.passwords.turn() as turn:
         matches = await turn.matches(body.password, row["password_hash"] if row else None)
-    async with pool.acquire() as conn, conn.transaction():
-        if row is None or not matches:
-            await store.log(conn, row["id"] if row else None, "user.signin_failed", {}, client)
-            account = None
-        else:
-            account = Account(
-                row["id"], row["tier"], row["verified"], row["permissions"], row["version"]
-            )
-            session_id, refresh_token = uuid4(), new_token()
-            await store.insert_session(conn, session_id, account.id, refresh_token)
-            await store.log(conn, account.id, "user.signin", {}, client)
-    if account is None:
+    if row is None or not matches:
+        user_id = row["id"] if row else None
+        async with pool.acquire() as conn:
+            await store.log(conn, user_id, "user.signin_failed", {}, client)
         raise HTTPException(401, "invalid-credentials")
+    account = Account(row["id"], row["tier"], row["verified"], row["permissions"], row["version"])
+    session_id, refresh_token = uuid4(), new_token()
+    async with pool.acquire() as conn, conn.transaction():
+        await store.insert_session(conn, session_id, account.id, refresh_token)
+        await store.log(conn, account.id, "user.signin", {}, client)
     return Tokens(**token_pair(request.app.state.signer, account, session_id, refresh_token))
 
 
