@@ -14,6 +14,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 from itertools import count, cycle
+from typing import cast
 
 import uvloop
 
@@ -126,8 +127,7 @@ class _Client(asyncio.Protocol):
         self._waiting = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is one by behaviour
 
     def next(self) -> None:
         request = self._load.take()

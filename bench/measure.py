@@ -93,6 +93,8 @@ def _summary(
     if result["lost"]:
         errors["no answer"] = result["lost"]
     answered = len(latencies)
+    if not answered:
+        raise BenchError(f"{system.name} answered none of {scenario.name}")
     # A sign-up that was answered and not yet made is not done.
     seconds = result["seconds"] + (settle_seconds if scenario.done_when_settled else 0.0)
     return Measurement(
@@ -104,7 +106,7 @@ def _summary(
         p50_ms=percentile(latencies, 0.50) * 1000,
         p99_ms=percentile(latencies, 0.99) * 1000,
         errors=errors,
-        cpu_per_1000={part: each / max(answered, 1) * 1000 for part, each in used.items()},
+        cpu_per_1000={part: each / answered * 1000 for part, each in used.items()},
         settle_seconds=settle_seconds,
         client_share=result["cpu"] / result["took"],
     )

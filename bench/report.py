@@ -55,7 +55,8 @@ class Report:
         )
         if isinstance(self.profile, Profile) and self.profile.samples:
             function, number = self.profile.own.most_common(1)[0]
-            text += f" In it, {function} takes most by itself, {number / self.profile.samples:.0%}."
+            share = number / self.profile.samples
+            text += f" In the gateway, {function} takes most by itself, {share:.0%}."
         elif isinstance(self.profile, str):
             text += f" No profile: {self.profile}."
         return text
