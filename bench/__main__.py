@@ -71,6 +71,8 @@ def main(  # noqa: PLR0917 - click passes them by name
     )
     report = output or (None if only or clients else REPORT)
     console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=120)
     try:
         text = asyncio.run(_stoppable(wish, console))
     except (BenchError, asyncio.CancelledError, KeyboardInterrupt) as error:

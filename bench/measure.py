@@ -6,6 +6,7 @@ import pickle
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
@@ -78,9 +79,11 @@ async def measure(
         result = json.loads(await _line(load))
         settle_seconds = await _settled(system, scenario)
         used = {part: after - before.get(part, 0.0) for part, after in system.cpu().items()}
-    finally:
-        if load.returncode is None:
+    except BaseException:
+        with suppress(ProcessLookupError):
             load.kill()
+        raise
+    finally:
         await load.wait()
     return _summary(system, scenario, result, used, settle_seconds)
 
