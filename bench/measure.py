@@ -152,7 +152,7 @@ async def _settled(system: System, scenario: Scenario) -> float:
     try:
         async with asyncio.timeout(SETTLE_SECONDS):
             while not await system.work.done(scenario.settles):  # noqa: ASYNC110 - elsewhere
-                await asyncio.sleep(LOOK_EVERY)
+                await asyncio.sleep(max(LOOK_EVERY, (time.perf_counter() - began) / 20))
     except TimeoutError as error:
         raise BenchError(
             f"{system.name} has not done {scenario.settles.value} after {SETTLE_SECONDS:.0f} s"
