@@ -2,45 +2,53 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 
 import psutil
 
 ByPart = dict[str, float]
 
-_BACKEND = re.compile(r"^postgres: (?P<user>\S+) (?P<database>\S+) \S+\(\d+\)")
+_BACKEND = re.compile(r"^postgres: (?:qnt9_)?(?P<role>\S+) (?P<database>\S+) \S+\(\d+\)")
 MIB = 1024 * 1024
 
 
 def cpu_seconds(parts: Mapping[str, int], *, database: str) -> ByPart:
     """CPU time that each part's tree of processes has used so far, ended children included.
 
-    Of the database server, the sessions of other databases than this one are left out: the server
-    is shared by all that are compared.
+    The database server is shared by all that are compared: of its sessions those in another
+    database are left out, and the rest is told apart by role.
     """
     used: ByPart = defaultdict(float)
-    for name, pid in parts.items():
-        for process in _tree(pid):
-            with suppress(psutil.NoSuchProcess):
-                if name == "postgres" and _serves_another(process, database):
-                    continue
-                times = process.cpu_times()
-                used[name] += times.user + times.system
-                used[name] += times.children_user + times.children_system
+    for part, process in _processes(parts, database):
+        with suppress(psutil.NoSuchProcess):
+            times = process.cpu_times()
+            used[part] += times.user + times.system
+            used[part] += times.children_user + times.children_system
     return used
 
 
 def memory_mib(parts: Mapping[str, int], *, database: str) -> ByPart:
     """Memory by part: proportional set size where the kernel tells it, else resident set size."""
     held: ByPart = defaultdict(float)
+    for part, process in _processes(parts, database):
+        with suppress(psutil.NoSuchProcess):
+            held[part.partition(" ")[0]] += _held(process) / MIB
+    return held
+
+
+def _processes(parts: Mapping[str, int], database: str) -> Iterator[tuple[str, psutil.Process]]:
     for name, pid in parts.items():
         for process in _tree(pid):
+            if name != "postgres":
+                yield name, process
+                continue
             with suppress(psutil.NoSuchProcess):
-                if name == "postgres" and _serves_another(process, database):
-                    continue
-                held[name] += _held(process) / MIB
-    return held
+                title = _BACKEND.match(" ".join(process.cmdline()))
+                if title is None:
+                    yield name, process
+                elif title["database"] == database:
+                    yield f"{name} for {title['role']}", process
 
 
 def _tree(pid: int) -> list[psutil.Process]:
@@ -49,11 +57,6 @@ def _tree(pid: int) -> list[psutil.Process]:
         return [root, *root.children(recursive=True)]
     except psutil.NoSuchProcess:
         return []
-
-
-def _serves_another(process: psutil.Process, database: str) -> bool:
-    match = _BACKEND.match(" ".join(process.cmdline()))
-    return match is not None and match["database"] != database
 
 
 def _held(process: psutil.Process) -> float:
