@@ -11,7 +11,7 @@ import click
 from rich.console import Console
 
 from bench.product import ROOT, BenchError
-from bench.run import CLIENTS, Wish, run
+from bench.run import CLIENTS, PROFILED, Wish, run
 from bench.scenarios import SCENARIOS
 
 REPORT = ROOT / "docs" / "evidence" / "bench.md"
@@ -37,7 +37,13 @@ REPORT = ROOT / "docs" / "evidence" / "bench.md"
     show_default=True,
     help="Length of each measurement.",
 )
-@click.option("--profile/--no-profile", default=True, help="Profile the slowest part at the end.")
+@click.option(
+    "--profile",
+    type=click.Choice([*PROFILED, "nothing"]),
+    multiple=True,
+    default=["gateway"],
+    help="Profile this part under PUT at the end; may be repeated. The gateway by default.",
+)
 @click.option(
     "--port-base",
     type=click.IntRange(1024, 65_000),
@@ -54,7 +60,7 @@ def main(  # noqa: PLR0917 - click passes them by name
     only: tuple[str, ...],
     clients: tuple[int, ...],
     seconds: float,
-    profile: bool,
+    profile: tuple[str, ...],
     port_base: int,
     output: Path | None,
 ) -> None:
@@ -65,7 +71,7 @@ def main(  # noqa: PLR0917 - click passes them by name
         scenarios=tuple(s for s in SCENARIOS if not only or s.name in only),
         clients=clients or CLIENTS,
         seconds=seconds,
-        profile=profile,
+        profile=tuple(part for part in profile if part != "nothing"),
         port_base=port_base,
         command=command,
     )

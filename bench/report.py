@@ -37,7 +37,7 @@ class Report:
     facts: dict[str, str]
     measurements: Sequence[Measurement]
     memory: dict[str, ByPart] = field(default_factory=dict)
-    profile: Profile | str | None = None
+    profiles: dict[str, Profile | str] = field(default_factory=dict)
     took: float = 0.0
 
     @property
@@ -53,13 +53,7 @@ class Report:
             f"The slowest part by CPU of a PUT with {one.clients} clients is {part}: "
             f"{one.cpu_per_1000[part]:.2f} of {one.cpu:.2f} CPU-seconds per 1,000, {share:.0%}."
         )
-        if isinstance(self.profile, Profile) and self.profile.samples:
-            function, number = self.profile.own.most_common(1)[0]
-            share = number / self.profile.samples
-            text += f" In the gateway, {function} takes most by itself, {share:.0%}."
-        elif isinstance(self.profile, str):
-            text += f" No profile: {self.profile}."
-        return text
+        return " ".join([text, *(_heaviest(*profiled) for profiled in self.profiles.items())])
 
     def sheets(self) -> list[tables.Sheet]:
         """What comes after the comparisons."""
@@ -67,8 +61,9 @@ class Report:
         sheets = [tables.breakdown(name, self.measurements) for name in sorted(written)]
         if self.memory:
             sheets.append(tables.memory(self.memory))
-        if isinstance(self.profile, Profile) and self.profile.samples:
-            sheets += self.profile.sheets("The gateway under PUT, 64 clients")
+        for part, profile in self.profiles.items():
+            if isinstance(profile, Profile) and profile.samples:
+                sheets += profile.sheets(f"{part} under PUT, 64 clients")
         return sheets
 
     def print_rest(self, console: Console) -> None:
@@ -86,3 +81,12 @@ class Report:
         lines += ["## Where the time goes", "", self.slowest, ""]
         lines += [sheet.to_markdown() for sheet in self.sheets()]
         return "\n".join(lines)
+
+
+def _heaviest(part: str, profile: Profile | str) -> str:
+    if isinstance(profile, str):
+        return f"No profile of {part}: {profile}."
+    if not profile.samples:
+        return f"No profile of {part}: it did nothing."
+    function, number = profile.own.most_common(1)[0]
+    return f"In {part}, {function} takes most by itself, {number / profile.samples:.0%}."

@@ -25,6 +25,7 @@ from bench.systems import System
 CLIENTS = (1, 16, 64, 256)
 WARMUP_SECONDS = 4.0
 PUT = next(s for s in SCENARIOS if s.name == "put_watchlist")
+PROFILED = ("gateway", "watchlist", "relay", "audit")
 PROFILED_CLIENTS = 64
 PROFILED_SECONDS = 8.0
 
@@ -36,7 +37,7 @@ class Wish:
     scenarios: Sequence[Scenario]
     clients: Sequence[int]
     seconds: float
-    profile: bool
+    profile: Sequence[str]
     port_base: int
     command: str
 
@@ -58,8 +59,8 @@ async def run(wish: Wish, console: Console) -> str:
             measurements = await _measure_all(wish, systems, people, console)
             report = Report(wish.command, await machine.facts(stack), measurements)
             report.memory = {system.name: system.memory() for system in systems}
-            if wish.profile:
-                report.profile = await _profile(stack, people, data)
+            for part in wish.profile:
+                report.profiles[part] = await _profile(stack, part, people, data)
             report.took = time.monotonic() - began
             report.print_rest(console)
             return report.to_markdown()
@@ -105,11 +106,10 @@ async def _measure_all(
     return done
 
 
-async def _profile(stack: Stack, people: People, data: Path) -> Profile | str:
-    """The gateway, while 64 clients put."""
-    pid = stack.system.parts["gateway"]
+async def _profile(stack: Stack, part: str, people: People, data: Path) -> Profile | str:
+    """One part of the system, while 64 clients put."""
+    profiler = Profiler(stack.system.parts[part], PROFILED_SECONDS, data)
     recorded, _ = await asyncio.gather(
-        Profiler(pid, PROFILED_SECONDS, data).record(),
-        measure(stack.system, PUT, PROFILED_CLIENTS, PROFILED_SECONDS, people),
+        profiler.record(), measure(stack.system, PUT, PROFILED_CLIENTS, PROFILED_SECONDS, people)
     )
     return recorded

@@ -47,7 +47,8 @@ def test_ratios_are_ours_over_theirs() -> None:
 def test_the_slowest_part_is_named() -> None:
     assert breakdown("put_watchlist", [OURS, PLAIN]).rows[0] == ("gateway", "0.300")
     report = Report("make bench", {"commit": "abc"}, [OURS, PLAIN])
-    report.profile = Profile.of_stacks(["run (a.py:1);send (b.py:2) 3", "run (a.py:9) 1"])
+    stacks = ["run (a.py:1);send (b.py:2) 3", "run (a.py:9) 1"]
+    report.profiles["gateway"] = Profile.of_stacks(stacks)
     assert "is gateway: 0.30 of 0.40 CPU-seconds per 1,000, 75%" in report.slowest
     assert "send (b.py) takes most by itself, 75%" in report.slowest
     assert "| lean | 2,000 |" in report.to_markdown().replace("64 | ", "")
