@@ -31,6 +31,8 @@ class Sheet:
     title: str
     columns: Sequence[str]
     rows: Sequence[Sequence[str]]
+    grouped: bool = False
+    """Rows that begin alike stand together."""
 
     def to_rich(self) -> Table:
         table = Table(
@@ -40,7 +42,7 @@ class Sheet:
             table.add_column(column, justify="left" if _is_text(self.rows, number) else "right")
         before = ""
         for row in self.rows:
-            if before and row[0] != before:
+            if self.grouped and before and row[0] != before:
                 table.add_section()
             table.add_row(*row)
             before = row[0]
@@ -63,7 +65,7 @@ def comparison(scenario: str, measurements: Iterable[Measurement]) -> Sheet:
     mine = [m for m in measurements if m.scenario == scenario]
     ours = {m.clients: m for m in mine if m.system == NAME}
     rows = [_row(m, ours.get(m.clients)) for m in _in_order(mine)]
-    return Sheet(title, COLUMNS, rows)
+    return Sheet(title, COLUMNS, rows, grouped=True)
 
 
 def _in_order(measurements: Iterable[Measurement]) -> list[Measurement]:
