@@ -13,7 +13,7 @@ from typing import Any
 
 from bench.accounting import ByPart
 from bench.load import GRACE_SECONDS, Plan
-from bench.people import People, lists_as_at_the_start
+from bench.people import People
 from bench.product import ROOT, BenchError
 from bench.scenarios import Scenario
 from bench.systems import HOST, System
@@ -55,8 +55,6 @@ async def measure(
     system: System, scenario: Scenario, clients: int, seconds: float, people: People
 ) -> Measurement:
     """Warm up, wait until that is digested, measure, wait until that is digested too."""
-    if scenario.resets_lists:
-        await lists_as_at_the_start(system.connection, people)
     number = scenario.number_of_requests(clients, seconds)
     plan = Plan(
         host=HOST,

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from bench import machine, tables
 from bench.measure import Measurement, measure
-from bench.people import People, fill_cache, settle_in
+from bench.people import People, fill_cache, lists_as_at_the_start, settle_in
 from bench.plain.settings import decoded
 from bench.product import ROOT, Stack, running_product
 from bench.profiling import Profile, Profiler
@@ -84,6 +84,7 @@ async def _populate(stack: Stack, services: Sequence[System]) -> People:
 async def _warm_up(systems: Sequence[System], people: People) -> None:
     """What runs for years is warm: Kafka's compiler has seen the path, caches are filled."""
     for system in systems:
+        await lists_as_at_the_start(system.connection, people)
         await measure(system, PUT, PROFILED_CLIENTS, WARMUP_SECONDS, people)
 
 
@@ -95,6 +96,8 @@ async def _measure_all(
     for scenario in wish.scenarios:
         for turn, clients in enumerate(wish.clients):
             for system in (*systems[turn % len(systems) :], *systems[: turn % len(systems)]):
+                if scenario.changes_lists or (scenario.shows_lists and not turn):
+                    await lists_as_at_the_start(system.connection, people)
                 m = await measure(system, scenario, clients, wish.seconds, people)
                 done.append(m)
                 console.print(
