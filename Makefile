@@ -40,6 +40,10 @@ NAME ?=
 prove: .venv/dev ## the proofs at full size, into docs/evidence/; NAME=kills and the like for one
 	@QNT9_PROVE=full $(BIN)/pytest -m prove $(if $(NAME),-k "$(NAME)") $(ARGS)
 
+.PHONY: bench
+bench: .venv/dev ## against two plain services, into docs/evidence/; ARGS="--only put_watchlist --clients 64 --seconds 5"
+	@$(BIN)/python -m bench $(ARGS)
+
 .PHONY: check
 check: .venv/dev ## style, types, layers, dependencies, schemas; changes nothing
 	$(BIN)/ruff check
@@ -65,7 +69,7 @@ COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --no-heade
 lock: .venv/dev ## resolve the dependencies anew, into requirements/
 	$(COMPILE) pyproject.toml --output-file requirements/runtime.txt
 	$(COMPILE) pyproject.toml --extra embedded --output-file requirements/embedded.txt
-	$(COMPILE) pyproject.toml --extra embedded --extra dev --output-file requirements/dev.txt
+	$(COMPILE) pyproject.toml --extra embedded --extra bench --extra dev --output-file requirements/dev.txt
 
 .PHONY: clean
 clean: ## remove what was made here: the virtual environment and caches, never data

@@ -100,6 +100,7 @@ class Relay:
         async with self._pool.acquire() as conn:
             await conn.add_listener("outbox", self._on_notify)
             try:
+                await store.read_by_index(conn)
                 await store.announce_presence(conn)
                 while not self._stopping.is_set():
                     await self._step(conn)

@@ -13,6 +13,15 @@ LOCKS = 0x514E5453
 PRESENCE = 1_000
 
 
+async def read_by_index(conn: Connection) -> None:
+    """Plan for a full outbox: a plan made while the day's partition is empty stays for days.
+
+    It would read the whole partition for every turn. An ordered index scan also passes over rows
+    that were published since the last vacuum; a bitmap scan looks at each of them again.
+    """
+    await conn.execute("SET enable_seqscan = off; SET enable_bitmapscan = off")
+
+
 async def announce_presence(conn: Connection) -> None:
     """Be counted among the relays for as long as the session lasts."""
     await conn.execute("SELECT pg_advisory_lock_shared($1, $2)", LOCKS, PRESENCE)

@@ -1,0 +1,1 @@
+"""The plain services: the same work without a bus, as is usual and as lean as can be."""

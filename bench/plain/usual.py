@@ -1,0 +1,222 @@
+"""The usual service: FastAPI, asyncpg, pydantic models, dependencies, a transaction a request."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated, Any
+from uuid import uuid4
+
+import asyncpg
+from fastapi import APIRouter, BackgroundTasks, Depends, FastAPI, HTTPException, Request, Response
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from redis.asyncio import Redis
+
+from bench.plain import usual_store as store
+from bench.plain.common import (
+    Account,
+    Symbols,
+    new_token,
+    open_redis,
+    send_verification,
+    token_pair,
+)
+from bench.plain.settings import PlainSettings
+from contracts.quotes import CachedQuote, Quote, cache_key
+from contracts.values import WATCHLIST_LIMITS, Symbol, Tier
+from gateway.v1.models import (
+    Accepted,
+    ItemSaved,
+    NoteBody,
+    Profile,
+    SignInBody,
+    SignUpBody,
+    Tokens,
+    Watchlist,
+    WatchlistItem,
+)
+from infra.passwords import Passwords
+from infra.postgres.pool import Pool
+from infra.tokens import Principal, TokenChecker, TokenError, TokenSigner
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """Who asks, for the audit log."""
+
+    ip: str | None
+    agent: str | None
+
+
+@asynccontextmanager
+async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    settings = PlainSettings.load()
+    state = app.state
+    state.settings = settings
+    state.checker = TokenChecker(settings.public_key)
+    state.signer = TokenSigner(settings.private_key)
+    state.passwords = Passwords()
+    async with (
+        asyncpg.create_pool(
+            settings.dsn, min_size=settings.pool, max_size=settings.pool, init=store.prepare
+        ) as pool,
+        open_redis(settings) as redis,
+    ):
+        state.pool, state.redis, state.symbols = pool, redis, Symbols(redis)
+        yield
+
+
+async def pool_of(request: Request) -> Pool:
+    pool: Pool = request.app.state.pool
+    return pool
+
+
+async def redis_of(request: Request) -> Redis:
+    redis: Redis = request.app.state.redis
+    return redis
+
+
+async def client_of(request: Request) -> Client:
+    ip = request.client.host if request.client else None
+    return Client(ip, request.headers.get("user-agent"))
+
+
+async def signed_in(
+    request: Request,
+    given: Annotated[HTTPAuthorizationCredentials, Depends(HTTPBearer())],
+) -> Principal:
+    checker: TokenChecker = request.app.state.checker
+    try:
+        return checker.check(given.credentials)
+    except TokenError as error:
+        raise HTTPException(401, "unauthenticated") from error
+
+
+async def verified(principal: Annotated[Principal, Depends(signed_in)]) -> Principal:
+    if not principal.verified:
+        raise HTTPException(403, "email-not-verified")
+    return principal
+
+
+PoolOf = Annotated[Pool, Depends(pool_of)]
+RedisOf = Annotated[Redis, Depends(redis_of)]
+ClientOf = Annotated[Client, Depends(client_of)]
+SignedIn = Annotated[Principal, Depends(signed_in)]
+Verified = Annotated[Principal, Depends(verified)]
+
+router = APIRouter(prefix="/api/v1")
+
+
+@router.put("/watchlist/{symbol}")
+async def put_item(  # noqa: PLR0917 - FastAPI passes them by name
+    request: Request,
+    response: Response,
+    symbol: Symbol,
+    body: NoteBody,
+    caller: Verified,
+    client: ClientOf,
+    pool: PoolOf,
+) -> ItemSaved:
+    if not await request.app.state.symbols.exists(symbol):
+        raise HTTPException(404, "unknown-symbol")
+    async with pool.acquire() as conn, conn.transaction():
+        tier = await store.lock_tier(conn, caller.user_id)
+        if tier is None:
+            raise HTTPException(401, "unauthenticated")
+        limit = WATCHLIST_LIMITS[Tier(tier)]
+        created = await store.save_item(conn, caller.user_id, symbol, body.note, limit)
+        if created is None:
+            raise HTTPException(409, "watchlist-full")
+        details = {"symbol": symbol, "note": body.note}
+        await store.log(conn, caller.user_id, "watchlist.item_added", details, client)
+    response.status_code = 201 if created else 200
+    return ItemSaved(symbol=symbol, note=body.note)
+
+
+@router.get("/watchlist")
+async def get_watchlist(caller: Verified, pool: PoolOf, redis: RedisOf) -> Watchlist:
+    rows = await store.items(pool, caller.user_id)
+    quotes: dict[str, Quote | None] = {}
+    if rows:
+        values = await redis.mget([cache_key(row["symbol"]) for row in rows])
+        for row, value in zip(rows, values, strict=True):
+            quotes[row["symbol"]] = (
+                CachedQuote.model_validate_json(value).quote if value else row["quote"]
+            )
+    return Watchlist(
+        items=[
+            WatchlistItem(
+                symbol=row["symbol"],
+                note=row["note"],
+                added_at=row["added_at"],
+                quote=quotes[row["symbol"]],
+            )
+            for row in rows
+        ],
+        limit=WATCHLIST_LIMITS[Tier(caller.tier)],
+    )
+
+
+@router.get("/users/me")
+async def me(caller: SignedIn, pool: PoolOf) -> Profile:
+    row = await store.profile(pool, caller.user_id)
+    if row is None:
+        raise HTTPException(401, "unauthenticated")
+    return Profile(**row)
+
+
+@router.get("/quotes/{symbol}")
+async def quote(symbol: Symbol, _: Verified, redis: RedisOf, pool: PoolOf) -> Quote:
+    value = await redis.get(cache_key(symbol))
+    if value:
+        cached = CachedQuote.model_validate_json(value)
+        if cached.quote and cached.fresh_until > datetime.now(UTC):
+            return cached.quote
+    last: dict[str, Any] | None = await store.last_quote(pool, symbol)
+    if last is None:
+        raise HTTPException(404, "unknown-symbol")
+    return Quote.model_validate(last)
+
+
+@router.post("/auth/signup", status_code=202)
+async def sign_up(
+    request: Request, body: SignUpBody, client: ClientOf, pool: PoolOf, later: BackgroundTasks
+) -> Accepted:
+    async with request.app.state.passwords.turn() as turn:
+        password_hash = await turn.hash(body.password)
+    user_id, token = uuid4(), new_token()
+    async with pool.acquire() as conn, conn.transaction():
+        if await store.is_taken(conn, body.email):
+            return Accepted(status="accepted")
+        await store.insert_user(conn, user_id, body.email, body.display_name, password_hash)
+        await store.insert_mailed_token(conn, user_id, token)
+        await store.log(conn, user_id, "user.signup", {}, client)
+    later.add_task(_mail, request.app.state.settings, pool, body.email, token)
+    return Accepted(status="accepted")
+
+
+async def _mail(settings: PlainSettings, pool: Pool, email: str, token: str) -> None:
+    await send_verification(settings, email, token)
+    await store.mark_mailed(pool, token)
+
+
+@router.post("/auth/signin")
+async def sign_in(request: Request, body: SignInBody, client: ClientOf, pool: PoolOf) -> Tokens:
+    row = await store.account(pool, body.email)
+    async with request.app.state.passwords.turn() as turn:
+        matches = await turn.matches(body.password, row["password_hash"] if row else None)
+    if row is None or not matches:
+        user_id = row["id"] if row else None
+        async with pool.acquire() as conn:
+            await store.log(conn, user_id, "user.signin_failed", {}, client)
+        raise HTTPException(401, "invalid-credentials")
+    account = Account(row["id"], row["tier"], row["verified"], row["permissions"], row["version"])
+    session_id, refresh_token = uuid4(), new_token()
+    async with pool.acquire() as conn, conn.transaction():
+        await store.insert_session(conn, session_id, account.id, refresh_token)
+        await store.log(conn, account.id, "user.signin", {}, client)
+    return Tokens(**token_pair(request.app.state.signer, account, session_id, refresh_token))
+
+
+app = FastAPI(lifespan=lifespan)
+app.include_router(router)

@@ -1,0 +1,70 @@
+from collections.abc import AsyncIterator
+from urllib.parse import urlsplit
+
+import pytest
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from bench.load import MARK, Load, Plan, answer_length
+from infra.serving import http_server
+
+
+class Seen:
+    """A server that remembers what it was asked."""
+
+    def __init__(self) -> None:
+        self.bodies: list[bytes] = []
+        self.status = 200
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.bodies.append(await Request(scope, receive).body())
+        await Response("x" * 70_000, self.status)(scope, receive, send)
+
+
+@pytest.fixture
+async def seen() -> Seen:
+    return Seen()
+
+
+@pytest.fixture
+async def port(seen: Seen) -> AsyncIterator[int]:
+    async with http_server(seen, "127.0.0.1", 0) as url:
+        yield urlsplit(url).port or 0
+
+
+def a_plan(port: int) -> Plan:
+    request = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 12\r\n\r\n<%s>" % MARK
+    return Plan("127.0.0.1", (port,), 4, (request,), 7, 0.1, 0.3)
+
+
+async def test_each_request_is_another_and_each_answer_is_counted(seen: Seen, port: int) -> None:
+    load = Load(a_plan(port))
+    await load.connect()
+    tally, _ = await load.phase(10, 21)
+    assert sorted(seen.bodies) == [b"<%010d>" % n for n in range(7, 28)]
+    assert tally.statuses == {200: 21}
+    assert (len(tally.latencies), tally.within, tally.lost) == (21, 21, 0)
+
+
+async def test_a_phase_ends_in_its_time_and_the_next_goes_on(seen: Seen, port: int) -> None:
+    load = Load(a_plan(port))
+    await load.connect()
+    first, took = await load.phase(0.2)
+    assert 0.2 <= took < 5
+    assert first.within <= len(first.latencies) == len(seen.bodies)
+    seen.status = 503
+    second, _ = await load.phase(10, 4)
+    assert second.statuses == {503: 4}
+
+
+@pytest.mark.parametrize(
+    ("buffer", "length"),
+    [
+        (b"HTTP/1.1 200 OK\r\ncontent-le", None),
+        (b"HTTP/1.1 204 No Content\r\nserver: x\r\n\r\n", 38),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nx: y\r\n\r\nhello", 49),
+    ],
+)
+def test_an_answers_length_is_known_from_its_head(buffer: bytes, length: int | None) -> None:
+    assert answer_length(buffer) == length

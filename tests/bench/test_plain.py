@@ -1,0 +1,109 @@
+import orjson
+import pytest
+
+from bench.people import FOLLOWED, LISTED, PASSWORD
+from tests.bench.conftest import Plain
+from tests.waiting import until
+
+pytestmark = pytest.mark.postgres
+
+
+async def test_a_put_makes_the_item_and_its_row_in_the_audit_log(plain: Plain) -> None:
+    person = plain.people.everybody[0]
+    path = f"/watchlist/{person.symbols[-1]}"
+    for status, note in ((201, "first"), (200, "then")):
+        answer = await plain.http.put(path, json={"note": note}, headers=plain.as_person())
+        assert (answer.status_code, answer.json()) == (
+            status,
+            {"symbol": person.symbols[-1], "note": note},
+        )
+    [first, _] = await plain.logged()
+    assert first["user_id"] == person.id
+    assert (first["action"], first["ip"]) == ("watchlist.item_added", "203.0.113.7")
+    assert first["user_agent"].startswith("python-httpx")
+    assert orjson.loads(first["details"]) == {"symbol": person.symbols[-1], "note": "first"}
+
+
+@pytest.mark.parametrize(
+    ("path", "note", "status"),
+    [
+        ("X9999.DE", "nobody has it", 404),
+        ("no symbol", "", 404),
+        ("X0001.DE", "<b>bold</b>", 422),
+        ("X0001.DE", "x" * 281, 422),
+    ],
+)
+async def test_a_put_is_checked(plain: Plain, path: str, note: str, status: int) -> None:
+    answer = await plain.http.put(
+        f"/watchlist/{path}", json={"note": note}, headers=plain.as_person()
+    )
+    assert answer.status_code in {status, 422}
+    assert await plain.logged() == []
+
+
+async def test_a_full_list_takes_no_more_but_a_new_note(plain: Plain) -> None:
+    person = plain.people.everybody[0]
+    others = [s for other in plain.people.everybody[1:4] for s in other.symbols]
+    free = [s for s in dict.fromkeys(others) if s not in person.symbols]
+    await plain.database.executemany(
+        "INSERT INTO watchlist_items (user_id, symbol) VALUES ($1, $2)",
+        [(person.id, symbol) for symbol in free[: 50 - FOLLOWED]],
+    )
+    full = await plain.http.put(
+        f"/watchlist/{free[-1]}", json={"note": "one more"}, headers=plain.as_person()
+    )
+    known = await plain.http.put(
+        f"/watchlist/{person.symbols[0]}", json={"note": "known"}, headers=plain.as_person()
+    )
+    assert (full.status_code, known.status_code) == (409, 200)
+    assert LISTED < 50, "a measurement must never fill a list"
+
+
+async def test_reads_show_what_there_is(plain: Plain) -> None:
+    person = plain.people.everybody[3]
+    headers = plain.as_person(3)
+    shown = (await plain.http.get("/watchlist", headers=headers)).json()
+    assert [item["symbol"] for item in shown["items"]] == sorted(person.symbols[:FOLLOWED])
+    assert all(item["quote"]["symbol"] == item["symbol"] for item in shown["items"])
+    assert shown["limit"] == 50
+    profile = (await plain.http.get("/users/me", headers=headers)).json()
+    assert (profile["id"], profile["email"]) == (str(person.id), person.email)
+    quote = (await plain.http.get("/quotes/x0001.de", headers=headers)).json()
+    assert (quote["symbol"], quote["stale"]) == ("X0001.DE", False)
+
+
+async def test_nobody_comes_in_without_a_token(plain: Plain) -> None:
+    for headers in ({}, {"Authorization": "Bearer nonsense"}):
+        answer = await plain.http.get("/users/me", headers=headers)
+        assert answer.status_code in {401, 403}
+
+
+async def test_a_sign_up_makes_an_account_and_sends_the_mail(plain: Plain) -> None:
+    body = {"email": "new@example.com", "password": PASSWORD, "display_name": "New"}
+    answer = await plain.http.post("/auth/signup", json=body)
+    assert answer.status_code == 202
+
+    async def mailed() -> bool:
+        done: bool = await plain.database.fetchval(
+            "SELECT bool_and(mailed_at IS NOT NULL) FROM mailed_tokens"
+        )
+        return done
+
+    await until(mailed)
+    [mail] = plain.mails.taken
+    assert mail.recipient == "new@example.com"
+    assert [row["action"] for row in await plain.logged()] == ["user.signup"]
+    weak = await plain.http.post("/auth/signup", json=body | {"password": "weak"})
+    assert weak.status_code == 422
+
+
+async def test_signing_in_gives_tokens_that_are_taken(plain: Plain) -> None:
+    email = plain.people.everybody[0].email
+    answer = await plain.http.post("/auth/signin", json={"email": email, "password": PASSWORD})
+    assert answer.status_code == 200
+    headers = {"Authorization": f"Bearer {answer.json()['access_token']}"}
+    assert (await plain.http.get("/users/me", headers=headers)).json()["email"] == email
+    wrong = await plain.http.post("/auth/signin", json={"email": email, "password": "Wrong-1-x"})
+    assert wrong.status_code == 401
+    actions = {row["action"] for row in await plain.logged()}
+    assert actions == {"user.signin", "user.signin_failed"}
