@@ -2,7 +2,7 @@
 
 from contracts.message import Command
 from contracts.sealed import Sealed
-from contracts.values import Note, Symbol
+from contracts.values import Note, SessionId, Symbol
 
 
 class SignUp(Command):
@@ -19,6 +19,28 @@ class SignIn(Command):
 
     sealed: Sealed
     reply_key: str
+
+
+class RefreshToken(Command):
+    """Exchange a refresh token for a new pair, before the deadline in the envelope.
+
+    The seal holds the token; the outcome is sealed to `reply_key`, as that of signing in.
+    """
+
+    sealed: Sealed
+    reply_key: str
+
+
+class SignOut(Command):
+    """End the session with whose access token this was asked."""
+
+    session_id: SessionId
+
+
+class RevokeSession(Command):
+    """End a session of the actor's own, this one or another."""
+
+    session_id: SessionId
 
 
 class VerifyEmail(Command):

@@ -64,6 +64,30 @@ class UserSigninFailed(Event):
     reason: Literal["unknown_address", "wrong_password"]
 
 
+class UserTokenRefreshed(UserEvent):
+    """A session got a new pair of tokens; the refresh token before is spent."""
+
+    session_id: str
+
+
+class UserTokenReuseDetected(UserEvent):
+    """A spent refresh token came back: somebody has a copy. The session was ended."""
+
+    session_id: str
+
+
+class UserSignedOut(UserEvent):
+    """A session was ended from within."""
+
+    session_id: str
+
+
+class UserSessionRevoked(UserEvent):
+    """A session was ended by its user, from this session or another."""
+
+    session_id: str
+
+
 class WatchlistItemAdded(UserEvent):
     """A symbol was added, or the note on it changed."""
 

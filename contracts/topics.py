@@ -72,6 +72,7 @@ class PhysicalTopic:
 
 SIGNUP = Consumer("signup")
 SIGNIN = Consumer("signin", process="accounts")
+ACCOUNTS = Consumer("accounts")
 VERIFICATION = Consumer("verification")
 VERIFICATION_MAILS = Consumer("verification-mails", process="verification")
 WATCHLIST = Consumer("watchlist")
@@ -92,6 +93,14 @@ SIGNIN_COMMANDS = Topic(
     key="HMAC of the address",
     producer="gateway",
     consumers=(SIGNIN,),
+    retention=COMMAND_RETENTION,
+)
+ACCOUNTS_COMMANDS = Topic(
+    "accounts.commands",
+    carries=(commands.RefreshToken, commands.SignOut, commands.RevokeSession),
+    key="session id",
+    producer="gateway",
+    consumers=(ACCOUNTS,),
     retention=COMMAND_RETENTION,
 )
 VERIFICATION_COMMANDS = Topic(
@@ -128,6 +137,10 @@ USERS_EVENTS = Topic(
         events.UserMailFailed,
         events.UserSignedIn,
         events.UserSigninFailed,
+        events.UserTokenRefreshed,
+        events.UserTokenReuseDetected,
+        events.UserSignedOut,
+        events.UserSessionRevoked,
     ),
     key="user id, or HMAC of the address",
     producer="relay",
@@ -169,6 +182,7 @@ OPS_EVENTS = Topic(
 TOPICS = (
     SIGNUP_COMMANDS,
     SIGNIN_COMMANDS,
+    ACCOUNTS_COMMANDS,
     VERIFICATION_COMMANDS,
     WATCHLIST_COMMANDS,
     QUOTES_COMMANDS,

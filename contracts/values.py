@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, StringConstraints
 
 UserId = UUID
 MessageId = UUID
+SessionId = UUID
 
 # Yahoo's alphabet of tickers: letters, digits and . - ^ = after folding to capitals.
 Symbol = Annotated[

@@ -3,6 +3,7 @@
 import secrets
 from functools import partial
 
+from gateway.access import Access
 from gateway.callers import Callers
 from gateway.commands import Commands
 from gateway.documents import Documents
@@ -36,12 +37,16 @@ async def run(settings: GatewaySettings) -> None:
         outcomes = Outcomes(redis, pool, channel)
         shutdown.background("wakeups", outcomes.listen())
         shutdown.background("outcome rows", outcomes.poll())
+        access = Access(redis, pool)
+        shutdown.background("access changes", access.listen())
+        shutdown.background("access rows", access.follow())
         commands = Commands(settings, producer, outcomes, ClientCipher(settings.client_key))
         checker = TokenChecker(settings.token_public_key)
         edge = Edge(
             settings=settings,
             shutdown=shutdown,
-            callers=Callers(checker, pool, settings.trusted_proxies),
+            callers=Callers(checker, access, pool, settings.trusted_proxies),
+            access=access,
             commands=commands,
             quotes=Quotes(redis, pool, commands),
             seals=Seals(settings),
@@ -52,6 +57,7 @@ async def run(settings: GatewaySettings) -> None:
         health = Health()
         health.ready["process"] = lambda: "draining" if shutdown.draining.is_set() else None
         health.ready["kafka"] = lambda: None if producer.connected else "not connected yet"
+        health.ready["access"] = lambda: access.problem
         app = Application(edge, ENDPOINTS, health.routes())
         host, port = settings.http_host, settings.http_port
         await enter(http_server(app, host, port, protocol=BoundedProtocol))

@@ -5,6 +5,7 @@ from collections import OrderedDict
 from ipaddress import IPv4Network, IPv6Network, ip_address
 
 from gateway import views
+from gateway.access import Access
 from gateway.endpoints import Who
 from gateway.incoming import Incoming
 from gateway.problems import ProblemError
@@ -23,10 +24,12 @@ class Callers:
     def __init__(
         self,
         checker: TokenChecker,
+        access: Access,
         pool: Pool,
         trusted_proxies: tuple[IPv4Network | IPv6Network, ...],
     ) -> None:
         self._checker = checker
+        self._access = access
         self._pool = pool
         self._trusted = trusted_proxies
         self._checked: OrderedDict[str, Principal] = OrderedDict()
@@ -37,14 +40,14 @@ class Callers:
             return None
         principal = self.principal(request)
         if who is Who.VERIFIED and not principal.verified:
-            # The token may be older than the confirmation.
+            # Confirmed a moment ago, perhaps, and not yet heard of here.
             profile = await views.profile(self._pool, principal.user_id)
             if profile is None or profile["email_confirmed_at"] is None:
                 raise ProblemError("email-not-verified")
         return principal
 
     def principal(self, request: Incoming) -> Principal:
-        """Whom the bearer token names. Raises `ProblemError`."""
+        """Whom the bearer token names, as of now. Raises `ProblemError`."""
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not token:
             raise ProblemError("unauthenticated", headers=_CHALLENGE)
@@ -63,7 +66,7 @@ class Callers:
         if principal.expires_at <= time.time():
             self._checked.pop(token, None)
             raise ProblemError("unauthenticated", "The token has expired.", headers=_CHALLENGE)
-        return principal
+        return self._access.current(principal)
 
     def client(self, request: Incoming) -> Client:
         """Address and agent; forwarded addresses count only from trusted proxies."""

@@ -14,6 +14,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from contracts.ids import uuid7
+from gateway.access import Access
 from gateway.bodies import read_json, validated
 from gateway.callers import Callers
 from gateway.commands import Commands
@@ -57,6 +58,7 @@ class Edge:
     settings: GatewaySettings
     shutdown: GracefulShutdownHandler
     callers: Callers
+    access: Access
     commands: Commands
     quotes: Quotes
     seals: Seals

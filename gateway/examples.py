@@ -23,6 +23,8 @@ _HANDLE = (
 )
 _PASSWORD = "Correct-horse-7-battery"  # noqa: S105  # the README's
 _TOKEN = "YgpDGATGFMpxKa4twEgpBbPJGrb4uQ7bkLD7ZcF17vQ"  # noqa: S105  # of nobody
+_REFRESH_TOKEN = f"AaGgqIllctytDdsEKuo2kw.{_TOKEN}"
+_SESSION = "01a1a0a8-8965-72dc-ad0d-db042aea3693"
 _NOTE = "earnings on Friday"
 _QUOTE = {
     "symbol": "SAP.DE",
@@ -48,6 +50,7 @@ EXAMPLES: dict[type[BaseModel], dict[str, Any]] = {
         "display_name": "Ada",
     },
     models.SignInBody: {"email": "ada@example.com", "password": _PASSWORD},
+    models.RefreshBody: {"refresh_token": _REFRESH_TOKEN},
     models.VerifyBody: {"token": _TOKEN},
     models.ResendBody: {"email": "ada@example.com"},
     models.NoteBody: {"note": _NOTE},
@@ -57,7 +60,17 @@ EXAMPLES: dict[type[BaseModel], dict[str, Any]] = {
         "access_token": "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiIwMWExYTBhMyJ9.c2lnbmF0dXJl",
         "token_type": "Bearer",
         "expires_in": 900,
-        "refresh_token": _TOKEN,
+        "refresh_token": _REFRESH_TOKEN,
+    },
+    models.OpenSessions: {
+        "sessions": [
+            {
+                "id": _SESSION,
+                "created_at": "2026-11-03T09:06:02Z",
+                "last_used_at": "2026-11-03T09:15:32Z",
+                "current": True,
+            }
+        ]
     },
     models.Verified: {"email_confirmed_at": "2026-11-03T09:05:12Z"},
     models.Profile: {
@@ -92,7 +105,7 @@ EXAMPLES: dict[type[BaseModel], dict[str, Any]] = {
     Quote: _QUOTE,
 }
 
-PATHS = {"symbol": "SAP.DE", "handle": _HANDLE}
+PATHS = {"symbol": "SAP.DE", "handle": _HANDLE, "id": _SESSION}
 
 
 def problem_examples(codes: Iterable[str]) -> dict[str, Any]:

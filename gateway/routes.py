@@ -1,13 +1,14 @@
 """Every route, in the order in which they are tried: the busiest first."""
 
 from gateway import documents, pages, wellknown
-from gateway.v1 import auth, commands, quotes, users, watchlist
+from gateway.v1 import auth, commands, quotes, sessions, users, watchlist
 
 ENDPOINTS = (
     *watchlist.ENDPOINTS,
     *quotes.ENDPOINTS,
     *users.ENDPOINTS,
     *auth.ENDPOINTS,
+    *sessions.ENDPOINTS,
     *commands.ENDPOINTS,
     *wellknown.ENDPOINTS,
     *documents.ENDPOINTS,

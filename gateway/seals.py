@@ -22,15 +22,19 @@ class Seals:
     def for_signin(self, intent: Intent, content: dict[str, Any]) -> str:
         return _seal(self._accounts, intent, "signin", content)
 
+    def for_refresh(self, intent: Intent, content: dict[str, Any]) -> str:
+        return _seal(self._accounts, intent, "refresh", content)
+
     def for_verify(self, intent: Intent, content: dict[str, Any]) -> str:
         return _seal(self._verification, intent, "verify", content)
 
     def for_resend(self, intent: Intent, content: dict[str, Any]) -> str:
         return _seal(self._verification, intent, "resend", content)
 
-    def open_signin(self, intent: Intent, sealed: str) -> dict[str, Any]:
+    def open_tokens(self, intent: Intent, sealed: str, purpose: str) -> dict[str, Any]:
         """The tokens. Raises `SealError` when the answer was for another process."""
-        content: dict[str, Any] = self._replies.open(sealed, binding(intent.id, "signin-outcome"))
+        bound_to = binding(intent.id, f"{purpose}-outcome")
+        content: dict[str, Any] = self._replies.open(sealed, bound_to)
         return content
 
 

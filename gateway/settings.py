@@ -73,6 +73,8 @@ class GatewaySettings(ProcessSettings, KafkaSettings, PostgresSettings, RedisSet
     wait_seconds_most: float = Field(default=20.0, gt=0, le=60)
     publish_seconds: float = Field(default=3.0, gt=0, le=30)
     signin_seconds: float = Field(default=15.0, gt=0, le=60)
+    # Well within the time in which a spent token repeats its successor: whoever got 503 asks again.
+    refresh_seconds: float = Field(default=5.0, gt=0, le=7)
     body_bytes_most: int = Field(default=64 * 1024, ge=1024)
     drain_seconds: float = Field(default=15.0, gt=0, le=60)
 

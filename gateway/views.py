@@ -1,6 +1,7 @@
 """All the SQL of the gateway: reads of views, nothing else."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from datetime import timedelta
 from uuid import UUID
 
 import asyncpg
@@ -55,4 +56,48 @@ async def last_quote(pool: Pool, symbol: str) -> asyncpg.Record | None:
     """The last good quote of a symbol."""
     return await pool.fetchrow(
         "SELECT quote, as_of, fetched_at FROM last_quotes WHERE symbol = $1", symbol
+    )
+
+
+async def open_sessions(pool: Pool, user_id: UUID) -> Rows:
+    """Where a user is signed in, the most recently used first."""
+    return await pool.fetch(
+        """
+        SELECT id, created_at, last_used_at
+          FROM sessions_open
+         WHERE user_id = $1
+         ORDER BY last_used_at DESC, id DESC
+        """,
+        user_id,
+    )
+
+
+async def sessions_ended(pool: Pool, since: timedelta) -> Rows:
+    """Sessions that have ended within this time."""
+    return await pool.fetch(
+        "SELECT id FROM sessions_ended WHERE ended_at > now() - $1::interval", since
+    )
+
+
+async def users_changed(pool: Pool, since: timedelta) -> Rows:
+    """Users who may have changed within this time, as they are now."""
+    return await pool.fetch(
+        """
+        SELECT id, version, tier, permissions, verified, gone
+          FROM users_changed
+         WHERE updated_at > now() - $1::interval
+        """,
+        since,
+    )
+
+
+async def users_named(pool: Pool, ids: Collection[UUID]) -> Rows:
+    """Those of these users who have ever changed, as they are now."""
+    return await pool.fetch(
+        """
+        SELECT id, version, tier, permissions, verified, gone
+          FROM users_changed
+         WHERE id = ANY($1)
+        """,
+        [*ids],
     )

@@ -7,6 +7,7 @@ from typing import Any
 from contracts.events import Event
 from contracts.personal import Personal, PersonalKey
 from contracts.topics import MESSAGES
+from infra.redis.access import AccessChanges
 from infra.redis.wakeups import Announcement, Wakeups
 from tests.postgres import Database
 
@@ -59,6 +60,12 @@ class MemoryWakeups(Wakeups):
 
     def __init__(self) -> None:
         self.announced: list[Announcement] = []
+        self.changes = AccessChanges()
 
-    async def announce(self, announcements: Iterable[Announcement]) -> None:
+    async def announce(
+        self, announcements: Iterable[Announcement], changes: AccessChanges | None = None
+    ) -> None:
         self.announced += announcements
+        if changes:
+            self.changes.sessions |= changes.sessions
+            self.changes.users |= changes.users

@@ -10,6 +10,7 @@ from contracts.topics import AUDIT, CARRIED_BY, TOPICS, Consumer, physical_topic
 SLICE_OF = {
     "signup": "workers.signup",
     "signin": "workers.accounts",
+    "accounts": "workers.accounts",
     "verification": "workers.verification",
     "verification-mails": "workers.verification",
     "watchlist": "workers.watchlist",

@@ -1,15 +1,18 @@
-"""Signing up, verifying, signing in."""
+"""Signing up, verifying, signing in and staying so."""
 
 import hmac
 
-from contracts.commands import ResendVerification, SignIn, SignUp, VerifyEmail
+from contracts.commands import RefreshToken, ResendVerification, SignIn, SignUp, VerifyEmail
 from contracts.outcomes import Rejected, SealedOutcome, Succeeded
+from gateway.commands import Intent
 from gateway.endpoints import Answer, Call, Endpoint
-from gateway.limits.policies import LINK, MAIL, SIGN_IN, SIGN_UP
+from gateway.limits.policies import LINK, MAIL, REFRESH, SIGN_IN, SIGN_UP
+from gateway.outcomes import Told
 from gateway.problems import ProblemError
 from gateway.v1.models import (
     Accepted,
     Pending,
+    RefreshBody,
     ResendBody,
     SignInBody,
     SignUpBody,
@@ -18,6 +21,7 @@ from gateway.v1.models import (
     VerifyBody,
 )
 from infra.addresses import address_hash
+from infra.refresh_tokens import session_of
 from infra.seals import SealError
 
 
@@ -57,16 +61,38 @@ async def sign_in(call: Call) -> Answer:
     command = SignIn(sealed=sealed, reply_key=call.edge.seals.reply_key)
     seconds = call.edge.settings.signin_seconds
     told = await call.edge.commands.ask(call, intent, command, key=principal, seconds=seconds)
+    return _tokens(call, intent, told, "signin")
+
+
+async def refresh(call: Call) -> Answer:
+    """Never 202, as signing in. What is no refresh token of ours goes no further."""
+    body = call.body(RefreshBody)
+    session_id = session_of(body.refresh_token)
+    if session_id is None:
+        raise ProblemError("invalid-refresh-token")
+    intent = call.edge.commands.fresh_intent()
+    sealed = call.edge.seals.for_refresh(intent, body.model_dump())
+    command = RefreshToken(sealed=sealed, reply_key=call.edge.seals.reply_key)
+    told = await call.edge.commands.ask(
+        call, intent, command, key=str(session_id), seconds=call.edge.settings.refresh_seconds
+    )
+    if told and told.outcome == Rejected("token-reused"):
+        call.edge.access.session_ended(session_id)
+    return _tokens(call, intent, told, "refresh")
+
+
+def _tokens(call: Call, intent: Intent, told: Told | None, purpose: str) -> Answer:
+    """The pair, opened. Raises `ProblemError`."""
     match told.outcome if told else None:
         case SealedOutcome(sealed=outcome):
             try:
-                tokens = call.edge.seals.open_signin(intent, outcome)
+                tokens = call.edge.seals.open_tokens(intent, outcome, purpose)
             except SealError as error:
                 raise ProblemError("try-again") from error
             return Answer(200, {"token_type": "Bearer", **tokens})
         case Rejected(code=code):
             raise ProblemError(code)
-    raise ProblemError("try-again", "Signing in takes longer than it should.")
+    raise ProblemError("try-again", "This takes longer than it should.")
 
 
 def _result(success: Succeeded) -> Answer:
@@ -124,5 +150,17 @@ ENDPOINTS = (
         command=True,
         keyed=False,
         limits=SIGN_IN,
+    ),
+    Endpoint(
+        "POST",
+        "/api/v1/auth/refresh",
+        refresh,
+        "Exchange a refresh token for a new pair; a spent one, used again later, ends the session",
+        {200: Tokens},
+        problems=("invalid-refresh-token", "token-reused", "try-again"),
+        body=RefreshBody,
+        command=True,
+        keyed=False,
+        limits=REFRESH,
     ),
 )

@@ -50,6 +50,12 @@ class SignInBody(WithAddress):
     password: Annotated[str, Field(min_length=1, max_length=1024)]
 
 
+class RefreshBody(Body):
+    """The refresh token of a session."""
+
+    refresh_token: Annotated[str, Field(min_length=1, max_length=512)]
+
+
 class VerifyBody(Body):
     """The token of a mailed link."""
 
@@ -86,6 +92,21 @@ class Tokens(BaseModel):
     token_type: Literal["Bearer"]
     expires_in: int
     refresh_token: str
+
+
+class OpenSession(BaseModel):
+    """One sign-in that has not ended. `current`: the one that asks."""
+
+    id: UUID
+    created_at: datetime
+    last_used_at: datetime
+    current: bool
+
+
+class OpenSessions(BaseModel):
+    """Where the caller is signed in."""
+
+    sessions: list[OpenSession]
 
 
 class Verified(BaseModel):

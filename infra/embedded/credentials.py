@@ -3,6 +3,7 @@
 import json
 import secrets
 from base64 import urlsafe_b64encode
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -23,7 +24,13 @@ ROLES = (
 KAFKA_USERS = ("broker", "operator", *ROLES)
 DATABASE_USERS = ("postgres", "qnt9_owner", *(f"qnt9_{role}" for role in ROLES))
 
-_SHARED_KEYS = ("QNT9_GATEWAY_KEY", "QNT9_ADDRESS_KEY", "QNT9_CLIENT_KEY", "QNT9_MAIL_KEY")
+_SHARED_KEYS = (
+    "QNT9_GATEWAY_KEY",
+    "QNT9_ADDRESS_KEY",
+    "QNT9_CLIENT_KEY",
+    "QNT9_MAIL_KEY",
+    "QNT9_REFRESH_KEY",
+)
 _SEALED_ROLES = ("SIGNUP", "ACCOUNTS", "VERIFICATION")
 
 
@@ -35,6 +42,11 @@ class Credentials:
     kafka_cluster: str
     keys: dict[str, str]
     """By the name of the setting that carries it."""
+
+    @property
+    def missing(self) -> dict[str, str]:
+        """Fresh keys for settings that came after this data folder was made."""
+        return {n: key for n, key in generate_keys().items() if n not in self.keys}
 
 
 def generate_keys() -> dict[str, str]:
@@ -50,9 +62,16 @@ def generate_keys() -> dict[str, str]:
     return keys
 
 
-def load_or_create(layout: Layout) -> Credentials:
+def load_or_create(layout: Layout, announce: Callable[[str], None] | None = None) -> Credentials:
+    """Those of the folder. Keys that a newer version needs are added, and that is said."""
     if layout.secrets.exists():
-        return Credentials(**json.loads(layout.secrets.read_text("utf-8")))
+        found = Credentials(**json.loads(layout.secrets.read_text("utf-8")))
+        if missing := found.missing:
+            found.keys.update(missing)
+            _save(layout, found)
+            if announce:
+                announce(f"made keys that this data folder did not have: {', '.join(missing)}")
+        return found
     credentials = Credentials(
         kafka={user: secrets.token_urlsafe(24) for user in KAFKA_USERS},
         postgres={user: secrets.token_urlsafe(24) for user in DATABASE_USERS},
@@ -60,8 +79,12 @@ def load_or_create(layout: Layout) -> Credentials:
         kafka_cluster=_cluster_id(),
         keys=generate_keys(),
     )
-    write_private(layout.secrets, json.dumps(credentials.__dict__, indent=2) + "\n")
+    _save(layout, credentials)
     return credentials
+
+
+def _save(layout: Layout, credentials: Credentials) -> None:
+    write_private(layout.secrets, json.dumps(credentials.__dict__, indent=2) + "\n")
 
 
 def _cluster_id() -> str:

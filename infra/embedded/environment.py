@@ -36,6 +36,7 @@ _KEYS: Mapping[str, tuple[str, ...]] = {
     "QNT9_VERIFICATION_SEAL_PRIVATE": ("verification",),
     "QNT9_TOKEN_PUBLIC_KEY": ("gateway",),
     "QNT9_TOKEN_PRIVATE_KEY": ("accounts",),
+    "QNT9_REFRESH_KEY": ("accounts",),
     "QNT9_MAIL_KEY": ("verification",),
 }
 _CACHE = ("gateway", *_WORKERS)

@@ -33,7 +33,7 @@ async def supervise(
             ],
             logger_factory=structlog.WriteLoggerFactory(log_file),
         )
-        made = credentials.load_or_create(layout)
+        made = credentials.load_or_create(layout, announce)
         supervisor = Supervisor(options, layout, made, announce)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):

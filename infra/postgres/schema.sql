@@ -245,8 +245,35 @@ CREATE TABLE sessions (
     id uuid NOT NULL,
     user_id uuid NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
-    ended_at timestamp with time zone
+    ended_at timestamp with time zone,
+    last_used_at timestamp with time zone DEFAULT now() NOT NULL,
+    expires_at timestamp with time zone DEFAULT (now() + '30 days'::interval) NOT NULL
 );
+
+CREATE VIEW sessions_ended AS
+ SELECT id,
+    ended_at
+   FROM sessions
+  WHERE (ended_at IS NOT NULL);
+
+CREATE VIEW sessions_open AS
+ SELECT id,
+    user_id,
+    created_at,
+    last_used_at
+   FROM sessions
+  WHERE ((ended_at IS NULL) AND (expires_at > now()));
+
+CREATE VIEW users_changed AS
+ SELECT id,
+    version,
+    tier,
+    permissions,
+    (email_confirmed_at IS NOT NULL) AS verified,
+    ((superseded_at IS NOT NULL) OR (erased_at IS NOT NULL)) AS gone,
+    updated_at
+   FROM users
+  WHERE ((version > 1) OR (superseded_at IS NOT NULL) OR (erased_at IS NOT NULL));
 
 CREATE TABLE watchlist_items (
     user_id uuid NOT NULL,
@@ -342,9 +369,13 @@ CREATE INDEX outbox_other_seq_idx ON outbox_other USING btree (seq) WHERE (publi
 
 CREATE INDEX refresh_tokens_session ON refresh_tokens USING btree (session_id);
 
+CREATE INDEX sessions_ended_at ON sessions USING btree (ended_at) WHERE (ended_at IS NOT NULL);
+
 CREATE INDEX sessions_user ON sessions USING btree (user_id);
 
 CREATE INDEX users_address ON users USING btree (address_hash, created_at DESC);
+
+CREATE INDEX users_updated_at ON users USING btree (updated_at) WHERE ((version > 1) OR (superseded_at IS NOT NULL) OR (erased_at IS NOT NULL));
 
 CREATE UNIQUE INDEX users_verified_address ON users USING btree (address_hash) WHERE ((email_confirmed_at IS NOT NULL) AND (erased_at IS NULL));
 
@@ -457,6 +488,12 @@ GRANT SELECT ON TABLE profiles TO qnt9_gateway;
 GRANT SELECT,INSERT,UPDATE ON TABLE refresh_tokens TO qnt9_accounts;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE sessions TO qnt9_accounts;
+
+GRANT SELECT ON TABLE sessions_ended TO qnt9_gateway;
+
+GRANT SELECT ON TABLE sessions_open TO qnt9_gateway;
+
+GRANT SELECT ON TABLE users_changed TO qnt9_gateway;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE watchlist_items TO qnt9_watchlist;
 

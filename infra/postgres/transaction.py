@@ -22,6 +22,7 @@ from contracts.personal import Personal, PersonalKey
 from contracts.topics import CARRIED_BY
 from infra.postgres.pool import Connection, Pool
 from infra.received import Received
+from infra.redis.access import AccessChanges
 from infra.redis.wakeups import Announcement, Wakeups
 from infra.telemetry import child_of
 
@@ -60,6 +61,7 @@ class Transaction:
         self.settled: list[Settled] = []
         self.emitted: list[Emitted] = []
         self.announcements: list[Announcement] = []
+        self.changes = AccessChanges()
 
     def settle(
         self,
@@ -75,6 +77,14 @@ class Transaction:
         self.settled.append(Settled(cause.id, cause.type, cause.actor_id, fingerprint, data))
         if outcome and cause.reply_to:
             self.announcements.append(Announcement(cause.reply_to, cause.id, outcome, fingerprint))
+
+    def session_ended(self, session_id: UUID) -> None:
+        """Every gateway is told, once this is committed."""
+        self.changes.sessions.add(session_id)
+
+    def user_changed(self, user_id: UUID) -> None:
+        """Said by whoever raises a user's `version` or ends a user, and so sets `updated_at`."""
+        self.changes.users.add(user_id)
 
     def emit(
         self,
@@ -124,8 +134,8 @@ class Transactions:
             tx = Transaction(conn, f"urn:qnt9:{self._consumer}")
             yield tx
             await _save(conn, self._consumer, tx.settled, tx.emitted)
-        if self._wakeups and tx.announcements:
-            await self._wakeups.announce(tx.announcements)
+        if self._wakeups and (tx.announcements or tx.changes):
+            await self._wakeups.announce(tx.announcements, tx.changes)
 
     async def handled(self, received: Iterable[Received[Message]]) -> dict[UUID, Settled]:
         """Which of these this consumer has handled before."""

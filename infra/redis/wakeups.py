@@ -17,6 +17,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from contracts.outcomes import Outcome
+from infra.redis.access import CHANNEL, AccessChanges
 from infra.telemetry import ANNOUNCEMENTS_LOST
 
 log = structlog.get_logger(__name__)
@@ -47,14 +48,19 @@ class Wakeups:
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
 
-    async def announce(self, announcements: Iterable[Announcement]) -> None:
+    async def announce(
+        self, announcements: Iterable[Announcement], changes: AccessChanges | None = None
+    ) -> None:
+        """Changes first: who hears that something is done finds that every gateway knows."""
         channels: dict[str, list[dict[str, Any]]] = defaultdict(list)
         for announcement in announcements:
             channels[announcement.channel].append(announcement.to_json())
-        if not channels:
+        if not channels and not changes:
             return
         try:
             async with asyncio.timeout(ANNOUNCE_SECONDS):
+                if changes:
+                    await self._redis.publish(CHANNEL, changes.to_json())
                 await asyncio.gather(
                     *(
                         self._redis.publish(channel, orjson.dumps({"outcomes": outcomes}))

@@ -14,6 +14,7 @@ from contracts.envelope import Envelope
 from contracts.ids import uuid7
 from contracts.message import Command, Message
 from contracts.topics import (
+    ACCOUNTS_COMMANDS,
     MIB,
     OPS_EVENTS,
     QUOTES_COMMANDS,
@@ -90,6 +91,7 @@ def _message(topic: Topic, envelope: Envelope, credentials: Credentials) -> Mess
             sealed=_seal("ACCOUNTS", "signin", envelope, credentials),
             reply_key=OpeningKeys.generate()[1],
         ),
+        ACCOUNTS_COMMANDS: lambda: commands.SignOut(session_id=uuid4()),
         VERIFICATION_COMMANDS: lambda: commands.VerifyEmail(
             sealed=_seal("VERIFICATION", "verify", envelope, credentials)
         ),

@@ -120,7 +120,13 @@ async def test_a_gateway_that_is_told_to_stop_finishes_what_it_began(stack: Stac
     assert seen["GET 503"] == CLIENTS // 2
     lines = [json.loads(line) for line in output.splitlines()]
     released = [line["resource"] for line in lines if line["event"] == "releasing"]
-    assert released == ["requests", "outcome rows", "wakeups"]
+    assert released == [
+        "requests",
+        "access rows",
+        "access changes",
+        "outcome rows",
+        "wakeups",
+    ]
     assert lines[-1]["event"] == "process_stopped"
 
 

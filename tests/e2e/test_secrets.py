@@ -44,7 +44,7 @@ class Journey:
         return {
             **{f"password {n}": password for n, password in enumerate(self.passwords)},
             **{f"mailed token {n}": token for n, token in enumerate(self.mailed)},
-            "refresh token": user.refresh_token,
+            "refresh token": user.refresh_token.partition(".")[2],
             "signature of the access token": user.access_token.rpartition(".")[2],
         }
 

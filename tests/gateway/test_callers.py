@@ -9,8 +9,10 @@ from uuid import uuid4
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from redis.asyncio import Redis
 from starlette.types import Message
 
+from gateway.access import Access
 from gateway.callers import AGENT_CHARACTERS, Callers
 from gateway.endpoints import Who
 from gateway.incoming import Incoming
@@ -27,7 +29,14 @@ USER = uuid4()
 def callers(*trusted: str) -> Callers:
     """Without a database: nothing here may ask it."""
     networks = tuple(map(ip_network, trusted))
-    return Callers(TokenChecker(PUBLIC), cast("Pool", None), networks)
+    return Callers(TokenChecker(PUBLIC), nothing_known(), cast("Pool", None), networks)
+
+
+def nothing_known() -> Access:
+    """No session has ended and nobody has changed."""
+    access = Access(cast("Redis", None), cast("Pool", None))
+    access._read_at = 0.0
+    return access
 
 
 def a_request(*headers: tuple[str, str], peer: str | None = "192.0.2.1") -> Incoming:

@@ -1,40 +1,56 @@
-"""signin.commands → handlers, one at a time."""
+"""signin.commands and accounts.commands → handlers, one at a time, each a consumer of its own."""
 
 from functools import partial
 
-from contracts.topics import SIGNIN
+from contracts.topics import ACCOUNTS, SIGNIN
 from infra.kafka.work import Policy, one_at_a_time
 from infra.passwords import Passwords
 from infra.process import Worker
 from infra.seals import OpeningKeys
 from infra.settings import Key, WorkerSettings
 from infra.tokens import TokenSigner
-from workers.accounts.handlers import HANDLES, Accounts
+from workers.accounts import handlers, sessions
+from workers.accounts.handlers import Accounts
+from workers.accounts.sessions import Sessions
 
 # Hashing bounds the rate, and the next batch waits for the slowest of this one.
 POLICY = Policy(max_records=50)
 
 
 class AccountsSettings(WorkerSettings):
-    """The key of addresses, the one that opens what is sealed to this slice, the one of tokens."""
+    """The key of addresses, the one that opens what is sealed here, those that make tokens."""
 
     address_key: Key
     accounts_seal_private: Key
     token_private_key: Key
+    refresh_key: Key
 
 
 async def start(worker: Worker, settings: AccountsSettings) -> None:
-    slice_ = Accounts(
+    seals = OpeningKeys([settings.accounts_seal_private])
+    signer = TokenSigner(settings.token_private_key)
+    accounts = Accounts(
         pool=worker.pool,
         transactions=worker.transactions(SIGNIN),
-        seals=OpeningKeys([settings.accounts_seal_private]),
+        seals=seals,
         passwords=Passwords(),
-        signer=TokenSigner(settings.token_private_key),
+        signer=signer,
         address_key=settings.address_key,
     )
     await worker.consume(
         SIGNIN,
-        one_at_a_time({message: partial(handle, slice_) for message, handle in HANDLES.items()}),
-        transactions=slice_.transactions,
+        one_at_a_time({m: partial(handle, accounts) for m, handle in handlers.SIGNIN.items()}),
+        transactions=accounts.transactions,
         policy=POLICY,
+    )
+    begun = Sessions(
+        transactions=worker.transactions(ACCOUNTS),
+        seals=seals,
+        signer=signer,
+        refresh_key=settings.refresh_key,
+    )
+    await worker.consume(
+        ACCOUNTS,
+        one_at_a_time({m: partial(handle, begun) for m, handle in sessions.HANDLES.items()}),
+        transactions=begun.transactions,
     )

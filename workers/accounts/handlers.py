@@ -3,41 +3,33 @@
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from contracts.commands import SignIn
 from contracts.events import UserSignedIn, UserSigninFailed
 from contracts.ids import uuid7
-from contracts.outcomes import Rejected, SealedOutcome
+from contracts.message import Message
+from contracts.outcomes import Rejected
 from contracts.personal import PersonalKey
 from infra.addresses import address_hash
 from infra.passwords import Passwords, Turn
 from infra.postgres.personal_keys import day_key
 from infra.postgres.pool import Pool
 from infra.postgres.transaction import Transaction, Transactions
-from infra.received import PoisonError, Received
+from infra.received import Received
+from infra.refresh_tokens import SECRET_BYTES, refresh_token
 from infra.sealed import open_seal
-from infra.seals import OpeningKeys, SealingKey, binding, decode_key
-from infra.tokens import LIFETIME, TokenSigner
-from workers.accounts import store
-from workers.accounts.rules import (
-    REFRESH_LIFETIME,
-    Account,
-    Check,
-    Credentials,
-    failure,
-    token_hash,
-)
+from infra.seals import OpeningKeys, SealingKey, binding
+from infra.tokens import TokenSigner
+from workers.accounts import sessions, store
+from workers.accounts.rules import Account, Check, Credentials, failure, token_hash
+from workers.accounts.sessions import deadline_of, reply_key_of, sealed_tokens, utc_now
 from workers.accounts.store import Locked
 
-REFRESH_BYTES = 32
 LOOKS = 5
 """How often one sign-in looks at an account that keeps changing under it."""
-
-
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,14 +42,12 @@ class Accounts:
     passwords: Passwords
     signer: TokenSigner
     address_key: bytes
-    now: Callable[[], datetime] = _utc_now
+    now: Callable[[], datetime] = utc_now
 
 
 async def sign_in(slice_: Accounts, received: Received[SignIn]) -> None:
     """A session before the deadline, or none: after it, nobody is left to take the tokens."""
-    deadline = received.envelope.deadline
-    if deadline is None:
-        raise PoisonError("a sign-in without a deadline")
+    deadline = deadline_of(received)
     if slice_.now() < deadline and await _attempt(slice_, received, deadline):
         return
     async with slice_.transactions.begin() as tx:
@@ -70,7 +60,7 @@ async def _attempt(slice_: Accounts, received: Received[SignIn], deadline: datet
     One that changed while its password was checked is looked at anew: a changed password wins
     over a sign-in with the old one, and a hash that another sign-in renewed harms nobody.
     """
-    reply_key = _reply_key(received.data)
+    reply_key = reply_key_of(received.data)
     credentials = open_seal(
         slice_.seals,
         received.data.sealed,
@@ -121,34 +111,24 @@ async def _begin_session(
 ) -> None:
     """The tokens leave sealed to the process that asked; what is kept cannot make them again."""
     account, session_id = locked.account, uuid7()
-    refresh_token = secrets.token_urlsafe(REFRESH_BYTES)
+    first_token = refresh_token(session_id, secrets.token_bytes(SECRET_BYTES))
     if check.renewed_hash:
         await store.renew_password_hash(tx.conn, account.user_id, check.renewed_hash)
     await store.insert_session(
-        tx.conn,
-        session_id,
-        user_id=account.user_id,
-        token_hash=token_hash(refresh_token),
-        lifetime=REFRESH_LIFETIME,
+        tx.conn, session_id, user_id=account.user_id, token_hash=token_hash(first_token)
     )
-    access_token = slice_.signer.sign(
-        user_id=account.user_id,
-        session_id=session_id,
-        tier=account.tier,
-        verified=account.verified,
-        permissions=account.permissions,
-        version=account.version,
-        now=slice_.now(),
-    )
-    tokens = {
-        "access_token": access_token,
-        "expires_in": int(LIFETIME.total_seconds()),
-        "refresh_token": refresh_token,
-    }
     event = UserSignedIn(user_id=account.user_id, session_id=str(session_id))
     tx.emit(event, about=account.user_id, caused_by=received, key=locked.key)
-    sealed = reply_key.seal(tokens, binding(received.envelope.id, "signin-outcome"))
-    tx.settle(received, SealedOutcome(sealed))
+    outcome = sealed_tokens(
+        slice_.signer,
+        account,
+        session_id,
+        first_token,
+        now=slice_.now(),
+        reply_key=reply_key,
+        bound_to=binding(received.envelope.id, "signin-outcome"),
+    )
+    tx.settle(received, outcome)
 
 
 def _refuse(
@@ -164,14 +144,5 @@ def _refuse(
     tx.settle(received, Rejected("invalid-credentials"))
 
 
-def _reply_key(command: SignIn) -> SealingKey:
-    """Raises `PoisonError` for what is no key, before any work is done for it."""
-    try:
-        key = SealingKey(decode_key(command.reply_key))
-        key.seal(None, b"a point of low order takes no seal")
-    except ValueError:
-        raise PoisonError("the reply key is not valid") from None
-    return key
-
-
-HANDLES = {SignIn: sign_in}
+SIGNIN: dict[type[Message], Callable[[Accounts, Received[Any]], Any]] = {SignIn: sign_in}
+HANDLES: dict[type[Message], Callable[..., Any]] = {**SIGNIN, **sessions.HANDLES}

@@ -1,8 +1,10 @@
 """Who may sign in, and what with. Pure."""
 
 import hashlib
+import hmac
 from dataclasses import dataclass, field
 from datetime import timedelta
+from enum import Enum, auto
 from typing import Annotated
 from uuid import UUID
 
@@ -10,9 +12,15 @@ from pydantic import AfterValidator, Field
 
 from contracts.events import UserSigninFailed
 from infra.addresses import normalise
+from infra.refresh_tokens import PATTERN, refresh_token, session_of
 from infra.sealed import SealedContent
 
 REFRESH_LIFETIME = timedelta(days=30)
+"""How long a session lives unused."""
+SESSION_LIFETIME = timedelta(days=90)
+"""How long it lives at all."""
+GRACE = timedelta(seconds=10)
+"""How long a spent token gives the same successor: two tabs, or an answer that got lost."""
 
 
 class Credentials(SealedContent):
@@ -20,6 +28,24 @@ class Credentials(SealedContent):
 
     email: Annotated[str, AfterValidator(normalise)]
     password: Annotated[str, Field(min_length=1, max_length=1024, repr=False)]
+
+
+class Refresh(SealedContent):
+    """A refresh token as its holder sent it."""
+
+    refresh_token: Annotated[str, Field(pattern=PATTERN, repr=False)]
+
+    @property
+    def session_id(self) -> UUID:
+        """Which session it names, good or not."""
+        session_id = session_of(self.refresh_token)
+        assert session_id
+        return session_id
+
+    def successor(self, key: bytes) -> str:
+        """The one token that can follow, so that nothing clear is kept to give it out again."""
+        secret = hmac.digest(key, self.refresh_token.encode(), "sha256")
+        return refresh_token(self.session_id, secret)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +73,38 @@ def failure(account: Account | None) -> UserSigninFailed:
     if account is None:
         return UserSigninFailed(reason="unknown_address")
     return UserSigninFailed(user_id=account.user_id, reason="wrong_password")
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """What is known of a refresh token, by the database's clock, with its session locked."""
+
+    session_ended: bool = False
+    expired: bool = False
+    spent_ago: timedelta | None = None
+    successor_used: bool = False
+
+
+class Judgement(Enum):
+    """What becomes of a refresh token."""
+
+    FRESH = auto()
+    REPEATED = auto()
+    REUSED = auto()
+    INVALID = auto()
+
+
+def judge(token: Token | None) -> Judgement:
+    """A spent one is forgiven for a moment, as long as nobody went on with its successor."""
+    match token:
+        case None | Token(session_ended=True):
+            return Judgement.INVALID
+        case Token(spent_ago=None, expired=expired):
+            return Judgement.INVALID if expired else Judgement.FRESH
+        case Token(spent_ago=ago, successor_used=False) if ago is not None and ago <= GRACE:
+            return Judgement.REPEATED
+        case _:
+            return Judgement.REUSED
 
 
 def token_hash(refresh_token: str) -> bytes:

@@ -1,7 +1,6 @@
-"""The SQL of accounts."""
+"""The SQL of accounts. Whoever changes a session or its tokens holds the lock of its user's row."""
 
 from dataclasses import dataclass
-from datetime import timedelta
 from uuid import UUID
 
 from asyncpg import Record
@@ -9,7 +8,7 @@ from asyncpg import Record
 from contracts.personal import PersonalKey
 from infra.postgres.personal_keys import user_key_id
 from infra.postgres.pool import Connection, Pool
-from workers.accounts.rules import Account
+from workers.accounts.rules import REFRESH_LIFETIME, SESSION_LIFETIME, Account, Token
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +53,7 @@ async def lock_account(conn: Connection, checked: Account) -> Locked | None:
         checked.user_id,
         checked.password_hash,
     )
-    if row is None:
-        return None
-    return Locked(_account(row), PersonalKey(user_key_id(checked.user_id), row["secret"]))
+    return _locked(row) if row else None
 
 
 async def renew_password_hash(conn: Connection, user_id: UUID, password_hash: str) -> None:
@@ -69,27 +66,117 @@ async def renew_password_hash(conn: Connection, user_id: UUID, password_hash: st
 
 
 async def insert_session(
-    conn: Connection,
-    session_id: UUID,
-    *,
-    user_id: UUID,
-    token_hash: bytes,
-    lifetime: timedelta,
+    conn: Connection, session_id: UUID, *, user_id: UUID, token_hash: bytes
 ) -> None:
     """A session, and the first refresh token of its family."""
     await conn.execute(
         """
         WITH session AS (
-            INSERT INTO sessions (id, user_id) VALUES ($1, $2) RETURNING id
+            INSERT INTO sessions (id, user_id, expires_at) VALUES ($1, $2, now() + $4)
+            RETURNING id, expires_at
         )
         INSERT INTO refresh_tokens (token_hash, session_id, expires_at)
-        SELECT $3, id, now() + $4 FROM session
+        SELECT $3, id, expires_at FROM session
         """,
         session_id,
         user_id,
         token_hash,
-        lifetime,
+        REFRESH_LIFETIME,
     )
+
+
+async def lock_holder(conn: Connection, session_id: UUID, token_hash: bytes) -> Locked | None:
+    """The user of a refresh token, locked. Nobody's lock is taken for a token that never was."""
+    row = await conn.fetchrow(
+        """
+        SELECT users.id, password_hash, tier, permissions, version,
+               email_confirmed_at IS NOT NULL AS verified, personal_keys.secret
+          FROM refresh_tokens
+          JOIN sessions ON sessions.id = session_id
+          JOIN users ON users.id = user_id
+          JOIN personal_keys ON personal_keys.id = 'user:' || users.id
+         WHERE token_hash = $1 AND session_id = $2
+           AND superseded_at IS NULL AND erased_at IS NULL
+           FOR NO KEY UPDATE OF users
+        """,
+        token_hash,
+        session_id,
+    )
+    return _locked(row) if row else None
+
+
+async def find_token(conn: Connection, token_hash: bytes, successor: bytes) -> Token:
+    """As it stands once its user is locked, at this moment of the database's clock."""
+    row = await conn.fetchrow(
+        """
+        SELECT ended_at IS NOT NULL AS session_ended,
+               refresh_tokens.expires_at <= clock_timestamp() AS expired,
+               clock_timestamp() - spent_at AS spent_ago,
+               EXISTS (
+                   SELECT FROM refresh_tokens WHERE token_hash = $2 AND spent_at IS NOT NULL
+               ) AS successor_used
+          FROM refresh_tokens JOIN sessions ON sessions.id = session_id
+         WHERE token_hash = $1
+        """,
+        token_hash,
+        successor,
+    )
+    assert row
+    return Token(**row)
+
+
+async def rotate(conn: Connection, session_id: UUID, *, spent: bytes, successor: bytes) -> None:
+    """One token is spent, the next begins; unused, the session ends sooner than with its age."""
+    await conn.execute(
+        """
+        WITH spent AS (
+            UPDATE refresh_tokens SET spent_at = clock_timestamp() WHERE token_hash = $2
+        ), session AS (
+            UPDATE sessions
+               SET last_used_at = now(), expires_at = least(now() + $4, created_at + $5)
+             WHERE id = $1
+            RETURNING id, expires_at
+        )
+        INSERT INTO refresh_tokens (token_hash, session_id, expires_at)
+        SELECT $3, id, expires_at FROM session
+        """,
+        session_id,
+        spent,
+        successor,
+        REFRESH_LIFETIME,
+        SESSION_LIFETIME,
+    )
+
+
+async def lock_owner(conn: Connection, session_id: UUID, user_id: UUID) -> Locked | None:
+    """The user, locked, if it is a session of this user's."""
+    row = await conn.fetchrow(
+        """
+        SELECT users.id, password_hash, tier, permissions, version,
+               email_confirmed_at IS NOT NULL AS verified, personal_keys.secret
+          FROM sessions
+          JOIN users ON users.id = user_id
+          JOIN personal_keys ON personal_keys.id = 'user:' || users.id
+         WHERE sessions.id = $1 AND users.id = $2
+           FOR NO KEY UPDATE OF users
+        """,
+        session_id,
+        user_id,
+    )
+    return _locked(row) if row else None
+
+
+async def end_session(conn: Connection, session_id: UUID) -> bool:
+    """Whether it was this that ended it."""
+    ended = await conn.fetchval(
+        "UPDATE sessions SET ended_at = now() WHERE id = $1 AND ended_at IS NULL RETURNING true",
+        session_id,
+    )
+    return ended is not None
+
+
+def _locked(row: Record) -> Locked:
+    return Locked(_account(row), PersonalKey(user_key_id(row["id"]), row["secret"]))
 
 
 def _account(row: Record) -> Account:

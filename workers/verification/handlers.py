@@ -64,6 +64,8 @@ async def verify_email(slice_: Verification, received: Received[VerifyEmail]) ->
             at = await store.confirm(tx.conn, person.user_id)
             await store.use_token(tx.conn, hashed)
             await store.supersede(tx.conn, decision.superseded)
+            for user_id in (person.user_id, *decision.superseded):
+                tx.user_changed(user_id)
             await store.void_links(tx.conn, [p.user_id for p in people])
             event = UserEmailVerified(user_id=person.user_id, email=Personal(person.email))
             tx.emit(event, about=person.user_id, caused_by=received, key=person.key)

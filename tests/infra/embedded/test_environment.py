@@ -1,12 +1,13 @@
 """What each role is given on one machine, and what it is not."""
 
+import json
 from pathlib import Path
 
 import pytest
 
 from infra.embedded.credentials import ROLES, Credentials, load_or_create
 from infra.embedded.environment import of_role
-from infra.embedded.layout import Layout
+from infra.embedded.layout import Layout, write_private
 from infra.embedded.options import Options
 from infra.embedded.ports import Ports
 
@@ -48,6 +49,7 @@ def test_what_opens_or_signs_is_given_to_one_worker_and_never_to_the_edge(
     assert holders["QNT9_VERIFICATION_SEAL_PRIVATE"] == ["verification"]
     assert holders["QNT9_TOKEN_PRIVATE_KEY"] == ["accounts"]
     assert holders["QNT9_MAIL_KEY"] == ["verification"]
+    assert holders["QNT9_REFRESH_KEY"] == ["accounts"]
     assert holders["QNT9_TOKEN_PUBLIC_KEY"] == ["gateway"]
 
 
@@ -67,6 +69,22 @@ def test_secrets_are_made_once_and_only_their_owner_may_read_them(
     assert load_or_create(layout) == credentials
     assert layout.secrets.stat().st_mode & 0o777 == 0o600
     assert layout.root.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_data_folder_of_an_older_version_gets_the_keys_it_lacks(
+    credentials: Credentials, options: Options
+) -> None:
+    layout = Layout(options.data)
+    older = {name: key for name, key in credentials.keys.items() if name != "QNT9_REFRESH_KEY"}
+    write_private(layout.secrets, json.dumps(credentials.__dict__ | {"keys": older}))
+    said: list[str] = []
+    upgraded = load_or_create(layout, said.append)
+    assert upgraded.keys.keys() == credentials.keys.keys()
+    assert upgraded.keys.items() >= older.items()
+    assert said == ["made keys that this data folder did not have: QNT9_REFRESH_KEY"]
+    assert load_or_create(layout, said.append) == upgraded
+    assert len(said) == 1
+    assert layout.secrets.stat().st_mode & 0o777 == 0o600
 
 
 def test_tuning_reaches_the_role_it_names(

@@ -14,7 +14,15 @@ async def test_every_role_may_connect_and_do_its_part(database: Database) -> Non
 
 async def test_the_gateway_reads_views_and_nothing_else(database: Database) -> None:
     gateway = await database.pool("qnt9_gateway")
-    for view in ("command_outcomes", "commands_parked", "profiles", "watchlist_entries"):
+    for view in (
+        "command_outcomes",
+        "commands_parked",
+        "profiles",
+        "sessions_ended",
+        "sessions_open",
+        "users_changed",
+        "watchlist_entries",
+    ):
         await gateway.fetch(f"SELECT * FROM {view}")
     for table in ("users", "inbox", "personal_keys", "sessions", "refresh_tokens", "audit_log"):
         with pytest.raises(asyncpg.InsufficientPrivilegeError):

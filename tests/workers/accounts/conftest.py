@@ -11,14 +11,16 @@ from uuid import UUID
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from contracts.commands import SignIn
-from contracts.outcomes import Outcome, SealedOutcome
-from contracts.topics import SIGNIN
+from contracts.commands import RefreshToken, SignIn
+from contracts.message import Message
+from contracts.outcomes import Outcome, Rejected, SealedOutcome
+from contracts.topics import ACCOUNTS, SIGNIN, topics_of
 from infra.kafka.records import RecordReader
 from infra.kafka.work import BatchWork, one_at_a_time
 from infra.passwords import Passwords, Turn
 from infra.postgres.transaction import Transactions
 from infra.received import Received
+from infra.refresh_tokens import session_of
 from infra.seals import OpeningKeys, SealError, SealingKey, binding, decode_key
 from infra.tokens import Principal, TokenChecker, TokenSigner
 from tests.builders import (
@@ -32,10 +34,13 @@ from tests.builders import (
 from tests.outbox import MemoryWakeups
 from tests.people import ADA, ADDRESS_KEY, PASSWORD, a_user, quick_passwords
 from tests.postgres import Database
+from workers.accounts import handlers, sessions
 from workers.accounts.consumer import POLICY
-from workers.accounts.handlers import HANDLES, Accounts, sign_in
+from workers.accounts.handlers import Accounts
+from workers.accounts.sessions import Sessions
 
 PATIENCE = timedelta(seconds=15)
+REFRESH_KEY = bytes(range(100, 132))
 
 
 class Clock:
@@ -85,6 +90,7 @@ class AccountsSlice:
     """The slice; the gateway's key to it, and the keys to what it answers."""
 
     parts: Accounts
+    begun: Sessions
     sealing: SealingKey
     replies: OpeningKeys
     reply_key: str
@@ -113,23 +119,88 @@ class AccountsSlice:
         )
         return received(command, envelope=envelope, key=email)
 
-    async def handle(self, command: Received[SignIn]) -> None:
-        await sign_in(self.parts, command)
+    def refresh(
+        self, token: str, *, patience: timedelta | None = PATIENCE, reply_key: str | None = None
+    ) -> Received[RefreshToken]:
+        """As the gateway makes it."""
+        deadline = None if patience is None else self.clock.time + patience
+        envelope = an_envelope(RefreshToken, deadline=deadline)
+        bound_to = binding(envelope.id, "refresh", envelope.time.isoformat())
+        command = RefreshToken(
+            sealed=self.sealing.seal({"refresh_token": token}, bound_to),
+            reply_key=reply_key or self.reply_key,
+        )
+        return received(command, envelope=envelope, key=str(session_of(token)))
 
-    async def take(self, *commands: Received[SignIn]) -> None:
-        """As a batch of records."""
+    async def handle(self, command: Received[Any]) -> None:
+        if isinstance(command.data, SignIn):
+            await handlers.sign_in(self.parts, command)
+        else:
+            await sessions.HANDLES[type(command.data)](self.begun, command)
+
+    async def take(self, *commands: Received[Any]) -> None:
+        """As a batch of records of the consumer that the first is for."""
+        signing_in = isinstance(commands[0].data, SignIn)
+        consumer = SIGNIN if signing_in else ACCOUNTS
+        handles: dict[type[Message], Callable[..., Any]] = (
+            {m: partial(handle, self.parts) for m, handle in handlers.SIGNIN.items()}
+            if signing_in
+            else {m: partial(handle, self.begun) for m, handle in sessions.HANDLES.items()}
+        )
         work = BatchWork(
-            SIGNIN.name,
-            one_at_a_time({m: partial(handle, self.parts) for m, handle in HANDLES.items()}),
-            reader=RecordReader({SignIn.type: SignIn}, None),
+            consumer.name,
+            one_at_a_time(handles),
+            reader=RecordReader({m.type: m for t in topics_of(consumer) for m in t.carries}, None),
             dead_letters=self.dead_letters,
-            transactions=self.parts.transactions,
+            transactions=self.parts.transactions if signing_in else self.begun.transactions,
             policy=POLICY,
             sleep=no_sleep,
             touch=lambda: None,
         )
-        records: list[ARecord] = [a_record(c.data, envelope=c.envelope) for c in commands]
+        records: list[ARecord] = [
+            a_record(c.data, envelope=c.envelope, key=(c.origin.key or b"").decode())
+            for c in commands
+        ]
         await work.take(records)
+
+    async def signed_in(self, email: str = ADA) -> dict[str, Any]:
+        """A user's first tokens, or the next ones."""
+        command = self.command(email)
+        await self.handle(command)
+        return self.tokens(command)
+
+    async def refreshed(self, token: str) -> dict[str, Any]:
+        command = self.refresh(token)
+        await self.handle(command)
+        return self.tokens(command)
+
+    async def refused(self, token: str) -> str:
+        """Why a refresh token is refused."""
+        command = self.refresh(token)
+        await self.handle(command)
+        outcome = self.outcomes[-1]
+        assert isinstance(outcome, Rejected)
+        return outcome.code
+
+    async def later(self, passed: timedelta) -> None:
+        """Everything about tokens and sessions happened that much earlier."""
+        await self.database.execute(
+            """
+            UPDATE refresh_tokens
+               SET created_at = created_at - $1::interval, expires_at = expires_at - $1::interval,
+                   spent_at = spent_at - $1::interval
+            """,
+            passed,
+        )
+        await self.database.execute(
+            """
+            UPDATE sessions
+               SET created_at = created_at - $1::interval,
+                   last_used_at = last_used_at - $1::interval,
+                   expires_at = expires_at - $1::interval
+            """,
+            passed,
+        )
 
     async def user(self, email: str = ADA, **about: Any) -> UUID:
         """Somebody with a password, `PASSWORD` unless another hash is given."""
@@ -159,7 +230,7 @@ class AccountsSlice:
         """As they were announced."""
         return [announced.outcome for announced in self.wakeups.announced]
 
-    def tokens(self, command: Received[SignIn]) -> dict[str, Any]:
+    def tokens(self, command: Received[SignIn] | Received[RefreshToken]) -> dict[str, Any]:
         """What the process that asked is told."""
         (outcome,) = {
             each.outcome
@@ -167,7 +238,8 @@ class AccountsSlice:
             if each.command_id == command.envelope.id
         }
         assert isinstance(outcome, SealedOutcome)
-        bound_to = binding(command.envelope.id, "signin-outcome")
+        purpose = "signin" if isinstance(command.data, SignIn) else "refresh"
+        bound_to = binding(command.envelope.id, f"{purpose}-outcome")
         tokens: dict[str, Any] = self.replies.open(outcome.sealed, bound_to)
         return tokens
 
@@ -186,7 +258,7 @@ class AccountsSlice:
         return await self.database.fetch(
             """
             SELECT sessions.*, token_hash, spent_at,
-                   expires_at - refresh_tokens.created_at AS lifetime
+                   refresh_tokens.expires_at - refresh_tokens.created_at AS lifetime
               FROM sessions JOIN refresh_tokens ON session_id = sessions.id
              ORDER BY sessions.created_at
             """
@@ -209,8 +281,16 @@ async def slice_(database: Database) -> AccountsSlice:
         address_key=ADDRESS_KEY,
         now=clock,
     )
+    begun = Sessions(
+        transactions=Transactions(pool, ACCOUNTS.name, wakeups),
+        seals=seals,
+        signer=parts.signer,
+        refresh_key=REFRESH_KEY,
+        now=clock,
+    )
     return AccountsSlice(
         parts=parts,
+        begun=begun,
         sealing=SealingKey(decode_key(public)),
         replies=replies,
         reply_key=reply_key,

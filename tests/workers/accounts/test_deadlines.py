@@ -65,7 +65,7 @@ async def test_without_a_deadline_it_is_set_aside(slice_: AccountsSlice) -> None
     await slice_.user()
     await slice_.take(slice_.command(patience=None))
     (letter,) = slice_.dead_letters.written
-    assert letter.failure.reason == "a sign-in without a deadline"
+    assert letter.failure.reason == "a command for tokens without a deadline"
     assert await nothing_happened(slice_)
 
 

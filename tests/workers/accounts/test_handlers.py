@@ -11,6 +11,7 @@ from contracts.events import UserSignedIn, UserSigninFailed
 from contracts.outcomes import Rejected, SealedOutcome, outcome_of
 from infra.addresses import address_hash
 from infra.passwords import Passwords
+from infra.refresh_tokens import session_of
 from tests.builders import A_CLIENT
 from tests.outbox import events, outcomes, revealed, written_events
 from tests.people import ADA, ADDRESS_KEY, PASSWORD
@@ -56,8 +57,9 @@ async def test_of_the_refresh_token_only_a_hash_is_kept(slice_: AccountsSlice) -
     command = slice_.command()
     await slice_.handle(command)
     token = slice_.tokens(command)["refresh_token"]
-    assert len(base64.urlsafe_b64decode(token + "=")) == 32
     (session,) = await slice_.sessions()
+    assert session_of(token) == session["id"]
+    assert len(base64.urlsafe_b64decode(token.partition(".")[2] + "=")) == 32
     assert session["token_hash"] == hashlib.sha256(token.encode()).digest()
     assert (session["lifetime"], session["spent_at"]) == (timedelta(days=30), None)
 

@@ -1,12 +1,25 @@
 import hashlib
+from datetime import timedelta
 
 import pytest
 from pydantic import ValidationError
 
 from contracts.events import UserSigninFailed
 from contracts.ids import uuid7
+from infra.refresh_tokens import refresh_token, session_of
 from tests.people import ADA, PASSWORD
-from workers.accounts.rules import Account, Check, Credentials, failure, token_hash
+from workers.accounts.rules import (
+    GRACE,
+    Account,
+    Check,
+    Credentials,
+    Judgement,
+    Refresh,
+    Token,
+    failure,
+    judge,
+    token_hash,
+)
 
 AN_ACCOUNT = Account(uuid7(), "$argon2id$…", "free", verified=True, permissions=(), version=1)
 
@@ -40,3 +53,36 @@ def test_no_password_and_no_hash_is_in_a_representation() -> None:
 
 def test_a_refresh_token_is_kept_as_its_sha_256() -> None:
     assert token_hash("a token") == hashlib.sha256(b"a token").digest()
+
+
+A_MOMENT = timedelta(milliseconds=1)
+
+
+@pytest.mark.parametrize(
+    ("token", "judgement"),
+    [
+        (None, Judgement.INVALID),
+        (Token(), Judgement.FRESH),
+        (Token(expired=True), Judgement.INVALID),
+        (Token(session_ended=True), Judgement.INVALID),
+        (Token(session_ended=True, spent_ago=timedelta(days=1)), Judgement.INVALID),
+        (Token(spent_ago=timedelta()), Judgement.REPEATED),
+        (Token(spent_ago=GRACE), Judgement.REPEATED),
+        (Token(spent_ago=GRACE + A_MOMENT), Judgement.REUSED),
+        (Token(spent_ago=timedelta(), successor_used=True), Judgement.REUSED),
+        (Token(spent_ago=timedelta(days=40), expired=True), Judgement.REUSED),
+    ],
+)
+def test_a_refresh_token_is_judged(token: Token | None, judgement: Judgement) -> None:
+    assert judge(token) is judgement
+
+
+def test_a_token_has_one_successor_that_nobody_makes_without_the_key() -> None:
+    session_id, key = uuid7(), bytes(range(32))
+    token = Refresh(refresh_token=refresh_token(session_id, bytes(32)))
+    successor = token.successor(key)
+    assert successor == token.successor(key)
+    assert session_of(successor) == session_id
+    other_key, other_token = bytes(32), Refresh(refresh_token=successor)
+    assert len({successor, token.successor(other_key), other_token.successor(key)}) == 3
+    assert token.refresh_token not in repr(token)

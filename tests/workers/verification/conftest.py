@@ -59,6 +59,7 @@ class VerificationSlice:
     work: BatchWork
     dead_letters: MemoryDeadLetters
     database: Database
+    wakeups: MemoryWakeups
     woken: list[bool] = field(default_factory=list)
 
     def verify(
@@ -157,7 +158,8 @@ class VerificationSlice:
 async def slice_(database: Database) -> VerificationSlice:
     seals, public = OpeningKeys.generate()
     pool = await database.pool("qnt9_verification")
-    transactions = Transactions(pool, "verification", MemoryWakeups())
+    wakeups = MemoryWakeups()
+    transactions = Transactions(pool, "verification", wakeups)
     woken: list[bool] = []
     parts = Verification(
         transactions=transactions,
@@ -179,7 +181,7 @@ async def slice_(database: Database) -> VerificationSlice:
         touch=lambda: None,
     )
     return VerificationSlice(
-        parts, SealingKey(decode_key(public)), work, dead_letters, database, woken
+        parts, SealingKey(decode_key(public)), work, dead_letters, database, wakeups, woken
     )
 
 

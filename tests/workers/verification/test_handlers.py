@@ -147,6 +147,7 @@ async def test_whoever_verifies_ends_the_other_sign_ups_of_the_address(
     assert (await slice_.user(eve))["superseded_at"]
     assert (await slice_.user(ada))["superseded_at"] is None
     assert (await slice_.user(bob))["superseded_at"] is None
+    assert slice_.wakeups.changes.users == {ada, eve}
     assert await slice_.status(eve) == "cancelled"
     assert await slice_.redeem(eves_token) == INVALID
     assert (await slice_.redeem(bobs_token))["status"] == "succeeded"

@@ -1,0 +1,81 @@
+"""The caller's sessions."""
+
+from uuid import UUID
+
+from contracts.commands import RevokeSession, SignOut
+from contracts.outcomes import Succeeded
+from gateway import views
+from gateway.endpoints import Answer, Call, Endpoint, Who
+from gateway.limits.policies import READ, WRITE
+from gateway.problems import ProblemError
+from gateway.v1.models import OpenSessions, Pending
+
+
+async def sign_out(call: Call) -> Answer:
+    """A repeated Idempotency-Key is the same request within one session alone."""
+    session_id = call.caller.session_id
+    command = SignOut(session_id=session_id)
+    return await _end(call, session_id, command, principal=str(session_id))
+
+
+async def revoke(call: Call) -> Answer:
+    """Somebody else's is as unknown as one that never was."""
+    try:
+        session_id = UUID(call.path("id"))
+    except ValueError:
+        raise ProblemError("unknown-session") from None
+    command = RevokeSession(session_id=session_id)
+    return await _end(call, session_id, command, principal=str(call.caller.user_id))
+
+
+async def show(call: Call) -> Answer:
+    rows = await views.open_sessions(call.edge.pool, call.caller.user_id)
+    sessions = [{**row, "current": row["id"] == call.caller.session_id} for row in rows]
+    return Answer(200, {"sessions": sessions})
+
+
+async def _end(
+    call: Call, session_id: UUID, command: SignOut | RevokeSession, *, principal: str
+) -> Answer:
+    def ended(_: Succeeded) -> Answer:
+        call.edge.access.session_ended(session_id)
+        return Answer(204)
+
+    intent = call.edge.commands.intent(call, principal)
+    return await call.edge.commands.perform(
+        call, intent, command, key=str(session_id), answer=ended
+    )
+
+
+ENDPOINTS = (
+    Endpoint(
+        "POST",
+        "/api/v1/auth/signout",
+        sign_out,
+        "End this session: its access and refresh tokens stop working everywhere",
+        {202: Pending, 204: None},
+        who=Who.SIGNED_IN,
+        command=True,
+        limits=WRITE,
+    ),
+    Endpoint(
+        "GET",
+        "/api/v1/users/me/sessions",
+        show,
+        "Where the caller is signed in, the most recently used first",
+        {200: OpenSessions},
+        who=Who.SIGNED_IN,
+        limits=READ,
+    ),
+    Endpoint(
+        "DELETE",
+        "/api/v1/users/me/sessions/{id}",
+        revoke,
+        "End one session, this or another",
+        {202: Pending, 204: None},
+        problems=("unknown-session",),
+        who=Who.SIGNED_IN,
+        command=True,
+        limits=WRITE,
+    ),
+)

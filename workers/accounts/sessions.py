@@ -1,0 +1,184 @@
+"""Commands about sessions that have begun: refreshed, ended from within, ended from another."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from contracts.commands import RefreshToken, RevokeSession, SignIn, SignOut
+from contracts.events import (
+    UserSessionRevoked,
+    UserSignedOut,
+    UserTokenRefreshed,
+    UserTokenReuseDetected,
+)
+from contracts.message import Command, Message
+from contracts.outcomes import Rejected, SealedOutcome, Succeeded
+from infra.postgres.transaction import Transaction, Transactions
+from infra.received import PoisonError, Received
+from infra.sealed import open_seal
+from infra.seals import OpeningKeys, SealingKey, binding, decode_key
+from infra.tokens import LIFETIME, TokenSigner
+from workers.accounts import store
+from workers.accounts.rules import Account, Judgement, Refresh, judge, token_hash
+from workers.accounts.store import Locked
+
+SessionEvent = UserTokenRefreshed | UserTokenReuseDetected | UserSignedOut | UserSessionRevoked
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sessions:
+    """What the commands about sessions work with."""
+
+    transactions: Transactions
+    seals: OpeningKeys
+    signer: TokenSigner
+    refresh_key: bytes
+    now: Callable[[], datetime] = utc_now
+
+
+async def refresh_token(slice_: Sessions, received: Received[RefreshToken]) -> None:
+    """A new pair before the deadline, or nothing is spent: nobody is left to take it."""
+    deadline = deadline_of(received)
+    reply_key = reply_key_of(received.data)
+    refresh = open_seal(
+        slice_.seals,
+        received.data.sealed,
+        of=received.envelope,
+        purpose="refresh",
+        holds=Refresh,
+    )
+    successor = refresh.successor(slice_.refresh_key)
+    spent, follows = token_hash(refresh.refresh_token), token_hash(successor)
+    async with slice_.transactions.begin() as tx:
+        holder = await store.lock_holder(tx.conn, refresh.session_id, spent)
+        if slice_.now() >= deadline:
+            tx.settle(received, Rejected("try-again"))
+            return
+        judgement = judge(await store.find_token(tx.conn, spent, follows) if holder else None)
+        if holder is None or judgement is Judgement.INVALID:
+            tx.settle(received, Rejected("invalid-refresh-token"))
+            return
+        if judgement is Judgement.REUSED:
+            await _end_stolen(tx, received, holder, refresh.session_id)
+            return
+        if judgement is Judgement.FRESH:
+            await store.rotate(tx.conn, refresh.session_id, spent=spent, successor=follows)
+            _tell(tx, received, UserTokenRefreshed, holder, refresh.session_id)
+        outcome = sealed_tokens(
+            slice_.signer,
+            holder.account,
+            refresh.session_id,
+            successor,
+            now=slice_.now(),
+            reply_key=reply_key,
+            bound_to=binding(received.envelope.id, "refresh-outcome"),
+        )
+        tx.settle(received, outcome)
+
+
+async def sign_out(slice_: Sessions, received: Received[SignOut]) -> None:
+    """The session is over, whether or not this ended it."""
+    session_id, user_id = received.data.session_id, _actor(received)
+    async with slice_.transactions.begin() as tx:
+        owner = await store.lock_owner(tx.conn, session_id, user_id)
+        if owner and await store.end_session(tx.conn, session_id):
+            tx.session_ended(session_id)
+            _tell(tx, received, UserSignedOut, owner, session_id)
+        tx.settle(received, Succeeded())
+
+
+async def revoke_session(slice_: Sessions, received: Received[RevokeSession]) -> None:
+    """Somebody else's session is as unknown as one that never was."""
+    session_id, user_id = received.data.session_id, _actor(received)
+    async with slice_.transactions.begin() as tx:
+        owner = await store.lock_owner(tx.conn, session_id, user_id)
+        if owner and await store.end_session(tx.conn, session_id):
+            tx.session_ended(session_id)
+            _tell(tx, received, UserSessionRevoked, owner, session_id)
+        tx.settle(received, Succeeded() if owner else Rejected("unknown-session"))
+
+
+async def _end_stolen(
+    tx: Transaction, received: Received[RefreshToken], holder: Locked, session_id: UUID
+) -> None:
+    """Which of the two is the thief cannot be told: neither goes on."""
+    await store.end_session(tx.conn, session_id)
+    tx.session_ended(session_id)
+    _tell(tx, received, UserTokenReuseDetected, holder, session_id)
+    tx.settle(received, Rejected("token-reused"))
+
+
+def _tell(
+    tx: Transaction,
+    received: Received[Command],
+    kind: type[SessionEvent],
+    about: Locked,
+    session_id: UUID,
+) -> None:
+    user_id = about.account.user_id
+    event = kind(user_id=user_id, session_id=str(session_id))
+    tx.emit(event, about=user_id, caused_by=received, key=about.key)
+
+
+def sealed_tokens(
+    signer: TokenSigner,
+    account: Account,
+    session_id: UUID,
+    refresh_token: str,
+    *,
+    now: datetime,
+    reply_key: SealingKey,
+    bound_to: bytes,
+) -> SealedOutcome:
+    """A pair of tokens, for the process that asked and for nobody else."""
+    access_token = signer.sign(
+        user_id=account.user_id,
+        session_id=session_id,
+        tier=account.tier,
+        verified=account.verified,
+        permissions=account.permissions,
+        version=account.version,
+        now=now,
+    )
+    tokens = {
+        "access_token": access_token,
+        "expires_in": int(LIFETIME.total_seconds()),
+        "refresh_token": refresh_token,
+    }
+    return SealedOutcome(reply_key.seal(tokens, bound_to))
+
+
+def deadline_of(received: Received[SignIn] | Received[RefreshToken]) -> datetime:
+    """Raises `PoisonError`: what hands out tokens is worthless without one."""
+    if received.envelope.deadline is None:
+        raise PoisonError("a command for tokens without a deadline")
+    return received.envelope.deadline
+
+
+def reply_key_of(command: SignIn | RefreshToken) -> SealingKey:
+    """Raises `PoisonError` for what is no key, before any work is done for it."""
+    try:
+        key = SealingKey(decode_key(command.reply_key))
+        key.seal(None, b"a point of low order takes no seal")
+    except ValueError:
+        raise PoisonError("the reply key is not valid") from None
+    return key
+
+
+def _actor(received: Received[SignOut] | Received[RevokeSession]) -> UUID:
+    if received.envelope.actor_id is None:
+        raise PoisonError("a command about a session without an actor")
+    return received.envelope.actor_id
+
+
+HANDLES: dict[type[Message], Callable[[Sessions, Received[Any]], Any]] = {
+    RefreshToken: refresh_token,
+    SignOut: sign_out,
+    RevokeSession: revoke_session,
+}
