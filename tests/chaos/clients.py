@@ -39,6 +39,8 @@ class Client:
     chance: random.Random
     more: Callable[[], bool]
     patience: float = PATIENCE_SECONDS
+    pause: float = 0.0
+    """Seconds between two commands."""
     email: str = field(default_factory=lambda: f"{uuid4().hex[:12]}@example.com")
     token: str = ""
     followed: dict[str, bool | None] = field(default_factory=dict)
@@ -51,6 +53,7 @@ class Client:
                 for number in range(CHANGES_IN_A_LIFE):
                     if not self.more():
                         break
+                    await asyncio.sleep(self.pause)
                     await self._do_something(number)
             for entry in self.accepted:
                 await self._until_ended(entry)

@@ -98,6 +98,7 @@ class Run:
     stack: Stack
     commands: int
     faults: Sequence[Fault] = ()
+    pause: float = 0.0
     seed: int = 20_261_125
     ledger: Ledger = field(default_factory=Ledger)
     in_flight: list[int] = field(default_factory=list)
@@ -123,7 +124,8 @@ class Run:
         """One life after another."""
         patience = PATIENCE_SECONDS + max((fault.seconds for fault in self.faults), default=0)
         while self.more():
-            await Client(self.stack, self.ledger, chance, self.more, patience).live()
+            client = Client(self.stack, self.ledger, chance, self.more, patience, self.pause)
+            await client.live()
 
     async def _strike_in_turn(self) -> None:
         for fault in self.faults:

@@ -12,6 +12,7 @@ from tests.stack import Stack
 PARTS = ("watchlist", "postgres", "valkey", "inbox", "kafka")
 SECONDS = size(4, 600)
 COMMANDS = size(100, 2_000)
+PAUSE = size(0, 1)
 RUNS = [[part] for part in PARTS] if FULL else [[*PARTS]]
 """Ten minutes each is one proof each; a moment each fits into one."""
 
@@ -20,7 +21,7 @@ RUNS = [[part] for part in PARTS] if FULL else [[*PARTS]]
 @pytest.mark.timeout(size(300, 1_800))
 @pytest.mark.parametrize("parts", RUNS, ids="-".join)
 async def test_outage(stack: Stack, evidence: Evidence, parts: list[str]) -> None:
-    run = Run(stack, COMMANDS, [Outage(part, SECONDS) for part in parts])
+    run = Run(stack, COMMANDS, [Outage(part, SECONDS) for part in parts], pause=PAUSE)
     await run.play()
     assert not run.misfires()
     assert run.ledger.count(Verdict.OK) > COMMANDS / 2
