@@ -21,6 +21,8 @@ Symbol = Annotated[
 
 
 def _plain_text(value: str) -> str:
+    if value.isascii() and value.isprintable() and "<" not in value:
+        return value.strip()
     text = unicodedata.normalize("NFC", value)
     text = "".join(c for c in text if unicodedata.category(c) not in {"Cc", "Cf", "Cs", "Co"})
     if "<" in text and ">" in text[text.index("<") :]:

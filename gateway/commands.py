@@ -3,7 +3,8 @@
 import asyncio
 import hashlib
 import hmac
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -23,7 +24,13 @@ from gateway.preferences import Preference, idempotency_key, preference
 from gateway.problems import ProblemError
 from gateway.settings import GatewaySettings
 from infra.clients import ClientCipher
-from infra.kafka.producer import BrokerUnavailableError, IndeterminateError, Producer
+from infra.kafka.bundles import Acknowledged, Bundles
+from infra.kafka.producer import (
+    BrokerUnavailableError,
+    IndeterminateError,
+    Outgoing,
+    Producer,
+)
 from infra.telemetry import child_of
 
 log = structlog.get_logger(__name__)
@@ -54,7 +61,7 @@ class Commands:
         cipher: ClientCipher,
     ) -> None:
         self._settings = settings
-        self._producer = producer
+        self._bundles = Bundles(producer)
         self._outcomes = outcomes
         self._cipher = cipher
 
@@ -81,7 +88,11 @@ class Commands:
 
     async def accept(self, call: Call, intent: Intent, command: Command, *, key: str) -> Answer:
         """Publish, and answer 202 that tells the caller nothing more."""
-        await self._publish(call, intent, command, key=key, reply_to=None, deadline=None)
+        with _told_what_is_known(intent):
+            acknowledged = await self._publish(
+                call, intent, command, key=key, reply_to=None, deadline=None
+            )
+            await self._acknowledged(acknowledged)
         return Answer(202, {"status": "accepted"})
 
     async def perform(
@@ -119,17 +130,64 @@ class Commands:
     ) -> Told | None:
         waiting = self._outcomes.expect(intent.id)
         try:
-            await self._publish(
-                call, intent, command, key=key, reply_to=self._outcomes.channel, deadline=deadline
-            )
-            if seconds <= 0:
+            with _told_what_is_known(intent):
+                acknowledged = await self._publish(
+                    call,
+                    intent,
+                    command,
+                    key=key,
+                    reply_to=self._outcomes.channel,
+                    deadline=deadline,
+                )
+                if seconds > 0 and (told := await self._outcome(acknowledged, waiting, seconds)):
+                    return told
+                await self._acknowledged(acknowledged)
                 return None
-            async with asyncio.timeout(seconds):
-                return await waiting
-        except TimeoutError:
-            return None
         finally:
             self._outcomes.forget(intent.id, waiting)
+
+    async def _outcome(
+        self, acknowledged: Acknowledged, waiting: asyncio.Future[Told], seconds: float
+    ) -> Told | None:
+        with self._or_not_acknowledged(acknowledged, waiting):
+            try:
+                async with asyncio.timeout(seconds):
+                    return await waiting
+            except TimeoutError:
+                return None
+
+    async def _acknowledged(self, acknowledged: Acknowledged) -> None:
+        """Wait for the broker. Raises `BrokerUnavailableError`, `IndeterminateError`."""
+        try:
+            async with asyncio.timeout(self._settings.publish_seconds):
+                await acknowledged
+        except TimeoutError:
+            raise IndeterminateError("not acknowledged in time") from None
+
+    @contextmanager
+    def _or_not_acknowledged(
+        self, acknowledged: Acknowledged, waiting: asyncio.Future[Told]
+    ) -> Iterator[None]:
+        """Who waits for an outcome hears at once, and in time, that the command is not published.
+
+        The outcome may be here before the acknowledgement, and then is all that counts.
+        """
+
+        def pass_on(done: Acknowledged) -> None:
+            error = None if done.cancelled() else done.exception()
+            if done.cancelled():
+                error = IndeterminateError("not acknowledged in time")
+            if error and not waiting.done():
+                waiting.set_exception(error)
+
+        acknowledged.add_done_callback(pass_on)
+        seconds = self._settings.publish_seconds
+        timer = asyncio.get_running_loop().call_later(seconds, acknowledged.cancel)
+        try:
+            yield
+        finally:
+            timer.cancel()
+            acknowledged.remove_done_callback(pass_on)
 
     async def _publish(
         self,
@@ -140,7 +198,7 @@ class Commands:
         key: str,
         reply_to: str | None,
         deadline: datetime | None,
-    ) -> None:
+    ) -> Acknowledged:
         envelope = Envelope(
             id=intent.id,
             source=SOURCE,
@@ -158,21 +216,12 @@ class Commands:
             fingerprint=None if "sealed" in type(command).model_fields else intent.fingerprint,
             client=self._cipher.encrypt(call.client),
         )
+        record = Outgoing(key.encode(), command.model_dump_json().encode(), envelope.to_headers())
         try:
-            await self._producer.publish(
-                CARRIED_BY[type(command)].name,
-                key=key.encode(),
-                value=command.model_dump_json().encode(),
-                headers=envelope.to_headers(),
-                seconds=self._settings.publish_seconds,
-            )
-        except BrokerUnavailableError as error:
-            raise ProblemError("broker-unavailable") from error
-        except IndeterminateError as error:
-            log.warning("publish_indeterminate", error=str(error), command_id=str(intent.id))
-            raise ProblemError(
-                "indeterminate", "Repeat the request with the same Idempotency-Key."
-            ) from error
+            async with asyncio.timeout(self._settings.publish_seconds):
+                return await self._bundles.publish(CARRIED_BY[type(command)].name, record)
+        except TimeoutError as error:
+            raise BrokerUnavailableError from error
 
     def _accepted(self, call: Call, intent: Intent, command: Command, wish: Preference) -> Answer:
         actor = call.user.user_id if call.user else None
@@ -190,6 +239,20 @@ class Commands:
         return hmac.new(
             self._settings.gateway_key, purpose + b":" + content, hashlib.sha256
         ).digest()
+
+
+@contextmanager
+def _told_what_is_known(intent: Intent) -> Iterator[None]:
+    """Of a command that the broker has not acknowledged. Raises `ProblemError`."""
+    try:
+        yield
+    except BrokerUnavailableError as error:
+        raise ProblemError("broker-unavailable") from error
+    except IndeterminateError as error:
+        log.warning("publish_indeterminate", error=str(error), command_id=str(intent.id))
+        raise ProblemError(
+            "indeterminate", "Repeat the request with the same Idempotency-Key."
+        ) from error
 
 
 def settled(told: Told, fingerprint: str | None) -> Succeeded:

@@ -48,13 +48,13 @@ class Outcomes:
         self.listening = False
         self._pending: dict[UUID, list[tuple[float, asyncio.Future[Told]]]] = {}
         self._arrived = asyncio.Event()
+        PENDING.set_function(lambda: sum(map(len, self._pending.values())))
 
     def expect(self, command_id: UUID) -> asyncio.Future[Told]:
         """Begin to wait, before the command is published. `forget` it in the end."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Told] = loop.create_future()
         self._pending.setdefault(command_id, []).append((loop.time(), future))
-        PENDING.inc()
         self._arrived.set()
         return future
 
@@ -64,7 +64,6 @@ class Outcomes:
             self._pending[command_id] = waiting
         else:
             self._pending.pop(command_id, None)
-        PENDING.dec()
 
     async def listen(self) -> None:
         """Hear wake-ups, for ever."""

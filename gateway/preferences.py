@@ -22,7 +22,9 @@ def preference(header: str | None, *, default: float, most: float) -> Preference
 
     `respond-async` beside `wait=N` is what happens anyway: an answer within N seconds, or 202.
     """
-    tokens = [part.split(";")[0].strip() for part in (header or "").split(",")]
+    if header is None:
+        return Preference(default)
+    tokens = [part.split(";")[0].strip() for part in header.split(",")]
     for match in filter(None, map(_WAIT.match, tokens)):
         seconds = min(float(match[1]), most)
         return Preference(seconds, f"wait={seconds:g}")

@@ -1,5 +1,6 @@
 """A real cache server for tests: one a run, with a password, keeping nothing on disk."""
 
+import os
 import secrets
 import socket
 import subprocess
@@ -9,6 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from infra.embedded.valkey import SERVER
+
+EXECUTABLE = os.environ.get("QNT9_TEST_CACHE_SERVER", str(SERVER))
+"""Another server to run instead, such as `redis-server`: it must pass the same tests."""
 
 START_SECONDS = 20
 
@@ -23,7 +27,7 @@ def running_valkey(folder: Path) -> Iterator[str]:
     )
     with (
         (folder / "valkey.log").open("wb") as log,
-        subprocess.Popen((str(SERVER), str(settings)), stdout=log, stderr=log) as process,
+        subprocess.Popen((EXECUTABLE, str(settings)), stdout=log, stderr=log) as process,
     ):
         try:
             _wait_until_open(port, process)

@@ -5,7 +5,7 @@ import random
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Self
 
 import structlog
@@ -65,6 +65,7 @@ class Producer:
         self._linger_ms = linger_ms
         self._producer: AIOKafkaProducer | None = None
         self._connecting: asyncio.Task[None] | None = None
+        self._partitions: dict[str, list[int]] = {}
 
     async def __aenter__(self) -> Self:
         self._connecting = asyncio.create_task(self._connect())
@@ -130,12 +131,15 @@ class Producer:
 
     async def partition_of(self, topic: str, key: bytes) -> int:
         """Where records with this key lie, as Kafka's own clients choose it."""
-        if self._producer is None:
-            raise BrokerUnavailableError
-        try:
-            partitions = sorted(await self._producer.partitions_for(topic))
-        except KafkaError as error:
-            raise RefusedError(f"{topic}: {type(error).__name__}") from error
+        partitions = self._partitions.get(topic)
+        if partitions is None:
+            if self._producer is None:
+                raise BrokerUnavailableError
+            try:
+                partitions = sorted(await self._producer.partitions_for(topic))
+            except KafkaError as error:
+                raise RefusedError(f"{topic}: {type(error).__name__}") from error
+            self._partitions[topic] = partitions  # their number never changes
         return _by_key(key, partitions, partitions)
 
     async def publish_head(
@@ -145,6 +149,22 @@ class Producer:
 
         How many the broker has acknowledged. One batch at a time in a partition keeps the order,
         whatever fails. Raises `BrokerUnavailableError`, `IndeterminateError`, `RefusedError`.
+        """
+        try:
+            async with asyncio.timeout(seconds):
+                count, acknowledged = await self.hand_over(topic, partition, records)
+                await acknowledged
+        except TimeoutError as error:
+            raise IndeterminateError("not acknowledged in time") from error
+        return count
+
+    async def hand_over(
+        self, topic: str, partition: int, records: Iterable[Outgoing]
+    ) -> tuple[int, asyncio.Future[None]]:
+        """Queue as many of the records, from the first on, as one batch holds.
+
+        How many, and a future that is done when the broker has them, or fails as `publish_head`
+        does. Waits for the batch before it. Raises `BrokerUnavailableError`, `RefusedError`.
         """
         producer = self._producer
         if producer is None:
@@ -157,17 +177,42 @@ class Producer:
                 break
         batch.close()
         try:
-            async with asyncio.timeout(seconds):
-                await (await producer.send_batch(batch, topic, partition=partition))
-        except (TimeoutError, KafkaTimeoutError) as error:
-            raise IndeterminateError("not acknowledged in time") from error
+            sent = await producer.send_batch(batch, topic, partition=partition)
+        except KafkaTimeoutError as error:
+            raise BrokerUnavailableError from error
         except KafkaError as error:
-            self._renew(producer, error)  # the numbers of its batches have a gap now
-            if error.retriable or isinstance(error, _FATAL):
-                raise IndeterminateError(type(error).__name__) from error
-            raise RefusedError(f"{topic}: {type(error).__name__}") from error
-        count: int = batch.record_count()
-        return count
+            raise self._judged(producer, topic, error) from error
+        acknowledged: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        sent.add_done_callback(partial(self._settle, producer, topic, acknowledged))
+        return batch.record_count(), acknowledged
+
+    def _settle(
+        self,
+        producer: AIOKafkaProducer,
+        topic: str,
+        acknowledged: asyncio.Future[None],
+        sent: asyncio.Future[object],
+    ) -> None:
+        error = None if sent.cancelled() else sent.exception()
+        if isinstance(error, KafkaTimeoutError):
+            error = IndeterminateError("not acknowledged in time")
+        elif isinstance(error, KafkaError):
+            error = self._judged(producer, topic, error)
+        if acknowledged.done():
+            return
+        if sent.cancelled():
+            acknowledged.cancel()
+        elif error:
+            acknowledged.set_exception(error)
+        else:
+            acknowledged.set_result(None)
+
+    def _judged(self, producer: AIOKafkaProducer, topic: str, error: KafkaError) -> Exception:
+        """What a failed batch means; the numbers of the producer's batches have a gap now."""
+        self._renew(producer, error)
+        if error.retriable or isinstance(error, _FATAL):
+            return IndeterminateError(type(error).__name__)
+        return RefusedError(f"{topic}: {type(error).__name__}")
 
     def renew_after(self, error: BaseException) -> None:
         """Replace the producer after an error that it cannot recover from."""

@@ -15,9 +15,9 @@ from redis.asyncio import Redis
 
 from gateway.limits.shared import SharedWindows
 from infra.embedded.probes import valkey_answers
-from infra.embedded.valkey import SERVER
 from infra.redis.client import open_redis
 from infra.settings import RedisSettings
+from tests.valkey import EXECUTABLE
 from tests.waiting import until
 
 
@@ -59,7 +59,7 @@ class Valkey:
 
 
 def _run(arguments: list[str]) -> subprocess.Popen[bytes]:
-    return subprocess.Popen([str(SERVER), *arguments], stdout=subprocess.DEVNULL)
+    return subprocess.Popen([EXECUTABLE, *arguments], stdout=subprocess.DEVNULL)
 
 
 async def calls(redis: Redis, command: str) -> int:
