@@ -1,6 +1,9 @@
 """compose.yaml against the code: the same roles, the same secrets for each, the same grace."""
 
+import os
 import re
+import subprocess
+import sys
 from fnmatch import fnmatch
 from functools import cache
 from pathlib import Path
@@ -19,8 +22,15 @@ from tests.stack import ROOT
 
 PACKAGES = ("contracts", "gateway", "infra", "workers")
 OF_THE_PLACE = {"QNT9_ENVIRONMENT", "QNT9_LOG_LEVEL", "QNT9_KAFKA_PROTOCOL", "QNT9_LIMITS"}
-OF_THE_PLACE |= {"QNT9_KAFKA_MECHANISM", "QNT9_INSTANCE"}
+OF_THE_PLACE |= {"QNT9_KAFKA_MECHANISM", "QNT9_INSTANCE", "QNT9_PLAINTEXT_ALLOWED"}
+OF_THE_PLACE |= {"QNT9_TRUSTED_PROXIES"}
 """Settings whose defaults are right in containers, or which differ between the two places."""
+
+IN_PRODUCTION = {
+    "QNT9_ENVIRONMENT": "production",
+    "QNT9_PUBLIC_URL": "https://api.example.com",
+    "QNT9_LIMITS": "strict",
+}
 
 
 @cache
@@ -75,6 +85,34 @@ def test_a_role_has_the_settings_and_the_secrets_that_it_has_on_one_machine(role
     assert here.keys() - OF_THE_PLACE == (variables.keys() - OF_THE_PLACE - _files_of(secret)) | (
         secret.keys()
     )
+
+
+@pytest.mark.parametrize("chosen", [{}, IN_PRODUCTION], ids=["as it is", "in production"])
+@pytest.mark.parametrize("role", ROLES)
+def test_a_role_would_start_with_what_it_is_given(
+    role: str, chosen: dict[str, str], tmp_path: Path
+) -> None:
+    for name, text in secret_files(create(), Hosts()).items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    paths = mounted(role)
+    given = {
+        name: str(tmp_path / paths[value]) if value in paths else interpolated(value, chosen)
+        for name, value in services()[role]["environment"].items()
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", module_of(role), "--check"],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], **given},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def interpolated(value: str, chosen: dict[str, str]) -> str:
+    """As Compose does it: `${NAME:-default}`."""
+    return re.sub(r"\$\{(\w+):-([^}]*)\}", lambda m: chosen.get(m[1]) or m[2], value)
 
 
 def _files_of(names: dict[str, str]) -> set[str]:
