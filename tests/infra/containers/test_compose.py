@@ -21,7 +21,7 @@ from infra.embedded.ports import Ports
 from tests.stack import ROOT
 
 PACKAGES = ("contracts", "gateway", "infra", "workers")
-OF_THE_PLACE = {"QNT9_ENVIRONMENT", "QNT9_LOG_LEVEL", "QNT9_KAFKA_PROTOCOL", "QNT9_LIMITS"}
+OF_THE_PLACE = {"QNT9_ENVIRONMENT", "QNT9_LOG_LEVEL", "QNT9_LIMITS"}
 OF_THE_PLACE |= {"QNT9_KAFKA_MECHANISM", "QNT9_INSTANCE", "QNT9_PLAINTEXT_ALLOWED"}
 OF_THE_PLACE |= {"QNT9_TRUSTED_PROXIES"}
 """Settings whose defaults are right in containers, or which differ between the two places."""
