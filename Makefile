@@ -29,6 +29,12 @@ down: .venv/embedded ## stop it
 status: .venv/embedded ## what runs, and how it is
 	@$(BIN)/qnt9 status $(ARGS)
 
+.PHONY: secrets
+secrets: ## for those with Docker: the image, and keys and passwords for compose.yaml in secrets/, once
+	@docker build --quiet --tag qnt9:latest .
+	@mkdir -p -m 700 secrets
+	@docker run --rm --user "$$(id -u):$$(id -g)" --volume "$$PWD/secrets:/secrets" qnt9:latest qnt9 keys files /secrets
+
 ## Change
 
 .PHONY: test
@@ -52,6 +58,7 @@ check: .venv/dev ## style, types, layers, dependencies, schemas; changes nothing
 	$(BIN)/lint-imports
 	$(BIN)/deptry .
 	$(BIN)/qnt9 schemas --check
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec compose.yaml
 
 .PHONY: format
 format: .venv/dev ## what `check` can put right by itself

@@ -1,6 +1,8 @@
 """Fixtures for everybody: real servers, started when the first test asks for one."""
 
+import os
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
@@ -10,7 +12,7 @@ from infra.redis.client import open_redis
 from infra.settings import RedisSettings
 from tests.evidence import Evidence
 from tests.postgres import Database, Server, copy_of, migrated_template, running_server
-from tests.stack import PORT_BASE, Stack, running_stack
+from tests.stack import PORT_BASE, STANDING, Stack, StandingStack, running_stack
 from tests.valkey import running_valkey
 
 
@@ -57,7 +59,10 @@ async def redis_away() -> AsyncIterator[Redis]:
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """The whole system, started when the first test asks for it."""
+    """The whole system, started when the first test asks for it, or the one that stands already."""
+    if standing := os.environ.get(STANDING):
+        yield StandingStack(Path(standing))
+        return
     with running_stack(tmp_path_factory.mktemp("stack"), port_base=PORT_BASE) as running:
         yield running
 

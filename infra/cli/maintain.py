@@ -10,6 +10,7 @@ from pydantic_settings import SettingsConfigDict
 
 from infra.cli.options import data_option, fail
 from infra.cli.target import point_at
+from infra.containers.secrets import Hosts, write_secrets
 from infra.embedded.credentials import generate_keys
 from infra.postgres.migrate import MigrationError
 from infra.postgres.migrate import migrate as run_migrations
@@ -45,6 +46,20 @@ def generate(as_json: bool) -> None:
         click.echo(json.dumps(made, indent=2))
     else:
         click.echo("\n".join(f"{name}={value}" for name, value in made.items()))
+
+
+@keys.command(epilog="Example: qnt9 keys files secrets")
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+def files(folder: Path) -> None:
+    """Write the secrets of compose.yaml into FOLDER, a file each.
+
+    Made once: what FOLDER has is kept, what has come since is added.
+    """
+    try:
+        names = write_secrets(folder.absolute(), Hosts())
+    except OSError as error:
+        raise fail(f"{error.strerror}: {error.filename}") from error
+    click.echo(f"{len(names)} files in {folder}/, readable by you alone")
 
 
 class _Database(PostgresSettings):

@@ -20,6 +20,10 @@ def schemas(*, check: bool, release: bool, folder: Path) -> None:
     except ModuleNotFoundError as error:
         raise fail(f"{error.name} is a development package: make .venv/dev") from error
     readme = folder.parent / "README.md"
+    if not folder.is_dir() or not readme.is_file():
+        raise fail(
+            f"{folder}/ is no folder of a checkout: the schemas are made where the source is"
+        )
     text = readme.read_text(encoding="utf-8")
     if not check:
         if release:

@@ -48,6 +48,16 @@ class Credentials:
         """Fresh keys for settings that came after this data folder was made."""
         return {n: key for n, key in generate_keys().items() if n not in self.keys}
 
+    @property
+    def roles_of_postgres(self) -> dict[str, str]:
+        """All but the superuser, who is there before them."""
+        return {role: word for role, word in self.postgres.items() if role != "postgres"}
+
+    @property
+    def roles_of_kafka(self) -> dict[str, str]:
+        """All but the broker and its operator, who are there before them."""
+        return {role: self.kafka[role] for role in ROLES}
+
 
 def generate_keys() -> dict[str, str]:
     """A complete set of keys for a new system, by setting."""
@@ -72,15 +82,20 @@ def load_or_create(layout: Layout, announce: Callable[[str], None] | None = None
             if announce:
                 announce(f"made keys that this data folder did not have: {', '.join(missing)}")
         return found
-    credentials = Credentials(
+    credentials = create()
+    _save(layout, credentials)
+    return credentials
+
+
+def create() -> Credentials:
+    """New ones, kept nowhere."""
+    return Credentials(
         kafka={user: secrets.token_urlsafe(24) for user in KAFKA_USERS},
         postgres={user: secrets.token_urlsafe(24) for user in DATABASE_USERS},
         valkey=secrets.token_urlsafe(24),
         kafka_cluster=_cluster_id(),
         keys=generate_keys(),
     )
-    _save(layout, credentials)
-    return credentials
 
 
 def _save(layout: Layout, credentials: Credentials) -> None:

@@ -15,6 +15,7 @@ from infra.embedded.layout import Layout, write_private
 from infra.embedded.parts import Part, Say, Tier
 from infra.embedded.ports import LOOPBACK, Ports
 from infra.embedded.probes import listens
+from infra.kafka.broker import BROKER, Node, format_arguments
 
 MAIN_CLASS = "kafka.Kafka"
 FORMAT_CLASS = "kafka.tools.StorageTool"
@@ -30,7 +31,6 @@ JVM_FLAGS = (
     "--sun-misc-unsafe-memory-access=allow",
     "-Djava.awt.headless=true",
 )
-MAX_RECORD_BYTES = 6 * 1024 * 1024
 
 
 class KafkaFormatError(Exception):
@@ -111,51 +111,16 @@ class Kafka:
         apart.rename(self.layout.kafka)
 
     def _format_arguments(self) -> Iterable[str]:
-        yield from ("format", "--cluster-id", self.credentials.kafka_cluster)
-        yield from ("--config", str(self.settings))
-        for user, password in self.credentials.kafka.items():
-            yield from ("--add-scram", f"SCRAM-SHA-512=[name={user},password={password}]")
+        return format_arguments(
+            self.credentials.kafka_cluster, self.settings, self.credentials.kafka
+        )
 
     def _properties(self, data: Path) -> str:
-        password = self.credentials.kafka["broker"]
-        scram = "org.apache.kafka.common.security.scram.ScramLoginModule required"
-        plain = "org.apache.kafka.common.security.plain.PlainLoginModule required"
-        login = f'username="broker" password="{password}"'
-        client, controller = self.ports.kafka, self.ports.kafka_controller
-        values = {
-            "process.roles": "broker,controller",
-            "node.id": 1,
-            "controller.quorum.voters": f"1@{LOOPBACK}:{controller}",
-            "listeners": f"CLIENT://{LOOPBACK}:{client},CONTROLLER://{LOOPBACK}:{controller}",
-            "advertised.listeners": f"CLIENT://{LOOPBACK}:{client}",
-            "listener.security.protocol.map": "CLIENT:SASL_PLAINTEXT,CONTROLLER:SASL_PLAINTEXT",
-            "inter.broker.listener.name": "CLIENT",
-            "controller.listener.names": "CONTROLLER",
-            "sasl.enabled.mechanisms": "SCRAM-SHA-512",
-            "sasl.mechanism.inter.broker.protocol": "SCRAM-SHA-512",
-            "sasl.mechanism.controller.protocol": "PLAIN",
-            "listener.name.controller.sasl.enabled.mechanisms": "PLAIN",
-            "listener.name.client.scram-sha-512.sasl.jaas.config": f"{scram} {login};",
-            "listener.name.controller.plain.sasl.jaas.config": (
-                f'{plain} {login} user_broker="{password}";'
-            ),
-            "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
-            "super.users": "User:broker;User:operator",
-            "allow.everyone.if.no.acl.found": "false",
-            "auto.create.topics.enable": "false",
-            "log.dirs": data,
-            "message.max.bytes": MAX_RECORD_BYTES,
-            "replica.fetch.max.bytes": MAX_RECORD_BYTES,
-            "offsets.topic.replication.factor": 1,
-            "offsets.topic.num.partitions": 4,
-            "transaction.state.log.replication.factor": 1,
-            "transaction.state.log.min.isr": 1,
-            "transaction.state.log.num.partitions": 4,
-            "share.coordinator.state.topic.replication.factor": 1,
-            "share.coordinator.state.topic.min.isr": 1,
-            "group.initial.rebalance.delay.ms": 0,
-            # A broker that was killed may come back as soon as the controller has missed it.
-            "broker.session.timeout.ms": 3000,
-            "broker.heartbeat.interval.ms": 500,
-        }
-        return "".join(f"{name}={value}\n" for name, value in values.items())
+        client = f"{LOOPBACK}:{self.ports.kafka}"
+        return Node(
+            password=self.credentials.kafka[BROKER],
+            data=data,
+            listens=client,
+            advertised=client,
+            controller=f"{LOOPBACK}:{self.ports.kafka_controller}",
+        ).properties()

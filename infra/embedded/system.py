@@ -8,7 +8,6 @@ from importlib.util import find_spec
 from pydantic import SecretStr
 
 from infra.embedded.credentials import Credentials
-from infra.embedded.database import ensure_database
 from infra.embedded.environment import dsn
 from infra.embedded.kafka import Kafka
 from infra.embedded.layout import Layout, cache_folder
@@ -20,6 +19,7 @@ from infra.embedded.process import State
 from infra.embedded.valkey import Valkey
 from infra.kafka.admin import ensure_topology
 from infra.postgres.migrate import migrate
+from infra.postgres.roles import ensure_database
 from infra.settings import KafkaSettings
 
 
@@ -49,7 +49,8 @@ def parts_of_system(
 
 def steps_of_system(credentials: Credentials, ports: Ports) -> list[Step]:
     async def migrations() -> str:
-        await ensure_database(credentials, ports)
+        superuser = dsn("postgres", credentials, ports, database="postgres")
+        await ensure_database(superuser, credentials.roles_of_postgres)
         applied = await migrate(dsn("qnt9_owner", credentials, ports))
         return f"{len(applied)} applied" if applied else "nothing to apply"
 

@@ -1,6 +1,9 @@
 """The command line, as far as it needs no running system."""
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,7 +11,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from infra.cli import main
+from infra.cli import EMBEDDED, main
 
 
 def every_command(
@@ -57,3 +60,42 @@ def test_keys_are_new_each_time() -> None:
     )
     assert first.keys() == second.keys()
     assert not set(first.values()) & set(second.values())
+
+
+@pytest.mark.parametrize("command", ["up", "status", "down", "stop"])
+def test_without_the_extra_a_command_says_what_is_missing(command: str) -> None:
+    without = f"""
+import sys
+for name in {sorted(EMBEDDED)!r}:
+    sys.modules[name] = None
+from infra.cli import EMBEDDED, main
+main()
+"""
+    shown = subprocess.run(
+        [sys.executable, "-c", without, command],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert shown.returncode == 1
+    assert f"qnt9 {command} belongs to the system on one machine" in shown.stderr
+    assert "Traceback" not in shown.stderr
+
+
+def test_setup_names_every_setting_that_it_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [each for each in os.environ if each.startswith("QNT9_")]:
+        monkeypatch.delenv(name)
+    shown = CliRunner().invoke(main, ["setup"])
+    assert shown.exit_code == 1
+    for name in ("ADMIN_POSTGRES_DSN", "POSTGRES_DSN", "KAFKA_BOOTSTRAP", "PASSWORDS"):
+        assert f"QNT9_{name}: is missing" in shown.output
+
+
+def test_passwords_that_are_no_json_are_refused_and_not_shown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("QNT9_PASSWORDS", "CANARY")
+    shown = CliRunner().invoke(main, ["setup"])
+    assert shown.exit_code == 1
+    assert "QNT9_PASSWORDS: " in shown.output
+    assert "CANARY" not in shown.output

@@ -1,0 +1,69 @@
+"""`qnt9 setup`: an installation made ready for its processes, again at any time."""
+
+import asyncio
+from collections.abc import Iterator
+
+import asyncpg
+import click
+from pydantic import BaseModel, Json, SecretStr
+from pydantic_settings import SettingsConfigDict
+
+from infra.cli.options import fail
+from infra.kafka.admin import TopologyError, ensure_topology
+from infra.kafka.users import ensure_users
+from infra.postgres.migrate import MigrationError, migrate
+from infra.postgres.roles import ensure_database
+from infra.settings import KafkaSettings, PostgresSettings, SettingsError, load
+
+
+class Passwords(BaseModel):
+    """The words of every role, by its name there."""
+
+    postgres: dict[str, SecretStr]
+    kafka: dict[str, SecretStr]
+
+
+class SetupSettings(KafkaSettings, PostgresSettings):
+    """The operator of the broker, the owner of the database, and one who may make roles."""
+
+    model_config = SettingsConfigDict(env_prefix="QNT9_", extra="ignore")
+
+    admin_postgres_dsn: SecretStr
+    passwords: Json[Passwords]
+
+
+@click.command(epilog="Example: docker compose run --rm setup")
+def setup() -> None:
+    """Make an installation ready: database and its roles, tables, users, topics and rights.
+
+    What is there already is brought up to date, so it runs before every new version. Uses
+    QNT9_ADMIN_POSTGRES_DSN (may make roles), QNT9_POSTGRES_DSN (qnt9_owner), QNT9_KAFKA_… (a super
+    user) and QNT9_PASSWORDS: {"postgres": {role: password}, "kafka": {user: password}}.
+    """
+    try:
+        settings = load(SetupSettings)
+        for line in _steps(settings):
+            click.echo(line)
+    except (MigrationError, TopologyError, SettingsError) as error:
+        raise fail(str(error)) from error
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        raise fail(f"the database: {str(error) or repr(error)}") from error
+
+
+def _steps(settings: SetupSettings) -> Iterator[str]:
+    passwords = settings.passwords
+    roles, users = _clear(passwords.postgres), _clear(passwords.kafka)
+    asyncio.run(ensure_database(settings.admin_postgres_dsn.get_secret_value(), roles))
+    yield f"the database has its {len(roles)} roles"
+    applied = asyncio.run(migrate(settings.postgres_dsn.get_secret_value()))
+    yield from (f"applied {name}" for name in applied)
+    yield "the database is up to date"
+    ensure_users(settings, users)
+    yield f"the broker has its {len(users)} users"
+    changes = ensure_topology(settings)
+    made, granted = len(changes.missing_topics), len(changes.missing_grants)
+    yield f"the broker is as the contracts say: {made} topics made, {granted} rights given"
+
+
+def _clear(words: dict[str, SecretStr]) -> dict[str, str]:
+    return {name: word.get_secret_value() for name, word in words.items()}

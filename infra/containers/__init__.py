@@ -1,0 +1,1 @@
+"""What the containers of compose.yaml need besides the processes themselves."""

@@ -1,0 +1,192 @@
+"""compose.yaml against the code: the same roles, the same secrets for each, the same grace."""
+
+import os
+import re
+import subprocess
+import sys
+from fnmatch import fnmatch
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from infra.containers.secrets import MOUNTED, Hosts, secret_files
+from infra.embedded.credentials import ROLES, create
+from infra.embedded.environment import of_role
+from infra.embedded.options import Options
+from infra.embedded.parts import module_of
+from infra.embedded.ports import Ports
+from tests.stack import ROOT
+
+PACKAGES = ("contracts", "gateway", "infra", "workers")
+OF_THE_PLACE = {"QNT9_ENVIRONMENT", "QNT9_LOG_LEVEL", "QNT9_LIMITS"}
+OF_THE_PLACE |= {"QNT9_KAFKA_MECHANISM", "QNT9_INSTANCE", "QNT9_PLAINTEXT_ALLOWED"}
+OF_THE_PLACE |= {"QNT9_TRUSTED_PROXIES"}
+"""Settings whose defaults are right in containers, or which differ between the two places."""
+
+IN_PRODUCTION = {
+    "QNT9_ENVIRONMENT": "production",
+    "QNT9_PUBLIC_URL": "https://api.example.com",
+    "QNT9_LIMITS": "strict",
+}
+
+
+@cache
+def compose() -> dict[str, Any]:
+    loaded: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text("utf-8"))
+    return loaded
+
+
+def services() -> dict[str, Any]:
+    found: dict[str, Any] = compose()["services"]
+    return found
+
+
+def seconds(text: str) -> int:
+    assert text.endswith("s"), text
+    return int(text.removesuffix("s"))
+
+
+def mounted(service: str) -> dict[str, str]:
+    """The file of each secret, by its path in the container."""
+    given = [
+        {"source": each, "target": each} if isinstance(each, str) else each
+        for each in services()[service].get("secrets", ())
+    ]
+    return {str(MOUNTED / each["target"]): each["source"] for each in given}
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_every_role_is_a_service_of_the_one_image(role: str) -> None:
+    service = services()[role]
+    assert service["image"].startswith("qnt9:")
+    assert service["command"] == ["python", "-m", module_of(role)]
+    assert service["environment"]["QNT9_KAFKA_USERNAME"] == role
+    assert service["environment"]["QNT9_INSTANCE"] == role
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_role_has_the_settings_and_the_secrets_that_it_has_on_one_machine(role: str) -> None:
+    credentials = create()
+    here = of_role(role, credentials, Ports(8000), Options(Path("data")))
+    files = secret_files(credentials, Hosts(kafka="127.0.0.1:8092", postgres="127.0.0.1:8032"))
+    files |= {"redis_url": here.get("QNT9_REDIS_URL", "")}
+    variables = services()[role]["environment"]
+    paths = mounted(role)
+    secret = {
+        name.removesuffix("_FILE"): files[paths.pop(path)]
+        for name, path in variables.items()
+        if name.endswith("_FILE")
+    }
+    assert not paths, "mounted, but read by no setting"
+    assert secret == {name: here[name] for name in secret}
+    assert here.keys() - OF_THE_PLACE == (variables.keys() - OF_THE_PLACE - _files_of(secret)) | (
+        secret.keys()
+    )
+
+
+@pytest.mark.parametrize("chosen", [{}, IN_PRODUCTION], ids=["as it is", "in production"])
+@pytest.mark.parametrize("role", ROLES)
+def test_a_role_would_start_with_what_it_is_given(
+    role: str, chosen: dict[str, str], tmp_path: Path
+) -> None:
+    for name, text in secret_files(create(), Hosts()).items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    paths = mounted(role)
+    given = {
+        name: str(tmp_path / paths[value]) if value in paths else interpolated(value, chosen)
+        for name, value in services()[role]["environment"].items()
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", module_of(role), "--check"],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], **given},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def interpolated(value: str, chosen: dict[str, str]) -> str:
+    """As Compose does it: `${NAME:-default}`."""
+    return re.sub(r"\$\{(\w+):-([^}]*)\}", lambda m: chosen.get(m[1]) or m[2], value)
+
+
+def _files_of(names: dict[str, str]) -> set[str]:
+    return {f"{name}_FILE" for name in names}
+
+
+@pytest.mark.parametrize("name", services())
+def test_every_secret_of_a_service_is_a_file_that_is_made(name: str) -> None:
+    made = secret_files(create(), Hosts()).keys()
+    declared = compose()["secrets"]
+    assert declared == {each: {"file": f"./secrets/{each}"} for each in sorted(made)}
+    assert set(mounted(name).values()) <= made
+
+
+def test_no_secret_is_in_the_file_itself() -> None:
+    text = (ROOT / "compose.yaml").read_text("utf-8")
+    secret = r"^ +[A-Z0-9_]*(?:PASSWORD|KEY|DSN|PRIVATE)[A-Z0-9_]*: (.*)$"
+    words = re.findall(secret, text, re.MULTILINE)
+    assert words
+    assert all(word.startswith("/run/secrets/") for word in words)
+
+
+@pytest.mark.parametrize("name", services())
+def test_a_service_has_no_right_it_does_not_need(name: str) -> None:
+    service = services()[name]
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert service["mem_limit"]
+    assert all(port.startswith("127.0.0.1:") for port in service.get("ports", ()))
+    reached = {"gateway", "quotes", "mailpit", "prometheus"}
+    assert ("outside" in service["networks"]) == (name in reached)
+
+
+@pytest.mark.parametrize("name", services())
+def test_a_service_says_how_it_is_and_has_time_to_drain(name: str) -> None:
+    service = services()[name]
+    assert name == "setup" or service["healthcheck"]["test"]
+    assert seconds(service["stop_grace_period"]) >= (20 if name in ROLES else 10)
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_role_starts_when_the_installation_is_ready_for_it(role: str) -> None:
+    assert services()[role]["depends_on"] == {
+        "setup": {"condition": "service_completed_successfully"},
+        "redis": {"condition": "service_healthy"},
+    }
+    assert services()["setup"]["depends_on"].keys() == {"kafka", "postgres"}
+
+
+def test_every_role_is_watched() -> None:
+    scraped = yaml.safe_load((ROOT / "infra/containers/prometheus.yml").read_text("utf-8"))
+    (job,) = scraped["scrape_configs"]
+    (discovery,) = job["dns_sd_configs"]
+    assert sorted(discovery["names"]) == sorted(ROLES)
+
+
+def test_the_image_runs_as_nobody_and_stops_when_told() -> None:
+    lines = (ROOT / "Dockerfile").read_text("utf-8").splitlines()
+    assert "USER 10001:10001" in lines
+    assert "STOPSIGNAL SIGTERM" in lines
+    assert any("--require-hashes" in line for line in lines)
+
+
+def test_every_file_that_lies_beside_the_code_is_packaged() -> None:
+    """In a checkout they are found anyway: an image would miss them only when it is run."""
+    text = (ROOT / "pyproject.toml").read_text("utf-8")
+    block = text.partition("[tool.setuptools.package-data]")[2].partition("]\n")[0]
+    patterns = re.findall(r'"(\*\.\w+|py\.typed)"', block)
+    beside = [
+        path.name
+        for package in PACKAGES
+        for path in (ROOT / package).rglob("*")
+        if path.is_file() and path.suffix not in {".py", ".pyc"}
+    ]
+    assert beside
+    assert [n for n in beside if not any(fnmatch(n, p) for p in patterns)] == []

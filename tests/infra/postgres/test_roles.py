@@ -1,0 +1,50 @@
+"""The database and its roles, made by one who may make roles and is no superuser."""
+
+import secrets
+
+import asyncpg
+import pytest
+
+from infra.postgres import roles
+from infra.postgres.roles import ensure_database
+from tests.postgres import Server
+
+
+@pytest.fixture
+def database(monkeypatch: pytest.MonkeyPatch) -> str:
+    name = f"qnt9_test_{secrets.token_hex(6)}"
+    monkeypatch.setattr(roles, "DATABASE", name)
+    return name
+
+
+async def test_an_administrator_of_a_managed_server_is_enough(
+    postgres_server: Server, database: str
+) -> None:
+    """As managed servers have it: roles and databases may be made, and nothing else."""
+    suffix = secrets.token_hex(4)
+    admin, word = f"admin_{suffix}", secrets.token_hex()
+    await postgres_server.execute(
+        f"CREATE ROLE {admin} LOGIN CREATEDB CREATEROLE PASSWORD '{word}'"
+    )
+    server = Server(postgres_server.superuser_dsn, word)
+    owner, reader = f"owner_{suffix}", f"reader_{suffix}"
+    passwords = {owner: "first-word", reader: "other-word"}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(roles, "OWNER", owner)
+        await ensure_database(server.dsn(admin, "postgres"), passwords)
+        passwords[owner] = "second-word"
+        await ensure_database(server.dsn(admin, "postgres"), passwords)
+    try:
+        owning = Server(postgres_server.superuser_dsn, "second-word").dsn(owner, database)
+        connection = await asyncpg.connect(owning)
+        await connection.execute("CREATE TABLE mine (id int)")
+        await connection.close()
+        with pytest.raises(asyncpg.InvalidPasswordError):
+            await asyncpg.connect(
+                Server(postgres_server.superuser_dsn, "first-word").dsn(owner, database)
+            )
+    finally:
+        await postgres_server.execute(f"DROP DATABASE {database} WITH (FORCE)")
+        await postgres_server.execute(f"DROP ROLE {reader}")
+        await postgres_server.execute(f"DROP ROLE {owner}")
+        await postgres_server.execute(f"DROP ROLE {admin}")
