@@ -15,7 +15,7 @@ BASE = PORT_BASE + 200
 
 def kill_everything(stack: Stack) -> set[int]:
     """The supervisor first, so that it starts nothing again."""
-    pids = {process["pid"] for process in stack.status()["processes"]}
+    pids = {p["pid"] for p in stack.status()["processes"] if p["pid"]}
     supervisors = {psutil.Process(pid).ppid() for pid in pids} - {1}
     for pid in [*supervisors, *pids]:
         os.kill(pid, signal.SIGKILL)
