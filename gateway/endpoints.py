@@ -58,6 +58,12 @@ class Call:
     user: Principal | None
     payload: BaseModel | None
     raw_payload: Any
+    queried: BaseModel | None = None
+
+    def query(self, kind: type[B]) -> B:
+        """The query that the endpoint declares."""
+        assert isinstance(self.queried, kind)
+        return self.queried
 
     def body(self, kind: type[B]) -> B:
         """The body that the endpoint declares."""
@@ -90,6 +96,7 @@ class Endpoint:
     who: Who = Who.ANYONE
     body: type[BaseModel] | None = None
     body_optional: bool = False
+    query: type[BaseModel] | None = None
     command: bool = False
     limits: tuple[Policy, ...] = ()
     keyed: bool = True
