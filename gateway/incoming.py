@@ -37,7 +37,7 @@ class Incoming:
             headers,
             client[0] if client else None,
             receive,
-            scope["query_string"].decode("latin-1"),
+            scope.get("query_string", b"").decode("latin-1"),
         )
 
     async def chunks(self) -> AsyncIterator[bytes]:

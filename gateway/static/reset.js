@@ -56,9 +56,13 @@ document.getElementById("shown").addEventListener("change", (event) => {
   password.type = event.target.checked ? "text" : "password";
 });
 
-form.addEventListener("submit", async (event) => {
+// A script can send a form, and the event looks as if a person had: only the button's click tells.
+// Pressing Enter clicks it, too.
+form.addEventListener("submit", (event) => event.preventDefault());
+
+button.addEventListener("click", async (event) => {
   event.preventDefault();
-  if (!event.isTrusted) return;
+  if (!event.isTrusted || !form.reportValidity()) return;
   button.disabled = true;
   show("One moment …", "");
   try {

@@ -191,9 +191,8 @@ async def test_a_user_sees_what_happened_to_the_account_and_nobody_elses(
 
         async def shown() -> list[dict[str, Any]]:
             entries: list[dict[str, Any]] = (await http.get(ACTIVITY)).json()["activity"]
-            return (
-                entries if [e["action"] for e in entries].count("user.profile_updated") == 3 else []
-            )
+            updated = [e for e in entries if e["action"] == "user.profile_updated"]
+            return entries if len(updated) == 3 else []
 
         entries = await eventually(shown, seconds=1.5, what="activity")
         actions = [each["action"] for each in entries]

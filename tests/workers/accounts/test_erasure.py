@@ -1,4 +1,5 @@
 import asyncio
+from functools import partial
 from ipaddress import ip_address
 from typing import Any
 from uuid import UUID
@@ -19,6 +20,8 @@ from tests.waiting import until
 from tests.workers.accounts.guarded import GuardedSlice
 from workers.audit import store as audit
 from workers.audit.rules import Client
+from workers.verification import store as verification
+from workers.watchlist import store as watchlist
 
 CLEAR = ("ip_address", "user_agent")
 
@@ -153,15 +156,43 @@ async def test_an_event_that_is_being_recorded_is_waited_for(guarded: GuardedSli
         assert await audit.hold_keys(conn, [f"user:{ada}"])
         erasing = asyncio.create_task(guarded.erase(ada))
 
-        async def waits() -> bool:
-            rows = await guarded.database.fetch("SELECT FROM pg_locks WHERE NOT granted")
-            return bool(rows)
-
-        await until(waits)
+        await until(partial(somebody_waits, guarded.database))
         await audit.insert(conn, [(recorded(ada), Client(ip_address("203.0.113.7"), "a browser"))])
     assert await erasing == Succeeded()
     (row,) = await left(guarded.database, "audit_log", ada)
     assert [row[column] for column in CLEAR] == [None, None]
+
+
+async def test_a_watchlist_that_is_being_changed_is_waited_for(guarded: GuardedSlice) -> None:
+    ada = await guarded.user()
+    pool = await guarded.database.pool("qnt9_watchlist")
+    async with pool.acquire() as conn, conn.transaction():
+        assert await watchlist.lock_owners(conn, [ada]) == [ada]
+        erasing = asyncio.create_task(guarded.erase(ada))
+        await until(partial(somebody_waits, guarded.database))
+        await watchlist.save(conn, [watchlist.Change(ada, "AAPL", kept=True, note="a note")])
+    assert await erasing == Succeeded()
+    assert not await left(guarded.database, "watchlist_items", ada)
+    async with pool.acquire() as conn, conn.transaction():
+        assert not await watchlist.lock_owners(conn, [ada]), "later commands find nobody"
+
+
+async def test_mails_that_are_being_queued_are_waited_for(guarded: GuardedSlice) -> None:
+    ada = await guarded.user()
+    pool = await guarded.database.pool("qnt9_verification")
+    async with pool.acquire() as conn, conn.transaction():
+        assert await verification.recipients(conn, [ada])
+        erasing = asyncio.create_task(guarded.erase(ada))
+        await until(partial(somebody_waits, guarded.database))
+        await guarded.mailed_token(ada, "email_change", queued=True)
+    assert await erasing == Succeeded()
+    assert not await left(guarded.database, "mailed_tokens", ada)
+    async with pool.acquire() as conn, conn.transaction():
+        assert not await verification.recipients(conn, [ada])
+
+
+async def somebody_waits(database: Database) -> bool:
+    return bool(await database.fetch("SELECT FROM pg_locks WHERE NOT granted"))
 
 
 def recorded(user_id: UUID) -> Received[AnyEvent]:
