@@ -155,7 +155,8 @@ class Application:
             if error.problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
                 await limits.not_tried(taken)
             raise
-        await limits.succeeded(taken)
+        if not answer.pending:
+            await limits.succeeded(taken)
         return answer
 
     def _caller(self, call: Call) -> Caller:

@@ -39,6 +39,11 @@ class Answer:
     headers: tuple[tuple[str, str], ...] = ()
     media_type: str = "application/json"
 
+    @property
+    def pending(self) -> bool:
+        """Whether the outcome is still to come: it may be a refusal yet."""
+        return any(name == "Location" for name, _ in self.headers)
+
     def content(self) -> bytes:
         if self.body is None:
             return b""

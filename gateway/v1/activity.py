@@ -7,6 +7,7 @@ from uuid import UUID
 
 from gateway import views
 from gateway.endpoints import Answer, Call, Endpoint, Who
+from gateway.limits.policies import READ
 from gateway.problems import ProblemError
 from gateway.v1.models import Activity, Page
 
@@ -57,5 +58,6 @@ ENDPOINTS = (
         {200: Activity},
         who=Who.SIGNED_IN,
         query=Page,
+        limits=READ,
     ),
 )

@@ -9,6 +9,7 @@ from contracts.commands import (
 )
 from contracts.outcomes import Succeeded
 from gateway.endpoints import Answer, Call, Endpoint, Who
+from gateway.limits.policies import LINK, MAIL, PASSWORD
 from gateway.v1.auth import hashed, principal_of
 from gateway.v1.models import (
     Accepted,
@@ -103,6 +104,7 @@ ENDPOINTS = (
         {202: Accepted},
         body=ForgotBody,
         command=True,
+        limits=MAIL,
     ),
     Endpoint(
         "POST",
@@ -113,6 +115,7 @@ ENDPOINTS = (
         problems=("invalid-token", "expired-token", "weak-password"),
         body=ResetBody,
         command=True,
+        limits=LINK,
     ),
     Endpoint(
         "POST",
@@ -124,6 +127,7 @@ ENDPOINTS = (
         who=Who.SIGNED_IN,
         body=ChangePasswordBody,
         command=True,
+        limits=PASSWORD,
     ),
     Endpoint(
         "POST",
@@ -135,6 +139,7 @@ ENDPOINTS = (
         who=Who.SIGNED_IN,
         body=ChangeEmailBody,
         command=True,
+        limits=(*PASSWORD, *MAIL),
     ),
     Endpoint(
         "POST",
@@ -146,5 +151,6 @@ ENDPOINTS = (
         who=Who.SIGNED_IN,
         body=EraseBody,
         command=True,
+        limits=PASSWORD,
     ),
 )

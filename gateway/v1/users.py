@@ -4,7 +4,7 @@ from contracts.commands import UpdateProfile
 from contracts.outcomes import Succeeded
 from gateway import views
 from gateway.endpoints import Answer, Call, Endpoint, Who
-from gateway.limits.policies import READ
+from gateway.limits.policies import READ, WRITE
 from gateway.problems import ProblemError
 from gateway.v1.models import Pending, Profile, ProfileBody
 
@@ -49,5 +49,6 @@ ENDPOINTS = (
         who=Who.SIGNED_IN,
         body=ProfileBody,
         command=True,
+        limits=WRITE,
     ),
 )
