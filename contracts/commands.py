@@ -43,14 +43,60 @@ class RevokeSession(Command):
     session_id: SessionId
 
 
+class UpdateProfile(Command):
+    """Change what is given of the actor's profile. The seal holds it."""
+
+    sealed: Sealed
+
+
+class ChangePassword(Command):
+    """Replace the actor's password. The session stays, every other one ends.
+
+    The seal holds both passwords.
+    """
+
+    session_id: SessionId
+    sealed: Sealed
+
+
+class ResetPassword(Command):
+    """Set a new password with a mailed token. The seal holds both."""
+
+    sealed: Sealed
+
+
+class ChangeEmail(Command):
+    """Ask for another address, which a mailed link then confirms.
+
+    The seal holds the address and the actor's password.
+    """
+
+    sealed: Sealed
+
+
+class EraseAccount(Command):
+    """Forget the actor. The seal holds the password."""
+
+    sealed: Sealed
+
+
 class VerifyEmail(Command):
-    """Redeem the token of a mailed link. The seal holds the token."""
+    """Redeem the token of a mailed link: it confirms the address that it was mailed to.
+
+    The seal holds the token.
+    """
 
     sealed: Sealed
 
 
 class ResendVerification(Command):
     """Mail a new link to an address that is not verified yet. The seal holds the address."""
+
+    sealed: Sealed
+
+
+class ForgotPassword(Command):
+    """Mail a link to set a new password, if somebody verified the address. The seal holds it."""
 
     sealed: Sealed
 

@@ -88,6 +88,44 @@ class UserSessionRevoked(UserEvent):
     session_id: str
 
 
+class UserPasswordResetRequested(UserEvent):
+    """A link to set a new password was asked for; older ones stop working."""
+
+
+class UserPasswordReset(UserEvent):
+    """A new password was set with a mailed link; every session has ended."""
+
+
+class UserPasswordChanged(UserEvent):
+    """The password was replaced by who knew it; every other session has ended."""
+
+
+class UserEmailChangeRequested(UserEvent):
+    """The user wants another address. It may be somebody's, and is not confirmed."""
+
+    new_email: Personal
+
+
+class UserEmailChanged(UserEvent):
+    """The mailed link was used: the user has a new address.
+
+    `former_email` is null where the address before was never confirmed.
+    """
+
+    email: Personal
+    former_email: Personal | None = None
+
+
+class UserProfileUpdated(UserEvent):
+    """The profile changed, and is this now."""
+
+    display_name: Personal | None = None
+
+
+class UserErased(UserEvent):
+    """The user's personal data is gone, and the key to what is kept of it."""
+
+
 class WatchlistItemAdded(UserEvent):
     """A symbol was added, or the note on it changed."""
 

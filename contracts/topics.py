@@ -73,6 +73,7 @@ class PhysicalTopic:
 SIGNUP = Consumer("signup")
 SIGNIN = Consumer("signin", process="accounts")
 ACCOUNTS = Consumer("accounts")
+PASSWORDS = Consumer("passwords", process="accounts")
 VERIFICATION = Consumer("verification")
 VERIFICATION_MAILS = Consumer("verification-mails", process="verification")
 WATCHLIST = Consumer("watchlist")
@@ -97,15 +98,33 @@ SIGNIN_COMMANDS = Topic(
 )
 ACCOUNTS_COMMANDS = Topic(
     "accounts.commands",
-    carries=(commands.RefreshToken, commands.SignOut, commands.RevokeSession),
-    key="session id",
+    carries=(
+        commands.RefreshToken,
+        commands.SignOut,
+        commands.RevokeSession,
+        commands.UpdateProfile,
+    ),
+    key="session id, or user id",
     producer="gateway",
     consumers=(ACCOUNTS,),
     retention=COMMAND_RETENTION,
 )
+PASSWORDS_COMMANDS = Topic(
+    "passwords.commands",
+    carries=(
+        commands.ChangePassword,
+        commands.ResetPassword,
+        commands.ChangeEmail,
+        commands.EraseAccount,
+    ),
+    key="user id, or HMAC of the token",
+    producer="gateway",
+    consumers=(PASSWORDS,),
+    retention=COMMAND_RETENTION,
+)
 VERIFICATION_COMMANDS = Topic(
     "verification.commands",
-    carries=(commands.VerifyEmail, commands.ResendVerification),
+    carries=(commands.VerifyEmail, commands.ResendVerification, commands.ForgotPassword),
     key="HMAC of the token or the address",
     producer="gateway",
     consumers=(VERIFICATION,),
@@ -141,6 +160,13 @@ USERS_EVENTS = Topic(
         events.UserTokenReuseDetected,
         events.UserSignedOut,
         events.UserSessionRevoked,
+        events.UserPasswordResetRequested,
+        events.UserPasswordReset,
+        events.UserPasswordChanged,
+        events.UserEmailChangeRequested,
+        events.UserEmailChanged,
+        events.UserProfileUpdated,
+        events.UserErased,
     ),
     key="user id, or HMAC of the address",
     producer="relay",
@@ -183,6 +209,7 @@ TOPICS = (
     SIGNUP_COMMANDS,
     SIGNIN_COMMANDS,
     ACCOUNTS_COMMANDS,
+    PASSWORDS_COMMANDS,
     VERIFICATION_COMMANDS,
     WATCHLIST_COMMANDS,
     QUOTES_COMMANDS,

@@ -1,5 +1,6 @@
 """The HTTP edge: validates, publishes commands, waits for outcomes, reads views. Nothing else.
 
 Publishes  *.commands
-Reads      command_outcomes, commands_parked, profiles, watchlist_entries, last_quotes (views)
+Reads      command_outcomes, commands_parked, profiles, watchlist_entries, last_quotes,
+           sessions_open, sessions_ended, users_changed, activity (views)
 """

@@ -3,6 +3,7 @@
 import json
 import re
 from typing import Any
+from urllib.parse import parse_qs
 
 import orjson
 from pydantic import BaseModel, ValidationError
@@ -74,6 +75,12 @@ def validated(kind: type[BaseModel], data: Any) -> BaseModel:
         return kind.model_validate(data)
     except ValidationError as error:
         raise invalid_fields(error) from None
+
+
+def read_query(query: str) -> dict[str, str | list[str]]:
+    """By name; a list where a name comes more than once."""
+    found = parse_qs(query, keep_blank_values=True)
+    return {name: values[0] if len(values) == 1 else values for name, values in found.items()}
 
 
 def _message(fault: ErrorDetails) -> str:

@@ -15,7 +15,7 @@ from starlette.types import Receive, Scope, Send
 
 from contracts.ids import uuid7
 from gateway.access import Access
-from gateway.bodies import read_json, validated
+from gateway.bodies import read_json, read_query, validated
 from gateway.callers import Callers
 from gateway.commands import Commands
 from gateway.cors import Cors
@@ -155,7 +155,8 @@ class Application:
             if error.problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
                 await limits.not_tried(taken)
             raise
-        await limits.succeeded(taken)
+        if not answer.pending:
+            await limits.succeeded(taken)
         return answer
 
     def _caller(self, call: Call) -> Caller:
@@ -177,6 +178,9 @@ class Application:
             if raw is None and endpoint.body_optional:
                 raw = {}
             payload = validated(endpoint.body, raw)
+        queried = None
+        if endpoint.query is not None:
+            queried = validated(endpoint.query, read_query(request.query))
         return Call(
             edge=self._edge,
             endpoint=endpoint,
@@ -187,6 +191,7 @@ class Application:
             user=user,
             payload=payload,
             raw_payload=raw,
+            queried=queried,
         )
 
     def _observe(self, method: str, exchange: Exchange, seconds: float) -> None:

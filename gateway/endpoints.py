@@ -39,6 +39,11 @@ class Answer:
     headers: tuple[tuple[str, str], ...] = ()
     media_type: str = "application/json"
 
+    @property
+    def pending(self) -> bool:
+        """Whether the outcome is still to come: it may be a refusal yet."""
+        return any(name == "Location" for name, _ in self.headers)
+
     def content(self) -> bytes:
         if self.body is None:
             return b""
@@ -58,6 +63,12 @@ class Call:
     user: Principal | None
     payload: BaseModel | None
     raw_payload: Any
+    queried: BaseModel | None = None
+
+    def query(self, kind: type[B]) -> B:
+        """The query that the endpoint declares."""
+        assert isinstance(self.queried, kind)
+        return self.queried
 
     def body(self, kind: type[B]) -> B:
         """The body that the endpoint declares."""
@@ -90,6 +101,7 @@ class Endpoint:
     who: Who = Who.ANYONE
     body: type[BaseModel] | None = None
     body_optional: bool = False
+    query: type[BaseModel] | None = None
     command: bool = False
     limits: tuple[Policy, ...] = ()
     keyed: bool = True

@@ -22,6 +22,8 @@ _HANDLE = (
     "E5MjEwNjYwOGFhMzEiXQ"
 )
 _PASSWORD = "Correct-horse-7-battery"  # noqa: S105  # the README's
+_NEW_PASSWORD = "Battery-staple-8-horse"  # noqa: S105  # nobody's
+_SESSION = "01a1a0a8-8939-7f4e-9b57-7d4c1b3f0a22"
 _TOKEN = "YgpDGATGFMpxKa4twEgpBbPJGrb4uQ7bkLD7ZcF17vQ"  # noqa: S105  # of nobody
 _REFRESH_TOKEN = f"AaGgqIllctytDdsEKuo2kw.{_TOKEN}"
 _SESSION = "01a1a0a8-8965-72dc-ad0d-db042aea3693"
@@ -53,6 +55,30 @@ EXAMPLES: dict[type[BaseModel], dict[str, Any]] = {
     models.RefreshBody: {"refresh_token": _REFRESH_TOKEN},
     models.VerifyBody: {"token": _TOKEN},
     models.ResendBody: {"email": "ada@example.com"},
+    models.ForgotBody: {"email": "ada@example.com"},
+    models.ResetBody: {"token": _TOKEN, "new_password": _NEW_PASSWORD},
+    models.ChangePasswordBody: {
+        "current_password": _PASSWORD,
+        "new_password": _NEW_PASSWORD,
+    },
+    models.ChangeEmailBody: {"new_email": "countess@example.com", "password": _PASSWORD},
+    models.ProfileBody: {"display_name": "Ada King"},
+    models.EraseBody: {"password": _PASSWORD},
+    models.Underway: {"status": "accepted", "handle": None},
+    models.Done: {"status": "done"},
+    models.Activity: {
+        "activity": [
+            {
+                "id": "01a1a0a8-8940-7ad0-a4d9-4bd05a7e5b5e",
+                "action": "user.signin",
+                "details": {"session_id": _SESSION},
+                "ip_address": "203.0.113.7",
+                "user_agent": "Mozilla/5.0",
+                "created_at": "2026-11-03T09:06:02Z",
+            }
+        ],
+        "next_cursor": None,
+    },
     models.NoteBody: {"note": _NOTE},
     models.Accepted: {"status": "accepted"},
     models.Pending: {"status": "pending", "handle": _HANDLE},

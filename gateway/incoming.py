@@ -20,6 +20,7 @@ class Incoming:
     headers: dict[str, str]
     peer: str | None
     receive: Receive
+    query: str = ""
     params: dict[str, str] = field(default_factory=dict)
 
     @classmethod
@@ -30,7 +31,14 @@ class Incoming:
             name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
             headers[name] = f"{headers[name]},{value}" if name in headers else value
         client = scope.get("client")
-        return cls(scope["method"], scope["path"], headers, client[0] if client else None, receive)
+        return cls(
+            scope["method"],
+            scope["path"],
+            headers,
+            client[0] if client else None,
+            receive,
+            scope.get("query_string", b"").decode("latin-1"),
+        )
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """The body. Raises `CutOffError`."""

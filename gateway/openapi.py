@@ -18,6 +18,7 @@ from pydantic.json_schema import models_json_schema
 from gateway.endpoints import Endpoint, Who
 from gateway.examples import EXAMPLES, PATHS, problem_examples
 from gateway.problems import PROBLEM_JSON, PROBLEMS
+from gateway.v1.models import Accepted
 
 TITLE = "QNT9"
 VERSION = "1"
@@ -70,6 +71,8 @@ def problem_codes(endpoint: Endpoint) -> tuple[str, ...]:
         codes.append("email-not-verified")
     if endpoint.body:
         codes += _OF_BODIES
+    if endpoint.query:
+        codes.append("invalid-fields")
     if endpoint.command:
         codes += _OF_COMMANDS
     if endpoint.repeatable:
@@ -164,7 +167,17 @@ def _parameters(endpoint: Endpoint) -> list[dict[str, Any]]:
         names.insert(0, "Prefer")
     if endpoint.repeatable:
         names.insert(0, "Idempotency-Key")
-    return [*in_path, *({"$ref": f"#/components/parameters/{name}"} for name in names)]
+    in_query = _in_query(endpoint.query) if endpoint.query else []
+    return [*in_path, *in_query, *({"$ref": f"#/components/parameters/{name}"} for name in names)]
+
+
+def _in_query(model: type[BaseModel]) -> list[dict[str, Any]]:
+    schema = model.model_json_schema()
+    required = schema.get("required", ())
+    return [
+        {"name": name, "in": "query", "required": name in required, "schema": part}
+        for name, part in schema["properties"].items()
+    ]
 
 
 def _parameter(name: str, text: str) -> dict[str, Any]:
@@ -221,7 +234,7 @@ def _json(model: type[BaseModel], schema: Any) -> dict[str, Any]:
 
 def _may_wait(endpoint: Endpoint) -> bool:
     """Whether the answer is the outcome, or 202 when that takes longer than the client waits."""
-    return endpoint.command and 202 in endpoint.answers and len(endpoint.answers) > 1
+    return endpoint.command and endpoint.answers.get(202, Accepted) is not Accepted
 
 
 def _limited(endpoint: Endpoint, responses: dict[str, Any]) -> dict[str, Any]:

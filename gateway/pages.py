@@ -16,6 +16,8 @@ def _file(name: str, media_type: str) -> Answer:
 
 
 _VERIFY = _file("verify.html", "text/html; charset=utf-8")
+_RESET = _file("reset.html", "text/html; charset=utf-8")
+_RESET_SCRIPT = _file("reset.js", "text/javascript; charset=utf-8")
 _SCRIPT = _file("verify.js", "text/javascript; charset=utf-8")
 _DOCS_STYLE = _file("docs.css", "text/css; charset=utf-8")
 _STYLE = _file("page.css", "text/css; charset=utf-8")
@@ -23,6 +25,14 @@ _STYLE = _file("page.css", "text/css; charset=utf-8")
 
 async def verify(_: Call) -> Answer:
     return _VERIFY
+
+
+async def reset(_: Call) -> Answer:
+    return _RESET
+
+
+async def reset_script(_: Call) -> Answer:
+    return _RESET_SCRIPT
 
 
 async def script(_: Call) -> Answer:
@@ -39,6 +49,8 @@ async def docs_style(_: Call) -> Answer:
 
 ENDPOINTS = (
     Endpoint("GET", "/verify", verify, "The page of a verification link", {200: None}),
+    Endpoint("GET", "/reset", reset, "The page of a link to set a new password", {200: None}),
+    Endpoint("GET", "/static/reset.js", reset_script, "Its script", {200: None}),
     Endpoint("GET", "/static/verify.js", script, "Its script", {200: None}),
     Endpoint("GET", "/static/docs.css", docs_style, "The style of /docs", {200: None}),
     Endpoint("GET", "/static/page.css", style, "Its style", {200: None}),

@@ -4,6 +4,8 @@ import unicodedata
 from functools import cache
 from importlib.resources import files
 
+from infra.addresses import contains_address
+
 SHORTEST, LONGEST = 8, 128
 _CLASSES = {
     "an upper-case letter": str.isupper,
@@ -26,17 +28,11 @@ def check_password(password: str, email: str | None) -> str:
         faults.append(f"needs {', '.join(missing)}")
     if password.casefold() in common_passwords():
         faults.append("is one of the passwords that everybody tries first")
-    if email and _contains_address(password, email):
+    if email and contains_address(password, email):
         faults.append("must not contain the e-mail address")
     if faults:
         raise ValueError("; ".join(faults))
     return password
-
-
-def _contains_address(password: str, email: str) -> bool:
-    local = email.partition("@")[0]
-    folded = password.casefold()
-    return email in folded or (len(local) >= 4 and local in folded)
 
 
 @cache

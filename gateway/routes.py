@@ -1,14 +1,16 @@
 """Every route, in the order in which they are tried: the busiest first."""
 
 from gateway import documents, pages, wellknown
-from gateway.v1 import auth, commands, quotes, sessions, users, watchlist
+from gateway.v1 import activity, auth, commands, passwords, quotes, sessions, users, watchlist
 
 ENDPOINTS = (
     *watchlist.ENDPOINTS,
     *quotes.ENDPOINTS,
     *users.ENDPOINTS,
     *auth.ENDPOINTS,
+    *passwords.ENDPOINTS,
     *sessions.ENDPOINTS,
+    *activity.ENDPOINTS,
     *commands.ENDPOINTS,
     *wellknown.ENDPOINTS,
     *documents.ENDPOINTS,

@@ -25,11 +25,29 @@ class Seals:
     def for_refresh(self, intent: Intent, content: dict[str, Any]) -> str:
         return _seal(self._accounts, intent, "refresh", content)
 
+    def for_profile(self, intent: Intent, content: dict[str, Any]) -> str:
+        return _seal(self._accounts, intent, "profile", content)
+
+    def for_password_change(self, intent: Intent, content: dict[str, Any]) -> str:
+        return _seal(self._accounts, intent, "password-change", content)
+
+    def for_password_reset(self, intent: Intent, content: dict[str, Any]) -> str:
+        return _seal(self._accounts, intent, "password-reset", content)
+
+    def for_email_change(self, intent: Intent, content: dict[str, Any]) -> str:
+        return _seal(self._accounts, intent, "email-change", content)
+
+    def for_erasure(self, intent: Intent, content: dict[str, Any]) -> str:
+        return _seal(self._accounts, intent, "erase", content)
+
     def for_verify(self, intent: Intent, content: dict[str, Any]) -> str:
         return _seal(self._verification, intent, "verify", content)
 
     def for_resend(self, intent: Intent, content: dict[str, Any]) -> str:
         return _seal(self._verification, intent, "resend", content)
+
+    def for_forgot(self, intent: Intent, content: dict[str, Any]) -> str:
+        return _seal(self._verification, intent, "forgot", content)
 
     def open_tokens(self, intent: Intent, sealed: str, purpose: str) -> dict[str, Any]:
         """The tokens. Raises `SealError` when the answer was for another process."""

@@ -1,7 +1,7 @@
 """All the SQL of the gateway: reads of views, nothing else."""
 
 from collections.abc import Collection, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import asyncpg
@@ -56,6 +56,24 @@ async def last_quote(pool: Pool, symbol: str) -> asyncpg.Record | None:
     """The last good quote of a symbol."""
     return await pool.fetchrow(
         "SELECT quote, as_of, fetched_at FROM last_quotes WHERE symbol = $1", symbol
+    )
+
+
+async def activity(
+    pool: Pool, user_id: UUID, *, before: tuple[datetime, UUID] | None, limit: int
+) -> Rows:
+    """A user's entries of the audit log, newest first, from one that was shown already."""
+    return await pool.fetch(
+        """
+        SELECT id, action, details, ip_address, user_agent, created_at
+          FROM activity
+         WHERE user_id = $1 AND ($2::timestamptz IS NULL OR (created_at, id) < ($2, $3::uuid))
+         ORDER BY created_at DESC, id DESC
+         LIMIT $4
+        """,
+        user_id,
+        *(before or (None, None)),
+        limit,
     )
 
 

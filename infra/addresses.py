@@ -15,6 +15,13 @@ def normalise(address: str) -> str:
     return parsed.normalized.casefold()
 
 
+def contains_address(password: str, address: str) -> bool:
+    """Whether a password tells the address, or the name before the @."""
+    local = address.partition("@")[0]
+    folded = password.casefold()
+    return address in folded or (len(local) >= 4 and local in folded)
+
+
 def address_hash(key: bytes, address: str) -> str:
     """HMAC-SHA256 of the normalised address, in hex."""
     return hmac.new(key, normalise(address).encode(), hashlib.sha256).hexdigest()

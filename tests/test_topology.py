@@ -11,6 +11,7 @@ SLICE_OF = {
     "signup": "workers.signup",
     "signin": "workers.accounts",
     "accounts": "workers.accounts",
+    "passwords": "workers.accounts",
     "verification": "workers.verification",
     "verification-mails": "workers.verification",
     "watchlist": "workers.watchlist",

@@ -28,7 +28,7 @@ from infra.seals import SealError
 async def sign_up(call: Call) -> Answer:
     """202 once Kafka has it, whether or not the address is taken."""
     body = call.body(SignUpBody)
-    principal = _principal(call, body.email)
+    principal = principal_of(call, body.email)
     intent = call.edge.commands.intent(call, principal)
     sealed = call.edge.seals.for_signup(intent, body.model_dump())
     return await call.edge.commands.accept(call, intent, SignUp(sealed=sealed), key=principal)
@@ -36,7 +36,7 @@ async def sign_up(call: Call) -> Answer:
 
 async def verify(call: Call) -> Answer:
     token = call.body(VerifyBody).token
-    principal = _hashed(call, token)
+    principal = hashed(call, token)
     intent = call.edge.commands.intent(call, principal)
     sealed = call.edge.seals.for_verify(intent, {"token": token})
     command = VerifyEmail(sealed=sealed)
@@ -45,7 +45,7 @@ async def verify(call: Call) -> Answer:
 
 async def resend(call: Call) -> Answer:
     body = call.body(ResendBody)
-    principal = _principal(call, body.email)
+    principal = principal_of(call, body.email)
     intent = call.edge.commands.intent(call, principal)
     sealed = call.edge.seals.for_resend(intent, body.model_dump())
     command = ResendVerification(sealed=sealed)
@@ -55,7 +55,7 @@ async def resend(call: Call) -> Answer:
 async def sign_in(call: Call) -> Answer:
     """Never 202: the tokens are sealed to this process and bound to this request's command."""
     body = call.body(SignInBody)
-    principal = _principal(call, body.email)
+    principal = principal_of(call, body.email)
     intent = call.edge.commands.fresh_intent()
     sealed = call.edge.seals.for_signin(intent, body.model_dump())
     command = SignIn(sealed=sealed, reply_key=call.edge.seals.reply_key)
@@ -99,11 +99,13 @@ def _result(success: Succeeded) -> Answer:
     return Answer(200, success.result)
 
 
-def _principal(call: Call, email: str) -> str:
+def principal_of(call: Call, email: str) -> str:
+    """Who asks where nobody is signed in: whoever has the address."""
     return address_hash(call.edge.settings.address_key, email)
 
 
-def _hashed(call: Call, token: str) -> str:
+def hashed(call: Call, token: str) -> str:
+    """What stands on the bus for a mailed token."""
     return hmac.new(call.edge.settings.address_key, token.encode(), "sha256").hexdigest()
 
 

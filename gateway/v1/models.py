@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
 
 from contracts.quotes import Quote
 from contracts.values import DisplayName, Note, Symbol
@@ -13,6 +13,15 @@ from infra.addresses import normalise
 
 EmailAddress = Annotated[str, Field(min_length=3, max_length=254, examples=["ada@example.com"])]
 Token = Annotated[str, Field(min_length=16, max_length=128, pattern=r"^[A-Za-z0-9_-]+$")]
+
+
+KnownPassword = Annotated[str, Field(min_length=1, max_length=1024)]
+NewPassword = Annotated[
+    str,
+    AfterValidator(lambda password: check_password(password, None)),
+    Field(examples=["Correct-horse-7"]),
+]
+"""8 to 128 characters: upper and lower case, digit, special character."""
 
 
 class Body(BaseModel):
@@ -66,6 +75,48 @@ class ResendBody(WithAddress):
     """An address that waits for its verification mail."""
 
 
+class ForgotBody(WithAddress):
+    """The address of whoever forgot the password."""
+
+
+class ResetBody(Body):
+    """The token of a mailed link, and the new password."""
+
+    token: Token
+    new_password: NewPassword
+
+
+class ChangePasswordBody(Body):
+    """The password before and after."""
+
+    current_password: KnownPassword
+    new_password: NewPassword
+
+
+class ChangeEmailBody(Body):
+    """Another address, and the password."""
+
+    new_email: EmailAddress
+    password: KnownPassword
+
+    @field_validator("new_email")
+    @classmethod
+    def _one_spelling(cls, email: str) -> str:
+        return normalise(email)
+
+
+class ProfileBody(Body):
+    """What shall be otherwise; what is left out stays. A name of null takes the name away."""
+
+    display_name: DisplayName | None = None
+
+
+class EraseBody(Body):
+    """The password, for what cannot be taken back."""
+
+    password: KnownPassword
+
+
 class NoteBody(Body):
     """What to remember about a symbol."""
 
@@ -83,6 +134,19 @@ class Pending(BaseModel):
 
     status: Literal["pending"]
     handle: str
+
+
+class Underway(BaseModel):
+    """`accepted`: the rest follows. `pending`: the outcome will be at `Location`."""
+
+    status: Literal["accepted", "pending"]
+    handle: str | None = None
+
+
+class Done(BaseModel):
+    """It is done."""
+
+    status: Literal["done"]
 
 
 class Tokens(BaseModel):
@@ -125,6 +189,33 @@ class Profile(BaseModel):
     tier: str
     permissions: list[str]
     created_at: datetime
+
+
+class Deed(BaseModel):
+    """One entry of the audit log. `details` are those that are not encrypted."""
+
+    id: UUID
+    action: str
+    details: dict[str, Any]
+    ip_address: str | None
+    user_agent: str | None
+    created_at: datetime
+
+
+class Activity(BaseModel):
+    """What happened to the account, newest first; `next_cursor` where there is more."""
+
+    activity: list[Deed]
+    next_cursor: str | None
+
+
+class Page(BaseModel):
+    """Which part of a long list, and how much of it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    cursor: Annotated[str | None, Field(description="`next_cursor` of the page before.")] = None
+    limit: Annotated[int, Field(ge=1, le=100)] = 50
 
 
 class WatchlistItem(BaseModel):

@@ -1,21 +1,54 @@
 """The caller's own account."""
 
+from contracts.commands import UpdateProfile
+from contracts.outcomes import Succeeded
 from gateway import views
 from gateway.endpoints import Answer, Call, Endpoint, Who
-from gateway.limits.policies import READ
+from gateway.limits.policies import READ, WRITE
 from gateway.problems import ProblemError
-from gateway.v1.models import Profile
+from gateway.v1.models import Pending, Profile, ProfileBody
 
 
 async def me(call: Call) -> Answer:
+    return Answer(200, await _profile(call))
+
+
+async def update(call: Call) -> Answer:
+    """What is left out stays as it is."""
+    user = str(call.caller.user_id)
+    intent = call.edge.commands.intent(call, user)
+    content = call.body(ProfileBody).model_dump(exclude_unset=True)
+    command = UpdateProfile(sealed=call.edge.seals.for_profile(intent, content))
+    told = await call.edge.commands.perform(call, intent, command, key=user, answer=_updated)
+    # The outcome holds nothing personal: the profile is read, and has the change.
+    return told if told.status != 200 else Answer(200, await _profile(call), told.headers)
+
+
+def _updated(_: Succeeded) -> Answer:
+    return Answer(200)
+
+
+async def _profile(call: Call) -> dict[str, object]:
     row = await views.profile(call.edge.pool, call.caller.user_id)
     if row is None:
         raise ProblemError("unauthenticated", "The account is no more.")
-    return Answer(200, dict(row))
+    return dict(row)
 
 
 ENDPOINTS = (
     Endpoint(
         "GET", "/api/v1/users/me", me, "The profile", {200: Profile}, who=Who.SIGNED_IN, limits=READ
+    ),
+    Endpoint(
+        "PATCH",
+        "/api/v1/users/me",
+        update,
+        "Change the profile",
+        {200: Profile, 202: Pending},
+        problems=("unknown-user",),
+        who=Who.SIGNED_IN,
+        body=ProfileBody,
+        command=True,
+        limits=WRITE,
     ),
 )

@@ -30,6 +30,52 @@ BEGIN
     END LOOP;
 END $$;
 
+CREATE FUNCTION erase_user(erased uuid) RETURNS SETOF uuid
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+DECLARE
+    people uuid[];
+BEGIN
+    PERFORM FROM users
+      WHERE address_hash = (SELECT address_hash FROM users WHERE id = erased)
+      ORDER BY id
+        FOR UPDATE;
+    SELECT array_agg(each.id) INTO people
+      FROM users AS one
+      JOIN users AS each
+        ON each.id = one.id
+        OR (each.address_hash = one.address_hash AND one.email_confirmed_at IS NOT NULL)
+     WHERE one.id = erased AND one.erased_at IS NULL AND each.erased_at IS NULL;
+    IF people IS NULL THEN
+        RETURN;
+    END IF;
+    DELETE FROM personal_keys
+     WHERE id IN (SELECT 'user:' || person FROM unnest(people) AS person);
+    UPDATE users
+       SET email = NULL, address_hash = 'erased:' || id, display_name = NULL,
+           password_hash = NULL, permissions = '{}', version = version + 1,
+           erased_at = now(), updated_at = now()
+     WHERE id = ANY(people);
+    DELETE FROM watchlist_items WHERE user_id = ANY(people);
+    DELETE FROM refresh_tokens
+     USING sessions
+     WHERE sessions.id = session_id AND user_id = ANY(people);
+    DELETE FROM sessions WHERE user_id = ANY(people);
+    DELETE FROM mailed_tokens WHERE user_id = ANY(people);
+    UPDATE mails
+       SET parameters = '', last_error = NULL,
+           status = CASE WHEN status IN ('queued', 'sending') THEN 'cancelled' ELSE status END
+     WHERE user_id = ANY(people);
+    UPDATE inbox
+       SET outcome = jsonb_set(outcome, '{result}', 'null')
+     WHERE actor_id = ANY(people) AND jsonb_typeof(outcome -> 'result') = 'object';
+    UPDATE audit_log
+       SET ip_address = NULL, user_agent = NULL
+     WHERE user_id = ANY(people) AND (ip_address IS NOT NULL OR user_agent IS NOT NULL);
+    RETURN QUERY SELECT unnest(people);
+END $$;
+
 CREATE TABLE audit_log (
     user_id uuid,
     action text NOT NULL,
@@ -49,6 +95,19 @@ CREATE TABLE audit_log (
     recorded_at timestamp with time zone DEFAULT now() NOT NULL
 )
 PARTITION BY RANGE (created_at);
+
+CREATE VIEW activity AS
+ SELECT event_id AS id,
+    user_id,
+    action,
+    ip_address,
+    user_agent,
+    created_at,
+    ( SELECT COALESCE(jsonb_object_agg(jsonb_each.key, jsonb_each.value), '{}'::jsonb) AS "coalesce"
+           FROM jsonb_each(audit_log.details) jsonb_each(key, value)
+          WHERE ((jsonb_each.key <> 'user_id'::text) AND (COALESCE((jsonb_each.value #>> '{}'::text[]), ''::text) !~~ 'p1.%'::text))) AS details
+   FROM audit_log
+  WHERE (user_id IS NOT NULL);
 
 CREATE TABLE audit_log_other (
     user_id uuid,
@@ -357,6 +416,8 @@ CREATE INDEX audit_log_other_user_id_created_at_idx ON audit_log_other USING btr
 
 CREATE INDEX inbox_handled_at ON inbox USING brin (handled_at);
 
+CREATE INDEX inbox_results ON inbox USING btree (actor_id) WHERE (jsonb_typeof((outcome -> 'result'::text)) = 'object'::text);
+
 CREATE INDEX mailed_tokens_user ON mailed_tokens USING btree (user_id, purpose);
 
 CREATE INDEX mails_due ON mails USING btree (next_attempt_at) WHERE (status = ANY (ARRAY['queued'::text, 'sending'::text]));
@@ -411,7 +472,12 @@ REVOKE ALL ON FUNCTION ensure_partitions(parent text, period text, ahead integer
 GRANT ALL ON FUNCTION ensure_partitions(parent text, period text, ahead integer) TO qnt9_relay;
 GRANT ALL ON FUNCTION ensure_partitions(parent text, period text, ahead integer) TO qnt9_audit;
 
+REVOKE ALL ON FUNCTION erase_user(erased uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION erase_user(erased uuid) TO qnt9_accounts;
+
 GRANT SELECT,INSERT ON TABLE audit_log TO qnt9_audit;
+
+GRANT SELECT ON TABLE activity TO qnt9_gateway;
 
 GRANT SELECT,INSERT ON TABLE inbox TO qnt9_signup;
 GRANT SELECT,INSERT ON TABLE inbox TO qnt9_accounts;
@@ -434,6 +500,11 @@ GRANT SELECT,INSERT,UPDATE ON TABLE quotes TO qnt9_quotes;
 GRANT SELECT ON TABLE last_quotes TO qnt9_gateway;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE mailed_tokens TO qnt9_verification;
+GRANT SELECT ON TABLE mailed_tokens TO qnt9_accounts;
+
+GRANT UPDATE(used_at) ON TABLE mailed_tokens TO qnt9_accounts;
+
+GRANT UPDATE(voided_at) ON TABLE mailed_tokens TO qnt9_accounts;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE mails TO qnt9_verification;
 
@@ -459,11 +530,19 @@ GRANT SELECT,INSERT ON TABLE personal_keys TO qnt9_watchlist;
 GRANT SELECT,INSERT ON TABLE personal_keys TO qnt9_quotes;
 GRANT SELECT ON TABLE personal_keys TO qnt9_audit;
 
+GRANT UPDATE(created_at) ON TABLE personal_keys TO qnt9_audit;
+
 GRANT SELECT,INSERT ON TABLE users TO qnt9_signup;
 GRANT SELECT ON TABLE users TO qnt9_accounts;
 GRANT SELECT ON TABLE users TO qnt9_verification;
 
 GRANT SELECT(id) ON TABLE users TO qnt9_watchlist;
+
+GRANT UPDATE(email) ON TABLE users TO qnt9_verification;
+
+GRANT UPDATE(address_hash) ON TABLE users TO qnt9_verification;
+
+GRANT UPDATE(display_name) ON TABLE users TO qnt9_accounts;
 
 GRANT UPDATE(password_hash) ON TABLE users TO qnt9_accounts;
 

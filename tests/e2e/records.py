@@ -17,6 +17,7 @@ from contracts.topics import (
     ACCOUNTS_COMMANDS,
     MIB,
     OPS_EVENTS,
+    PASSWORDS_COMMANDS,
     QUOTES_COMMANDS,
     QUOTES_EVENTS,
     SIGNIN_COMMANDS,
@@ -92,6 +93,9 @@ def _message(topic: Topic, envelope: Envelope, credentials: Credentials) -> Mess
             reply_key=OpeningKeys.generate()[1],
         ),
         ACCOUNTS_COMMANDS: lambda: commands.SignOut(session_id=uuid4()),
+        PASSWORDS_COMMANDS: lambda: commands.ResetPassword(
+            sealed=_seal("ACCOUNTS", "password-reset", envelope, credentials)
+        ),
         VERIFICATION_COMMANDS: lambda: commands.VerifyEmail(
             sealed=_seal("VERIFICATION", "verify", envelope, credentials)
         ),
@@ -116,6 +120,8 @@ def _seal(role: str, purpose: str, envelope: Envelope, credentials: Credentials)
     content: dict[str, str | None] = {"fingerprint": None}
     if purpose == "verify":
         content["token"] = uuid4().hex
+    elif purpose == "password-reset":
+        content |= {"token": uuid4().hex, "new_password": PASSWORD}
     else:
         content |= {"email": f"{uuid4().hex[:12]}@example.com", "password": PASSWORD}
     key = SealingKey(decode_key(credentials.keys[f"QNT9_{role}_SEAL_PUBLIC"]))

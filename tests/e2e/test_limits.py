@@ -81,6 +81,17 @@ async def test_a_limit_holds_over_two_gateways(strict: Stack) -> None:
             assert 1 <= int(answer.headers["retry-after"]) <= 60
 
 
+@pytest.mark.parametrize("prefer", ["wait=10", "respond-async"])
+async def test_a_stolen_token_cannot_guess_the_password(strict: Stack, prefer: str) -> None:
+    session = await strict.verified_user()
+    headers = session.headers | {"Prefer": prefer}
+    async with strict.http(headers=headers) as http:
+        for n in range(6):
+            body = {"current_password": f"Wrong-horse-{n}", "new_password": f"Own-horse-{n}"}
+            answer = await http.post("/api/v1/auth/password/change", json=body)
+            assert answer.status_code == (429 if n == 5 else 403 if "wait" in prefer else 202)
+
+
 async def test_guessing_is_ended_alike_for_known_and_unknown_addresses(
     strict: Stack, user: User
 ) -> None:

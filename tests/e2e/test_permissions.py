@@ -17,6 +17,7 @@ from tests.e2e.records import good_record
 from tests.stack import Stack
 
 READABLE = {
+    "activity",
     "command_outcomes",
     "commands_parked",
     "last_quotes",

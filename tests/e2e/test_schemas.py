@@ -20,6 +20,12 @@ CAUSED = {
     "qnt9.command.add_to_watchlist.v1",
     "qnt9.command.remove_from_watchlist.v1",
     "qnt9.command.look_up_quote.v1",
+    "qnt9.command.update_profile.v1",
+    "qnt9.command.change_password.v1",
+    "qnt9.command.forgot_password.v1",
+    "qnt9.command.reset_password.v1",
+    "qnt9.command.change_email.v1",
+    "qnt9.command.erase_account.v1",
     "qnt9.user.signed_up.v1",
     "qnt9.user.email_verified.v1",
     "qnt9.user.signed_in.v1",
@@ -28,9 +34,16 @@ CAUSED = {
     "qnt9.watchlist.item_added.v1",
     "qnt9.watchlist.item_removed.v1",
     "qnt9.quote.not_found.v1",
+    "qnt9.user.profile_updated.v1",
+    "qnt9.user.password_changed.v1",
+    "qnt9.user.password_reset_requested.v1",
+    "qnt9.user.email_change_requested.v1",
+    "qnt9.user.email_changed.v1",
+    "qnt9.user.erased.v1",
 }
 
 
+NEW = "Battery-staple-8-horse"
 Found = tuple[str, Any, dict[str, str]]
 
 
@@ -58,7 +71,8 @@ async def go_all_the_way(stack: Stack, run: str) -> None:
     async with stack.http(headers={"X-Request-ID": run}) as http:
 
         async def post(path: str, body: Any) -> Any:
-            return (await http.post(f"/api/v1/auth{path}", json=body)).json()
+            answer = await http.post(f"/api/v1/auth{path}", json=body)
+            return answer.json() if answer.content else None
 
         await post("/signup", account)
         await post("/verify", {"token": await stack.mailed_token(email)})
@@ -69,6 +83,13 @@ async def go_all_the_way(stack: Stack, run: str) -> None:
         await http.put("/api/v1/watchlist/SAP.DE", json={"note": "earnings on Friday"})
         await http.delete("/api/v1/watchlist/SAP.DE")
         await http.get(f"/api/v1/quotes/{run[:8].upper()}")
+        await http.patch("/api/v1/users/me", json={"display_name": "Ada King"})
+        await post("/password/change", {"current_password": PASSWORD, "new_password": NEW})
+        await post("/password/forgot", {"email": email})
+        await post("/password/reset", {"token": "of-a-mail-that-never-was", "new_password": NEW})
+        await post("/email/change", {"new_email": f"new-{email}", "password": NEW})
+        await post("/verify", {"token": await stack.mailed_token(f"new-{email}")})
+        await http.post("/api/v1/users/me/erase", json={"password": NEW})
 
 
 @pytest.fixture(scope="module")

@@ -56,7 +56,9 @@ class Journey:
 async def travel(stack: Stack) -> Journey:
     """The journey with every wrong turn that handles a secret."""
     email = f"canary.{uuid4().hex}@example.com"
-    right, wrong, weak, again = (f'Aa1!" {_unique(n)}' for n in ("right", "wrong", "weak", "again"))
+    right, wrong, weak, again, reset, changed = (
+        f'Aa1!" {_unique(n)}' for n in ("right", "wrong", "weak", "again", "reset", "changed")
+    )
     weak = weak.lower()
     name, agent = _unique("Ada"), _unique("agent")
     mailed: list[str] = []
@@ -65,7 +67,7 @@ async def travel(stack: Stack) -> Journey:
         async def post(path: str, body: Any, status: int) -> Any:
             answer = await http.post(f"/api/v1/auth/{path}", json=body)
             assert answer.status_code == status, answer.text
-            return answer.json()
+            return answer.json() if answer.content else None
 
         async def newer_mail() -> str:
             token = await stack.mailed_token(email)
@@ -92,7 +94,23 @@ async def travel(stack: Stack) -> Journey:
         assert (await http.get("/api/v1/users/me", headers=user.headers)).status_code == 200
         for symbol in ("AAPL", "NOSUCH"):
             await http.put(f"/api/v1/watchlist/{symbol}", json={}, headers=user.headers)
-    return Journey(email, name, agent, (right, wrong, weak, again), tuple(mailed), user)
+        await post("password/forgot", {"email": email}, 202)
+        mailed.append(await eventually(newer_mail, seconds=90, what="a mail to reset"))
+        assert (await http.get("/reset", params={"token": mailed[2]})).status_code == 200
+        await post("password/reset", {"token": mailed[2], "new_password": weak}, 422)
+        await post("password/reset", {"token": mailed[2], "new_password": reset}, 200)
+        await post("password/reset", {"token": mailed[2], "new_password": again}, 400)
+        tokens = await post("signin", {"email": email, "password": reset}, 200)
+        user = User(email, reset, tokens["access_token"], tokens["refresh_token"])
+        http.headers.update(user.headers)
+        change = {"current_password": wrong, "new_password": changed}
+        await post("password/change", change, 403)
+        await post("password/change", change | {"current_password": reset}, 204)
+        await post("email/change", {"new_email": f"x{email}", "password": changed}, 202)
+        answer = await http.post("/api/v1/users/me/erase", json={"password": wrong})
+        assert answer.status_code == 403
+    passwords = (right, wrong, weak, again, reset, changed)
+    return Journey(email, name, agent, passwords, tuple(mailed), user)
 
 
 async def plant(stack: Stack, control: str) -> None:

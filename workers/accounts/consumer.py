@@ -1,16 +1,18 @@
-"""signin.commands and accounts.commands → handlers, one at a time, each a consumer of its own."""
+"""signin., passwords. and accounts.commands → handlers, one at a time, each with a consumer."""
 
 from functools import partial
 
-from contracts.topics import ACCOUNTS, SIGNIN
+from contracts.topics import ACCOUNTS, PASSWORDS, SIGNIN
 from infra.kafka.work import Policy, one_at_a_time
 from infra.passwords import Passwords
 from infra.process import Worker
 from infra.seals import OpeningKeys
 from infra.settings import Key, WorkerSettings
 from infra.tokens import TokenSigner
-from workers.accounts import handlers, sessions
+from workers.accounts import handlers, passwords, profiles, sessions
 from workers.accounts.handlers import Accounts
+from workers.accounts.passwords import Guarded
+from workers.accounts.profiles import Profiles
 from workers.accounts.sessions import Sessions
 
 # Hashing bounds the rate, and the next batch waits for the slowest of this one.
@@ -43,14 +45,30 @@ async def start(worker: Worker, settings: AccountsSettings) -> None:
         transactions=accounts.transactions,
         policy=POLICY,
     )
+    guarded = Guarded(
+        pool=worker.pool,
+        transactions=worker.transactions(PASSWORDS),
+        seals=seals,
+        passwords=accounts.passwords,
+    )
+    await worker.consume(
+        PASSWORDS,
+        one_at_a_time({m: partial(handle, guarded) for m, handle in passwords.HANDLES.items()}),
+        transactions=guarded.transactions,
+        policy=POLICY,
+    )
     begun = Sessions(
         transactions=worker.transactions(ACCOUNTS),
         seals=seals,
         signer=signer,
         refresh_key=settings.refresh_key,
     )
+    profile = Profiles(transactions=begun.transactions, seals=seals)
     await worker.consume(
         ACCOUNTS,
-        one_at_a_time({m: partial(handle, begun) for m, handle in sessions.HANDLES.items()}),
+        one_at_a_time(
+            {m: partial(handle, begun) for m, handle in sessions.HANDLES.items()}
+            | {m: partial(handle, profile) for m, handle in profiles.HANDLES.items()}
+        ),
         transactions=begun.transactions,
     )

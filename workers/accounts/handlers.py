@@ -23,13 +23,10 @@ from infra.refresh_tokens import SECRET_BYTES, refresh_token
 from infra.sealed import open_seal
 from infra.seals import OpeningKeys, SealingKey, binding
 from infra.tokens import TokenSigner
-from workers.accounts import sessions, store
-from workers.accounts.rules import Account, Check, Credentials, failure, token_hash
+from workers.accounts import passwords, profiles, sessions, store
+from workers.accounts.rules import LOOKS, Account, Check, Credentials, failure, token_hash
 from workers.accounts.sessions import deadline_of, reply_key_of, sealed_tokens, utc_now
 from workers.accounts.store import Locked
-
-LOOKS = 5
-"""How often one sign-in looks at an account that keeps changing under it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,4 +142,9 @@ def _refuse(
 
 
 SIGNIN: dict[type[Message], Callable[[Accounts, Received[Any]], Any]] = {SignIn: sign_in}
-HANDLES: dict[type[Message], Callable[..., Any]] = {**SIGNIN, **sessions.HANDLES}
+HANDLES: dict[type[Message], Callable[..., Any]] = {
+    **SIGNIN,
+    **sessions.HANDLES,
+    **profiles.HANDLES,
+    **passwords.HANDLES,
+}

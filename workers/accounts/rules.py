@@ -11,7 +11,9 @@ from uuid import UUID
 from pydantic import AfterValidator, Field
 
 from contracts.events import UserSigninFailed
-from infra.addresses import normalise
+from contracts.outcomes import Rejected
+from contracts.values import DisplayName
+from infra.addresses import contains_address, normalise
 from infra.refresh_tokens import PATTERN, refresh_token, session_of
 from infra.sealed import SealedContent
 
@@ -19,15 +21,57 @@ REFRESH_LIFETIME = timedelta(days=30)
 """How long a session lives unused."""
 SESSION_LIFETIME = timedelta(days=90)
 """How long it lives at all."""
+LOOKS = 5
+"""How often one command looks at an account that keeps changing under it."""
 GRACE = timedelta(seconds=10)
 """How long a spent token gives the same successor: two tabs, or an answer that got lost."""
+
+
+_Password = Annotated[str, Field(min_length=1, max_length=1024, repr=False)]
 
 
 class Credentials(SealedContent):
     """Who wants to sign in."""
 
     email: Annotated[str, AfterValidator(normalise)]
-    password: Annotated[str, Field(min_length=1, max_length=1024, repr=False)]
+    password: _Password
+
+
+class PasswordChange(SealedContent):
+    """The password before and after."""
+
+    current_password: _Password
+    new_password: _Password
+
+
+class PasswordReset(SealedContent):
+    """A mailed token, and what the password shall be."""
+
+    token: Annotated[str, Field(min_length=1, max_length=1024, repr=False)]
+    new_password: _Password
+
+
+class EmailChange(SealedContent):
+    """Another address, and proof of who asks."""
+
+    new_email: Annotated[str, AfterValidator(normalise), Field(repr=False)]
+    password: _Password
+
+
+class Erasure(SealedContent):
+    """Proof of who asks."""
+
+    password: _Password
+
+
+class ProfileChange(SealedContent):
+    """What shall be otherwise: only what is set. A name of None takes the name away."""
+
+    display_name: Annotated[DisplayName | None, Field(repr=False)] = None
+
+    def changes(self, name: str | None) -> bool:
+        """Whether anything is otherwise afterwards."""
+        return "display_name" in self.model_fields_set and self.display_name != name
 
 
 class Refresh(SealedContent):
@@ -58,6 +102,7 @@ class Account:
     verified: bool
     permissions: tuple[str, ...]
     version: int
+    email: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +152,28 @@ def judge(token: Token | None) -> Judgement:
             return Judgement.REUSED
 
 
-def token_hash(refresh_token: str) -> bytes:
-    """What is kept of a refresh token, which is random enough to need no salt."""
-    return hashlib.sha256(refresh_token.encode()).digest()
+@dataclass(frozen=True, slots=True)
+class MailedToken:
+    """A token that was mailed to reset a password, by the database's clock."""
+
+    usable: bool = True
+    expired: bool = False
+
+
+def refusal(token: MailedToken | None) -> Rejected | None:
+    """Why a mailed token sets no password; None when it does."""
+    if token is None or not token.usable:
+        return Rejected("invalid-token")
+    return Rejected("expired-token") if token.expired else None
+
+
+def weakness(password: str, account: Account) -> Rejected | None:
+    """The one rule about passwords that takes knowing the account; the edge has the others."""
+    if account.email and contains_address(password, account.email):
+        return Rejected("weak-password", "It must not contain the e-mail address.")
+    return None
+
+
+def token_hash(token: str) -> bytes:
+    """What is kept of a token, which is random enough to need no salt."""
+    return hashlib.sha256(token.encode()).digest()

@@ -1,6 +1,6 @@
 """The SQL of accounts. Whoever changes a session or its tokens holds the lock of its user's row."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from asyncpg import Record
@@ -35,6 +35,20 @@ async def find_account(pool: Pool, address_hash: str) -> Account | None:
     return _account(row) if row else None
 
 
+async def find_user(pool: Pool, user_id: UUID) -> Account | None:
+    """A user who is neither erased nor ended by somebody else's verification."""
+    row = await pool.fetchrow(
+        """
+        SELECT id, password_hash, tier, permissions, version,
+               email_confirmed_at IS NOT NULL AS verified
+          FROM users
+         WHERE id = $1 AND superseded_at IS NULL AND erased_at IS NULL
+        """,
+        user_id,
+    )
+    return _account(row) if row else None
+
+
 async def lock_account(conn: Connection, checked: Account) -> Locked | None:
     """The account as it is now, locked so that events about it have one order.
 
@@ -43,7 +57,7 @@ async def lock_account(conn: Connection, checked: Account) -> Locked | None:
     row = await conn.fetchrow(
         """
         SELECT users.id, password_hash, tier, permissions, version,
-               email_confirmed_at IS NOT NULL AS verified, personal_keys.secret
+               email_confirmed_at IS NOT NULL AS verified, email, personal_keys.secret
           FROM users
           JOIN personal_keys ON personal_keys.id = 'user:' || users.id
          WHERE users.id = $1 AND password_hash IS NOT DISTINCT FROM $2
@@ -53,7 +67,7 @@ async def lock_account(conn: Connection, checked: Account) -> Locked | None:
         checked.user_id,
         checked.password_hash,
     )
-    return _locked(row) if row else None
+    return locked(row) if row else None
 
 
 async def renew_password_hash(conn: Connection, user_id: UUID, password_hash: str) -> None:
@@ -102,7 +116,7 @@ async def lock_holder(conn: Connection, session_id: UUID, token_hash: bytes) -> 
         token_hash,
         session_id,
     )
-    return _locked(row) if row else None
+    return locked(row) if row else None
 
 
 async def find_token(conn: Connection, token_hash: bytes, successor: bytes) -> Token:
@@ -163,7 +177,7 @@ async def lock_owner(conn: Connection, session_id: UUID, user_id: UUID) -> Locke
         session_id,
         user_id,
     )
-    return _locked(row) if row else None
+    return locked(row) if row else None
 
 
 async def end_session(conn: Connection, session_id: UUID) -> bool:
@@ -175,7 +189,37 @@ async def end_session(conn: Connection, session_id: UUID) -> bool:
     return ended is not None
 
 
-def _locked(row: Record) -> Locked:
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What its user may change, and the key of the user's personal data."""
+
+    display_name: str | None = field(repr=False)
+    key: PersonalKey
+
+
+async def lock_profile(conn: Connection, user_id: UUID) -> Profile | None:
+    row = await conn.fetchrow(
+        """
+        SELECT display_name, personal_keys.secret
+          FROM users
+          JOIN personal_keys ON personal_keys.id = 'user:' || users.id
+         WHERE users.id = $1 AND superseded_at IS NULL AND erased_at IS NULL
+           FOR NO KEY UPDATE OF users
+        """,
+        user_id,
+    )
+    key = PersonalKey(user_key_id(user_id), row["secret"]) if row else None
+    return Profile(row["display_name"], key) if row and key else None
+
+
+async def set_display_name(conn: Connection, user_id: UUID, name: str | None) -> None:
+    await conn.execute(
+        "UPDATE users SET display_name = $2, updated_at = now() WHERE id = $1", user_id, name
+    )
+
+
+def locked(row: Record) -> Locked:
+    """Of a row with the columns of an account and the secret of its key."""
     return Locked(_account(row), PersonalKey(user_key_id(row["id"]), row["secret"]))
 
 
@@ -187,4 +231,5 @@ def _account(row: Record) -> Account:
         verified=row["verified"],
         permissions=tuple(row["permissions"]),
         version=row["version"],
+        email=row.get("email"),
     )

@@ -4,7 +4,8 @@ Consumes  users.events, watchlists.events, quotes.events, ops.events
           every type, known to this version or not
 Emits     nothing
 Writes    audit_log
-Reads     personal_keys, to fill in address and client; what was erased stays empty
+Reads     personal_keys, to fill in address and client; locked meanwhile (created_at), so that
+          none is destroyed before its row is written; what was erased stays empty
 
 The id of an event is the key of its row: a repetition changes nothing, so no inbox is needed.
 """

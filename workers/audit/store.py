@@ -1,10 +1,25 @@
 """The SQL of the audit log."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
+from contracts.personal import PersonalKey
 from infra.postgres.pool import Connection
 from infra.received import AnyEvent, Received
 from workers.audit.rules import Client, action_of, details_of, storable, user_of
+
+
+async def hold_keys(conn: Connection, ids: Iterable[str]) -> dict[str, PersonalKey]:
+    """The keys that still exist, which nobody destroys before this transaction ends."""
+    rows = await conn.fetch(
+        """
+        SELECT id, secret FROM personal_keys
+         WHERE id = ANY($1)
+         ORDER BY id
+           FOR KEY SHARE
+        """,
+        list(ids),
+    )
+    return {row["id"]: PersonalKey(row["id"], row["secret"]) for row in rows}
 
 
 async def insert(conn: Connection, entries: Sequence[tuple[Received[AnyEvent], Client]]) -> None:

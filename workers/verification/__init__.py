@@ -1,14 +1,19 @@
 """Verifying addresses: mailed links, their redemption, and the loop that sends the mails.
 
-Consumes  verification.commands   VerifyEmail, ResendVerification
-          users.events            UserSignedUp, UserSignupRepeated; the others are only settled
-Emits     users.events            UserEmailVerified, UserVerificationRequested, UserMailFailed
+Consumes  verification.commands   VerifyEmail, ResendVerification, ForgotPassword
+          users.events            UserSignedUp, UserSignupRepeated, UserPasswordChanged,
+                                  UserPasswordReset, UserEmailChangeRequested, UserEmailChanged;
+                                  the others are only settled
+Emits     users.events            UserEmailVerified, UserEmailChanged, UserVerificationRequested,
+                                  UserPasswordResetRequested, UserMailFailed
 Defines   mails, mailed_tokens
 Writes    mails, mailed_tokens
-          users                   (email_confirmed_at, superseded_at, version, updated_at)
+          users                   (email, address_hash, email_confirmed_at, superseded_at,
+                                  version, updated_at)
 Reads     users                   (all but password_hash), an address' rows locked in id order
           personal_keys
 
 A token is the HMAC of its mail's id: the database holds its hash alone, and a mail rendered again
-is the same mail with the same link. `sender.py` runs beside the consumers (ADR 8).
+is the same mail with the same link. `sender.py` runs beside the consumers (ADR 8). Tokens for new
+passwords are mailed here and redeemed by the slice that hashes (ADR 11).
 """

@@ -1,12 +1,19 @@
 """Commands about verification, and the mails that events call for."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
-from contracts.commands import ResendVerification, VerifyEmail
+from contracts.commands import ForgotPassword, ResendVerification, VerifyEmail
 from contracts.events import (
+    UserEmailChanged,
+    UserEmailChangeRequested,
     UserEmailVerified,
+    UserEvent,
+    UserPasswordResetRequested,
+    UserSignedUp,
+    UserSignupRepeated,
     UserVerificationRequested,
 )
 from contracts.message import Message
@@ -14,24 +21,35 @@ from contracts.outcomes import Succeeded
 from contracts.personal import ErasedError, Personal
 from contracts.topics import USERS_EVENTS
 from infra.addresses import address_hash
-from infra.postgres.transaction import Transactions
+from infra.postgres.transaction import Transaction, Transactions
 from infra.received import PoisonError, Received
 from infra.sealed import open_seal
 from infra.seals import OpeningKeys
 from workers.verification import mails, store
 from workers.verification.messages import Draft, Messages
 from workers.verification.rules import (
+    ADDRESS_WANTED,
+    EMAIL_CHANGE,
+    EMAIL_CHANGE_ASKED,
+    EMAIL_CHANGED,
+    LINKS,
+    PASSWORD_CHANGED,
+    RESET,
+    SIGNUP_REPEATED,
     VERIFY,
     Address,
     CallsForMail,
+    Person,
     Redemption,
     Verify,
+    changes_of_address,
     confirmed,
+    owner_of,
     redeem,
-    template_for,
     token_hash,
     who_waits,
 )
+from workers.verification.store import Link, Recipient
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,39 +75,98 @@ async def verify_email(slice_: Verification, received: Received[VerifyEmail]) ->
     )
     hashed = token_hash(redemption.token)
     async with slice_.transactions.begin() as tx:
-        people = await store.lock_people_of_token(tx.conn, hashed)
-        decision = redeem(await store.find_token(tx.conn, hashed), people)
-        if isinstance(decision, Verify):
-            person = decision.person
-            at = await store.confirm(tx.conn, person.user_id)
-            await store.use_token(tx.conn, hashed)
-            await store.supersede(tx.conn, decision.superseded)
-            for user_id in (person.user_id, *decision.superseded):
-                tx.user_changed(user_id)
-            await store.void_links(tx.conn, [p.user_id for p in people])
-            event = UserEmailVerified(user_id=person.user_id, email=Personal(person.email))
-            tx.emit(event, about=person.user_id, caused_by=received, key=person.key)
-            decision = confirmed(at)
-        tx.settle(received, decision, fingerprint=redemption.fingerprint)
+        link = await store.find_link(tx.conn, hashed)
+        people = await _lock(slice_, tx, link) if link else []
+        token = await store.find_token(tx.conn, hashed) if link else None
+        decision = redeem(token, people, link.email if link else "")
+        if not isinstance(decision, Verify):
+            tx.settle(received, decision, fingerprint=redemption.fingerprint)
+            return
+        assert link
+        await store.use_token(tx.conn, hashed)
+        await store.supersede(tx.conn, decision.superseded)
+        event, outcome = await _confirm(slice_, tx, link, decision.person)
+        await store.void_links(tx.conn, [p.user_id for p in people], [VERIFY])
+        for user_id in (link.user_id, *decision.superseded):
+            tx.user_changed(user_id)
+        tx.emit(event, about=link.user_id, caused_by=received, key=decision.person.key)
+        tx.settle(received, outcome, fingerprint=redemption.fingerprint)
+
+
+async def _lock(slice_: Verification, tx: Transaction, link: Link) -> list[Person]:
+    """Who the link is for, and everybody at the address that it was mailed to."""
+    address = address_hash(slice_.address_key, link.email)
+    if link.purpose == EMAIL_CHANGE:
+        await store.hold_address(tx.conn, address)
+    return await store.lock_people(tx.conn, address, also=link.user_id)
+
+
+async def _confirm(
+    slice_: Verification, tx: Transaction, link: Link, person: Person
+) -> tuple[UserEvent, Succeeded]:
+    """The address of a sign-up, or another; then no link to the one before works any more."""
+    if link.purpose == VERIFY:
+        at = await store.confirm(tx.conn, link.user_id)
+        verified = UserEmailVerified(user_id=link.user_id, email=Personal(link.email))
+        return verified, confirmed(at)
+    address = address_hash(slice_.address_key, link.email)
+    at = await store.move(tx.conn, link.user_id, email=link.email, address_hash=address)
+    await store.void_links(tx.conn, [link.user_id], LINKS)
+    changed = UserEmailChanged(
+        user_id=link.user_id,
+        email=Personal(link.email),
+        former_email=Personal(person.email) if person.confirmed_at else None,
+    )
+    return changed, confirmed(at)
 
 
 async def resend_verification(slice_: Verification, received: Received[ResendVerification]) -> None:
-    """The outcome is the same whether or not anybody waits at the address."""
+    await _mail_link(
+        slice_,
+        received,
+        purpose="resend",
+        template=VERIFY,
+        whom=who_waits,
+        event=UserVerificationRequested,
+    )
+
+
+async def forgot_password(slice_: Verification, received: Received[ForgotPassword]) -> None:
+    await _mail_link(
+        slice_,
+        received,
+        purpose="forgot",
+        template=RESET,
+        whom=owner_of,
+        event=UserPasswordResetRequested,
+    )
+
+
+async def _mail_link(
+    slice_: Verification,
+    received: Received[ResendVerification] | Received[ForgotPassword],
+    *,
+    purpose: str,
+    template: str,
+    whom: Callable[[Sequence[Person]], Person | None],
+    event: type[UserEvent],
+) -> None:
+    """The outcome is the same whether or not there is anybody at the address."""
     wanted = open_seal(
         slice_.seals,
         received.data.sealed,
         of=received.envelope,
-        purpose="resend",
+        purpose=purpose,
         holds=Address,
     )
     address = address_hash(slice_.address_key, wanted.email)
     async with slice_.transactions.begin() as tx:
-        person = who_waits(await store.lock_people(tx.conn, address))
-        mailed = person is not None and not await store.asked_lately(tx.conn, address)
+        person = whom(await store.lock_people(tx.conn, address))
+        mailed = person is not None and not await store.asked_lately(tx.conn, address, template)
         if mailed and person and person.key:
-            await store.void_links(tx.conn, [person.user_id])
+            await store.void_links(tx.conn, [person.user_id], [template])
             draft = slice_.messages.draft(
-                VERIFY,
+                template,
                 person.user_id,
                 person.key,
                 to=wanted.email,
@@ -97,8 +174,12 @@ async def resend_verification(slice_: Verification, received: Received[ResendVer
                 on_request=True,
             )
             await mails.insert_mails(tx.conn, [draft])
-            event = UserVerificationRequested(user_id=person.user_id)
-            tx.emit(event, about=person.user_id, caused_by=received, key=person.key)
+            tx.emit(
+                event(user_id=person.user_id),
+                about=person.user_id,
+                caused_by=received,
+                key=person.key,
+            )
         tx.settle(received, Succeeded(), fingerprint=wanted.fingerprint)
     if mailed:
         slice_.wake_sender()
@@ -108,12 +189,11 @@ async def queue_mails(slice_: Verification, batch: Sequence[Received[Message]]) 
     """The whole batch in one transaction; most events call for no mail and are only settled."""
     events = [r.data for r in batch if isinstance(r.data, CallsForMail)]
     async with slice_.mail_transactions.begin() as tx:
-        recipients = await store.recipients(tx.conn, [event.user_id for event in events])
+        people = await store.recipients(tx.conn, {event.user_id for event in events})
+        heard = [event for event in events if event.user_id in people]
         drafts = [
-            _draft(slice_, event, recipient)
-            for event in events
-            if (recipient := recipients.get(event.user_id))
-            and (recipient.needs_link or template_for(event) != VERIFY)
+            *(d for e in heard for d in _drafts(slice_.messages, e, people[e.user_id])),
+            *await _address_drafts(slice_, tx, heard, people),
         ]
         await mails.insert_mails(tx.conn, drafts)
         for received in batch:
@@ -122,19 +202,64 @@ async def queue_mails(slice_: Verification, batch: Sequence[Received[Message]]) 
         slice_.wake_sender()
 
 
-def _draft(slice_: Verification, event: CallsForMail, recipient: store.Recipient) -> Draft:
+def _drafts(messages: Messages, event: CallsForMail, person: Recipient) -> Iterator[Draft]:
+    """The mails to the person whom an event is about, at the address that is theirs."""
+    to: str | None
+    match event:
+        case UserSignedUp(email=email):
+            to = _clear(email, person) if person.needs_link else None
+            template = VERIFY
+        case UserSignupRepeated(email=email):
+            to, template = _clear(email, person), SIGNUP_REPEATED
+        case UserEmailChanged(former_email=email):
+            to, template = _clear(email, person) if email else None, EMAIL_CHANGED
+        case UserEmailChangeRequested():
+            to, template = person.email, EMAIL_CHANGE_ASKED
+        case _:
+            to, template = person.email, PASSWORD_CHANGED
+    if to:
+        yield _draft(messages, template, person, to)
+
+
+async def _address_drafts(
+    slice_: Verification,
+    tx: Transaction,
+    events: Sequence[CallsForMail],
+    people: dict[UUID, Recipient],
+) -> list[Draft]:
+    """The links to new addresses; for one that is somebody's, that person is told instead."""
+    ended, wanted = changes_of_address(events)
+    if ended:
+        await store.void_links(tx.conn, ended, [EMAIL_CHANGE])
+    to = {user_id: _clear(event.new_email, people[user_id]) for user_id, event in wanted.items()}
+    hashes = {user_id: address_hash(slice_.address_key, email) for user_id, email in to.items()}
+    taken = await store.owners(tx.conn, hashes.values()) if hashes else {}
+    owners = await store.recipients(tx.conn, taken.values()) if taken else {}
+    drafts = []
+    for user_id, email in to.items():
+        owner_id = taken.get(hashes[user_id])
+        if owner_id is None:
+            drafts.append(_draft(slice_.messages, EMAIL_CHANGE, people[user_id], email))
+        elif owner_id != user_id and owner_id in owners:
+            drafts.append(_draft(slice_.messages, ADDRESS_WANTED, owners[owner_id], email))
+    return drafts
+
+
+def _draft(messages: Messages, template: str, person: Recipient, to: str) -> Draft:
+    return messages.draft(template, person.user_id, person.key, to=to, name=person.display_name)
+
+
+def _clear(email: Personal, person: Recipient) -> str:
     try:
-        address = event.email.reveal(recipient.key)
+        return str(email.reveal(person.key))
     except ErasedError:
         raise PoisonError("the address is not encrypted under its person's key") from None
-    return slice_.messages.draft(
-        template_for(event), event.user_id, recipient.key, to=address, name=recipient.display_name
-    )
 
 
 COMMANDS: dict[type[Message], Callable[[Verification, Received[Any]], Any]] = {
     VerifyEmail: verify_email,
     ResendVerification: resend_verification,
+    ForgotPassword: forgot_password,
 }
 HANDLES: dict[type[Message], Callable[..., Any]] = {
     **COMMANDS,

@@ -9,7 +9,6 @@ from contracts.personal import PersonalKey
 from infra.postgres.personal_keys import user_key_id
 from infra.postgres.pool import Connection
 from workers.verification.messages import Draft
-from workers.verification.rules import TOKEN_LIFETIME
 
 
 async def insert_mails(conn: Connection, drafts: Sequence[Draft]) -> None:
@@ -21,9 +20,9 @@ async def insert_mails(conn: Connection, drafts: Sequence[Draft]) -> None:
         WITH draft AS (
             SELECT *
               FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::int[], $5::text[], $6::text[],
-                          $7::boolean[], $8::bytea[])
+                          $7::boolean[], $8::bytea[], $9::interval[])
                 AS d (id, user_id, template, template_version, message_id, parameters,
-                      on_request, token_hash)
+                      on_request, token_hash, lifetime)
         ), queued AS (
             INSERT INTO mails (id, user_id, template, template_version, message_id, parameters,
                                on_request)
@@ -31,7 +30,7 @@ async def insert_mails(conn: Connection, drafts: Sequence[Draft]) -> None:
               FROM draft
         )
         INSERT INTO mailed_tokens (token_hash, mail_id, user_id, purpose, expires_at)
-        SELECT token_hash, id, user_id, template, now() + $9::interval
+        SELECT token_hash, id, user_id, template, now() + lifetime
           FROM draft
          WHERE token_hash IS NOT NULL
         """,
@@ -43,7 +42,7 @@ async def insert_mails(conn: Connection, drafts: Sequence[Draft]) -> None:
         [d.parameters for d in drafts],
         [d.on_request for d in drafts],
         [d.token_hash for d in drafts],
-        TOKEN_LIFETIME,
+        [d.lifetime for d in drafts],
     )
 
 

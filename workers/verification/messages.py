@@ -1,7 +1,7 @@
 """Mails: drafted once, rendered as often as needed, always the same mail."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from email import policy
 from email.message import EmailMessage
 from email.utils import format_datetime
@@ -15,6 +15,13 @@ from contracts.ids import uuid7
 from contracts.personal import PersonalKey
 from infra.mail import Letter, on_the_wire, parse_sender
 from workers.verification.rules import (
+    ADDRESS_WANTED,
+    EMAIL_CHANGE,
+    EMAIL_CHANGE_ASKED,
+    EMAIL_CHANGED,
+    LINKS,
+    PASSWORD_CHANGED,
+    RESET,
     SIGNUP_REPEATED,
     VERIFY,
     greeted_name,
@@ -32,12 +39,19 @@ class Template:
 
     version: int
     subject: str
-    has_link: bool = False
+    page: str | None = None
+    """Where the link leads, if there is one."""
 
 
 TEMPLATES = {
-    VERIFY: (Template(1, "Confirm your e-mail address", has_link=True),),
+    VERIFY: (Template(1, "Confirm your e-mail address", page="verify"),),
+    RESET: (Template(1, "Set a new password", page="reset"),),
+    EMAIL_CHANGE: (Template(1, "Confirm your new e-mail address", page="verify"),),
     SIGNUP_REPEATED: (Template(1, "Somebody tried to sign up with your address"),),
+    ADDRESS_WANTED: (Template(1, "Somebody asked for your address"),),
+    PASSWORD_CHANGED: (Template(1, "Your password was changed"),),
+    EMAIL_CHANGE_ASKED: (Template(1, "Another address was asked for"),),
+    EMAIL_CHANGED: (Template(1, "Your e-mail address was changed"),),
 }
 """Every version of every mail, oldest first; new mails get the last."""
 
@@ -58,6 +72,7 @@ class Draft:
     parameters: str
     on_request: bool
     token_hash: bytes | None = field(repr=False)
+    lifetime: timedelta | None = None
 
 
 class Messages:
@@ -89,7 +104,7 @@ class Messages:
         """A new mail of the latest version; who it is for can be read with the person's key."""
         mail_id = uuid7()
         latest = TEMPLATES[template][-1]
-        token = mailed_token(self._key, mail_id) if latest.has_link else None
+        token = mailed_token(self._key, mail_id) if latest.page else None
         return Draft(
             mail_id,
             user_id,
@@ -99,6 +114,7 @@ class Messages:
             key.encrypt({"to": to, "name": name}),
             on_request,
             token_hash(token) if token else None,
+            LINKS[template] if token else None,
         )
 
     def render(
@@ -117,8 +133,8 @@ class Messages:
             raise UnknownTemplateError(f"{template} version {version}")
         recipient = on_the_wire(parameters["to"])
         shown: dict[str, Any] = {"name": greeted_name(parameters.get("name")), "site": self._url}
-        if form.has_link:
-            shown["link"] = f"{self._url}/verify?token={mailed_token(self._key, mail_id)}"
+        if form.page:
+            shown["link"] = f"{self._url}/{form.page}?token={mailed_token(self._key, mail_id)}"
         mail = EmailMessage(policy=_POLICY)
         mail["Message-ID"] = message_id
         mail["Date"] = format_datetime(created_at)

@@ -12,17 +12,42 @@ from uuid import UUID
 
 from pydantic import AfterValidator, Field
 
-from contracts.events import UserSignedUp, UserSignupRepeated
+from contracts.events import (
+    UserEmailChanged,
+    UserEmailChangeRequested,
+    UserPasswordChanged,
+    UserPasswordReset,
+    UserSignedUp,
+    UserSignupRepeated,
+)
 from contracts.outcomes import Rejected, Succeeded
 from contracts.personal import PersonalKey
 from infra.addresses import normalise
 from infra.sealed import SealedContent
 
-CallsForMail = UserSignedUp | UserSignupRepeated
+NewPassword = UserPasswordChanged | UserPasswordReset
+CallsForMail = (
+    UserSignedUp | UserSignupRepeated | NewPassword | UserEmailChangeRequested | UserEmailChanged
+)
 
 VERIFY = "verify"
+RESET = "reset"
+EMAIL_CHANGE = "email_change"
 SIGNUP_REPEATED = "signup_repeated"
-TOKEN_LIFETIME = timedelta(hours=24)
+ADDRESS_WANTED = "address_wanted"
+PASSWORD_CHANGED = "password_changed"  # noqa: S105  # a template
+EMAIL_CHANGE_ASKED = "email_change_asked"
+EMAIL_CHANGED = "email_changed"
+
+LINKS = {
+    VERIFY: timedelta(hours=24),
+    EMAIL_CHANGE: timedelta(hours=24),
+    RESET: timedelta(minutes=30),
+}
+"""The mails with a link, whose token has the same purpose, and how long it works."""
+CONFIRMING = (VERIFY, EMAIL_CHANGE)
+"""Links that confirm the address they were mailed to."""
+
 RESEND_INTERVAL = timedelta(minutes=1)
 
 _LIKE_A_LINK = re.compile(r"[:/@]|\w\.\w{2,}")
@@ -69,6 +94,7 @@ class Token:
     """A mailed token, judged by the clock of the database."""
 
     user_id: UUID
+    purpose: str = VERIFY
     used: bool = False
     voided: bool = False
     expired: bool = False
@@ -82,18 +108,25 @@ class Verify:
     superseded: tuple[UUID, ...]
 
 
-def redeem(token: Token | None, people: Sequence[Person]) -> Verify | Succeeded | Rejected:
-    """What a token does, given every sign-up of its address."""
+def redeem(
+    token: Token | None, people: Sequence[Person], email: str
+) -> Verify | Succeeded | Rejected:
+    """What a token does, given its person, every sign-up of the address it was mailed to, and that.
+
+    The first link confirms the address that the person signed up with; another moves the person.
+    """
     person = next((p for p in people if token and p.user_id == token.user_id), None)
     if token is None or person is None or person.gone:
         return Rejected("invalid-token")
-    if token.used and person.confirmed_at:
+    if token.used and person.confirmed_at and person.email == email:
         return confirmed(person.confirmed_at)
-    if token.used or token.voided or not person.waits or owner_of(people):
+    others = [p for p in people if p is not person]
+    comes = person.waits if token.purpose == VERIFY else not person.superseded
+    if token.used or token.voided or not comes or owner_of(others):
         return Rejected("invalid-token")
     if token.expired:
         return Rejected("expired-token")
-    return Verify(person, tuple(p.user_id for p in people if p is not person and p.waits))
+    return Verify(person, tuple(p.user_id for p in others if p.waits))
 
 
 def confirmed(at: datetime) -> Succeeded:
@@ -113,9 +146,24 @@ def who_waits(people: Sequence[Person]) -> Person | None:
     return max(waiting, key=lambda p: (p.created_at, p.user_id))
 
 
-def template_for(event: CallsForMail) -> str:
-    """Which mail an event calls for."""
-    return VERIFY if isinstance(event, UserSignedUp) else SIGNUP_REPEATED
+def changes_of_address(
+    events: Sequence[CallsForMail],
+) -> tuple[set[UUID], dict[UUID, UserEmailChangeRequested]]:
+    """Whose older links to new addresses end, and which new ones are still wanted, in their order.
+
+    A new password ends what was asked for before it: perhaps somebody else asked.
+    """
+    ended: set[UUID] = set()
+    wanted: dict[UUID, UserEmailChangeRequested] = {}
+    for event in events:
+        match event:
+            case UserEmailChangeRequested(user_id=user_id):
+                wanted[user_id] = event
+                ended.add(user_id)
+            case UserPasswordChanged(user_id=user_id) | UserPasswordReset(user_id=user_id):
+                wanted.pop(user_id, None)
+                ended.add(user_id)
+    return ended, wanted
 
 
 def mailed_token(key: bytes, mail_id: UUID) -> str:

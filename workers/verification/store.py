@@ -3,7 +3,7 @@
 Whoever changes tokens of an address holds the locks of all its rows, taken in id order.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
@@ -11,22 +11,25 @@ from uuid import UUID
 from contracts.personal import PersonalKey
 from infra.postgres.personal_keys import user_key_id
 from infra.postgres.pool import Connection
-from workers.verification.rules import RESEND_INTERVAL, VERIFY, Person, Token
+from workers.verification.rules import CONFIRMING, RESEND_INTERVAL, VERIFY, Person, Token
 
 
-async def lock_people(conn: Connection, address_hash: str) -> list[Person]:
-    """Every sign-up of an address, locked in id order so that nobody can deadlock."""
+async def lock_people(
+    conn: Connection, address_hash: str, also: UUID | None = None
+) -> list[Person]:
+    """Every sign-up of an address and one more person, in id order so that nobody can deadlock."""
     rows = await conn.fetch(
         """
         SELECT users.id, email, display_name, email_confirmed_at, superseded_at, erased_at,
                users.created_at, personal_keys.secret
           FROM users
           LEFT JOIN personal_keys ON personal_keys.id = 'user:' || users.id
-         WHERE address_hash = $1
+         WHERE address_hash = $1 OR users.id = $2
          ORDER BY users.id
            FOR NO KEY UPDATE OF users
         """,
         address_hash,
+        also,
     )
     return [
         Person(
@@ -43,32 +46,50 @@ async def lock_people(conn: Connection, address_hash: str) -> list[Person]:
     ]
 
 
-async def lock_people_of_token(conn: Connection, token_hash: bytes) -> list[Person]:
-    """Every sign-up of the address that a token was mailed to; none for an unknown token."""
-    address: str | None = await conn.fetchval(
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Where a token was mailed to; whether it still works is for `find_token` to say."""
+
+    user_id: UUID
+    purpose: str
+    email: str = field(repr=False)
+
+
+async def find_link(conn: Connection, token_hash: bytes) -> Link | None:
+    """Of a token that confirms the address it was mailed to; None where that cannot be read."""
+    row = await conn.fetchrow(
         """
-        SELECT address_hash
-          FROM mailed_tokens JOIN users ON users.id = user_id
-         WHERE token_hash = $1 AND purpose = $2
+        SELECT mails.user_id, purpose, parameters, secret
+          FROM mailed_tokens
+          JOIN mails ON mails.id = mail_id
+          JOIN personal_keys ON personal_keys.id = 'user:' || mails.user_id
+         WHERE token_hash = $1 AND purpose = ANY($2)
         """,
         token_hash,
-        VERIFY,
+        CONFIRMING,
     )
-    return await lock_people(conn, address) if address else []
+    if row is None:
+        return None
+    key = PersonalKey(user_key_id(row["user_id"]), row["secret"])
+    return Link(row["user_id"], row["purpose"], key.decrypt(row["parameters"])["to"])
 
 
 async def find_token(conn: Connection, token_hash: bytes) -> Token | None:
     """As it stands once its address is locked."""
     row = await conn.fetchrow(
         """
-        SELECT user_id, used_at IS NOT NULL, voided_at IS NOT NULL, expires_at <= now()
+        SELECT user_id, purpose, used_at IS NOT NULL, voided_at IS NOT NULL, expires_at <= now()
           FROM mailed_tokens
-         WHERE token_hash = $1 AND purpose = $2
+         WHERE token_hash = $1
         """,
         token_hash,
-        VERIFY,
     )
     return Token(*row) if row else None
+
+
+async def hold_address(conn: Connection, address_hash: str) -> None:
+    """Nobody else moves to the address before this transaction ends, also where it has no row."""
+    await conn.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", address_hash)
 
 
 async def confirm(conn: Connection, user_id: UUID) -> datetime:
@@ -85,6 +106,33 @@ async def confirm(conn: Connection, user_id: UUID) -> datetime:
     return at
 
 
+async def move(conn: Connection, user_id: UUID, *, email: str, address_hash: str) -> datetime:
+    """To another address, confirmed now.
+
+    The sign-ups that this person's first confirmation ended go along, so that erasing finds them.
+    """
+    at: datetime = await conn.fetchval(
+        """
+        WITH ended AS (
+            UPDATE users AS ended
+               SET address_hash = $3
+              FROM users AS person
+             WHERE person.id = $1 AND person.email_confirmed_at IS NOT NULL
+               AND ended.address_hash = person.address_hash AND ended.superseded_at IS NOT NULL
+        )
+        UPDATE users
+           SET email = $2, address_hash = $3, email_confirmed_at = now(),
+               version = version + 1, updated_at = now()
+         WHERE id = $1
+        RETURNING email_confirmed_at
+        """,
+        user_id,
+        email,
+        address_hash,
+    )
+    return at
+
+
 async def use_token(conn: Connection, token_hash: bytes) -> None:
     await conn.execute("UPDATE mailed_tokens SET used_at = now() WHERE token_hash = $1", token_hash)
 
@@ -96,34 +144,37 @@ async def supersede(conn: Connection, users: Sequence[UUID]) -> None:
     )
 
 
-async def void_links(conn: Connection, users: Sequence[UUID]) -> None:
+async def void_links(conn: Connection, users: Iterable[UUID], purposes: Iterable[str]) -> None:
     """Unused tokens of these people stop working, and mails that would carry them stay here."""
     await conn.execute(
         """
         WITH voided AS (
             UPDATE mailed_tokens SET voided_at = now()
-             WHERE user_id = ANY($1) AND purpose = $2 AND used_at IS NULL AND voided_at IS NULL
+             WHERE user_id = ANY($1) AND purpose = ANY($2)
+               AND used_at IS NULL AND voided_at IS NULL
             RETURNING mail_id
         )
         UPDATE mails SET status = 'cancelled'
           FROM voided
          WHERE mails.id = voided.mail_id AND status IN ('queued', 'sending')
         """,
-        users,
-        VERIFY,
+        list(users),
+        list(purposes),
     )
 
 
-async def asked_lately(conn: Connection, address_hash: str) -> bool:
-    """Whether a mail to this address was asked for within the last minute."""
+async def asked_lately(conn: Connection, address_hash: str, template: str) -> bool:
+    """Whether such a mail to this address was asked for within the last minute."""
     found: bool = await conn.fetchval(
         """
         SELECT EXISTS (
             SELECT FROM mails JOIN users ON users.id = mails.user_id
-             WHERE address_hash = $1 AND on_request AND mails.created_at > now() - $2::interval
+             WHERE address_hash = $1 AND template = $2 AND on_request
+               AND mails.created_at > now() - $3::interval
         )
         """,
         address_hash,
+        template,
         RESEND_INTERVAL,
     )
     return found
@@ -131,33 +182,52 @@ async def asked_lately(conn: Connection, address_hash: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """Somebody to write to. `needs_link`: unverified, and no link was made yet."""
+    """Somebody to write to. `email`: where it is confirmed. `needs_link`: no link was made yet."""
 
+    user_id: UUID
     key: PersonalKey
     display_name: str | None = field(repr=False)
+    email: str | None = field(repr=False)
     needs_link: bool
 
 
-async def recipients(conn: Connection, users: Sequence[UUID]) -> dict[UUID, Recipient]:
-    """Those of these people who were not erased."""
+async def recipients(conn: Connection, users: Iterable[UUID]) -> dict[UUID, Recipient]:
+    """Those of these people who were not erased, nor are before this transaction ends."""
     rows = await conn.fetch(
         """
         SELECT users.id, secret, display_name,
+               CASE WHEN email_confirmed_at IS NOT NULL THEN email END AS email,
                email_confirmed_at IS NULL AND superseded_at IS NULL
                AND NOT EXISTS (
                    SELECT FROM mailed_tokens WHERE user_id = users.id AND purpose = $2
                ) AS needs_link
           FROM users JOIN personal_keys ON personal_keys.id = 'user:' || users.id
          WHERE users.id = ANY($1) AND erased_at IS NULL
+         ORDER BY users.id
+           FOR KEY SHARE OF users
         """,
-        users,
+        list(users),
         VERIFY,
     )
     return {
         row["id"]: Recipient(
+            row["id"],
             PersonalKey(user_key_id(row["id"]), row["secret"]),
             row["display_name"],
+            row["email"],
             row["needs_link"],
         )
         for row in rows
     }
+
+
+async def owners(conn: Connection, address_hashes: Iterable[str]) -> dict[str, UUID]:
+    """Who has verified these addresses."""
+    rows = await conn.fetch(
+        """
+        SELECT address_hash, id FROM users
+         WHERE address_hash = ANY($1) AND email_confirmed_at IS NOT NULL AND erased_at IS NULL
+        """,
+        list(address_hashes),
+    )
+    return {row["address_hash"]: row["id"] for row in rows}

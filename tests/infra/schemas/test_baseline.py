@@ -46,7 +46,7 @@ def test_the_contracts_break_nothing_that_was_released() -> None:
     "edit",
     [
         lambda now: fields(now).update(exchange={"type": "string", "default": None}),
-        lambda now: now["messages"].update({"qnt9.user.erased.v1": {}}),
+        lambda now: now["messages"].update({"qnt9.user.flew.v1": {}}),
         lambda now: now["topics"].update({"payments.events": {}}),
         lambda now: now["topics"]["signup.commands"].update(kept_days=None),
         lambda now: now["headers"]["events"]["fields"].update(ce_region={"type": "string"}),

@@ -34,6 +34,7 @@ from tests.builders import (
 from tests.outbox import MemoryWakeups
 from tests.people import ADA, ADDRESS_KEY, PASSWORD, a_user, quick_passwords
 from tests.postgres import Database
+from tests.workers.accounts.guarded import GuardedSlice, a_guarded_slice
 from workers.accounts import handlers, sessions
 from workers.accounts.consumer import POLICY
 from workers.accounts.handlers import Accounts
@@ -300,3 +301,8 @@ async def slice_(database: Database) -> AccountsSlice:
         dead_letters=MemoryDeadLetters(),
         database=database,
     )
+
+
+@pytest.fixture
+async def guarded(database: Database) -> GuardedSlice:
+    return await a_guarded_slice(database)

@@ -10,7 +10,7 @@ from infra.seals import SealingKey
 from tests.outbox import events
 from tests.people import ADA
 from tests.workers.accounts.conftest import AccountsSlice, InterruptedPasswords
-from workers.accounts.handlers import LOOKS
+from workers.accounts.rules import LOOKS
 
 TRY_AGAIN = Rejected("try-again")
 REFUSED = Rejected("invalid-credentials")

@@ -305,7 +305,7 @@ async def test_the_role_may_neither_read_events_nor_touch_passwords(
     for statement in (
         "SELECT * FROM outbox",
         "UPDATE users SET password_hash = ''",
-        "UPDATE users SET email = ''",
+        "UPDATE users SET display_name = ''",
         "DELETE FROM mails",
     ):
         with pytest.raises(asyncpg.InsufficientPrivilegeError):

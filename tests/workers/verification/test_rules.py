@@ -3,16 +3,24 @@ from uuid import UUID
 
 import pytest
 
+from contracts.events import (
+    UserEmailChangeRequested,
+    UserPasswordChanged,
+    UserPasswordReset,
+)
 from contracts.ids import uuid7
 from contracts.outcomes import Rejected, Succeeded
+from contracts.personal import Personal
 from tests.builders import NOW, a_personal_key
 from tests.people import ADA
 from workers.verification.rules import (
+    EMAIL_CHANGE,
     Person,
     Redemption,
     Retry,
     Token,
     Verify,
+    changes_of_address,
     greeted_name,
     mailed_token,
     redeem,
@@ -42,50 +50,83 @@ def a_person(
 
 def test_a_good_token_verifies_its_person_and_ends_the_others() -> None:
     ada, eve, gone = a_person(), a_person(), a_person(superseded=True)
-    assert redeem(Token(ada.user_id), [eve, ada, gone]) == Verify(ada, (eve.user_id,))
+    assert redeem(Token(ada.user_id), [eve, ada, gone], ADA) == Verify(ada, (eve.user_id,))
 
 
 def test_a_used_token_says_again_when_it_was_used() -> None:
     ada = a_person(confirmed=True)
     told = Succeeded({"email_confirmed_at": NOW.isoformat()})
-    assert redeem(Token(ada.user_id, used=True), [ada]) == told
-    assert redeem(Token(ada.user_id, used=True, expired=True), [ada]) == told
+    assert redeem(Token(ada.user_id, used=True), [ada], ADA) == told
+    assert redeem(Token(ada.user_id, used=True, expired=True), [ada], ADA) == told
+
+
+def test_a_link_to_another_address_moves_who_is_confirmed_already() -> None:
+    ada, eve = a_person(confirmed=True), a_person()
+    token = Token(ada.user_id, EMAIL_CHANGE)
+    assert redeem(token, [ada, eve], "new@example.com") == Verify(ada, (eve.user_id,))
+
+
+def test_nobody_moves_to_an_address_that_is_somebodys_by_now() -> None:
+    ada, owner = a_person(confirmed=True), a_person(confirmed=True)
+    assert redeem(Token(ada.user_id, EMAIL_CHANGE), [ada, owner], "new@example.com") == INVALID
+
+
+def test_a_used_link_says_nothing_once_its_address_is_left() -> None:
+    ada = a_person(confirmed=True)
+    used = Token(ada.user_id, EMAIL_CHANGE, used=True)
+    assert redeem(used, [ada], "left@example.com") == INVALID
+    assert isinstance(redeem(used, [ada], ADA), Succeeded)
+
+
+@pytest.mark.parametrize("kind", [UserPasswordChanged, UserPasswordReset])
+def test_a_new_password_ends_what_was_asked_for_before_it(
+    kind: type[UserPasswordChanged] | type[UserPasswordReset],
+) -> None:
+    ada, bob = uuid7(), uuid7()
+    first, last = (
+        UserEmailChangeRequested(user_id=ada, new_email=Personal(f"{n}@example.com"))
+        for n in ("first", "last")
+    )
+    bobs = UserEmailChangeRequested(user_id=bob, new_email=Personal("bob@example.com"))
+    assert changes_of_address([first, last, bobs]) == ({ada, bob}, {ada: last, bob: bobs})
+    assert changes_of_address([first, kind(user_id=ada)]) == ({ada}, {})
+    assert changes_of_address([kind(user_id=ada), last]) == ({ada}, {ada: last})
 
 
 def test_an_unknown_token_is_invalid() -> None:
-    assert redeem(None, []) == INVALID
+    assert redeem(None, [], ADA) == INVALID
 
 
 def test_a_voided_token_is_invalid_also_when_it_has_expired() -> None:
     ada = a_person()
-    assert redeem(Token(ada.user_id, voided=True, expired=True), [ada]) == INVALID
+    assert redeem(Token(ada.user_id, voided=True, expired=True), [ada], ADA) == INVALID
 
 
 def test_a_token_past_its_time_says_so() -> None:
     ada = a_person()
-    assert redeem(Token(ada.user_id, expired=True), [ada]) == Rejected("expired-token")
+    assert redeem(Token(ada.user_id, expired=True), [ada], ADA) == Rejected("expired-token")
 
 
 @pytest.mark.parametrize(
     "person", [a_person(superseded=True), a_person(erased=True), a_person(confirmed=True)]
 )
 def test_a_token_of_somebody_who_does_not_wait_is_invalid(person: Person) -> None:
-    assert redeem(Token(person.user_id), [person]) == INVALID
+    assert redeem(Token(person.user_id), [person], ADA) == INVALID
 
 
 def test_a_token_for_an_address_that_is_somebody_elses_by_now_is_invalid() -> None:
     ada, owner = a_person(), a_person(confirmed=True)
-    assert redeem(Token(ada.user_id), [ada, owner]) == INVALID
+    assert redeem(Token(ada.user_id), [ada, owner], ADA) == INVALID
 
 
 def test_an_erased_owner_owns_nothing() -> None:
     ada, owner = a_person(), a_person(confirmed=True, erased=True)
-    assert redeem(Token(ada.user_id), [ada, owner]) == Verify(ada, ())
+    assert redeem(Token(ada.user_id), [ada, owner], ADA) == Verify(ada, ())
 
 
 def test_the_used_token_of_somebody_who_was_erased_tells_nothing() -> None:
     ada = a_person(confirmed=True, erased=True)
-    assert redeem(Token(ada.user_id, used=True), [ada]) == INVALID
+    assert redeem(Token(ada.user_id, used=True), [ada], ADA) == INVALID
 
 
 def test_the_newest_sign_up_waits_for_the_mail() -> None:

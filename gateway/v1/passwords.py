@@ -1,0 +1,156 @@
+"""Forgotten, reset and changed passwords, and what takes a password: another address, the end."""
+
+from contracts.commands import (
+    ChangeEmail,
+    ChangePassword,
+    EraseAccount,
+    ForgotPassword,
+    ResetPassword,
+)
+from contracts.outcomes import Succeeded
+from gateway.endpoints import Answer, Call, Endpoint, Who
+from gateway.limits.policies import LINK, MAIL, PASSWORD
+from gateway.v1.auth import hashed, principal_of
+from gateway.v1.models import (
+    Accepted,
+    ChangeEmailBody,
+    ChangePasswordBody,
+    Done,
+    EraseBody,
+    ForgotBody,
+    Pending,
+    ResetBody,
+    Underway,
+)
+
+
+async def forgot(call: Call) -> Answer:
+    """202 once Kafka has it, whether or not anybody has the address."""
+    body = call.body(ForgotBody)
+    principal = principal_of(call, body.email)
+    intent = call.edge.commands.intent(call, principal)
+    sealed = call.edge.seals.for_forgot(intent, body.model_dump())
+    return await call.edge.commands.accept(
+        call, intent, ForgotPassword(sealed=sealed), key=principal
+    )
+
+
+async def reset(call: Call) -> Answer:
+    """Every session of the user ends, and the other links that were mailed before."""
+    body = call.body(ResetBody)
+    principal = hashed(call, body.token)
+    intent = call.edge.commands.intent(call, principal)
+    sealed = call.edge.seals.for_password_reset(intent, body.model_dump())
+    command = ResetPassword(sealed=sealed)
+    return await call.edge.commands.perform(call, intent, command, key=principal, answer=_done)
+
+
+async def change(call: Call) -> Answer:
+    """Every other session of the user ends; this one stays."""
+    user, session_id = str(call.caller.user_id), call.caller.session_id
+    intent = call.edge.commands.intent(call, user)
+    content = call.body(ChangePasswordBody).model_dump()
+    sealed = call.edge.seals.for_password_change(intent, content)
+    command = ChangePassword(session_id=session_id, sealed=sealed)
+    return await call.edge.commands.perform(call, intent, command, key=user, answer=_nothing)
+
+
+async def change_email(call: Call) -> Answer:
+    """A link is mailed to the new address, and the old one is told. Taken or not: 202."""
+    user = str(call.caller.user_id)
+    intent = call.edge.commands.intent(call, user)
+    content = call.body(ChangeEmailBody).model_dump()
+    command = ChangeEmail(sealed=call.edge.seals.for_email_change(intent, content))
+    return await call.edge.commands.perform(call, intent, command, key=user, answer=_accepted)
+
+
+async def erase(call: Call) -> Answer:
+    """For good: address, name, password, watchlist and sessions; the log keeps what it cannot read.
+
+    Commands that the caller sent before are forgotten with their topic, within days.
+    """
+
+    def erased(success: Succeeded) -> Answer:
+        call.edge.access.session_ended(call.caller.session_id)
+        return _accepted(success)
+
+    user = str(call.caller.user_id)
+    intent = call.edge.commands.intent(call, user)
+    content = call.body(EraseBody).model_dump()
+    command = EraseAccount(sealed=call.edge.seals.for_erasure(intent, content))
+    return await call.edge.commands.perform(call, intent, command, key=user, answer=erased)
+
+
+def _done(_: Succeeded) -> Answer:
+    return Answer(200, {"status": "done"})
+
+
+def _nothing(_: Succeeded) -> Answer:
+    return Answer(204)
+
+
+def _accepted(_: Succeeded) -> Answer:
+    return Answer(202, {"status": "accepted", "handle": None})
+
+
+_OF_OWNERS = ("wrong-password", "unknown-user", "try-again")
+
+ENDPOINTS = (
+    Endpoint(
+        "POST",
+        "/api/v1/auth/password/forgot",
+        forgot,
+        "Mail a link that sets a new password; older ones stop working",
+        {202: Accepted},
+        body=ForgotBody,
+        command=True,
+        limits=MAIL,
+    ),
+    Endpoint(
+        "POST",
+        "/api/v1/auth/password/reset",
+        reset,
+        "Set a new password with the token that was mailed",
+        {200: Done, 202: Pending},
+        problems=("invalid-token", "expired-token", "weak-password"),
+        body=ResetBody,
+        command=True,
+        limits=LINK,
+    ),
+    Endpoint(
+        "POST",
+        "/api/v1/auth/password/change",
+        change,
+        "Replace the password",
+        {202: Pending, 204: None},
+        problems=(*_OF_OWNERS, "weak-password"),
+        who=Who.SIGNED_IN,
+        body=ChangePasswordBody,
+        command=True,
+        limits=PASSWORD,
+    ),
+    Endpoint(
+        "POST",
+        "/api/v1/auth/email/change",
+        change_email,
+        "Ask for another address",
+        {202: Underway},
+        problems=_OF_OWNERS,
+        who=Who.SIGNED_IN,
+        body=ChangeEmailBody,
+        command=True,
+        limits=(*PASSWORD, *MAIL),
+    ),
+    Endpoint(
+        "POST",
+        "/api/v1/users/me/erase",
+        erase,
+        "Erase the account",
+        {202: Underway},
+        problems=_OF_OWNERS,
+        who=Who.SIGNED_IN,
+        body=EraseBody,
+        command=True,
+        limits=PASSWORD,
+    ),
+)

@@ -1,0 +1,188 @@
+"""Somebody is forgotten by the running system: searched for in every place, in every disguise."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from contracts.events import UserErased
+from contracts.personal import ErasedError, Personal, PersonalKey
+from contracts.topics import USERS_EVENTS
+from tests.e2e.outages import is_problem
+from tests.e2e.searching import Piece, everything, places_of
+from tests.stack import PASSWORD, Stack, User, eventually
+
+ERASE = "/api/v1/users/me/erase"
+ME = "/api/v1/users/me"
+
+
+@dataclass(frozen=True)
+class Gone:
+    """Somebody who was erased, what of them was written, and the key as it was."""
+
+    user: User
+    user_id: UUID
+    canaries: dict[str, str]
+    key: PersonalKey
+    before: dict[str, list[str]]
+    after: list[Piece]
+
+
+async def live(stack: Stack) -> tuple[User, dict[str, str]]:
+    """An account that leaves something in each place."""
+    canaries = {
+        name: f"{name}-{uuid4().hex}" for name in ("name", "note", "agent", "address", "another")
+    }
+    canaries |= {n: f"{canaries[n]}@example.com" for n in ("address", "another")}
+    user = await stack.verified_user(canaries["address"])
+    headers = user.headers | {"User-Agent": canaries["agent"]}
+    async with stack.http(headers=headers) as http:
+        answers = [
+            await http.patch(ME, json={"display_name": canaries["name"]}),
+            await http.put("/api/v1/watchlist/AAPL", json={"note": canaries["note"]}),
+            await http.post(
+                "/api/v1/auth/email/change",
+                json={"new_email": canaries["another"], "password": PASSWORD},
+            ),
+            await http.post("/api/v1/auth/password/forgot", json={"email": user.email}),
+        ]
+        assert [answer.status_code for answer in answers] == [200, 201, 202, 202]
+    await stack.mailed_token(canaries["another"])
+    return user, canaries
+
+
+async def at_rest(stack: Stack) -> bool:
+    async with stack.postgres() as conn:
+        busy = await conn.fetchval(
+            """
+            SELECT EXISTS (SELECT FROM outbox WHERE published_at IS NULL)
+                OR EXISTS (SELECT FROM mails WHERE status IN ('queued', 'sending'))
+                OR EXISTS (SELECT FROM outbox
+                            WHERE NOT EXISTS (
+                                  SELECT FROM audit_log WHERE audit_log.event_id = outbox.id))
+            """
+        )
+    return not busy
+
+
+@pytest.fixture(scope="module")
+async def gone(stack: Stack) -> Gone:
+    user, canaries = await live(stack)
+    await eventually(lambda: at_rest(stack), seconds=60, what="rest")
+    pieces = await everything(stack)
+    async with stack.postgres() as conn:
+        row = await conn.fetchrow(
+            """
+            SELECT users.id, secret
+              FROM users JOIN personal_keys ON personal_keys.id = 'user:' || users.id
+             WHERE email = $1
+            """,
+            user.email,
+        )
+    assert row
+    async with stack.http(headers=user.headers) as http:
+        answer = await http.post(ERASE, json={"password": "Wrong-horse-7"})
+        assert is_problem(answer, "wrong-password", retry=False)
+        answer = await http.post(ERASE, json={"password": PASSWORD})
+        assert (answer.status_code, answer.json()["status"]) == (202, "accepted")
+        answer = await http.get(ME)
+        assert answer.status_code == 401, "at once"
+    await eventually(lambda: at_rest(stack), seconds=60, what="rest")
+    return Gone(
+        user,
+        row["id"],
+        canaries,
+        PersonalKey(f"user:{row['id']}", row["secret"]),
+        {name: places_of(text, pieces) for name, text in canaries.items()},
+        await everything(stack),
+    )
+
+
+def test_before_it_was_found_where_it_had_to_be(gone: Gone) -> None:
+    expected = {"address": "users email", "name": "users display_name", "note": "watchlist_items"}
+    for name, place in expected.items():
+        assert any(place in found for found in gone.before[name]), name
+    assert any("audit_log" in found for found in gone.before["agent"])
+    assert any("inbox outcome" in found for found in gone.before["note"])
+
+
+def test_afterwards_nothing_in_clear_is_anywhere(gone: Gone) -> None:
+    """But the note, in the command that carried it, until the topic forgets that in a week."""
+    left = {name: places_of(text, gone.after) for name, text in gone.canaries.items()}
+    left["note"] = [p for p in left["note"] if not p.startswith("topic watchlist.commands ")]
+    assert left == {name: [] for name in gone.canaries}
+
+
+async def test_what_is_encrypted_is_still_there_and_can_be_read_by_nobody(
+    stack: Stack, gone: Gone
+) -> None:
+    async with stack.postgres() as conn:
+        keys = await conn.fetch("SELECT FROM personal_keys WHERE id = $1", gone.key.id)
+        rows = await conn.fetch(
+            "SELECT payload, ip_address, user_agent FROM audit_log WHERE user_id = $1",
+            gone.user_id,
+        )
+    assert not keys
+    assert len(rows) >= 7
+    assert all(row["ip_address"] is None and row["user_agent"] is None for row in rows)
+    sealed = [value for row in rows for value in _sealed(row["payload"])]
+    assert sealed
+    assert {str(gone.key.decrypt(value)) for value in sealed} >= {gone.user.email}, "the old key"
+    other = PersonalKey(gone.key.id, bytes(32))
+    for value in sealed:
+        with pytest.raises(ErasedError):
+            Personal.of_token(value).reveal(other)
+
+
+def _sealed(payload: bytes) -> list[str]:
+    values = json.loads(payload).values()
+    return [value for value in values if isinstance(value, str) and value.startswith("p1.")]
+
+
+@pytest.mark.usefixtures("gone")
+async def test_everybody_elses_entries_stay_readable(stack: Stack) -> None:
+    async with stack.http() as http:
+        other = await stack.verified_user()
+
+        async def entries() -> list[dict[str, Any]]:
+            answer = await http.get(f"{ME}/activity", headers=other.headers)
+            found: list[dict[str, Any]] = answer.json()["activity"]
+            return found if len(found) == 3 else []
+
+        found = await eventually(entries, what="activity")
+    assert all(each["ip_address"] and each["user_agent"] for each in found)
+
+
+async def test_who_is_gone_cannot_come_back_but_as_somebody_new(stack: Stack, gone: Gone) -> None:
+    async with stack.http() as http:
+        body = {"email": gone.user.email, "password": PASSWORD}
+        assert (await http.post("/api/v1/auth/signin", json=body)).status_code == 401
+        answer = await http.post(
+            "/api/v1/auth/refresh", json={"refresh_token": gone.user.refresh_token}
+        )
+        assert answer.status_code == 401
+        for path in (ME, "/api/v1/watchlist", f"{ME}/activity"):
+            assert (await http.get(path, headers=gone.user.headers)).status_code == 401
+
+
+async def test_other_services_are_told_who_is_gone(stack: Stack, gone: Gone) -> None:
+    told = [
+        dict(record.headers)
+        for record in await stack.records(USERS_EVENTS.name)
+        if record.key == str(gone.user_id).encode()
+    ]
+    assert told[-1]["ce_type"] == UserErased.type.encode()
+
+
+async def test_the_address_can_sign_up_again(stack: Stack, gone: Gone) -> None:
+    before = len(await stack.mails(gone.user.email))
+    async with stack.http() as http:
+        body = {"email": gone.user.email, "password": PASSWORD}
+        assert (await http.post("/api/v1/auth/signup", json=body)).status_code == 202
+
+    async def another() -> bool:
+        return len(await stack.mails(gone.user.email)) > before
+
+    await eventually(another, seconds=30, what="a mail")

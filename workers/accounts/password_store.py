@@ -1,0 +1,98 @@
+"""The SQL of passwords, of the links that reset them, and of the end."""
+
+from uuid import UUID
+
+from infra.postgres.pool import Connection
+from workers.accounts.rules import MailedToken
+from workers.accounts.store import Locked, locked
+
+RESET = "reset"
+PURPOSES = (RESET, "email_change")
+"""Of mailed tokens: those that a new password makes worthless."""
+
+
+async def set_password(conn: Connection, user_id: UUID, password_hash: str) -> None:
+    """Another password. Links that were mailed before it stop working."""
+    await conn.execute(
+        """
+        WITH changed AS (
+            UPDATE users SET password_hash = $2, version = version + 1, updated_at = now()
+             WHERE id = $1
+        )
+        UPDATE mailed_tokens SET voided_at = now()
+         WHERE user_id = $1 AND purpose = ANY($3) AND used_at IS NULL AND voided_at IS NULL
+        """,
+        user_id,
+        password_hash,
+        PURPOSES,
+    )
+
+
+async def end_sessions(conn: Connection, user_id: UUID, keep: UUID | None) -> list[UUID]:
+    """Those that this ended."""
+    rows = await conn.fetch(
+        """
+        UPDATE sessions SET ended_at = now()
+         WHERE user_id = $1 AND id IS DISTINCT FROM $2 AND ended_at IS NULL
+        RETURNING id
+        """,
+        user_id,
+        keep,
+    )
+    return [row["id"] for row in rows]
+
+
+async def find_mailed_token(conn: Connection, token_hash: bytes) -> MailedToken | None:
+    """One that was mailed to reset a password."""
+    row = await conn.fetchrow(
+        """
+        SELECT used_at IS NULL AND voided_at IS NULL AS usable, expires_at <= now() AS expired
+          FROM mailed_tokens
+         WHERE token_hash = $1 AND purpose = $2
+        """,
+        token_hash,
+        RESET,
+    )
+    return MailedToken(**row) if row else None
+
+
+async def lock_recipient(conn: Connection, token_hash: bytes) -> Locked | None:
+    """The user whom a token was mailed to, locked."""
+    row = await conn.fetchrow(
+        """
+        SELECT users.id, password_hash, tier, permissions, version,
+               email_confirmed_at IS NOT NULL AS verified, email, personal_keys.secret
+          FROM mailed_tokens
+          JOIN users ON users.id = user_id
+          JOIN personal_keys ON personal_keys.id = 'user:' || users.id
+         WHERE token_hash = $1 AND purpose = $2
+           AND superseded_at IS NULL AND erased_at IS NULL
+           FOR NO KEY UPDATE OF users
+        """,
+        token_hash,
+        RESET,
+    )
+    return locked(row) if row else None
+
+
+async def use_mailed_token(conn: Connection, token_hash: bytes) -> None:
+    await conn.execute("UPDATE mailed_tokens SET used_at = now() WHERE token_hash = $1", token_hash)
+
+
+async def lock_address(conn: Connection, user_id: UUID) -> None:
+    """Every sign-up of a user's address, in id order so that nobody can deadlock."""
+    await conn.execute(
+        """
+        SELECT FROM users
+         WHERE address_hash = (SELECT address_hash FROM users WHERE id = $1)
+         ORDER BY id
+           FOR UPDATE
+        """,
+        user_id,
+    )
+
+
+async def erase(conn: Connection, user_id: UUID) -> list[UUID]:
+    """Whom this made forgotten: the user, and the sign-ups that the user's verification ended."""
+    rows = await conn.fetch("SELECT erase_user($1) AS id", user_id)
+    return [row["id"] for row in rows]

@@ -1,0 +1,195 @@
+"""Commands that take a password: it is changed or reset, or proves who asks."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+from uuid import UUID
+
+from contracts.commands import ChangeEmail, ChangePassword, EraseAccount, ResetPassword
+from contracts.events import (
+    UserEmailChangeRequested,
+    UserErased,
+    UserPasswordChanged,
+    UserPasswordReset,
+)
+from contracts.message import Message
+from contracts.outcomes import Outcome, Rejected, Succeeded
+from contracts.personal import Personal
+from infra.passwords import Passwords
+from infra.postgres.pool import Connection, Pool
+from infra.postgres.transaction import Transaction, Transactions
+from infra.received import PoisonError, Received
+from infra.sealed import SealedContent, open_seal
+from infra.seals import OpeningKeys
+from workers.accounts import password_store, store
+from workers.accounts.rules import (
+    LOOKS,
+    Account,
+    EmailChange,
+    Erasure,
+    PasswordChange,
+    PasswordReset,
+    refusal,
+    token_hash,
+    weakness,
+)
+from workers.accounts.store import Locked
+
+C = TypeVar("C", bound=SealedContent)
+Lock = Callable[[Connection, Account], Awaitable[Locked | None]]
+Act = Callable[[Transaction, Locked], Awaitable[Outcome]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Guarded:
+    """What the commands that take a password work with."""
+
+    pool: Pool
+    transactions: Transactions
+    seals: OpeningKeys
+    passwords: Passwords
+
+
+async def change_password(slice_: Guarded, received: Received[ChangePassword]) -> None:
+    """Whoever has stolen a session is out; the one that asked stays."""
+    change = _opened(slice_, received, "password-change", PasswordChange)
+    new_hash: str | None = None
+
+    async def renew() -> None:
+        nonlocal new_hash
+        async with slice_.passwords.turn() as turn:
+            new_hash = await turn.hash(change.new_password)
+
+    async def act(tx: Transaction, user: Locked) -> Outcome:
+        assert new_hash
+        if weak := weakness(change.new_password, user.account):
+            return weak
+        event = UserPasswordChanged(user_id=user.account.user_id)
+        await _set_password(tx, user, new_hash, keep=received.data.session_id)
+        tx.emit(event, about=event.user_id, caused_by=received, key=user.key)
+        return Succeeded()
+
+    await _with_password(slice_, received, change, change.current_password, act, prepare=renew)
+
+
+async def reset_password(slice_: Guarded, received: Received[ResetPassword]) -> None:
+    """Single use. Nothing is hashed for a token that does not work anyway."""
+    reset = _opened(slice_, received, "password-reset", PasswordReset)
+    hashed = token_hash(reset.token)
+    async with slice_.pool.acquire() as conn:
+        outcome: Outcome | None = refusal(await password_store.find_mailed_token(conn, hashed))
+    new_hash = ""
+    if outcome is None:
+        async with slice_.passwords.turn() as turn:
+            new_hash = await turn.hash(reset.new_password)
+    async with slice_.transactions.begin() as tx:
+        user = await password_store.lock_recipient(tx.conn, hashed) if new_hash else None
+        if user:
+            outcome = refusal(await password_store.find_mailed_token(tx.conn, hashed))
+            outcome = outcome or weakness(reset.new_password, user.account)
+        if user and outcome is None:
+            await password_store.use_mailed_token(tx.conn, hashed)
+            await _set_password(tx, user, new_hash)
+            event = UserPasswordReset(user_id=user.account.user_id)
+            tx.emit(event, about=event.user_id, caused_by=received, key=user.key)
+            outcome = Succeeded()
+        outcome = outcome or Rejected("invalid-token")
+        tx.settle(received, outcome, fingerprint=reset.fingerprint)
+
+
+async def change_email(slice_: Guarded, received: Received[ChangeEmail]) -> None:
+    """Nothing changes yet, and whether somebody has the address is not looked up here."""
+    change = _opened(slice_, received, "email-change", EmailChange)
+
+    async def act(tx: Transaction, user: Locked) -> Outcome:
+        if user.account.email != change.new_email:
+            event = UserEmailChangeRequested(
+                user_id=user.account.user_id, new_email=Personal(change.new_email)
+            )
+            tx.emit(event, about=event.user_id, caused_by=received, key=user.key)
+        return Succeeded()
+
+    await _with_password(slice_, received, change, change.password, act)
+
+
+async def erase_account(slice_: Guarded, received: Received[EraseAccount]) -> None:
+    """The event says who is gone and nothing more: the key to anything else is, too."""
+    erasure = _opened(slice_, received, "erase", Erasure)
+
+    async def act(tx: Transaction, user: Locked) -> Outcome:
+        for user_id in await password_store.erase(tx.conn, user.account.user_id):
+            tx.user_changed(user_id)
+            tx.emit(UserErased(user_id=user_id), about=user_id, caused_by=received)
+        return Succeeded()
+
+    async def lock(conn: Connection, account: Account) -> Locked | None:
+        await password_store.lock_address(conn, account.user_id)
+        return await store.lock_account(conn, account)
+
+    await _with_password(slice_, received, erasure, erasure.password, act, lock=lock)
+
+
+async def _with_password(
+    slice_: Guarded,
+    received: Received[Any],
+    content: SealedContent,
+    password: str,
+    act: Act,
+    *,
+    prepare: Callable[[], Awaitable[None]] | None = None,
+    lock: Lock = store.lock_account,
+) -> None:
+    """Acts on the actor's account, locked, if this is its password.
+
+    One that changed while the password was checked is looked at anew.
+    """
+    user_id = _actor(received)
+    account = None
+    for _ in range(LOOKS):
+        account = await store.find_user(slice_.pool, user_id)
+        if account is None:
+            break
+        async with slice_.passwords.turn() as turn:
+            matches = await turn.matches(password, account.password_hash)
+        if matches and prepare:
+            await prepare()
+        async with slice_.transactions.begin() as tx:
+            user = await lock(tx.conn, account)
+            if user:
+                outcome = await act(tx, user) if matches else Rejected("wrong-password")
+                tx.settle(received, outcome, fingerprint=content.fingerprint)
+                return
+    async with slice_.transactions.begin() as tx:
+        code = "try-again" if account else "unknown-user"
+        tx.settle(received, Rejected(code), fingerprint=content.fingerprint)
+
+
+async def _set_password(
+    tx: Transaction, user: Locked, password_hash: str, keep: UUID | None = None
+) -> None:
+    """Every session ends but the one that is kept."""
+    user_id = user.account.user_id
+    await password_store.set_password(tx.conn, user_id, password_hash)
+    for session_id in await password_store.end_sessions(tx.conn, user_id, keep):
+        tx.session_ended(session_id)
+    tx.user_changed(user_id)
+
+
+def _opened(slice_: Guarded, received: Received[Any], purpose: str, holds: type[C]) -> C:
+    return open_seal(
+        slice_.seals, received.data.sealed, of=received.envelope, purpose=purpose, holds=holds
+    )
+
+
+def _actor(received: Received[Any]) -> UUID:
+    if received.envelope.actor_id is None:
+        raise PoisonError("a command about an account without an actor")
+    return received.envelope.actor_id
+
+
+HANDLES: dict[type[Message], Callable[[Guarded, Received[Any]], Any]] = {
+    ChangePassword: change_password,
+    ResetPassword: reset_password,
+    ChangeEmail: change_email,
+    EraseAccount: erase_account,
+}
