@@ -8,6 +8,7 @@ from infra.upstreams import CircuitPolicy, RetryPolicy
 from workers.quotes.consumer import QuotesSettings
 
 GIVEN = {
+    "QNT9_ENVIRONMENT": "development",
     "QNT9_QUOTES_SOURCE": "sandbox",
     "QNT9_YAHOO_URL": "http://127.0.0.1:8020",
     "QNT9_KAFKA_BOOTSTRAP": "127.0.0.1:9092",
