@@ -179,12 +179,12 @@ async def test_pounds_instead_of_pence_overnight_never_reach_a_client(
         await exchange.fault("BARC.L", kind="currency", value="GBP")
 
         async def told() -> bool:
+            shown = (await http.get("/api/v1/quotes/BARC.L")).json()
+            assert shown["price"] == good["price"]
             async with stack.postgres() as database:
                 query = "SELECT count(*) FROM audit_log WHERE action = 'quote.held_back'"
                 return bool(await database.fetchval(query))
 
-        shown = (await http.get("/api/v1/quotes/BARC.L")).json()
-        assert shown["price"] == good["price"]
         await eventually(told, what="the event")
         shown = (await http.get("/api/v1/quotes/BARC.L")).json()
         assert shown["price"] == good["price"]
