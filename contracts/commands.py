@@ -2,7 +2,7 @@
 
 from contracts.message import Command
 from contracts.sealed import Sealed
-from contracts.values import Note, SessionId, Symbol
+from contracts.values import Note, SearchText, SessionId, Symbol
 
 
 class SignUp(Command):
@@ -118,3 +118,12 @@ class LookUpQuote(Command):
     """Fetch a quote that the cache has not, or not fresh enough. A query: it changes nothing."""
 
     symbol: Symbol
+
+
+class Search(Command):
+    """Find securities by symbol, name, ISIN or WKN. A query: it changes nothing.
+
+    The record's key is the text in capitals, which may well be a symbol.
+    """
+
+    text: SearchText

@@ -164,6 +164,19 @@ class QuoteUnavailable(Event):
     reason: Literal["circuit_open", "rate_limited", "upstream_error", "timeout"]
 
 
+class QuoteHeldBack(Event):
+    """A provider's price leapt fifty times or more without a split: it was not shown."""
+
+    symbol: Symbol
+    price: str
+    currency: str
+    quoted_unit: str
+    last_price: str
+    last_currency: str
+    last_quoted_unit: str
+    source: str
+
+
 class QuoteNotFound(Event):
     """A provider does not know the symbol."""
 

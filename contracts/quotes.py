@@ -1,6 +1,6 @@
 """A quote as clients see it, and as it lies in the cache between the quotes worker and the edge."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -35,15 +35,47 @@ class Quote(BaseModel):
     stale_reason: StaleReason | None = None
 
 
+SHOWN_AT_MOST = timedelta(hours=24)
+SHOWN_OVER_A_WEEKEND = timedelta(hours=96)
+AT_ONCE = timedelta(minutes=5)
+"""The hard time: so long after its soft time a quote is shown at once while a newer one comes."""
+
+
 class CachedQuote(BaseModel):
-    """What the cache holds for a symbol: a quote, or that there is none (`quote` is null)."""
+    """What the cache holds for a symbol: a quote, or that there is none (`quote` is null).
+
+    Until `fresh_until` nobody is asked again; `stale_reason` says why the last asking was in vain.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     quote: Quote | None
     fresh_until: datetime
+    stale_reason: StaleReason | None = None
+
+    def shown(self) -> Quote | None:
+        """The quote, marked when the provider failed."""
+        if self.quote is None or self.stale_reason is None:
+            return self.quote
+        return marked(self.quote, self.stale_reason)
+
+
+def marked(quote: Quote, reason: StaleReason) -> Quote:
+    """The same quote, as one that its provider could not renew."""
+    return quote.model_copy(update={"stale": True, "stale_reason": reason})
+
+
+def may_be_shown(quote: Quote, now: datetime) -> bool:
+    """Whether a last good quote is still worth showing while its provider fails."""
+    age = now - quote.fetched_at
+    return age <= (SHOWN_OVER_A_WEEKEND if _weekend_since(quote.fetched_at, now) else SHOWN_AT_MOST)
 
 
 def cache_key(symbol: str) -> str:
     """Where a symbol's `CachedQuote` lies in the cache, as JSON."""
     return f"qnt9:quote:{symbol}"
+
+
+def _weekend_since(then: datetime, now: datetime) -> bool:
+    days = min((now.date() - then.date()).days, 7)
+    return any((then + timedelta(days=n)).weekday() >= 5 for n in range(days + 1))

@@ -140,7 +140,7 @@ WATCHLIST_COMMANDS = Topic(
 )
 QUOTES_COMMANDS = Topic(
     "quotes.commands",
-    carries=(commands.LookUpQuote,),
+    carries=(commands.LookUpQuote, commands.Search),
     key="symbol",
     producer="gateway",
     consumers=(QUOTES,),
@@ -188,6 +188,7 @@ QUOTES_EVENTS = Topic(
         events.QuoteServedStale,
         events.QuoteUnavailable,
         events.QuoteNotFound,
+        events.QuoteHeldBack,
         events.ProviderCircuitChanged,
         events.ProviderRateLimited,
     ),

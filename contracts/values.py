@@ -5,7 +5,13 @@ from enum import StrEnum
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import AfterValidator, BeforeValidator, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    StringConstraints,
+    TypeAdapter,
+    ValidationError,
+)
 
 UserId = UUID
 MessageId = UUID
@@ -18,6 +24,16 @@ Symbol = Annotated[
     # Runs first; in this order the pattern is in the JSON Schema.
     BeforeValidator(lambda value: value.strip().upper() if isinstance(value, str) else value),
 ]
+
+_SYMBOL: TypeAdapter[str] = TypeAdapter(Symbol)
+
+
+def is_symbol(text: str) -> bool:
+    """Whether a text can be one."""
+    try:
+        return _SYMBOL.validate_python(text) == text
+    except ValidationError:
+        return False
 
 
 def _plain_text(value: str) -> str:
@@ -43,6 +59,13 @@ DisplayName = Annotated[
     str,
     StringConstraints(min_length=1, max_length=80),
     AfterValidator(_plain_text),
+    AfterValidator(_not_blank),
+]
+SearchText = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=64),
+    AfterValidator(_plain_text),
+    AfterValidator(lambda value: " ".join(value.split())),
     AfterValidator(_not_blank),
 ]
 

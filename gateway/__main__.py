@@ -8,6 +8,7 @@ from gateway.callers import Callers
 from gateway.commands import Commands
 from gateway.documents import Documents
 from gateway.edge import Application, Edge
+from gateway.known import Known
 from gateway.limits.limiter import Limits
 from gateway.limits.shared import SharedWindows
 from gateway.outcomes import Outcomes
@@ -15,6 +16,7 @@ from gateway.protocol import BoundedProtocol
 from gateway.quotes import Quotes
 from gateway.routes import ENDPOINTS
 from gateway.seals import Seals
+from gateway.searching import Searches
 from gateway.settings import GatewaySettings
 from infra.clients import ClientCipher
 from infra.entry import main
@@ -42,13 +44,15 @@ async def run(settings: GatewaySettings) -> None:
         shutdown.background("access rows", access.follow())
         commands = Commands(settings, producer, outcomes, ClientCipher(settings.client_key))
         checker = TokenChecker(settings.token_public_key)
+        known = Known(redis, pool)
         edge = Edge(
             settings=settings,
             shutdown=shutdown,
             callers=Callers(checker, access, pool, settings.trusted_proxies),
             access=access,
             commands=commands,
-            quotes=Quotes(redis, pool, commands),
+            quotes=Quotes(known, commands),
+            searches=Searches(known, commands),
             seals=Seals(settings),
             pool=pool,
             documents=Documents(ENDPOINTS),

@@ -65,11 +65,6 @@ class Commands:
         self._outcomes = outcomes
         self._cipher = cipher
 
-    @property
-    def hears_wakeups(self) -> bool:
-        """Whether outcomes are announced to us right now; else rows must be read."""
-        return self._outcomes.listening
-
     def intent(self, call: Call, principal: str) -> Intent:
         """Every gateway gives the same id to the same principal, route and Idempotency-Key."""
         now = datetime.now(UTC)

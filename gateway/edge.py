@@ -29,6 +29,7 @@ from gateway.limits.policies import FAULTY
 from gateway.problems import ProblemError
 from gateway.quotes import Quotes
 from gateway.seals import Seals
+from gateway.searching import Searches
 from gateway.settings import GatewaySettings
 from gateway.v1.models import WithAddress
 from infra.addresses import address_hash
@@ -61,6 +62,7 @@ class Edge:
     access: Access
     commands: Commands
     quotes: Quotes
+    searches: Searches
     seals: Seals
     pool: Pool
     documents: Documents

@@ -10,8 +10,9 @@ import orjson
 from pydantic import BaseModel
 
 from contracts.quotes import Quote
+from contracts.securities import Found
 from gateway.problems import PROBLEMS, ProblemError
-from gateway.v1 import models
+from gateway.v1 import models, quote_models
 
 _USER = "01a1a0a3-0325-7614-ad32-fd110ba494f9"
 _REQUEST = "b9c688d4-5df3-4c35-a8a5-54864183c355"
@@ -129,6 +130,32 @@ EXAMPLES: dict[type[BaseModel], dict[str, Any]] = {
         "problem": None,
     },
     Quote: _QUOTE,
+    quote_models.QuoteList: {
+        "items": [
+            {"symbol": "SAP.DE", "quote": _QUOTE, "problem": None},
+            {
+                "symbol": "NOPE",
+                "quote": None,
+                "problem": {"code": "unknown-symbol", "title": "No such symbol", "status": 404},
+            },
+        ]
+    },
+    Found: {
+        "query": "DE0007164600",
+        "kind": "isin",
+        "candidates": [
+            {
+                "symbol": "SAP.DE",
+                "name": "SAP SE",
+                "exchange": "XETRA",
+                "currency": "EUR",
+                "type": "equity",
+                "isin": "DE0007164600",
+                "match": "isin",
+            }
+        ],
+        "complete": True,
+    },
 }
 
 PATHS = {"symbol": "SAP.DE", "handle": _HANDLE, "id": _SESSION}

@@ -49,6 +49,7 @@ PROBLEMS: dict[str, Problem] = {
     "indeterminate": Problem(503, "The command may or may not have been accepted", retry_after=2),
     "reads-unavailable": Problem(503, "Reading is not possible right now", retry_after=2),
     "quote-unavailable": Problem(503, "No price is known and none can be had", retry_after=30),
+    "search-unavailable": Problem(503, "Nobody can search right now", retry_after=5),
     "draining": Problem(503, "This server is going away; ask again", retry_after=1),
 }
 

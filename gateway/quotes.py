@@ -1,36 +1,34 @@
-"""Quotes at the edge: fresh from the cache, else asked of the worker that owns the symbol."""
+"""Quotes at the edge: at once what is known and not too old, else what the worker says of it.
+
+Fresh until its soft time; up to the hard time shown at once, too, while a newer one is asked for
+(ADR 13). Everything waits a bounded time, whatever is away.
+"""
 
 import asyncio
-from contextlib import suppress
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import structlog
-from pydantic import ValidationError
-from redis.asyncio import Redis
-from redis.exceptions import RedisError
-
 from contracts.commands import LookUpQuote
 from contracts.ids import uuid7
 from contracts.outcomes import Rejected, Succeeded
-from contracts.quotes import CachedQuote, Quote, cache_key
-from gateway import views
+from contracts.quotes import AT_ONCE, CachedQuote, Quote, marked, may_be_shown
+from gateway.asking import Asking
 from gateway.commands import Commands, Intent
 from gateway.endpoints import Call
+from gateway.known import Known
 from gateway.problems import ProblemError
-from infra.postgres.pool import UNAVAILABLE, Pool
-
-log = structlog.get_logger(__name__)
 
 LOOK_UP_SECONDS = 8.0
+PATIENT_SECONDS = 2.0
+"""How long a newer quote is waited for where an older one could be shown."""
 KNOWN_SECONDS = 2.0
-ROW_POLL_SECONDS = 0.1
 UNANSWERED_SECONDS = 5.0
-ROW_FRESH = timedelta(seconds=60)
+UNKNOWN_HOLD = timedelta(seconds=60)
+STALE_HOLD = timedelta(seconds=5)
+RENEWED_AT_ONCE = 100
 REMEMBERED = 50_000
-CACHE_SECONDS = 1.0
-CACHE_AGAIN_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,59 +36,75 @@ class _Unknown:
     """No provider has this symbol."""
 
 
-class Quotes:
-    """Reads the cache, then the last good row; asks the quotes worker for what is not fresh."""
+@dataclass(frozen=True, slots=True)
+class _Vain:
+    """Nobody could tell; or, with a problem, be asked."""
 
-    def __init__(self, redis: Redis, pool: Pool, commands: Commands) -> None:
-        self._redis = redis
-        self._pool = pool
+    problem: ProblemError | None = None
+
+
+_Told = Quote | _Unknown | _Vain
+
+
+class Quotes:
+    """Reads what is known; asks the quotes worker for what is not fresh, once for all."""
+
+    def __init__(self, known: Known, commands: Commands) -> None:
+        self._known = known
         self._commands = commands
-        self._known: dict[str, None] = {}
+        self._asking: Asking[_Told] = Asking(
+            self._look_up, in_vain=lambda told: isinstance(told, _Vain)
+        )
+        self._exist: dict[str, None] = {}
         self._unanswered_until = 0.0
-        self._cache_away_until = 0.0
 
     async def quote(self, call: Call, symbol: str) -> Quote:
         """The best there is within the wait. Raises `ProblemError`."""
-        cached = await self._cached(symbol)
-        if cached and cached.fresh_until > datetime.now(UTC):
-            return self._shown(cached.quote, symbol)
-        asked = datetime.now(UTC)
-        found = None
-        with suppress(ProblemError):  # without the broker nobody can be asked
-            found = await self._ask(call, symbol, LOOK_UP_SECONDS)
-        if isinstance(found, _Unknown):
-            raise ProblemError("unknown-symbol")
-        if found is None:
-            found = await self._last_good(symbol, asked)
-        if found is None:
-            raise ProblemError("quote-unavailable")
-        return self._shown(found, symbol)
+        match (await self.quotes(call, [symbol]))[symbol]:
+            case ProblemError() as error:
+                raise error
+            case quote:
+                return quote
 
-    async def many(self, symbols: list[str]) -> dict[str, dict[str, Any]]:
-        """What the cache holds for these, stale or not, without asking anybody."""
-        if not symbols:
-            return {}
-        values = await self._values(symbols)
-        found: dict[str, dict[str, Any]] = {}
-        for symbol, value in zip(symbols, values, strict=True):
-            cached = _parse(value)
-            if cached and cached.quote:
-                found[symbol] = cached.quote.model_dump(mode="json")
-        return found
+    async def quotes(self, call: Call, symbols: Sequence[str]) -> dict[str, Quote | ProblemError]:
+        """The same of several, each for itself."""
+        known = await self._known.quotes(symbols)
+        shown: dict[str, Quote | ProblemError] = {}
+        now = datetime.now(UTC)
+        for symbol in symbols:
+            entry = known.get(symbol)
+            if entry and entry.fresh_until > now:
+                shown[symbol] = self._found(symbol, entry.shown())
+            elif entry and (quote := _at_once(entry, now)):
+                self._asking.begin(call, symbol)
+                shown[symbol] = quote
+        missing = [symbol for symbol in symbols if symbol not in shown]
+        answers = await asyncio.gather(*(self._wait(call, s, known.get(s)) for s in missing))
+        return shown | dict(zip(missing, answers, strict=True))
+
+    async def many(self, call: Call, symbols: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """What is known of these, without waiting; what is not fresh is renewed behind it."""
+        known = await self._known.quotes(symbols)
+        now = datetime.now(UTC)
+        fresh = {s for s, entry in known.items() if entry.fresh_until > now}
+        self._renew(call, [symbol for symbol in symbols if symbol not in fresh])
+        shown: dict[str, dict[str, Any]] = {}
+        for symbol, entry in known.items():
+            quote = entry.shown() if symbol in fresh else _at_once(entry, now) or _last(entry, now)
+            if quote:
+                shown[symbol] = quote.model_dump(mode="json")
+        return shown
 
     async def exists(self, call: Call, symbol: str) -> bool:
         """False only for a symbol that a provider says it does not have."""
-        if symbol in self._known:
+        if symbol in self._exist:
             return True
-        cached = await self._cached(symbol)
-        if cached and cached.quote is None and cached.fresh_until <= datetime.now(UTC):
-            cached = None
-        if cached is None:
-            with suppress(*UNAVAILABLE):
-                if await views.last_quote(self._pool, symbol):
-                    return self._remember(symbol)
-            return await self._provider_has(call, symbol)
-        return self._remember(symbol) if cached.quote else False
+        entry = (await self._known.quotes([symbol])).get(symbol)
+        if entry and entry.quote:
+            return self._remember(symbol)
+        if entry and entry.fresh_until > datetime.now(UTC):
+            return False
+        return await self._provider_has(call, symbol)
 
     async def _provider_has(self, call: Call, symbol: str) -> bool:
         """True also when nobody can tell; then nobody is asked again for a while.
@@ -100,94 +114,82 @@ class Quotes:
         loop = asyncio.get_running_loop()
         if self._unanswered_until > loop.time():
             return True
-        try:
-            answer = await self._ask(call, symbol, KNOWN_SECONDS)
-        except ProblemError as error:
-            raise ProblemError("broker-unavailable") from error
-        if isinstance(answer, _Unknown):
-            return False
-        if answer:
-            return self._remember(symbol)
+        match await self._asking.answer(call, symbol, KNOWN_SECONDS):
+            case _Unknown():
+                return False
+            case Quote():
+                return True
+            case _Vain(problem=ProblemError() as problem):
+                raise ProblemError("broker-unavailable") from problem
         self._unanswered_until = loop.time() + UNANSWERED_SECONDS
         return True
 
-    async def _cached(self, symbol: str) -> CachedQuote | None:
-        return _parse((await self._values([symbol]))[0])
+    def _renew(self, call: Call, symbols: Iterable[str]) -> None:
+        """Asked for, and nobody waits; of very many the rest at the next look."""
+        for symbol, _ in zip(symbols, range(RENEWED_AT_ONCE), strict=False):
+            self._asking.begin(call, symbol)
 
-    async def _values(self, symbols: list[str]) -> list[bytes | str | None]:
-        """What the cache server has. One that failed is left alone for a moment: nobody waits."""
-        loop = asyncio.get_running_loop()
-        if self._cache_away_until <= loop.time():
-            try:
-                async with asyncio.timeout(CACHE_SECONDS):
-                    return await self._redis.mget([cache_key(symbol) for symbol in symbols])
-            except (RedisError, OSError):
-                self._cache_away_until = loop.time() + CACHE_AGAIN_SECONDS
-        return [None] * len(symbols)
+    async def _wait(
+        self, call: Call, symbol: str, entry: CachedQuote | None
+    ) -> Quote | ProblemError:
+        last = _last(entry, datetime.now(UTC)) if entry else None
+        seconds = PATIENT_SECONDS if last else LOOK_UP_SECONDS
+        match await self._asking.answer(call, symbol, seconds):
+            case Quote() as quote:
+                return quote
+            case _Unknown():
+                return ProblemError("unknown-symbol")
+        return last or ProblemError("quote-unavailable")
 
-    async def _ask(self, call: Call, symbol: str, seconds: float) -> Quote | _Unknown | None:
+    async def _look_up(self, call: Call, symbol: str) -> _Told:
         intent = Intent(uuid7(), datetime.now(UTC), None)
         command = LookUpQuote(symbol=symbol)
-        asking = asyncio.ensure_future(
-            self._commands.ask(call, intent, command, key=symbol, seconds=seconds)
-        )
-        watching = asyncio.ensure_future(self._new_row(symbol, intent.time, seconds))
         try:
-            await asyncio.wait({asking, watching}, return_when=asyncio.FIRST_COMPLETED)
-            if watching.done() and not asking.done() and (row := watching.result()):
-                return row
-            told = await asking
-        finally:
-            asking.cancel()
-            watching.cancel()
+            told = await self._commands.ask(
+                call, intent, command, key=symbol, seconds=LOOK_UP_SECONDS
+            )
+        except ProblemError as error:
+            return _Vain(error)
+        now = datetime.now(UTC)
         match told.outcome if told else None:
-            case Succeeded(result={"quote": quote}):
-                return Quote.model_validate(quote)
+            case Succeeded(result={"quote": found}):
+                quote = Quote.model_validate(found)
+                self._known.tell(symbol, _marked_entry(quote, now) if quote.stale else None)
+                self._remember(symbol)
+                return quote
             case Rejected(code="unknown-symbol"):
+                unknown = CachedQuote(quote=None, fresh_until=now + UNKNOWN_HOLD)
+                self._known.tell(symbol, unknown)
                 return _Unknown()
-        return None
+        return _Vain()
 
-    async def _new_row(self, symbol: str, since: datetime, seconds: float) -> Quote | None:
-        """While the cache server is away nobody wakes us: look for the row the worker writes."""
-        ends = asyncio.get_running_loop().time() + seconds
-        while asyncio.get_running_loop().time() < ends:
-            await asyncio.sleep(ROW_POLL_SECONDS)
-            if self._commands.hears_wakeups:
-                continue
-            with suppress(*UNAVAILABLE):
-                row = await views.last_quote(self._pool, symbol)
-                if row and row["fetched_at"] >= since:
-                    return Quote.model_validate(row["quote"])
-        return None
-
-    async def _last_good(self, symbol: str, asked: datetime) -> Quote | None:
-        """Raises what Postgres raises when it is away: then nothing can be shown."""
-        row = await views.last_quote(self._pool, symbol)
-        if row is None:
-            return None
-        quote = Quote.model_validate(row["quote"])
-        if row["fetched_at"] >= asked - ROW_FRESH:
-            return quote
-        return quote.model_copy(update={"stale": True, "stale_reason": "timeout"})
-
-    def _shown(self, quote: Quote | None, symbol: str) -> Quote:
+    def _found(self, symbol: str, quote: Quote | None) -> Quote | ProblemError:
         if quote is None:
-            raise ProblemError("unknown-symbol")
+            return ProblemError("unknown-symbol")
         self._remember(symbol)
         return quote
 
     def _remember(self, symbol: str) -> bool:
-        self._known[symbol] = None
-        if len(self._known) > REMEMBERED:
-            del self._known[next(iter(self._known))]
+        self._exist[symbol] = None
+        if len(self._exist) > REMEMBERED:
+            del self._exist[next(iter(self._exist))]
         return True
 
 
-def _parse(value: bytes | str | None) -> CachedQuote | None:
-    if value is None:
+def _marked_entry(quote: Quote, now: datetime) -> CachedQuote:
+    reason = quote.stale_reason
+    return CachedQuote(quote=quote, fresh_until=now + STALE_HOLD, stale_reason=reason)
+
+
+def _at_once(entry: CachedQuote, now: datetime) -> Quote | None:
+    """What may be shown without waiting for a newer one."""
+    if entry.quote and entry.fresh_until + AT_ONCE > now and may_be_shown(entry.quote, now):
+        return entry.shown()
+    return None
+
+
+def _last(entry: CachedQuote, now: datetime) -> Quote | None:
+    """What may be shown when no newer one came in time."""
+    if entry.quote is None or not may_be_shown(entry.quote, now):
         return None
-    try:
-        return CachedQuote.model_validate_json(value)
-    except ValidationError:
-        log.warning("cached_quote_unreadable")
-        return None
+    return marked(entry.quote, entry.stale_reason or "timeout")

@@ -39,12 +39,11 @@ async def profile(pool: Pool, user_id: UUID) -> asyncpg.Record | None:
 
 
 async def watchlist(pool: Pool, user_id: UUID) -> Rows:
-    """A user's items with the last good quote of each, oldest first."""
+    """A user's items, oldest first."""
     return await pool.fetch(
         """
-        SELECT symbol, note, added_at, quote
+        SELECT symbol, note, added_at
           FROM watchlist_entries
-          LEFT JOIN last_quotes USING (symbol)
          WHERE user_id = $1
          ORDER BY added_at, symbol
         """,
@@ -52,10 +51,11 @@ async def watchlist(pool: Pool, user_id: UUID) -> Rows:
     )
 
 
-async def last_quote(pool: Pool, symbol: str) -> asyncpg.Record | None:
-    """The last good quote of a symbol."""
-    return await pool.fetchrow(
-        "SELECT quote, as_of, fetched_at FROM last_quotes WHERE symbol = $1", symbol
+async def last_quotes(pool: Pool, symbols: Sequence[str]) -> Rows:
+    """The last good quotes of these symbols, as far as there are any."""
+    return await pool.fetch(
+        "SELECT symbol, quote, fetched_at, fresh_until FROM last_quotes WHERE symbol = ANY($1)",
+        symbols,
     )
 
 

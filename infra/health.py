@@ -5,6 +5,7 @@ live: restart me when this fails. ready: send me work. startup: I have begun.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.requests import Request
@@ -21,6 +22,8 @@ class Health:
     started: bool = False
     alive: dict[str, Problem] = field(default_factory=dict)
     ready: dict[str, Problem] = field(default_factory=dict)
+    details: dict[str, Callable[[], Any]] = field(default_factory=dict)
+    """Told with readiness, and no reason against it: the state of what is outside."""
 
     def routes(self) -> list[Route]:
         return [
@@ -34,7 +37,8 @@ class Health:
         return _answer(self.alive)
 
     async def _ready(self, _: Request) -> Response:
-        return _answer({"process": self._starting, **self.ready})
+        details = {name: tell() for name, tell in self.details.items()}
+        return _answer({"process": self._starting, **self.ready}, details)
 
     async def _startup(self, _: Request) -> Response:
         return _answer({"process": self._starting})
@@ -43,9 +47,14 @@ class Health:
         return None if self.started else "starting"
 
 
-def _answer(checks: dict[str, Problem]) -> Response:
+def _answer(checks: dict[str, Problem], details: dict[str, Any] | None = None) -> Response:
     problems = {name: problem for name, check in checks.items() if (problem := check())}
-    body = {"status": "unavailable" if problems else "ok", "problems": problems}
+    body: dict[str, Any] = {
+        "status": "unavailable" if problems else "ok",
+        "problems": problems,
+    }
+    if details:
+        body["details"] = details
     return JSONResponse(
         body, status_code=503 if problems else 200, headers={"Cache-Control": "no-store"}
     )

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import structlog
 from prometheus_client import Counter, Gauge
@@ -55,6 +55,7 @@ CHANGES = Counter("qnt9_circuit_changes_total", "Transitions, by the new state",
 CALLS = Counter(
     "qnt9_upstream_calls_total", "Calls to a provider, by result", ["provider", "result"]
 )
+LAST_ERROR = Gauge("qnt9_upstream_last_error_seconds", "Its Unix time", ["provider", "error"])
 _LEVELS: dict[CircuitState, int] = {"closed": 0, "half_open": 1, "open": 2}
 
 
@@ -76,7 +77,26 @@ class Upstream:
         self._slots = asyncio.Semaphore(circuit.parallel)
         self._circuit = _Circuit(circuit, self._changed)
         self._shared = SharedCircuit(redis, provider)
+        self._last_error: tuple[str, datetime] | None = None
         CIRCUIT.labels(provider).set(0)
+
+    @property
+    def open_until(self) -> datetime | None:
+        """Until when nobody calls, as far as this process knows; None when somebody may."""
+        until = self._circuit.opening.until
+        return datetime.fromtimestamp(until, UTC) if until > time.time() else None
+
+    def describe(self) -> dict[str, Any]:
+        """For operators."""
+        until, error = self.open_until, self._last_error
+        return {
+            "name": self._provider,
+            "circuit": self._circuit.state,
+            "until": until.isoformat(timespec="seconds") if until else None,
+            "limited": self._circuit.opening.limited,
+            "last_error": error[0] if error else None,
+            "last_error_at": error[1].isoformat(timespec="seconds") if error else None,
+        }
 
     async def call(self, ask: Callable[[], Awaitable[T]], *, within: float) -> T:
         """What `ask` returns. Raises what it raised last, `CircuitOpenError`, `OutOfTimeError`."""
@@ -110,7 +130,7 @@ class Upstream:
                     with self._circuit.calling():
                         answer = await _until(ends, ask)
                 except Exception as error:
-                    CALLS.labels(self._provider, type(error).__name__).inc()
+                    self._failed(error)
                     if isinstance(error, RateLimitedError):
                         self._circuit.limit(error)
                     raise
@@ -149,6 +169,12 @@ class Upstream:
                 await self._opened(opened)
             if probes:
                 await shared.probed(closed=circuit.state == "closed")
+
+    def _failed(self, error: Exception) -> None:
+        kind = type(error).__name__
+        CALLS.labels(self._provider, kind).inc()
+        LAST_ERROR.labels(self._provider, kind).set_to_current_time()
+        self._last_error = (str(error) or kind, datetime.now(UTC))
 
     def _changed(self, change: CircuitChange) -> None:
         CIRCUIT.labels(self._provider).set(_LEVELS[change.after])

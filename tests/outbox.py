@@ -61,11 +61,13 @@ class MemoryWakeups(Wakeups):
     def __init__(self) -> None:
         self.announced: list[Announcement] = []
         self.changes = AccessChanges()
+        self.heard = True
 
     async def announce(
         self, announcements: Iterable[Announcement], changes: AccessChanges | None = None
-    ) -> None:
+    ) -> bool:
         self.announced += announcements
         if changes:
             self.changes.sessions |= changes.sessions
             self.changes.users |= changes.users
+        return self.heard

@@ -1,14 +1,45 @@
-"""Quotes."""
+"""Quotes, and the search for what can be quoted."""
+
+from typing import Any
 
 from contracts.quotes import Quote
+from contracts.securities import Found
+from contracts.values import is_symbol
 from gateway.endpoints import Answer, Call, Endpoint, Who
 from gateway.limits.policies import QUOTE
+from gateway.problems import ProblemError
+from gateway.v1.quote_models import QuoteList, SearchQuery, Wanted, texts_in
 from gateway.v1.symbols import symbol_of
 
 
 async def show(call: Call) -> Answer:
     quote = await call.edge.quotes.quote(call, symbol_of(call))
     return Answer(200, quote.model_dump(mode="json"))
+
+
+async def show_many(call: Call) -> Answer:
+    """Each symbol has its own outcome, a quote or a problem, in the order asked for."""
+    asked = texts_in(call.query(Wanted).symbols)
+    found = await call.edge.quotes.quotes(call, [text for text in asked if is_symbol(text)])
+    unknown = ProblemError("unknown-symbol")
+    return Answer(200, {"items": [_item(text, found.get(text, unknown)) for text in asked]})
+
+
+async def search(call: Call) -> Answer:
+    """By symbol, name, ISIN or WKN. A WKN never becomes an ISIN that no listing has."""
+    found = await call.edge.searches.find(call, call.query(SearchQuery).q)
+    return Answer(200, found.model_dump(mode="json"))
+
+
+def _item(text: str, outcome: Quote | ProblemError) -> dict[str, Any]:
+    if isinstance(outcome, Quote):
+        return {"symbol": text, "quote": outcome.model_dump(mode="json"), "problem": None}
+    problem = {
+        "code": outcome.code,
+        "title": outcome.problem.title,
+        "status": outcome.problem.status,
+    }
+    return {"symbol": text, "quote": None, "problem": problem}
 
 
 ENDPOINTS = (
@@ -21,5 +52,27 @@ ENDPOINTS = (
         problems=("unknown-symbol", "quote-unavailable"),
         who=Who.VERIFIED,
         limits=QUOTE,
+    ),
+    Endpoint(
+        "GET",
+        "/api/v1/quotes",
+        show_many,
+        "The latest prices of several symbols",
+        {200: QuoteList},
+        problems=("invalid-fields",),
+        who=Who.VERIFIED,
+        limits=QUOTE,
+        query=Wanted,
+    ),
+    Endpoint(
+        "GET",
+        "/api/v1/search",
+        search,
+        "Securities that may be meant, the likeliest first",
+        {200: Found},
+        problems=("invalid-fields", "search-unavailable"),
+        who=Who.VERIFIED,
+        limits=QUOTE,
+        query=SearchQuery,
     ),
 )

@@ -13,13 +13,13 @@ from gateway.v1.symbols import symbol_of
 
 async def show(call: Call) -> Answer:
     rows = await views.watchlist(call.edge.pool, call.caller.user_id)
-    quotes = await call.edge.quotes.many([row["symbol"] for row in rows])
+    quotes = await call.edge.quotes.many(call, [row["symbol"] for row in rows])
     items = [
         {
             "symbol": row["symbol"],
             "note": row["note"],
             "added_at": row["added_at"],
-            "quote": quotes.get(row["symbol"], row["quote"]),
+            "quote": quotes.get(row["symbol"]),
         }
         for row in rows
     ]

@@ -21,6 +21,7 @@ COMMANDS = {
     "keys": "maintain",
     "schemas": "schemas",
     "audit": "audit",
+    "quotes": "quotes",
     "config": "config",
 }
 """Each command and the module of this package that has it, imported when it is asked for."""

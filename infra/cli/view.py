@@ -135,6 +135,17 @@ def print_status(console: Console, status: dict[str, Any]) -> None:
         console.print(
             Text(f"  {process['name']:<16}"), state, Text(f"{pid:>8}  {where}"), soft_wrap=True
         )
+        for provider in process.get("details", {}).get("providers", ()):
+            console.print(Text(f"    {_of_provider(provider)}", style="dim"), soft_wrap=True)
+
+
+def _of_provider(provider: dict[str, Any]) -> str:
+    words = f"{provider['name']}: circuit {provider['circuit']}"
+    if provider["until"]:
+        words += f" until {provider['until']}" + (", as it asked" if provider["limited"] else "")
+    if provider["last_error"]:
+        words += f"; last error {provider['last_error']} at {provider['last_error_at']}"
+    return words
 
 
 def _line(console: Console, label: str, what: str) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import suppress
+from typing import Any
 
 import asyncpg
 import httpx
@@ -16,6 +17,15 @@ async def answers_ready(url: str) -> bool:
         async with httpx.AsyncClient(timeout=SECONDS, trust_env=False) as client:
             return (await client.get(f"{url}/health/ready")).is_success
     return False
+
+
+async def details(health_url: str) -> dict[str, Any]:
+    """What a process tells with its readiness of what is outside; nothing when it does not."""
+    with suppress(httpx.HTTPError, ValueError):
+        async with httpx.AsyncClient(timeout=SECONDS, trust_env=False) as client:
+            found: dict[str, Any] = (await client.get(health_url)).json().get("details", {})
+            return found
+    return {}
 
 
 async def listens(host: str, port: int) -> bool:

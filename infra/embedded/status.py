@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from infra.embedded.credentials import KAFKA_USERS, Credentials
 from infra.embedded.environment import dsn, kafka_settings, redis_url
 from infra.embedded.ports import LOOPBACK, Ports
+from infra.embedded.probes import details as details_of
 from infra.embedded.process import Process, State
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ async def of_running(supervisor: "Supervisor") -> dict[str, Any]:
     """The whole truth, each part asked anew."""
     processes = sorted(supervisor.processes.values(), key=_order)
     states = await asyncio.gather(*(_state(each) for each in processes))
+    told = await asyncio.gather(*(_details(each) for each in processes))
     state = supervisor.state
     if state == "ready" and any(each != State.READY for each in states):
         state = "degraded"
@@ -64,8 +66,9 @@ async def of_running(supervisor: "Supervisor") -> dict[str, Any]:
                 "pid": process.pid,
                 "state": shown,
                 "health_url": process.part.health_url,
+                **({"details": details} if details else {}),
             }
-            for process, shown in zip(processes, states, strict=True)
+            for process, shown, details in zip(processes, states, told, strict=True)
         ],
     }
 
@@ -87,6 +90,11 @@ async def _state(process: Process) -> str:
         return process.state
     answers = await process.part.probe()
     return process.state if answers or process.state != State.READY else "unready"
+
+
+async def _details(process: Process) -> dict[str, Any]:
+    url = process.part.health_url
+    return await details_of(url) if url and process.state == State.READY else {}
 
 
 def _order(process: Process) -> tuple[int, str]:

@@ -104,10 +104,18 @@ class Price(_Fault):
     value: float | str | None
 
 
+class Split(_Fault):
+    """So many new shares for so many old: the price falls, and a chart tells of it when asked."""
+
+    kind: Literal["split"]
+    numerator: Annotated[int, Field(ge=1)]
+    denominator: Annotated[int, Field(ge=1)] = 1
+
+
 DeliveryFault = (
     Status | RateLimited | SlowHeaders | SlowBody | Reset | Truncated | Html | RedirectConsent
 )
-ContentFault = NullHoles | NoTimestamp | NullCurrency | OtherCurrency | OtherSymbol | Price
+ContentFault = NullHoles | NoTimestamp | NullCurrency | OtherCurrency | OtherSymbol | Price | Split
 Fault = Annotated[DeliveryFault | ContentFault, Field(discriminator="kind")]
 
 FAULTS: TypeAdapter[list[DeliveryFault | ContentFault]] = TypeAdapter(list[Fault])

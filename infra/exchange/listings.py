@@ -22,6 +22,7 @@ class Listing:
     currency: str
     price: float
     isin: str | None = None
+    wkn: str | None = None
     kind: str = "EQUITY"
     words: frozenset[str] = field(init=False)
 
@@ -40,7 +41,7 @@ class Listings:
         return self._by_symbol.get(symbol)
 
     def search(self, query: str, count: int) -> list[tuple[Listing, float]]:
-        """The best first, with a score: whole symbol, ISIN, start of a symbol, words of a name."""
+        """The best first: whole symbol, ISIN or WKN, start of a symbol, words of a name."""
         scored = [(listing, _score(listing, query)) for listing in self._candidates(query)]
         found = [(listing, score) for listing, score in scored if score > 0]
         return sorted(found, key=lambda hit: (-hit[1], hit[0].symbol))[:count]
@@ -74,7 +75,7 @@ def _score(listing: Listing, query: str) -> float:
     wanted = query.strip().upper()
     if wanted == listing.symbol:
         return 30_000.0
-    if listing.isin is not None and wanted == listing.isin:
+    if wanted and wanted in (listing.isin, listing.wkn):
         return 25_000.0
     if wanted and listing.symbol.startswith(wanted):
         return 20_000.0 + 100 * len(wanted)

@@ -12,6 +12,7 @@ from infra.exchange.faults import (
     OtherCurrency,
     OtherSymbol,
     Price,
+    Split,
 )
 from infra.exchange.listings import Listing
 from infra.exchange.markets import Period
@@ -19,6 +20,7 @@ from infra.exchange.prices import Bar, daily_bars, last_price, price_before
 
 SESSIONS: Final = {"1d": 1, "5d": 5, "1mo": 22, "3mo": 65, "6mo": 130, "1y": 260}
 INTERVALS: Final = ("1d",)
+_RATIO: Final = {"numerator", "denominator"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +28,21 @@ class Series:
     meta: dict[str, Any]
     bars: list[Bar | None]
     times: list[int]
+    split: Split | None = None
 
-    def as_chart(self) -> dict[str, Any]:
+    def as_chart(self, *, with_splits: bool = False) -> dict[str, Any]:
         columns = ("open", "high", "low", "close", "volume")
         if not self.times:
             return {"meta": self.meta, "indicators": {"quote": [{}]}}
         quote = {column: [getattr(bar, column, None) for bar in self.bars] for column in columns}
-        return {"meta": self.meta, "timestamp": self.times, "indicators": {"quote": [quote]}}
+        events = {"events": self._events(self.split)} if with_splits and self.split else {}
+        indicators = {"quote": [quote]}
+        return {"meta": self.meta, "timestamp": self.times, **events, "indicators": indicators}
+
+    def _events(self, split: Split) -> dict[str, Any]:
+        ratio = f"{split.numerator}:{split.denominator}"
+        row = {"date": self.times[-1], "splitRatio": ratio}
+        return {"splits": {str(self.times[-1]): row | split.model_dump(include=_RATIO)}}
 
     def as_spark_v7(self) -> dict[str, Any]:
         response: dict[str, Any] = {"meta": self.meta, "indicators": {"quote": [{}]}}
@@ -110,6 +120,9 @@ def spoilt(good: Series, fault: ContentFault | None) -> Series:  # noqa: PLR0911
             return _with(good, symbol=symbol)
         case Price(value=value):
             return _priced(good, value)
+        case Split(numerator=new, denominator=old):
+            price = round(good.meta["regularMarketPrice"] * old / new, 4)
+            return dataclasses.replace(_priced(good, price), split=fault)
     assert_never(fault)
 
 

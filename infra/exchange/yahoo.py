@@ -46,7 +46,8 @@ class Chart:
         if listing is None:
             return not_found()
         asked = series(listing, self.clock.now(), range_, interval)
-        result = spoilt(asked, content.get(symbol)).as_chart()
+        with_splits = "split" in request.query_params.get("events", "")
+        result = spoilt(asked, content.get(symbol)).as_chart(with_splits=with_splits)
         return found({"chart": {"result": [result], "error": None}})
 
 

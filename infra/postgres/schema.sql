@@ -138,15 +138,29 @@ CREATE TABLE inbox (
     handled_at timestamp with time zone DEFAULT now() NOT NULL
 );
 
+CREATE TABLE query_answers (
+    command_id uuid NOT NULL,
+    outcome jsonb NOT NULL,
+    told_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
 CREATE VIEW command_outcomes AS
- SELECT message_id AS id,
-    type,
-    actor_id,
-    fingerprint,
-    outcome,
-    handled_at
+ SELECT inbox.message_id AS id,
+    inbox.type,
+    inbox.actor_id,
+    inbox.fingerprint,
+    inbox.outcome,
+    inbox.handled_at
    FROM inbox
-  WHERE (outcome IS NOT NULL);
+  WHERE (inbox.outcome IS NOT NULL)
+UNION ALL
+ SELECT query_answers.command_id AS id,
+    NULL::text AS type,
+    NULL::uuid AS actor_id,
+    NULL::text AS fingerprint,
+    query_answers.outcome,
+    query_answers.told_at AS handled_at
+   FROM query_answers;
 
 CREATE TABLE parked_commands (
     command_id uuid NOT NULL,
@@ -176,14 +190,16 @@ CREATE TABLE quotes (
     symbol text NOT NULL,
     quote jsonb NOT NULL,
     as_of timestamp with time zone NOT NULL,
-    fetched_at timestamp with time zone NOT NULL
+    fetched_at timestamp with time zone NOT NULL,
+    fresh_until timestamp with time zone
 );
 
 CREATE VIEW last_quotes AS
  SELECT symbol,
     quote,
     as_of,
-    fetched_at
+    fetched_at,
+    fresh_until
    FROM quotes;
 
 CREATE TABLE mailed_tokens (
@@ -388,6 +404,9 @@ ALTER TABLE ONLY parked_commands
 ALTER TABLE ONLY personal_keys
     ADD CONSTRAINT personal_keys_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY query_answers
+    ADD CONSTRAINT query_answers_pkey PRIMARY KEY (command_id);
+
 ALTER TABLE ONLY quotes
     ADD CONSTRAINT quotes_pkey PRIMARY KEY (symbol);
 
@@ -427,6 +446,8 @@ CREATE INDEX mails_user ON mails USING btree (user_id);
 CREATE INDEX outbox_unpublished ON ONLY outbox USING btree (seq) WHERE (published_at IS NULL);
 
 CREATE INDEX outbox_other_seq_idx ON outbox_other USING btree (seq) WHERE (published_at IS NULL);
+
+CREATE INDEX query_answers_by_age ON query_answers USING btree (told_at);
 
 CREATE INDEX refresh_tokens_session ON refresh_tokens USING btree (session_id);
 
@@ -484,6 +505,8 @@ GRANT SELECT,INSERT ON TABLE inbox TO qnt9_accounts;
 GRANT SELECT,INSERT ON TABLE inbox TO qnt9_verification;
 GRANT SELECT,INSERT ON TABLE inbox TO qnt9_watchlist;
 GRANT SELECT,INSERT ON TABLE inbox TO qnt9_quotes;
+
+GRANT SELECT,INSERT,DELETE ON TABLE query_answers TO qnt9_quotes;
 
 GRANT SELECT ON TABLE command_outcomes TO qnt9_gateway;
 

@@ -50,18 +50,21 @@ class Wakeups:
 
     async def announce(
         self, announcements: Iterable[Announcement], changes: AccessChanges | None = None
-    ) -> None:
-        """Changes first: who hears that something is done finds that every gateway knows."""
+    ) -> bool:
+        """Whether somebody was there to hear each outcome.
+
+        Changes first: who hears that something is done finds that every gateway knows.
+        """
         channels: dict[str, list[dict[str, Any]]] = defaultdict(list)
         for announcement in announcements:
             channels[announcement.channel].append(announcement.to_json())
         if not channels and not changes:
-            return
+            return True
         try:
             async with asyncio.timeout(ANNOUNCE_SECONDS):
                 if changes:
                     await self._redis.publish(CHANNEL, changes.to_json())
-                await asyncio.gather(
+                listeners = await asyncio.gather(
                     *(
                         self._redis.publish(channel, orjson.dumps({"outcomes": outcomes}))
                         for channel, outcomes in channels.items()
@@ -70,3 +73,5 @@ class Wakeups:
         except (RedisError, OSError, TimeoutError) as error:
             ANNOUNCEMENTS_LOST.inc(sum(map(len, channels.values())))
             log.warning("announcement_lost", error=type(error).__name__)
+            return False
+        return all(listeners)

@@ -34,8 +34,9 @@ DENIED = (
     asyncpg.InsufficientPrivilegeError,
     asyncpg.WrongObjectTypeError,
     asyncpg.FeatureNotSupportedError,
+    asyncpg.ObjectNotInPrerequisiteStateError,
 )
-"""The others are what nobody can do: truncate a view, write what it computes."""
+"""The others are what nobody can do: truncate a view, write what it computes or joins."""
 READ_SECONDS = 20.0
 REFUSED = KafkaError.TOPIC_AUTHORIZATION_FAILED
 

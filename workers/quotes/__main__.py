@@ -3,7 +3,7 @@
 from infra.entry import main
 from infra.process import open_worker
 from workers.quotes import consumer
-from workers.quotes.consumer import QuotesSettings
+from workers.quotes.settings import QuotesSettings
 
 
 async def run(settings: QuotesSettings) -> None:

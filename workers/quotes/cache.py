@@ -1,19 +1,22 @@
-"""Quotes on the cache server, where the edge finds them. Best effort: the rows are what is kept."""
+"""Quotes and searches on the cache server, where the edge finds them. Best effort."""
 
-import asyncio
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
 
 import structlog
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
-from contracts.quotes import CachedQuote, Quote, cache_key
-from workers.quotes.rules import SHOWN_OVER_A_WEEKEND
+from contracts.quotes import SHOWN_OVER_A_WEEKEND, CachedQuote, cache_key
+from contracts.securities import Found, search_key
+from infra.redis.reach import Reach
 
 log = structlog.get_logger(__name__)
 
 ANSWER_SECONDS = 0.5
+
+M = TypeVar("M", bound=BaseModel)
 
 
 class QuoteCache:
@@ -21,22 +24,42 @@ class QuoteCache:
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
+        self._reach = Reach("quotes", seconds=ANSWER_SECONDS)
 
-    async def get(self, symbol: str) -> CachedQuote | None:
-        try:
-            async with asyncio.timeout(ANSWER_SECONDS):
-                value = await self._redis.get(cache_key(symbol))
-            return CachedQuote.model_validate_json(value) if value else None
-        except (RedisError, OSError, TimeoutError, ValidationError) as error:
-            log.warning("quote_not_read_from_cache", error=type(error).__name__)
-            return None
+    async def get(self, symbols: Sequence[str]) -> dict[str, CachedQuote]:
+        """What is there of these."""
+        values = await self._reach.ask(
+            lambda: self._redis.mget([cache_key(symbol) for symbol in symbols])
+        )
+        read = zip(symbols, values or [], strict=False)
+        return {symbol: entry for symbol, v in read if (entry := _parse(CachedQuote, v))}
 
-    async def put(self, symbol: str, quote: Quote | None, fresh_until: datetime) -> None:
+    async def put(self, entries: dict[str, CachedQuote]) -> None:
         """A quote is kept long after it is fresh, to be shown while its provider fails."""
-        entry = CachedQuote(quote=quote, fresh_until=fresh_until)
-        until = fresh_until + SHOWN_OVER_A_WEEKEND if quote else fresh_until
-        try:
-            async with asyncio.timeout(ANSWER_SECONDS):
-                await self._redis.set(cache_key(symbol), entry.model_dump_json(), pxat=until)
-        except (RedisError, OSError, TimeoutError) as error:
-            log.warning("quote_not_cached", error=type(error).__name__)
+        pipeline = self._redis.pipeline(transaction=False)
+        for symbol, entry in entries.items():
+            until = entry.fresh_until
+            if entry.quote:
+                until = max(until, entry.quote.fetched_at + SHOWN_OVER_A_WEEKEND)
+            pipeline.set(cache_key(symbol), entry.model_dump_json(), pxat=until)
+        await self._reach.ask(pipeline.execute)
+
+    async def get_search(self, text: str) -> Found | None:
+        return _parse(Found, await self._reach.ask(lambda: self._redis.get(search_key(text))))
+
+    async def put_search(self, text: str, found: Found, kept: timedelta) -> None:
+        value = found.model_dump_json()
+        await self._reach.ask(lambda: self._redis.set(search_key(text), value, px=kept))
+
+
+def until_fresh(entry: CachedQuote, now: datetime) -> bool:
+    """Whether nobody needs to be asked."""
+    return entry.fresh_until > now
+
+
+def _parse(kind: type[M], value: Any) -> M | None:
+    try:
+        return kind.model_validate_json(value) if value else None
+    except ValidationError:
+        log.warning("cache_entry_unreadable", kind=kind.__name__)
+        return None

@@ -1,40 +1,49 @@
-"""Look-ups: from the cache, else from the provider, else the last good quote, marked as such.
+"""Queries: from what is known, else from the providers, else the last good quote, marked as such.
 
 Whoever waits is answered before an event that only tells of it is written, and also when Postgres
-is away; the error that says so then pauses the consumer as anywhere.
+is away: a query changes nothing that would have to be held back for it.
 """
 
 import asyncio
 import random
-from collections import deque
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from functools import partial
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from datetime import UTC, datetime
 
-from contracts.commands import LookUpQuote
+import structlog
+from prometheus_client import Counter
+
+from contracts.commands import LookUpQuote, Search
 from contracts.events import (
     Event,
-    ProviderCircuitChanged,
-    ProviderRateLimited,
+    QuoteHeldBack,
     QuoteNotFound,
     QuoteServedStale,
     QuoteUnavailable,
     QuoteUpdated,
 )
+from contracts.message import Command
 from contracts.outcomes import Outcome, Rejected, Succeeded
-from contracts.quotes import CachedQuote, Quote, StaleReason
-from infra.postgres.pool import UNAVAILABLE, Pool
-from infra.postgres.transaction import Transactions
-from infra.received import Received
-from infra.redis.wakeups import Announcement, Wakeups
-from infra.resilience import Upstream
-from infra.upstreams import Change, Limited
+from contracts.quotes import CachedQuote, Quote, StaleReason, marked, may_be_shown
 from workers.quotes import store
-from workers.quotes.cache import QuoteCache
-from workers.quotes.lookups import LookUp, LookUps
-from workers.quotes.provider import TROUBLE, Found, NoPrice, NotFound, Provider, reason_of
-from workers.quotes.rules import UNKNOWN_FRESH, Seldom, fresh_until, may_be_shown, wanted
+from workers.quotes.cache import until_fresh
+from workers.quotes.chain import Failed, Verdict
+from workers.quotes.lookups import LookUp
+from workers.quotes.provider import Found, NoPrice, NotFound
+from workers.quotes.rules import (
+    NO_PRICE_HOLD,
+    UNKNOWN_FRESH,
+    Asker,
+    fresh_until,
+    held_until,
+    is_explained,
+    leap,
+    wanted,
+)
+from workers.quotes.slice import Quotes
+
+log = structlog.get_logger(__name__)
+
+HELD_BACK = Counter("qnt9_quotes_held_back_total", "Prices that leapt without a split", ["source"])
 
 SAVE_SECONDS = 1.0
 """How long an answer waits for its row; the row is written all the same."""
@@ -42,112 +51,201 @@ SAVE_SECONDS = 1.0
 MARGIN_SECONDS = 0.3
 """What is left of a wait for telling that nothing came."""
 
-A_MINUTE = timedelta(minutes=1)
+FOLLOW_SECONDS = 0.1
+
+Known = dict[str, CachedQuote]
+Priced = tuple[LookUp, Found]
+Handler = Callable[[Quotes, Sequence[Asker]], Awaitable[None]]
 
 
-@dataclass(kw_only=True)
-class Quotes:
-    """What the slice works with, and what it remembers. `changes` are not in the outbox yet."""
-
-    transactions: Transactions
-    pool: Pool
-    wakeups: Wakeups
-    cache: QuoteCache
-    provider: Provider
-    upstream: Upstream
-    changes: deque[Change]
-    told: Seldom = field(default_factory=lambda: Seldom(A_MINUTE))
-    without_price: Seldom = field(default_factory=lambda: Seldom(A_MINUTE))
-
-    def __post_init__(self) -> None:
-        self.look_ups = LookUps(partial(look_up_quote, self))
+async def answer(slice_: Quotes, batch: Sequence[Asker]) -> None:
+    """Each symbol and each text once, whoever many ask."""
+    now = datetime.now(UTC)
+    await slice_.look_ups.take(wanted([a for a in batch if isinstance(a.data, LookUpQuote)], now))
+    await slice_.searches.take(wanted([a for a in batch if isinstance(a.data, Search)], now))
 
 
-async def look_up_quotes(slice_: Quotes, batch: Sequence[Received[LookUpQuote]]) -> None:
-    """Each symbol once, side by side, whoever many ask."""
-    await slice_.look_ups.take(wanted(batch, datetime.now(UTC)))
+async def look_up(slice_: Quotes, look_ups: Sequence[LookUp]) -> None:
+    """What is asked for together, for all who wait for any of it."""
+    known = await slice_.known([each.subject for each in look_ups])
+    now = datetime.now(UTC)
+    fresh = {s: entry for s, entry in known.items() if until_fresh(entry, now)}
+    await slice_.tell(
+        (each, _outcome_of(fresh[each.subject].shown()))
+        for each in look_ups
+        if each.subject in fresh
+    )
+    cold = [each for each in look_ups if each.subject not in fresh]
+    ours = await slice_.leases.take(each.subject for each in cold)
+    mine = [each for each in cold if each.subject in ours]
+    most = slice_.chain.most
+    groups = [mine[n : n + most] for n in range(0, len(mine), most)]
+    others = [each for each in cold if each.subject not in ours]
+    await _all(
+        [
+            *(_ask(slice_, group, known) for group in groups),
+            *(_follow(slice_, each, known) for each in others),
+        ]
+    )
 
 
-async def look_up_quote(slice_: Quotes, look_up: LookUp) -> None:
-    """One symbol, for all who wait for it."""
-    cached = await slice_.cache.get(look_up.symbol)
-    if cached and cached.fresh_until > datetime.now(UTC):
-        await _tell(slice_, look_up, _outcome_of(cached.quote))
-        return
+async def _all(tasks: Iterable[Awaitable[None]]) -> None:
+    """To the end, each of them, then raise what any of them raised."""
+    ended = await asyncio.gather(*tasks, return_exceptions=True)
+    if errors := [each for each in ended if isinstance(each, Exception)]:
+        raise ExceptionGroup("look-ups failed", errors)
+
+
+async def _follow(slice_: Quotes, look_up: LookUp, known: Known) -> None:
+    """Another worker asks just now: wait for what it finds, or for its end."""
+    symbol = look_up.subject
+    while look_up.seconds_left > MARGIN_SECONDS:
+        await asyncio.sleep(FOLLOW_SECONDS)
+        entry = (await slice_.cache.get([symbol])).get(symbol)
+        if entry and until_fresh(entry, datetime.now(UTC)):
+            await slice_.tell([(look_up, _outcome_of(entry.shown()))])
+            return
+        if await slice_.leases.take([symbol]):
+            await _ask(slice_, [look_up], known)
+            return
+    await _serve_last_good(slice_, look_up, known, "timeout", datetime.now(UTC))
+
+
+async def _ask(slice_: Quotes, look_ups: Sequence[LookUp], known: Known) -> None:
+    now = datetime.now(UTC)
+    due = [each for each in look_ups if slice_.without_price.is_due(each.subject, now)]
+    within = max(each.seconds_left for each in look_ups) - MARGIN_SECONDS
     try:
-        await _ask(slice_, look_up, cached)
-    finally:
-        await _record_changes(slice_)
-
-
-async def _ask(slice_: Quotes, look_up: LookUp, cached: CachedQuote | None) -> None:
-    symbol = look_up.symbol
-    if not slice_.without_price.is_due(symbol, datetime.now(UTC)):
-        await _serve_last_good(slice_, look_up, cached, "upstream_error")
-        return
-    try:
-        answer = await slice_.upstream.call(
-            partial(slice_.provider.quote, symbol), within=look_up.seconds_left - MARGIN_SECONDS
+        verdicts: dict[str, Verdict] = dict.fromkeys(
+            (each.subject for each in look_ups), NoPrice("asked a moment ago")
         )
-    except TROUBLE as trouble:
-        await _serve_last_good(slice_, look_up, cached, reason_of(trouble))
+        if due:
+            verdicts |= await slice_.chain.quotes([each.subject for each in due], within=within)
+        priced, rest = await _judged(slice_, look_ups, verdicts, known)
+        await _all([_serve(slice_, priced), *rest])
+    finally:
+        await slice_.leases.release(each.subject for each in look_ups)
+        await slice_.record_changes()
+
+
+async def _judged(
+    slice_: Quotes, look_ups: Sequence[LookUp], verdicts: dict[str, Verdict], known: Known
+) -> tuple[list[Priced], list[Awaitable[None]]]:
+    """Which have a price that can be believed, and what is to be done for each other one."""
+    priced: list[Priced] = []
+    rest: list[Awaitable[None]] = []
+    for each in look_ups:
+        last = known[each.subject].quote if each.subject in known else None
+        now = datetime.now(UTC)
+        match verdicts[each.subject]:
+            case Found() as found if not await _leaps(slice_, last, found):
+                priced.append((each, found))
+            case Found(quote=quote):
+                slice_.without_price.mark(each.subject, now)
+                rest.append(_hold_back(slice_, each, quote, known))
+            case NotFound():
+                rest.append(_say_unknown(slice_, each))
+            case NoPrice():
+                slice_.without_price.mark(each.subject, now)
+                until = now + NO_PRICE_HOLD
+                rest.append(_serve_last_good(slice_, each, known, "upstream_error", until))
+            case Failed(reason=reason):
+                until = held_until(reason, slice_.chain.open_until, now)
+                rest.append(_serve_last_good(slice_, each, known, reason, until))
+    return priced, rest
+
+
+async def _leaps(slice_: Quotes, last: Quote | None, found: Found) -> bool:
+    """Whether the price is one to hold back: pence taken for pounds, most likely."""
+    times = leap(last, found.quote) if last else None
+    if times is None:
+        return False
+    symbol, source = found.quote.symbol, found.quote.source
+    splits = await slice_.chain.splits(symbol, source, within=2.0)
+    return not is_explained(times, splits)
+
+
+async def _serve(slice_: Quotes, priced: Sequence[Priced]) -> None:
+    """Rows and events, cache, answers; without the rows in time, the others all the same."""
+    if not priced:
         return
-    match answer:
-        case Found():
-            await _serve(slice_, look_up, answer)
-        case NotFound():
-            await slice_.cache.put(symbol, None, datetime.now(UTC) + UNKNOWN_FRESH)
-            await _tell(slice_, look_up, _outcome_of(None))
-            source = slice_.provider.name
-            await _record(slice_, look_up, QuoteNotFound(symbol=symbol, source=source))
-        case NoPrice():
-            slice_.without_price.mark(symbol, datetime.now(UTC))
-            await _serve_last_good(slice_, look_up, cached, "upstream_error")
-
-
-async def _serve(slice_: Quotes, look_up: LookUp, found: Found) -> None:
-    """Row and event, cache, answer; without the row in time, the others all the same."""
-    quote, now = found.quote, datetime.now(UTC)
-    jitter = random.uniform(-1, 1)  # noqa: S311  # so that not everything goes stale at once
-    saving = asyncio.ensure_future(_save(slice_, look_up, quote))
+    now = datetime.now(UTC)
+    entries: Known = {}
+    for each, found in priced:
+        jitter = random.uniform(-1, 1)  # noqa: S311  # so that not everything goes stale at once
+        until = fresh_until(found.quote, found.hours, now, jitter)
+        entries[each.subject] = CachedQuote(quote=found.quote, fresh_until=until)
+    saving = asyncio.ensure_future(_save(slice_, priced, entries))
     await asyncio.wait({saving}, timeout=SAVE_SECONDS)
-    await slice_.cache.put(look_up.symbol, quote, fresh_until(quote, found.hours, now, jitter))
-    await _tell(slice_, look_up, _outcome_of(quote))
+    await slice_.cache.put(entries)
+    await slice_.tell((each, _outcome_of(found.quote)) for each, found in priced)
     await saving
 
 
-async def _save(slice_: Quotes, look_up: LookUp, quote: Quote) -> None:
+async def _save(slice_: Quotes, priced: Sequence[Priced], entries: Known) -> None:
+    """In one order everywhere, so that two workers cannot wait for each other."""
     async with slice_.transactions.begin() as tx:
-        if await store.save(tx.conn, quote):
-            event = QuoteUpdated(
-                symbol=quote.symbol,
-                price=quote.price,
-                currency=quote.currency,
-                as_of=quote.as_of,
-                source=quote.source,
-            )
-            tx.emit(event, about=quote.symbol, caused_by=look_up.askers[0])
+        for each, found in sorted(priced, key=lambda pair: pair[0].subject):
+            quote = found.quote
+            if await store.save(tx.conn, quote, entries[quote.symbol].fresh_until):
+                event = QuoteUpdated(
+                    symbol=quote.symbol,
+                    price=quote.price,
+                    currency=quote.currency,
+                    as_of=quote.as_of,
+                    source=quote.source,
+                )
+                tx.emit(event, about=quote.symbol, caused_by=each.askers[0])
+
+
+async def _say_unknown(slice_: Quotes, look_up: LookUp) -> None:
+    symbol, now = look_up.subject, datetime.now(UTC)
+    slice_.unknown.mark(symbol, now)
+    unknown = CachedQuote(quote=None, fresh_until=now + UNKNOWN_FRESH)
+    await slice_.cache.put({symbol: unknown})
+    await slice_.tell([(look_up, _outcome_of(None))])
+    await slice_.record(look_up, QuoteNotFound(symbol=symbol, source=slice_.chain.first))
+
+
+async def _hold_back(slice_: Quotes, look_up: LookUp, quote: Quote, known: Known) -> None:
+    """The last good quote is shown in its place; an operator hears of it."""
+    last = known[look_up.subject].quote
+    assert last
+    HELD_BACK.labels(quote.source).inc()
+    event = QuoteHeldBack(
+        symbol=quote.symbol,
+        price=quote.price,
+        currency=quote.currency,
+        quoted_unit=quote.quoted_unit,
+        last_price=last.price,
+        last_currency=last.currency,
+        last_quoted_unit=last.quoted_unit,
+        source=quote.source,
+    )
+    log.warning("quote_held_back", **event.model_dump(exclude={"client"}))
+    until = datetime.now(UTC) + NO_PRICE_HOLD
+    await _serve_last_good(slice_, look_up, known, "upstream_error", until)
+    await slice_.record(look_up, event)
 
 
 async def _serve_last_good(
-    slice_: Quotes, look_up: LookUp, cached: CachedQuote | None, reason: StaleReason
+    slice_: Quotes, look_up: LookUp, known: Known, reason: StaleReason, until: datetime
 ) -> None:
-    """Marked as stale; or the word that nobody can tell. Never a price that is too old."""
-    symbol = look_up.symbol
-    try:
-        last = cached.quote if cached else None
-        last = last or await store.last_good(slice_.pool, symbol)
-    except UNAVAILABLE:
-        await _tell(slice_, look_up, Rejected("quote-unavailable"))
-        raise
+    """Marked as stale, and so in the cache until `until`; or the word that nobody can tell.
+
+    Never a price that is too old.
+    """
+    symbol = look_up.subject
+    last = known[symbol].quote if symbol in known else None
     if last and may_be_shown(last, datetime.now(UTC)):
-        stale = last.model_copy(update={"stale": True, "stale_reason": reason})
-        await _tell(slice_, look_up, _outcome_of(stale))
+        entry = CachedQuote(quote=last, fresh_until=until, stale_reason=reason)
+        await slice_.cache.put({symbol: entry})
+        await slice_.tell([(look_up, _outcome_of(marked(last, reason)))])
         event: Event = QuoteServedStale(symbol=symbol, reason=reason, as_of=last.as_of)
     else:
-        await _tell(slice_, look_up, Rejected("quote-unavailable"))
+        await slice_.tell([(look_up, Rejected("quote-unavailable"))])
         event = QuoteUnavailable(symbol=symbol, reason=reason)
-    await _record(slice_, look_up, event)
+    await slice_.record(look_up, event)
 
 
 def _outcome_of(quote: Quote | None) -> Outcome:
@@ -156,46 +254,4 @@ def _outcome_of(quote: Quote | None) -> Outcome:
     return Succeeded({"quote": quote.model_dump(mode="json")})
 
 
-async def _tell(slice_: Quotes, look_up: LookUp, outcome: Outcome) -> None:
-    await slice_.wakeups.announce(
-        Announcement(
-            asker.envelope.reply_to, asker.envelope.id, outcome, asker.envelope.fingerprint
-        )
-        for asker in slice_.look_ups.close(look_up)
-        if asker.envelope.reply_to
-    )
-
-
-async def _record(slice_: Quotes, look_up: LookUp, event: Event) -> None:
-    """Once a minute at most for each symbol and kind, however often it is asked for."""
-    kind, now = (look_up.symbol, event.type), datetime.now(UTC)
-    if slice_.told.is_due(kind, now):
-        async with slice_.transactions.begin() as tx:
-            tx.emit(event, about=look_up.symbol, caused_by=look_up.askers[0])
-        slice_.told.mark(kind, now)
-
-
-async def _record_changes(slice_: Quotes) -> None:
-    """What became of the provider's circuit. Kept for the next time while Postgres is away."""
-    changes = list(slice_.changes)
-    if not changes:
-        return
-    slice_.changes.clear()
-    try:
-        async with slice_.transactions.begin() as tx:
-            for change in changes:
-                tx.emit(_event_of(change), about=change.provider)
-    except BaseException:
-        slice_.changes.extendleft(reversed(changes))
-        raise
-
-
-def _event_of(change: Change) -> Event:
-    if isinstance(change, Limited):
-        return ProviderRateLimited(provider=change.provider, until=change.until)
-    return ProviderCircuitChanged(
-        provider=change.provider, before=change.before, after=change.after, reason=change.reason
-    )
-
-
-HANDLES = {LookUpQuote: look_up_quotes}
+HANDLES: dict[type[Command], Handler] = {LookUpQuote: answer, Search: answer}

@@ -1,6 +1,7 @@
 """Look-ups under way, one a symbol: whoever asks meanwhile joins.
 
-A batch waits for its look-ups, but not long: a slow one goes on by itself and holds up nobody.
+What is asked for within a moment is looked up together. A batch does not wait for its look-ups: a
+slow one holds up nobody, and the next batch may still join.
 """
 
 import asyncio
@@ -15,15 +16,16 @@ from workers.quotes.rules import Asker, waits_until
 
 log = structlog.get_logger(__name__)
 
-HOLD_SECONDS = 1.0
+GATHER_SECONDS = 0.025
+MOST_OPEN = 1_000
 FINISH_SECONDS = 10.0
 
 
 @dataclass(eq=False)
 class LookUp:
-    """One symbol, who asks for it, and until when the first of them wait."""
+    """One symbol or text, who asks for it, and until when the first of them wait."""
 
-    symbol: str
+    subject: str
     askers: list[Asker]
     ends: datetime
 
@@ -36,57 +38,71 @@ class LookUps:
     """Runs `look_up` once for all who ask while it runs."""
 
     def __init__(
-        self, look_up: Callable[[LookUp], Awaitable[None]], *, hold_seconds: float = HOLD_SECONDS
+        self,
+        look_up: Callable[[Sequence[LookUp]], Awaitable[None]],
+        *,
+        gather_seconds: float = GATHER_SECONDS,
+        most_open: int = MOST_OPEN,
     ) -> None:
         self._look_up = look_up
-        self._hold_seconds = hold_seconds
-        self._open: dict[str, tuple[LookUp, asyncio.Task[None]]] = {}
+        self._gather_seconds = gather_seconds
+        self._most_open = most_open
+        self._open: dict[str, LookUp] = {}
+        self._gathered: list[LookUp] = []
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def take(self, asked: dict[str, list[Asker]]) -> None:
-        """Raises, in a group, what the look-ups raise in time; of the others it is logged."""
-        tasks = {self._join(symbol, askers) for symbol, askers in asked.items()}
-        if not tasks:
-            return
-        done, slow = await asyncio.wait(tasks, timeout=self._hold_seconds)
-        for task in slow:
-            task.add_done_callback(_log_failure)
-        if errors := [error for task in done if (error := task.exception())]:
-            raise BaseExceptionGroup("look-ups failed", errors)
+        """Returns at once, unless so many are under way that no more should be taken on."""
+        for subject, askers in asked.items():
+            self._join(subject, askers)
+        while len(self._open) > self._most_open:
+            await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
 
-    def close(self, look_up: LookUp) -> Sequence[Asker]:
-        """All who asked; who comes now begins another."""
-        if (found := self._open.get(look_up.symbol)) and found[0] is look_up:
-            del self._open[look_up.symbol]
-        return look_up.askers
+    def close(self, look_up: LookUp) -> None:
+        """It is answered: who comes now begins another."""
+        if self._open.get(look_up.subject) is look_up:
+            del self._open[look_up.subject]
 
     async def finish(self) -> None:
         """Returns when nothing is under way."""
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=FINISH_SECONDS)
+        ends = asyncio.get_running_loop().time() + FINISH_SECONDS
+        while self._tasks and (left := ends - asyncio.get_running_loop().time()) > 0:
+            await asyncio.wait(self._tasks, timeout=left)
 
-    def _join(self, symbol: str, askers: list[Asker]) -> asyncio.Task[None]:
-        if found := self._open.get(symbol):
-            found[0].askers += askers
-            return found[1]
-        look_up = LookUp(symbol, list(askers), waits_until(askers, datetime.now(UTC)))
-        task = asyncio.create_task(self._run(look_up), name=f"look up {symbol}")
-        self._open[symbol] = (look_up, task)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task
+    def _join(self, subject: str, askers: list[Asker]) -> None:
+        if found := self._open.get(subject):
+            found.askers += askers
+            return
+        look_up = LookUp(subject, list(askers), waits_until(askers, datetime.now(UTC)))
+        self._open[subject] = look_up
+        if not self._gathered:
+            task = asyncio.create_task(self._run(), name="look-ups")
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        self._gathered.append(look_up)
 
-    async def _run(self, look_up: LookUp) -> None:
+    async def _run(self) -> None:
+        await asyncio.sleep(self._gather_seconds)
+        look_ups, self._gathered = self._gathered, []
         try:
-            await self._look_up(look_up)
+            await self._look_up(look_ups)
+        except Exception as error:  # noqa: BLE001  # whoever waits is told by time; others go on
+            _log(error)
         finally:
-            self.close(look_up)
+            for look_up in look_ups:
+                self.close(look_up)
 
 
-def _log_failure(task: asyncio.Task[None]) -> None:
-    if task.cancelled() or (error := task.exception()) is None:
-        return
-    if isinstance(error, UNAVAILABLE):
-        log.warning("look_up_not_recorded", error=type(error).__name__)
+def _log(error: Exception) -> None:
+    """What Postgres did not take is not news: the consumer of commands says so, too."""
+    rest = error
+    if isinstance(error, ExceptionGroup):
+        _, others = error.split(UNAVAILABLE)
+        if others is None:
+            log.warning("look_up_not_recorded", error="database unavailable")
+            return
+        rest = others
+    if isinstance(rest, UNAVAILABLE):
+        log.warning("look_up_not_recorded", error=type(rest).__name__)
     else:
-        log.error("look_up_failed", exc_info=error)
+        log.error("look_up_failed", exc_info=rest)

@@ -1,11 +1,13 @@
 """The port of a provider of quotes: what it is asked, what it may answer, how it may fail."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import ClassVar, Protocol
 
 from contracts.quotes import Quote, StaleReason
 from infra.upstreams import CircuitOpenError, OutOfTimeError, RateLimitedError, TransientError
-from workers.quotes.rules import Hours
+from workers.quotes.rules import Hit, Hours
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +30,12 @@ class NoPrice:
     why: str
 
 
-Answer = Found | NotFound | NoPrice
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Asked among others, and not in the answer: what it is shows when it is asked for alone."""
+
+
+Answer = Found | NotFound | NoPrice | LeftOut
 
 
 class UnavailableError(TransientError):
@@ -53,7 +60,24 @@ class Provider(Protocol):
         """What quotes and events call their source."""
         ...
 
-    async def quote(self, symbol: str) -> Answer: ...
+    @property
+    def most(self) -> int:
+        """How many symbols one call takes."""
+        ...
+
+    async def quotes(self, symbols: Sequence[str]) -> dict[str, Answer]:
+        """One call; an answer for each symbol. One symbol alone is never `LeftOut`."""
+        ...
+
+    async def splits(self, symbol: str) -> Sequence[Decimal]:
+        """How many new shares each old one became, of each split of late."""
+        ...
+
+
+class Searcher(Protocol):
+    """A provider that can be asked for a name. Raises as a `Provider` does."""
+
+    async def search(self, text: str) -> Sequence[Hit]: ...
 
 
 TROUBLE = (TransientError, RateLimitedError, OutOfTimeError, CircuitOpenError)

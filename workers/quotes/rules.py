@@ -1,29 +1,58 @@
-"""Which symbols are wanted, how long a quote is fresh, how long it may be shown. Pure."""
+"""What is wanted, how long a quote is fresh, which leap of a price is held back. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 
-from contracts.commands import LookUpQuote
-from contracts.quotes import MarketState, Quote
+from contracts.commands import LookUpQuote, Search
+from contracts.quotes import MarketState, Quote, StaleReason
+from contracts.securities import Candidate, Match
+from contracts.values import is_symbol
 from infra.received import Received
 
 FRESH_SECONDS = {"regular": 60.0, "pre": 180.0, "post": 180.0, "closed": 1_800.0}
 UNKNOWN_FRESH = timedelta(minutes=15)
-SHOWN_AT_MOST = timedelta(hours=24)
-SHOWN_OVER_A_WEEKEND = timedelta(hours=96)
+ROW_FRESH = timedelta(seconds=60)
 JITTER = 0.1
 LOOK_UP_AT_MOST = timedelta(seconds=8)
 
-Asker = Received[LookUpQuote]
+FAILED_HOLD = timedelta(seconds=2)
+"""So long a symbol is not asked for again when its provider failed: others may be."""
+OPEN_HOLD = timedelta(seconds=5)
+NO_PRICE_HOLD = timedelta(seconds=60)
+
+LEAP = 50
+LEAP_SINCE = timedelta(days=7)
+"""A price older than this is no measure of a new one."""
+_ROUGHLY = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One row of a search. What the provider does not say is None."""
+
+    symbol: str
+    name: str
+    exchange: str | None
+    type: str | None
+    score: float
+
+
+Asker = Received[LookUpQuote] | Received[Search]
 
 
 def wanted(batch: Iterable[Asker], now: datetime) -> dict[str, list[Asker]]:
-    """Who asks for each symbol, without the symbols for which nobody waits any more."""
+    """Who asks for each symbol or text, without those for which nobody waits any more."""
     asked: dict[str, list[Asker]] = {}
     for asker in batch:
-        asked.setdefault(asker.data.symbol, []).append(asker)
-    return {symbol: askers for symbol, askers in asked.items() if waits_until(askers, now) > now}
+        asked.setdefault(_subject(asker), []).append(asker)
+    return {subject: askers for subject, askers in asked.items() if waits_until(askers, now) > now}
+
+
+def _subject(asker: Asker) -> str:
+    data = asker.data
+    return data.symbol if isinstance(data, LookUpQuote) else data.text.upper()
 
 
 def waits_until(askers: Iterable[Asker], now: datetime) -> datetime:
@@ -64,15 +93,68 @@ def fresh_until(quote: Quote, hours: Hours | None, now: datetime, jitter: float)
     return min(until, opens) if opens else until
 
 
-def may_be_shown(quote: Quote, now: datetime) -> bool:
-    """Whether a last good quote is still worth showing while its provider fails."""
-    age = now - quote.fetched_at
-    return age <= (SHOWN_OVER_A_WEEKEND if _weekend_since(quote.fetched_at, now) else SHOWN_AT_MOST)
+def held_until(reason: StaleReason, open_until: datetime | None, now: datetime) -> datetime:
+    """When a symbol may be asked for again that could not be told."""
+    if reason in ("circuit_open", "rate_limited"):
+        return min(open_until or now, now + OPEN_HOLD)
+    return now + FAILED_HOLD
 
 
-def _weekend_since(then: datetime, now: datetime) -> bool:
-    days = min((now.date() - then.date()).days, 7)
-    return any((then + timedelta(days=n)).weekday() >= 5 for n in range(days + 1))
+def leap(last: Quote, quote: Quote) -> Decimal | None:
+    """How many times the last price the new one is, where that is hard to believe.
+
+    Pence taken for pounds are a hundred times: what is exact to the unit leaps by nothing.
+    """
+    if quote.fetched_at - last.fetched_at > LEAP_SINCE:
+        return None
+    times = Decimal(quote.price) / Decimal(last.price)
+    return times if times >= LEAP or times * LEAP <= 1 else None
+
+
+def is_explained(times: Decimal, splits: Iterable[Decimal]) -> bool:
+    """Whether one of the splits accounts for the leap, roughly: prices move as well."""
+    return any(1 <= times * split * _ROUGHLY <= _ROUGHLY * _ROUGHLY for split in splits)
+
+
+@dataclass(frozen=True, slots=True)
+class Hits:
+    """What searches found, by how it was asked: under an ISIN, a WKN, or a text as it stands."""
+
+    by_isin: Sequence[Hit] = ()
+    isin: str | None = None
+    by_wkn: Sequence[Hit] = ()
+    by_text: Sequence[Hit] = ()
+
+
+_LIKELY: dict[Match, int] = {"wkn": 2, "symbol": 3, "name": 4}
+
+
+def as_candidates(text: str, hits: Hits) -> list[Candidate]:
+    """Each symbol once, the likeliest first: the very symbol, then number, symbol, name."""
+    found: dict[str, tuple[tuple[int, float, str], Candidate]] = {}
+
+    def add(hit: Hit, match: Match, isin: str | None = None) -> None:
+        if hit.symbol in found or not is_symbol(hit.symbol):
+            return
+        likely = 0 if hit.symbol == text else 1 if isin else _LIKELY[match]
+        candidate = Candidate(
+            symbol=hit.symbol,
+            name=hit.name,
+            exchange=hit.exchange,
+            currency=None,
+            type=hit.type,
+            isin=isin,
+            match=match,
+        )
+        found[hit.symbol] = ((likely, -hit.score, hit.symbol), candidate)
+
+    for hit in hits.by_isin:
+        add(hit, "isin" if text == hits.isin else "wkn", hits.isin)
+    for hit in hits.by_wkn:
+        add(hit, "symbol" if hit.symbol.startswith(text) else "wkn")
+    for hit in hits.by_text:
+        add(hit, "symbol" if hit.symbol.startswith(text) else "name")
+    return [candidate for _, candidate in sorted(found.values(), key=lambda each: each[0])]
 
 
 class Seldom:

@@ -3,20 +3,23 @@
 Unofficial and for personal use: it may change or vanish, and every quote says where it is from.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
 from urllib.parse import quote as quoted
 
 import httpx
 
-from workers.quotes.chart import Reply, read_chart
-from workers.quotes.provider import Answer, MalformedError, TimedOutError, UnavailableError
+from workers.quotes.calls import Patience, get, open_http
+from workers.quotes.chart import read_chart, read_search, read_spark, read_splits
+from workers.quotes.provider import Answer
+from workers.quotes.rules import Hit
 
-USER_AGENT = "Mozilla/5.0 (compatible; qnt9/0.1)"
-BODY_BYTES_MOST = 512 * 1024
-CONNECTIONS = 8
+DAY = {"range": "1d", "interval": "1d"}
+LATELY = {"range": "1mo", "interval": "1d", "events": "split"}
+HITS = "10"
 
 
 @dataclass(frozen=True)
@@ -25,45 +28,34 @@ class Yahoo:
 
     http: httpx.AsyncClient
     name: str
+    most: int = 20
 
-    async def quote(self, symbol: str) -> Answer:
-        path = f"/v8/finance/chart/{quoted(symbol, safe='')}"
-        reply = await self._get(path, {"range": "1d", "interval": "1d"})
-        return read_chart(reply, symbol, source=self.name, now=datetime.now(UTC))
+    async def quotes(self, symbols: Sequence[str]) -> dict[str, Answer]:
+        """One by chart, several by spark; of spark's two versions the one with currencies."""
+        if len(symbols) == 1:
+            reply = await get(self.http, _chart(symbols[0]), DAY)
+            now = datetime.now(UTC)
+            return {symbols[0]: read_chart(reply, symbols[0], source=self.name, now=now)}
+        query = {"symbols": ",".join(symbols), **DAY}
+        reply = await get(self.http, "/v7/finance/spark", query)
+        return read_spark(reply, symbols, source=self.name, now=datetime.now(UTC))
 
-    async def _get(self, path: str, query: dict[str, str]) -> Reply:
-        body = bytearray()
-        try:
-            async with self.http.stream("GET", path, params=query) as response:
-                async for chunk in response.aiter_bytes():
-                    body += chunk
-                    if len(body) > BODY_BYTES_MOST:
-                        raise MalformedError("the body does not end")
-        except httpx.TimeoutException as error:
-            raise TimedOutError(type(error).__name__) from error
-        except httpx.HTTPError as error:
-            raise UnavailableError(type(error).__name__) from error
-        return Reply(response.status_code, bytes(body), response.headers.get("retry-after"))
+    async def splits(self, symbol: str) -> Sequence[Decimal]:
+        return read_splits(await get(self.http, _chart(symbol), LATELY), datetime.now(UTC))
+
+    async def search(self, text: str) -> Sequence[Hit]:
+        query = {"q": text, "quotesCount": HITS, "newsCount": "0"}
+        return read_search(await get(self.http, "/v1/finance/search", query), datetime.now(UTC))
+
+
+def _chart(symbol: str) -> str:
+    return f"/v8/finance/chart/{quoted(symbol, safe='')}"
 
 
 @asynccontextmanager
 async def open_yahoo(
-    url: str, *, name: str, connect_seconds: float = 3, read_seconds: float = 8
+    url: str, *, name: str, patience: Patience | None = None
 ) -> AsyncIterator[Yahoo]:
-    """A redirect is not followed: it leads to a page of consent.
-
-    Bodies come as they are, so that none grows when it is unpacked.
-    """
-    async with httpx.AsyncClient(
-        base_url=url,
-        headers={
-            "User-Agent": USER_AGENT,
-            "Accept": "application/json",
-            "Accept-Encoding": "identity",
-        },
-        timeout=httpx.Timeout(read_seconds, connect=connect_seconds),
-        limits=httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS),
-        follow_redirects=False,
-        trust_env=name != "sandbox",
-    ) as http:
+    outside = name != "sandbox"
+    async with open_http(url, patience or Patience(), headers={}, trust_env=outside) as http:
         yield Yahoo(http, name)

@@ -142,3 +142,22 @@ async def test_every_answer_is_marked(exchange: Client) -> None:
         await exchange.get("/v1/finance/search", q="AAPL"),
     ]
     assert {answer.headers["x-quote-source"] for answer in answers} == {"sandbox"}
+
+
+async def test_a_split_lowers_the_price_and_is_in_the_chart_when_asked_for(
+    exchange: Client,
+) -> None:
+    await exchange.clock(MONDAY_NOON_IN_BERLIN)
+    before = await exchange.price("SAP.DE")
+    await exchange.fault("SAP.DE", {"kind": "split", "numerator": 50})
+    assert round(before / await exchange.price("SAP.DE")) == 50
+    assert "events" not in await exchange.chart("SAP.DE")
+    chart = await exchange.chart("SAP.DE", range="1mo", events="split")
+    (split,) = chart["events"]["splits"].values()
+    assert (split["numerator"], split["denominator"], split["splitRatio"]) == (50, 1, "50:1")
+
+
+@pytest.mark.parametrize(("number", "symbol"), [("716460", "SAP.DE"), ("865985", "AAPL")])
+async def test_a_wkn_finds_what_it_belongs_to(exchange: Client, number: str, symbol: str) -> None:
+    rows = (await exchange.get("/v1/finance/search", q=number)).json()["quotes"]
+    assert [row["symbol"] for row in rows] == [symbol]

@@ -6,7 +6,7 @@ from typing import Any
 
 from contracts.quotes import Quote
 from tests.builders import NOW
-from workers.quotes.chart import Reply
+from workers.quotes.replies import Reply
 
 SECONDS = int(NOW.timestamp())
 
@@ -50,6 +50,12 @@ def a_meta(**changed: Any) -> dict[str, Any]:
 def a_chart(**changed: Any) -> Reply:
     chart = {"chart": {"result": [{"meta": a_meta(**changed)}], "error": None}}
     return Reply(200, json.dumps(chart).encode())
+
+
+def a_spark(*rows: dict[str, Any]) -> Reply:
+    """A spark answer with these metas."""
+    result = [{"symbol": meta["symbol"], "response": [{"meta": meta}]} for meta in rows]
+    return Reply(200, json.dumps({"spark": {"result": result, "error": None}}).encode())
 
 
 def an_error(status: int, code: str) -> Reply:

@@ -1,7 +1,7 @@
 """The slice between a real database, a real cache server and the sandbox exchange."""
 
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from contracts.commands import LookUpQuote
+from contracts.commands import LookUpQuote, Search
 from contracts.events import Event
 from contracts.outcomes import Outcome
 from contracts.quotes import CachedQuote, Quote, cache_key
 from infra.kafka.records import RecordReader
 from infra.kafka.work import BatchWork
+from infra.postgres.pool import Pool
 from infra.postgres.transaction import Transactions
 from infra.received import Received
 from infra.resilience import Upstream
@@ -26,8 +27,15 @@ from tests.outbox import MemoryWakeups, events
 from tests.postgres import Database
 from workers.quotes import store
 from workers.quotes.cache import QuoteCache
+from workers.quotes.calls import Patience
+from workers.quotes.chain import Chain, Link
 from workers.quotes.consumer import POLICY
-from workers.quotes.handlers import Quotes, look_up_quotes
+from workers.quotes.handlers import answer, look_up
+from workers.quotes.leases import Leases
+from workers.quotes.lookups import LookUps
+from workers.quotes.provider import Provider
+from workers.quotes.searching import search_for
+from workers.quotes.slice import Quotes
 from workers.quotes.yahoo import Yahoo, open_yahoo
 
 ROLE = "qnt9_quotes"
@@ -63,7 +71,7 @@ class QuotesSlice:
         """One batch; what each asker is told."""
         commands = [self.command(symbol, seconds=seconds) for symbol in symbols]
         await self.take(commands)
-        await self.parts.look_ups.finish()
+        await self.parts.finish()
         told = {each.command_id: each.outcome for each in self.wakeups.announced}
         return [told[command.envelope.id] for command in commands]
 
@@ -82,13 +90,15 @@ class QuotesSlice:
         """The cached quote has had its time."""
         cached = await self.cached(symbol)
         assert cached
-        await self.parts.cache.put(symbol, cached.quote, datetime.now(UTC) - timedelta(seconds=1))
+        had = cached.model_copy(update={"fresh_until": datetime.now(UTC) - timedelta(seconds=1)})
+        await self.parts.cache.put({symbol: had})
 
-    async def have(self, quote: Quote) -> None:
-        """A last good quote that only Postgres has."""
+    async def have(self, quote: Quote, *, fresh_seconds: float = -60) -> None:
+        """A last good quote that only Postgres has, and that is not fresh."""
         pool = await self.database.pool(ROLE)
+        until = datetime.now(UTC) + timedelta(seconds=fresh_seconds)
         async with pool.acquire() as conn:
-            await store.save(conn, quote)
+            await store.save(conn, quote, until)
 
     async def rows(self) -> list[dict[str, Any]]:
         return await self.database.fetch("SELECT * FROM quotes ORDER BY symbol")
@@ -98,6 +108,17 @@ class QuotesSlice:
 
     def without_cache(self, redis_away: Redis) -> None:
         self.parts.cache = QuoteCache(redis_away)
+        self.parts.leases = Leases(redis_away)
+        self.wakeups.heard = False
+
+    async def search(self, text: str) -> Outcome:
+        """What somebody who searches is told."""
+        deadline = datetime.now(UTC) + timedelta(seconds=8)
+        command = received(Search(text=text), deadline=deadline, key=text, reply_to="a-gateway")
+        await answer(self.parts, [command])
+        await self.parts.finish()
+        told = {each.command_id: each.outcome for each in self.wakeups.announced}
+        return told[command.envelope.id]
 
 
 @pytest.fixture
@@ -108,8 +129,40 @@ async def exchange() -> AsyncIterator[Client]:
 
 @pytest.fixture
 async def yahoo(exchange: Client) -> AsyncIterator[Yahoo]:
-    async with open_yahoo(str(exchange.http.base_url), name="sandbox", read_seconds=0.5) as yahoo:
+    url = str(exchange.http.base_url)
+    async with open_yahoo(url, name="sandbox", patience=Patience(read_seconds=0.5)) as yahoo:
         yield yahoo
+
+
+def a_link(provider: Provider, redis: Redis, changes: deque[Change]) -> Link:
+    """A provider that is asked once, behind a circuit of its own."""
+    retries = replace(QUICK, attempts=1)
+    upstream = Upstream(
+        provider.name, redis, changes.append, retries=retries, circuit=CircuitPolicy()
+    )
+    return Link(provider, upstream)
+
+
+def wired(
+    pool: Pool,
+    wakeups: MemoryWakeups,
+    redis: Redis,
+    links: Callable[[deque[Change]], Chain],
+) -> Quotes:
+    """One worker's parts, as its process has them."""
+    changes: deque[Change] = deque()
+    parts = Quotes(
+        transactions=Transactions(pool, "quotes", wakeups),
+        pool=pool,
+        wakeups=wakeups,
+        cache=QuoteCache(redis),
+        leases=Leases(redis),
+        chain=links(changes),
+        changes=changes,
+    )
+    parts.look_ups = LookUps(partial(look_up, parts))
+    parts.searches = LookUps(partial(search_for, parts), gather_seconds=0)
+    return parts
 
 
 @pytest.fixture
@@ -117,27 +170,16 @@ async def slice_(
     database: Database, redis: Redis, exchange: Client, yahoo: Yahoo
 ) -> AsyncIterator[QuotesSlice]:
     pool, wakeups = await database.pool(ROLE), MemoryWakeups()
-    changes: deque[Change] = deque()
-    parts = Quotes(
-        transactions=Transactions(pool, "quotes", wakeups),
-        pool=pool,
-        wakeups=wakeups,
-        cache=QuoteCache(redis),
-        provider=yahoo,
-        upstream=Upstream(
-            "sandbox",
-            redis,
-            changes.append,
-            retries=replace(QUICK, attempts=1),
-            circuit=CircuitPolicy(),
-        ),
-        changes=changes,
-    )
+
+    def chain(changes: deque[Change]) -> Chain:
+        return Chain([a_link(yahoo, redis, changes)], yahoo)
+
+    parts = wired(pool, wakeups, redis, chain)
     dead_letters = MemoryDeadLetters()
     work = BatchWork(
         "quotes",
-        partial(look_up_quotes, parts),
-        reader=RecordReader({LookUpQuote.type: LookUpQuote}, None),
+        partial(answer, parts),
+        reader=RecordReader({LookUpQuote.type: LookUpQuote, Search.type: Search}, None),
         dead_letters=dead_letters,
         transactions=None,
         policy=POLICY,
@@ -145,4 +187,4 @@ async def slice_(
         touch=lambda: None,
     )
     yield QuotesSlice(parts, work, database, redis, exchange, wakeups, dead_letters)
-    await parts.look_ups.finish()
+    await parts.finish()

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from infra.upstreams import RateLimitedError
 from tests.builders import NOW
 from tests.workers.quotes.builders import SECONDS, a_chart, an_error
-from workers.quotes.chart import Reply, in_whole_units, read_chart, seconds_of
+from workers.quotes.chart import read_chart
 from workers.quotes.provider import (
     Answer,
     Found,
@@ -18,6 +18,8 @@ from workers.quotes.provider import (
     NotFound,
     UnavailableError,
 )
+from workers.quotes.replies import Reply, seconds_of
+from workers.quotes.values import in_whole_units
 
 
 def read(reply: Reply, symbol: str = "AAPL") -> Answer:

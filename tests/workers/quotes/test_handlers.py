@@ -13,13 +13,13 @@ from contracts.events import (
     QuoteUnavailable,
     QuoteUpdated,
 )
-from contracts.outcomes import Outcome, Rejected, Succeeded
-from infra.received import RetryableError
+from contracts.outcomes import Outcome, Rejected, Succeeded, outcome_of
 from tests.builders import a_record
 from tests.outbox import written_events
 from tests.waiting import until
 from tests.workers.quotes.builders import a_quote
 from tests.workers.quotes.conftest import ROLE, QuotesSlice
+from workers.quotes.rules import Seldom
 
 UNKNOWN = Rejected("unknown-symbol")
 NOBODY_CAN_TELL = Rejected("quote-unavailable")
@@ -33,6 +33,15 @@ def quote_in(outcome: Outcome) -> dict[str, Any]:
     return quote
 
 
+async def until_asked(slice_: QuotesSlice, symbol: str, times: int = 1) -> None:
+    """The exchange has been asked so often."""
+
+    async def asked() -> bool:
+        return await slice_.calls(symbol) >= times
+
+    await until(asked)
+
+
 def staleness(outcome: Outcome) -> tuple[bool, str | None]:
     quote = quote_in(outcome)
     return quote["stale"], quote["stale_reason"]
@@ -41,6 +50,7 @@ def staleness(outcome: Outcome) -> tuple[bool, str | None]:
 async def test_a_quote_is_a_row_an_event_a_cache_entry_and_an_answer(slice_: QuotesSlice) -> None:
     command = slice_.command("SAP.DE")
     await slice_.take([command])
+    await slice_.parts.finish()
     (announced,) = slice_.wakeups.announced
     assert (announced.channel, announced.command_id) == ("a-gateway", command.envelope.id)
     quote = quote_in(announced.outcome)
@@ -77,31 +87,60 @@ async def test_a_burst_over_several_batches_is_one_call(slice_: QuotesSlice) -> 
     assert len(slice_.wakeups.announced) == 200
 
 
-async def test_symbols_of_a_batch_are_asked_side_by_side_four_at_a_time(
-    slice_: QuotesSlice,
-) -> None:
+async def test_forty_five_symbols_are_three_calls(slice_: QuotesSlice) -> None:
     await slice_.exchange.fault("*", {"kind": "slow_headers", "seconds": 0.1})
-    symbols = [f"X{n:04}.DE" for n in range(1, 13)]
+    symbols = [f"X{n:04}.DE" for n in range(1, 46)]
     assert all(isinstance(outcome, Succeeded) for outcome in await slice_.ask(*symbols))
     log = await slice_.exchange.log()
-    assert log["most_in_flight"] == 4
+    assert log["counters"]["endpoints"] == {"spark": 3}
+    assert log["most_in_flight"] == 3
+    assert len(await slice_.rows()) == len(await slice_.events()) == 45
+
+
+async def test_symbols_of_several_batches_are_asked_together(slice_: QuotesSlice) -> None:
+    symbols = [f"X{n:04}.DE" for n in range(1, 46)]
+    for n in range(0, 45, 9):
+        await slice_.take([slice_.command(symbol) for symbol in symbols[n : n + 9]])
+    await slice_.parts.finish()
+    assert (await slice_.exchange.log())["counters"]["endpoints"] == {"spark": 3}
+    assert len(slice_.wakeups.announced) == 45
+
+
+async def test_who_is_left_out_of_a_call_is_asked_for_alone(slice_: QuotesSlice) -> None:
+    outcomes = await slice_.ask("AAPL", "NOPE", "MSFT", "NONE")
+    assert [isinstance(outcome, Succeeded) for outcome in outcomes] == [True, False, True, False]
+    assert outcomes[1] == outcomes[3] == UNKNOWN
+    counters = (await slice_.exchange.log())["counters"]
+    assert counters["endpoints"] == {"spark": 1, "chart": 2}
+
+
+async def test_at_most_four_calls_are_made_side_by_side(slice_: QuotesSlice) -> None:
+    await slice_.exchange.fault("*", {"kind": "slow_headers", "seconds": 0.05})
+    symbols = [f"X{n:04}.DE" for n in range(1, 121)]
+    assert all(isinstance(outcome, Succeeded) for outcome in await slice_.ask(*symbols))
+    assert (await slice_.exchange.log())["most_in_flight"] == 4
 
 
 async def test_whoever_no_longer_waits_is_not_asked_for(slice_: QuotesSlice) -> None:
     await slice_.take([slice_.command("AAPL", seconds=-1)])
+    await slice_.parts.finish()
     assert await slice_.calls() == 0
     assert slice_.wakeups.announced == []
     await slice_.take([slice_.command("AAPL", seconds=-1), slice_.command("AAPL")])
+    await slice_.parts.finish()
     assert await slice_.calls() == 1
 
 
-async def test_a_slow_symbol_holds_up_no_other(slice_: QuotesSlice) -> None:
+async def test_a_slow_symbol_holds_up_no_later_one(slice_: QuotesSlice) -> None:
     await slice_.exchange.fault("AAPL", {"kind": "slow_headers", "seconds": 5})
-    slow = asyncio.create_task(slice_.ask("AAPL", "MSFT", seconds=2))
+    slow = asyncio.create_task(slice_.ask("AAPL", seconds=2))
+    await asyncio.sleep(0)
+    await until_asked(slice_, "AAPL")
+    command = slice_.command("SAP.DE")
+    await slice_.take([command])
     await until(lambda: len(slice_.wakeups.announced) == 1)
-    (outcome,) = await slice_.ask("SAP.DE")
-    assert isinstance(outcome, Succeeded)
-    assert (await slow)[0] == NOBODY_CAN_TELL
+    assert isinstance(slice_.wakeups.announced[0].outcome, Succeeded)
+    assert await slow == [NOBODY_CAN_TELL]
 
 
 async def test_an_event_tells_of_a_change_and_not_of_every_look(slice_: QuotesSlice) -> None:
@@ -127,7 +166,12 @@ async def test_an_older_quote_never_replaces_a_newer_row(slice_: QuotesSlice) ->
 async def test_an_unknown_symbol_is_remembered_a_while(slice_: QuotesSlice) -> None:
     assert await slice_.ask("NOPE", "NOPE") == [UNKNOWN, UNKNOWN]
     assert await slice_.ask("NOPE") == [UNKNOWN]
+    await slice_.redis.flushall()
+    assert await slice_.ask("NOPE") == [UNKNOWN]
     assert await slice_.calls() == 1
+    await slice_.redis.flushall()
+    slice_.parts.unknown = Seldom(timedelta(0))
+    await slice_.ask("NOPE")
     assert await slice_.events() == [QuoteNotFound(symbol="NOPE", source="sandbox")]
     cached = await slice_.cached("NOPE")
     assert cached
@@ -152,6 +196,9 @@ async def test_one_429_and_nobody_is_asked_any_more(slice_: QuotesSlice) -> None
     assert staleness(first) == staleness(second) == (True, "rate_limited")
     assert nothing == NOBODY_CAN_TELL
     assert await slice_.calls() == 2
+    shown = await slice_.cached("AAPL")
+    assert shown
+    assert shown.stale_reason == "rate_limited"
     assert await slice_.cached("NOPE") is None
     told = (await slice_.events())[1:]
     assert sorted(type(event).__name__ for event in told) == [
@@ -174,19 +221,40 @@ async def test_five_failures_open_the_circuit_and_the_last_good_quote_is_served(
     slice_: QuotesSlice,
 ) -> None:
     await slice_.ask("AAPL")
-    await slice_.make_stale("AAPL")
     await slice_.exchange.fault("*", BROKEN)
-    reasons = [staleness((await slice_.ask("AAPL"))[0]) for _ in range(7)]
+    reasons = []
+    for _ in range(7):
+        await slice_.make_stale("AAPL")
+        reasons.append(staleness((await slice_.ask("AAPL"))[0]))
     assert reasons == [(True, "upstream_error")] * 5 + [(True, "circuit_open")] * 2
     assert await slice_.calls() == 6
     _, *told = await slice_.events()
     assert [type(event) for event in told] == [QuoteServedStale, ProviderCircuitChanged]
+    (state,) = slice_.parts.chain.describe()
+    assert (state["circuit"], state["last_error"]) == ("open", "status 500")
+    assert state["until"] > state["last_error_at"]
+
+
+async def test_what_could_not_be_renewed_is_not_asked_for_again_at_once(
+    slice_: QuotesSlice,
+) -> None:
+    await slice_.have(a_quote())
+    await slice_.exchange.fault("*", BROKEN)
+    for _ in range(3):
+        assert staleness((await slice_.ask("AAPL"))[0]) == (True, "upstream_error")
+    assert await slice_.calls() == 1
+    entry = await slice_.cached("AAPL")
+    assert entry
+    shown = entry.shown()
+    assert shown
+    assert (shown.stale, shown.stale_reason) == (True, "upstream_error")
 
 
 async def test_a_time_out_is_called_one(slice_: QuotesSlice) -> None:
     await slice_.have(a_quote())
     await slice_.exchange.fault("*", {"kind": "slow_headers", "seconds": 3})
     assert staleness((await slice_.ask("AAPL"))[0]) == (True, "timeout")
+    await slice_.make_stale("AAPL")
     assert staleness((await slice_.ask("AAPL", seconds=0.3))[0]) == (True, "timeout")
     assert await slice_.calls() == 1
 
@@ -219,8 +287,9 @@ async def test_what_is_no_price_is_not_shown_and_not_asked_for_again_at_once(
     outcomes = await slice_.ask(*symbols)
     assert staleness(outcomes[0]) == (True, "upstream_error")
     assert outcomes[1:] == [NOBODY_CAN_TELL] * 6
+    asked = await slice_.calls()
     await slice_.ask(*symbols)
-    assert await slice_.calls() == 7
+    assert await slice_.calls() == asked
     assert not [e for e in await slice_.events() if isinstance(e, ProviderCircuitChanged)]
 
 
@@ -232,25 +301,49 @@ async def test_without_the_cache_server_rows_are_written_and_stale_quotes_come_f
     await slice_.ask("AAPL")
     (row,) = await slice_.rows()
     assert row["fetched_at"] >= asked
+    await slice_.database.execute("UPDATE quotes SET fresh_until = now()")
     await slice_.exchange.fault("AAPL", BROKEN)
     assert staleness((await slice_.ask("AAPL"))[0]) == (True, "upstream_error")
 
 
-async def test_with_postgres_away_who_waits_is_answered_and_the_consumer_pauses(
-    slice_: QuotesSlice,
+async def test_with_the_cache_server_away_a_fresh_row_is_not_asked_for_again(
+    slice_: QuotesSlice, redis_away: Redis
 ) -> None:
-    await (await slice_.database.pool(ROLE)).close()
+    slice_.without_cache(redis_away)
+    for _ in range(3):
+        assert staleness((await slice_.ask("AAPL"))[0]) == (False, None)
+        assert await slice_.ask("NOPE") == [UNKNOWN]
+    assert await slice_.calls() == 2
+
+
+async def test_an_answer_that_nobody_could_hear_is_a_row_for_a_while(
+    slice_: QuotesSlice, redis_away: Redis
+) -> None:
+    old = "INSERT INTO query_answers VALUES (gen_random_uuid(), '{}', now() - interval '1 hour')"
+    await slice_.database.execute(old)
+    slice_.without_cache(redis_away)
     known, unknown, broken = (slice_.command(s) for s in ("AAPL", "NOPE", "MSFT"))
     await slice_.exchange.fault("MSFT", BROKEN)
     for command in (known, unknown, broken):
-        with pytest.raises((RetryableError, BaseExceptionGroup)):
-            await slice_.take([command])
-    told = {each.command_id: each.outcome for each in slice_.wakeups.announced}
-    assert staleness(told[known.envelope.id]) == (False, None)
-    assert told[unknown.envelope.id] == UNKNOWN
-    assert told[broken.envelope.id] == NOBODY_CAN_TELL
+        await slice_.take([command])
+        await slice_.parts.finish()
+    pool = await slice_.database.pool("qnt9_gateway")
+    rows = await pool.fetch("SELECT id, outcome FROM command_outcomes")
+    found = {row["id"]: outcome_of(row["outcome"]) for row in rows}
+    assert found.keys() == {command.envelope.id for command in (known, unknown, broken)}
+    assert staleness(found[known.envelope.id]) == (False, None)
+    assert found[unknown.envelope.id] == UNKNOWN
+    assert found[broken.envelope.id] == NOBODY_CAN_TELL
+
+
+async def test_with_postgres_away_who_waits_is_answered(slice_: QuotesSlice) -> None:
+    await (await slice_.database.pool(ROLE)).close()
+    await slice_.exchange.fault("MSFT", BROKEN)
+    known, unknown, broken = [(await slice_.ask(s))[0] for s in ("AAPL", "NOPE", "MSFT")]
+    assert staleness(known) == (False, None)
+    assert unknown == UNKNOWN
+    assert broken == NOBODY_CAN_TELL
     assert slice_.dead_letters.written == []
-    await slice_.take([known])
 
 
 async def test_what_became_of_the_circuit_is_told_when_postgres_is_back(
@@ -261,8 +354,7 @@ async def test_what_became_of_the_circuit_is_told_when_postgres_is_back(
     closed = await slice_.database.pool("qnt9_gateway")
     slice_.parts.transactions = type(transactions)(closed, "quotes")
     await closed.close()
-    with pytest.raises((RetryableError, BaseExceptionGroup)):
-        await slice_.take([slice_.command("AAPL")])
+    await slice_.ask("AAPL")
     slice_.parts.transactions, slice_.parts.pool = transactions, pool
     await slice_.ask("AAPL")
     told = {type(event) for event in await slice_.events()}
@@ -279,5 +371,6 @@ async def test_a_symbol_that_is_none_is_set_aside(slice_: QuotesSlice) -> None:
 
 async def test_who_asks_without_a_way_back_is_served_for_the_next(slice_: QuotesSlice) -> None:
     await slice_.take([slice_.command("AAPL", reply_to=None)])
+    await slice_.parts.finish()
     assert slice_.wakeups.announced == []
     assert len(await slice_.rows()) == 1

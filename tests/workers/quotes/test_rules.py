@@ -1,19 +1,27 @@
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.commands import LookUpQuote
+from contracts.quotes import may_be_shown
 from tests.builders import NOW, received
 from tests.workers.quotes.builders import a_quote
 from workers.quotes.rules import (
     Asker,
+    Hit,
+    Hits,
     Hours,
     Seldom,
+    as_candidates,
     fresh_until,
-    may_be_shown,
+    held_until,
+    is_explained,
+    leap,
     waits_until,
     wanted,
 )
@@ -103,3 +111,76 @@ def test_the_oldest_is_forgotten_when_there_are_too_many() -> None:
     for symbol in ("A", "B", "C"):
         seldom.mark(symbol, NOW)
     assert [seldom.is_due(symbol, NOW) for symbol in ("A", "B", "C")] == [True, False, False]
+
+
+def test_pence_taken_for_pounds_leap_and_the_same_price_in_another_unit_does_not() -> None:
+    pence = a_quote("VOD.L", price="2.604", currency="GBP", quoted_unit="GBp")
+    assert leap(pence, a_quote("VOD.L", price="260.4", currency="GBP")) == 100
+    assert leap(a_quote("VOD.L", price="260.4", currency="GBP"), pence) == Decimal("0.01")
+    assert leap(pence, a_quote("VOD.L", price="2.604", currency="GBP")) is None
+
+
+@pytest.mark.parametrize(
+    ("price", "leaps"),
+    [("50.00", True), ("49.99", False), ("0.02", True), ("0.0201", False), ("1.00", False)],
+)
+def test_fifty_times_is_hard_to_believe(price: str, leaps: bool) -> None:
+    assert (leap(a_quote(price="1.00"), a_quote(price=price)) is not None) is leaps
+
+
+def test_a_price_of_long_ago_is_no_measure() -> None:
+    old = a_quote(price="1.00", fetched_at=datetime.now(UTC) - timedelta(days=8))
+    assert leap(old, a_quote(price="100.00")) is None
+
+
+@pytest.mark.parametrize(
+    ("times", "splits", "explained"),
+    [
+        ("0.0167", [60], True),
+        ("0.02", [60], True),
+        ("0.01", [], False),
+        ("100", [60], False),
+        ("0.01", [2], False),
+        ("100", ["0.01"], True),
+    ],
+)
+def test_a_split_explains_a_leap_of_its_own_size(
+    times: str, splits: list[Any], explained: bool
+) -> None:
+    assert is_explained(Decimal(times), map(Decimal, splits)) is explained
+
+
+def test_a_symbol_is_asked_for_again_soon_and_after_an_opening() -> None:
+    assert held_until("timeout", None, NOW) == NOW + 2 * A_SECOND
+    assert held_until("circuit_open", NOW + 3 * A_SECOND, NOW) == NOW + 3 * A_SECOND
+    assert held_until("rate_limited", NOW + 300 * A_SECOND, NOW) == NOW + 5 * A_SECOND
+    assert held_until("circuit_open", None, NOW) == NOW
+
+
+def a_hit(symbol: str, score: float = 1.0) -> Hit:
+    return Hit(symbol, symbol.title(), "XETRA", "equity", score)
+
+
+def test_the_very_symbol_comes_first_then_numbers_then_names() -> None:
+    named = [a_hit("APPLE.X", 9), a_hit("AAPL", 5), a_hit("AAPL.MX", 7), a_hit("PIE", 8)]
+    found = as_candidates("AAPL", Hits(by_text=named))
+    assert [(each.symbol, each.match) for each in found] == [
+        ("AAPL", "symbol"),
+        ("AAPL.MX", "symbol"),
+        ("APPLE.X", "name"),
+        ("PIE", "name"),
+    ]
+
+
+def test_a_wkn_is_an_isin_only_where_a_listing_has_it() -> None:
+    hits = Hits(by_isin=[a_hit("SAP.DE")], isin="DE0007164600", by_wkn=[a_hit("OTHER")])
+    found = as_candidates("716460", hits)
+    assert [(each.symbol, each.match, each.isin) for each in found] == [
+        ("SAP.DE", "wkn", "DE0007164600"),
+        ("OTHER", "wkn", None),
+    ]
+
+
+def test_each_symbol_is_a_candidate_once_and_what_is_no_symbol_is_none() -> None:
+    hits = Hits(by_text=[a_hit("SAP.DE"), a_hit("SAP.DE"), a_hit("NO SYMBOL")])
+    assert [each.symbol for each in as_candidates("SAP", hits)] == ["SAP.DE"]

@@ -5,7 +5,7 @@ import pytest
 
 from infra.settings import SettingsError
 from infra.upstreams import CircuitPolicy, RetryPolicy
-from workers.quotes.consumer import QuotesSettings
+from workers.quotes.settings import QuotesSettings
 
 GIVEN = {
     "QNT9_ENVIRONMENT": "development",
@@ -54,3 +54,14 @@ def test_what_makes_no_sense_is_refused_by_name(
     with pytest.raises(SettingsError) as error:
         QuotesSettings.load()
     assert [fault.partition(":")[0] for fault in error.value.faults] == [name]
+
+
+def test_a_second_provider_needs_its_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert QuotesSettings.load().second_key is None
+    monkeypatch.setenv("QNT9_QUOTES_SECOND", "twelvedata")
+    with pytest.raises(SettingsError) as error:
+        QuotesSettings.load()
+    assert [fault.partition(":")[0] for fault in error.value.faults] == ["QNT9_QUOTES_SECOND_KEY"]
+    monkeypatch.setenv("QNT9_QUOTES_SECOND_KEY", "a-key")
+    assert QuotesSettings.load().second_key == "a-key"
+    assert "a-key" not in repr(QuotesSettings.load())

@@ -8,20 +8,28 @@ import pytest
 from infra.serving import http_server
 from infra.upstreams import RateLimitedError
 from tests.infra.exchange.conftest import MONDAY_NOON_IN_BERLIN, Client
+from workers.quotes.calls import BODY_BYTES_MOST
 from workers.quotes.provider import (
+    Answer,
     Found,
+    LeftOut,
     MalformedError,
     NoPrice,
     NotFound,
     TimedOutError,
     UnavailableError,
 )
-from workers.quotes.yahoo import BODY_BYTES_MOST, Yahoo, open_yahoo
+from workers.quotes.yahoo import Yahoo, open_yahoo
+
+
+async def quote_of(yahoo: Yahoo, symbol: str) -> Answer:
+    """What it says when it is asked for one symbol."""
+    return (await yahoo.quotes([symbol]))[symbol]
 
 
 async def test_a_quote_is_what_the_exchange_says(exchange: Client, yahoo: Yahoo) -> None:
     await exchange.clock(MONDAY_NOON_IN_BERLIN)
-    found = await yahoo.quote("SAP.DE")
+    found = await quote_of(yahoo, "SAP.DE")
     assert isinstance(found, Found)
     meta = (await exchange.chart("SAP.DE", range="1d", interval="1d"))["meta"]
     quote = found.quote
@@ -34,14 +42,14 @@ async def test_a_quote_is_what_the_exchange_says(exchange: Client, yahoo: Yahoo)
 
 async def test_pence_become_pounds_exactly(exchange: Client, yahoo: Yahoo) -> None:
     await exchange.clock(MONDAY_NOON_IN_BERLIN)
-    found = await yahoo.quote("VOD.L")
+    found = await quote_of(yahoo, "VOD.L")
     assert isinstance(found, Found)
     assert (found.quote.currency, found.quote.quoted_unit) == ("GBP", "GBp")
     assert Decimal(found.quote.price) * 100 == await exchange.price("VOD.L")
 
 
 async def test_it_says_who_it_is_and_asks_for_one_day(exchange: Client, yahoo: Yahoo) -> None:
-    await yahoo.quote("AAPL")
+    await quote_of(yahoo, "AAPL")
     (request,) = (await exchange.log())["requests"]
     assert request["user_agent"] == "Mozilla/5.0 (compatible; qnt9/0.1)"
     assert request["path"] == "/v8/finance/chart/AAPL"
@@ -52,7 +60,7 @@ async def test_it_says_who_it_is_and_asks_for_one_day(exchange: Client, yahoo: Y
 async def test_a_symbol_the_exchange_has_not_is_not_found(
     exchange: Client, yahoo: Yahoo, symbol: str
 ) -> None:
-    assert await yahoo.quote(symbol) == NotFound()
+    assert await quote_of(yahoo, symbol) == NotFound()
     (request,) = (await exchange.log())["requests"]
     assert request["symbols"] == [symbol]
 
@@ -80,7 +88,7 @@ async def test_each_way_to_fail_has_its_name(
 ) -> None:
     await exchange.fault("AAPL", fault)
     with pytest.raises(error):
-        await yahoo.quote("AAPL")
+        await quote_of(yahoo, "AAPL")
 
 
 @pytest.mark.parametrize(
@@ -96,19 +104,19 @@ async def test_what_may_be_a_wrong_price_is_none(
     exchange: Client, yahoo: Yahoo, fault: dict[str, Any]
 ) -> None:
     await exchange.fault("AAPL", fault)
-    assert isinstance(await yahoo.quote("AAPL"), NoPrice)
+    assert isinstance(await quote_of(yahoo, "AAPL"), NoPrice)
 
 
 @pytest.mark.parametrize("kind", ["null_holes", "no_timestamp"])
 async def test_a_price_needs_no_bars(exchange: Client, yahoo: Yahoo, kind: str) -> None:
     await exchange.fault("AAPL", {"kind": kind})
-    assert isinstance(await yahoo.quote("AAPL"), Found)
+    assert isinstance(await quote_of(yahoo, "AAPL"), Found)
 
 
 async def test_how_long_to_stop_is_read_where_it_is_said(exchange: Client, yahoo: Yahoo) -> None:
     await exchange.fault("AAPL", {"kind": "rate_limited", "retry_after": 900})
     with pytest.raises(RateLimitedError) as error:
-        await yahoo.quote("AAPL")
+        await quote_of(yahoo, "AAPL")
     assert error.value.retry_after == 900
 
 
@@ -122,10 +130,63 @@ async def test_a_body_that_does_not_end_is_cut_off() -> None:
 
     async with http_server(endless, "127.0.0.1", 0) as url, open_yahoo(url, name="sandbox") as it:
         with pytest.raises(MalformedError):
-            await it.quote("AAPL")
+            await quote_of(it, "AAPL")
 
 
 async def test_an_exchange_that_is_not_there_is_unavailable() -> None:
     async with open_yahoo("http://127.0.0.1:1", name="sandbox") as yahoo:
         with pytest.raises(UnavailableError):
-            await yahoo.quote("AAPL")
+            await quote_of(yahoo, "AAPL")
+
+
+async def test_several_symbols_are_one_call_and_each_has_an_answer_of_its_own(
+    exchange: Client, yahoo: Yahoo
+) -> None:
+    await exchange.fault("VOD.L", {"kind": "null_currency"})
+    await exchange.fault("MSFT", {"kind": "other_symbol"})
+    answers = await yahoo.quotes(["AAPL", "NOPE", "VOD.L", "MSFT", "SIE.DE"])
+    assert {symbol: type(answer) for symbol, answer in answers.items()} == {
+        "AAPL": Found,
+        "NOPE": LeftOut,
+        "VOD.L": NoPrice,
+        "MSFT": LeftOut,
+        "SIE.DE": Found,
+    }
+    (request,) = (await exchange.log())["requests"]
+    assert request["path"] == "/v7/finance/spark"
+
+
+async def test_splits_are_told_when_they_are_asked_for(exchange: Client, yahoo: Yahoo) -> None:
+    assert not await yahoo.splits("AAPL")
+    await exchange.fault("AAPL", {"kind": "split", "numerator": 60})
+    assert list(await yahoo.splits("AAPL")) == [Decimal(60)]
+    assert isinstance(await quote_of(yahoo, "AAPL"), Found)
+
+
+async def test_a_search_has_rows_with_symbols_alone(exchange: Client, yahoo: Yahoo) -> None:
+    (hit,) = await yahoo.search("DE0007164600")
+    assert (hit.symbol, hit.name, hit.exchange, hit.type) == ("SAP.DE", "SAP SE", "XETRA", "equity")
+    assert await yahoo.search("nothing at all") == []
+    assert all(hit.symbol for hit in await yahoo.search("bosch"))
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [
+        ({"kind": "status", "status": 500}, UnavailableError),
+        ({"kind": "status", "status": 422}, MalformedError),
+        ({"kind": "html"}, UnavailableError),
+        ({"kind": "truncated"}, MalformedError),
+        ({"kind": "rate_limited"}, RateLimitedError),
+        ({"kind": "redirect_consent"}, UnavailableError),
+    ],
+    ids=str,
+)
+async def test_spark_and_search_fail_as_a_chart_does(
+    exchange: Client, yahoo: Yahoo, fault: dict[str, Any], error: type[Exception]
+) -> None:
+    await exchange.fault("*", fault)
+    with pytest.raises(error):
+        await yahoo.quotes(["AAPL", "MSFT"])
+    with pytest.raises(error):
+        await yahoo.search("apple")

@@ -1,0 +1,56 @@
+"""Searches at the edge: from the cache, else asked of the quotes worker, once for all."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from contracts.commands import Search
+from contracts.ids import uuid7
+from contracts.outcomes import Succeeded
+from contracts.securities import Found
+from gateway.asking import Asking
+from gateway.commands import Commands, Intent
+from gateway.endpoints import Call
+from gateway.known import Known
+from gateway.problems import ProblemError
+
+SEARCH_SECONDS = 8.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Vain:
+    """Nobody could search."""
+
+
+class Searches:
+    """Bounded in time, whatever is away."""
+
+    def __init__(self, known: Known, commands: Commands) -> None:
+        self._known = known
+        self._commands = commands
+        self._asking: Asking[Found | _Vain] = Asking(
+            self._ask, in_vain=lambda told: isinstance(told, _Vain)
+        )
+
+    async def find(self, call: Call, text: str) -> Found:
+        """Candidates, the likeliest first. Raises `ProblemError`."""
+        subject = text.upper()
+        if found := await self._known.search(subject):
+            return found
+        told = await self._asking.answer(call, subject, SEARCH_SECONDS)
+        if isinstance(told, Found):
+            return told
+        raise ProblemError("search-unavailable")
+
+    async def _ask(self, call: Call, subject: str) -> Found | _Vain:
+        intent = Intent(uuid7(), datetime.now(UTC), None)
+        command = Search(text=subject)
+        try:
+            told = await self._commands.ask(
+                call, intent, command, key=subject, seconds=SEARCH_SECONDS
+            )
+        except ProblemError:
+            return _Vain()
+        match told.outcome if told else None:
+            case Succeeded(result=dict(result)):
+                return Found.model_validate(result)
+        return _Vain()

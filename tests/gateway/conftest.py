@@ -1,0 +1,141 @@
+"""The edge's knowledge of quotes between a real cache server and a real database."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from typing import cast
+
+import pytest
+from pydantic import SecretStr
+from redis.asyncio import Redis
+
+from contracts.message import Command
+from contracts.outcomes import Outcome, Rejected, Succeeded
+from contracts.quotes import CachedQuote, Quote, cache_key
+from gateway.commands import Commands, Intent
+from gateway.endpoints import Call
+from gateway.known import Known
+from gateway.outcomes import Told
+from gateway.quotes import Quotes
+from infra.redis.client import open_redis
+from infra.settings import RedisSettings
+from tests.postgres import Database
+
+CALL = cast("Call", None)
+GATEWAY = "qnt9_gateway"
+
+
+class Worker(Commands):
+    """Stands for the bus and the worker behind it: answers as it is told, else never."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.answers: dict[str, Outcome] = {}
+        self.errors: deque[Exception] = deque()
+
+    async def ask(
+        self,
+        call: Call,  # noqa: ARG002  # the bus would carry it
+        intent: Intent,  # noqa: ARG002
+        command: Command,  # noqa: ARG002
+        *,
+        key: str,
+        seconds: float,
+    ) -> Told | None:
+        self.asked.append(key)
+        if self.errors:
+            raise self.errors.popleft()
+        if outcome := self.answers.get(key):
+            return Told(outcome, None)
+        await asyncio.sleep(seconds)
+        return None
+
+    def says(self, *quotes: Quote) -> None:
+        for quote in quotes:
+            found = Succeeded({"quote": quote.model_dump(mode="json")})
+            self.answers[quote.symbol] = found
+
+    def knows_not(self, symbol: str) -> None:
+        self.answers[symbol] = Rejected("unknown-symbol")
+
+
+class Shelf:
+    """Puts quotes where the edge looks for them."""
+
+    def __init__(self, redis: Redis, database: Database) -> None:
+        self._redis = redis
+        self._database = database
+
+    async def cache(self, entry: CachedQuote, symbol: str = "AAPL") -> None:
+        await self._redis.set(cache_key(symbol), entry.model_dump_json())
+
+    async def row(self, quote: Quote, fresh_until: datetime | None) -> None:
+        await self._database.execute(
+            "INSERT INTO quotes VALUES ($1, $2, $3, $4, $5)",
+            quote.symbol,
+            quote.model_dump(mode="json"),
+            quote.as_of,
+            quote.fetched_at,
+            fresh_until,
+        )
+
+
+@pytest.fixture
+def worker() -> Worker:
+    return Worker()
+
+
+@pytest.fixture
+def shelf(redis: Redis, database: Database) -> Shelf:
+    return Shelf(redis, database)
+
+
+@pytest.fixture
+async def known(redis: Redis, database: Database) -> Known:
+    return Known(redis, await database.pool(GATEWAY))
+
+
+@pytest.fixture
+async def quotes(known: Known, worker: Worker) -> Quotes:
+    return Quotes(known, worker)
+
+
+@pytest.fixture
+async def quotes_without_cache(redis_away: Redis, database: Database, worker: Worker) -> Quotes:
+    return Quotes(Known(redis_away, await database.pool(GATEWAY)), worker)
+
+
+@pytest.fixture
+async def hanging(database: Database) -> AsyncIterator[Known]:
+    """What is known beside a cache server that takes connections and never answers."""
+
+    async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError):
+            await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(say_nothing, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    url = SecretStr(f"redis://127.0.0.1:{port}/0")
+    async with open_redis(RedisSettings(redis_url=url)) as redis:
+        yield Known(redis, await database.pool(GATEWAY))
+    server.close()
+
+
+def ago(**time: float) -> datetime:
+    return datetime.now(UTC) - timedelta(**time)
+
+
+def ahead(**time: float) -> datetime:
+    return datetime.now(UTC) + timedelta(**time)
+
+
+@contextmanager
+def within(seconds: float) -> Iterator[None]:
+    """It took no longer."""
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    yield
+    assert loop.time() - began < seconds

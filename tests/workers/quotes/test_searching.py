@@ -1,0 +1,111 @@
+"""Searches, between a real cache server, a real database and the sandbox exchange."""
+
+from datetime import timedelta
+
+from contracts.outcomes import Outcome, Rejected, Succeeded
+from contracts.securities import Candidate, Found, search_key
+from tests.workers.quotes.builders import a_quote
+from tests.workers.quotes.conftest import QuotesSlice
+
+BROKEN = {"kind": "status", "status": 500}
+
+
+def found_in(outcome: Outcome) -> Found:
+    assert isinstance(outcome, Succeeded)
+    return Found.model_validate(outcome.result)
+
+
+async def test_an_isin_finds_its_listing(slice_: QuotesSlice) -> None:
+    found = found_in(await slice_.search("DE0007164600"))
+    assert found == Found(
+        query="DE0007164600",
+        kind="isin",
+        candidates=[
+            Candidate(
+                symbol="SAP.DE",
+                name="SAP SE",
+                exchange="XETRA",
+                currency="EUR",
+                type="equity",
+                isin="DE0007164600",
+                match="isin",
+            )
+        ],
+    )
+
+
+async def test_a_german_wkn_finds_its_listing_under_its_isin(slice_: QuotesSlice) -> None:
+    found = found_in(await slice_.search("716460"))
+    (candidate,) = found.candidates
+    assert (found.kind, candidate.symbol, candidate.match) == ("wkn", "SAP.DE", "wkn")
+    assert candidate.isin == "DE0007164600"
+
+
+async def test_a_foreign_shares_wkn_becomes_no_isin(slice_: QuotesSlice) -> None:
+    (apple,) = found_in(await slice_.search("865985")).candidates
+    assert (apple.symbol, apple.match, apple.isin) == ("AAPL", "wkn", None)
+    assert found_in(await slice_.search("870748")).candidates == []
+
+
+async def test_a_name_has_several_candidates_each_with_exchange_currency_and_type(
+    slice_: QuotesSlice,
+) -> None:
+    found = found_in(await slice_.search("alphabet"))
+    assert [each.symbol for each in found.candidates] == ["GOOG", "GOOGL"]
+    for each in found.candidates:
+        assert (each.exchange, each.currency, each.type) == ("NASDAQ", "USD", "equity")
+        assert each.isin is None
+    counters = (await slice_.exchange.log())["counters"]
+    assert counters["endpoints"] == {"search": 1, "spark": 1}
+
+
+async def test_currencies_of_quotes_that_we_have_are_not_asked_for(slice_: QuotesSlice) -> None:
+    await slice_.have(a_quote("GOOG"))
+    await slice_.have(a_quote("GOOGL"))
+    found = found_in(await slice_.search("alphabet"))
+    assert [each.currency for each in found.candidates] == ["USD", "USD"]
+    assert (await slice_.exchange.log())["counters"]["endpoints"] == {"search": 1}
+
+
+async def test_pence_are_called_pence(slice_: QuotesSlice) -> None:
+    found = found_in(await slice_.search("VOD.L"))
+    assert (found.candidates[0].symbol, found.candidates[0].currency) == ("VOD.L", "GBp")
+
+
+async def test_a_search_is_kept_for_minutes_and_an_isin_for_a_month(slice_: QuotesSlice) -> None:
+    for text in ("alphabet", "ALPHABET", "DE0007164600", "nothing like it"):
+        await slice_.search(text)
+    asked = (await slice_.exchange.log())["counters"]["endpoints"]["search"]
+    assert asked == 3
+    for text, kept in (
+        ("ALPHABET", timedelta(minutes=10)),
+        ("DE0007164600", timedelta(days=30)),
+        ("NOTHING LIKE IT", timedelta(minutes=10)),
+    ):
+        ttl = await slice_.redis.ttl(search_key(text))
+        assert 0.89 * kept.total_seconds() < ttl <= 1.1 * kept.total_seconds()
+
+
+async def test_without_the_provider_what_we_have_quotes_of_is_found(slice_: QuotesSlice) -> None:
+    await slice_.have(a_quote("SAP.DE", name="SAP SE", quoted_unit="EUR"))
+    await slice_.have(a_quote("AAPL", name="Apple Inc."))
+    await slice_.exchange.fault("*", BROKEN)
+    for text in ("sap", "SAP.DE", "sap se"):
+        found = found_in(await slice_.search(text))
+        assert [each.symbol for each in found.candidates] == ["SAP.DE"]
+        assert not found.complete
+        assert found.candidates[0].currency == "EUR"
+    assert await slice_.redis.get(search_key("SAP")) is None
+    assert await slice_.search("nobody has this") == Rejected("search-unavailable")
+
+
+async def test_a_currency_that_nobody_tells_is_null(slice_: QuotesSlice) -> None:
+    await slice_.exchange.fault("*", BROKEN | {"endpoint": "spark"})
+    found = found_in(await slice_.search("alphabet"))
+    assert [each.currency for each in found.candidates] == [None, None]
+
+
+async def test_with_everything_away_nobody_can_search(slice_: QuotesSlice) -> None:
+    await slice_.exchange.fault("*", {"kind": "rate_limited"})
+    await slice_.parts.pool.close()
+    assert await slice_.search("sap") == Rejected("search-unavailable")

@@ -1,0 +1,133 @@
+"""Two workers: a rebalance in the middle of a look-up, and one probe among all."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from redis.asyncio import Redis
+
+from contracts.commands import LookUpQuote
+from contracts.outcomes import Outcome, Succeeded
+from infra.received import Received
+from infra.upstreams import Change
+from tests.builders import received
+from tests.outbox import MemoryWakeups
+from tests.postgres import Database
+from tests.waiting import until
+from tests.workers.quotes.conftest import ROLE, QuotesSlice, a_link, wired
+from tests.workers.quotes.test_handlers import staleness, until_asked
+from workers.quotes.chain import Chain
+from workers.quotes.handlers import answer
+from workers.quotes.leases import Leases
+from workers.quotes.slice import Quotes
+from workers.quotes.yahoo import Yahoo
+
+
+@dataclass
+class Worker:
+    """Another process of the same role."""
+
+    parts: Quotes
+    wakeups: MemoryWakeups
+
+    async def take(self, *commands: Received[LookUpQuote]) -> None:
+        await answer(self.parts, commands)
+
+    async def told(self) -> list[Outcome]:
+        await self.parts.finish()
+        return [each.outcome for each in self.wakeups.announced]
+
+
+@pytest.fixture
+async def other(database: Database, redis: Redis, yahoo: Yahoo) -> AsyncIterator[Worker]:
+    wakeups = MemoryWakeups()
+
+    def chain(changes: deque[Change]) -> Chain:
+        return Chain([a_link(yahoo, redis, changes)], yahoo)
+
+    worker = Worker(wired(await database.pool(ROLE), wakeups, redis, chain), wakeups)
+    yield worker
+    await worker.parts.finish()
+
+
+def a_command(symbol: str = "AAPL", *, seconds: float = 8) -> Received[LookUpQuote]:
+    deadline = datetime.now(UTC) + timedelta(seconds=seconds)
+    return received(LookUpQuote(symbol=symbol), deadline=deadline, key=symbol)
+
+
+async def test_a_symbol_that_changes_hands_meanwhile_is_one_call(
+    slice_: QuotesSlice, other: Worker
+) -> None:
+    await slice_.exchange.fault("AAPL", {"kind": "slow_headers", "seconds": 0.3})
+    first = asyncio.create_task(slice_.ask(*["AAPL"] * 50))
+    await until_asked(slice_, "AAPL")
+    await other.take(*(a_command() for _ in range(50)))
+    told = [*await first, *await other.told()]
+    assert len(told) == 100
+    assert len({str(outcome) for outcome in told}) == 1
+    assert isinstance(told[0], Succeeded)
+    assert await slice_.calls("AAPL") == 1
+
+
+async def test_who_takes_over_from_a_killed_worker_asks_once_more(
+    slice_: QuotesSlice, other: Worker, redis: Redis
+) -> None:
+    killed = Leases(redis, seconds=0.5)
+    assert await killed.take(["AAPL"]) == {"AAPL"}
+    await other.take(a_command())
+    assert [isinstance(outcome, Succeeded) for outcome in await other.told()] == [True]
+    assert await slice_.calls("AAPL") == 1
+
+
+async def test_who_waits_for_another_is_told_in_time_what_there_is(
+    slice_: QuotesSlice, other: Worker, redis: Redis
+) -> None:
+    await Leases(redis).take(["AAPL"])
+    await other.take(a_command(seconds=0.8))
+    assert str(await other.told()) == "[Rejected(code='quote-unavailable', detail=None)]"
+    assert await slice_.calls() == 0
+
+
+async def test_when_the_first_fails_the_other_shows_the_same(
+    slice_: QuotesSlice, other: Worker
+) -> None:
+    await slice_.ask("AAPL")
+    await slice_.make_stale("AAPL")
+    await slice_.exchange.fault("*", {"kind": "status", "status": 500})
+    assert staleness((await slice_.ask("AAPL"))[0]) == (True, "upstream_error")
+    await other.take(a_command())
+    assert [staleness(outcome) for outcome in await other.told()] == [(True, "upstream_error")]
+    assert await slice_.calls() == 2
+
+
+async def test_a_lease_is_given_back_by_its_owner_alone(redis: Redis) -> None:
+    one, two = Leases(redis), Leases(redis)
+    assert await one.take(["A", "B"]) == {"A", "B"}
+    await two.release(["A", "B"])
+    assert await two.take(["A", "B", "C"]) == {"C"}
+    await one.release(["A"])
+    assert await two.take(["A", "B"]) == {"A"}
+    assert await two.take([]) == set()
+
+
+async def test_without_the_cache_server_everybody_asks(redis_away: Redis) -> None:
+    leases = Leases(redis_away)
+    assert await leases.take(["A"]) == await Leases(redis_away).take(["A"]) == {"A"}
+    await leases.release(["A"])
+
+
+async def test_a_request_to_stop_stops_all_workers_and_is_no_unknown_symbol(
+    slice_: QuotesSlice, other: Worker
+) -> None:
+    await slice_.exchange.fault("*", {"kind": "rate_limited"})
+    await slice_.ask("NOPE")
+    await other.take(a_command("NOPE"), a_command("AAPL"))
+    await until(lambda: len(other.wakeups.announced) == 2)
+    assert {str(outcome) for outcome in await other.told()} == {
+        "Rejected(code='quote-unavailable', detail=None)"
+    }
+    assert await slice_.calls() == 1
+    assert await slice_.cached("NOPE") is None

@@ -1,0 +1,138 @@
+"""Providers one behind the other: what the first cannot tell, the next is asked.
+
+The first is believed when it does not know a symbol; another's alphabet may merely differ.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from functools import partial
+from typing import Any
+
+from contracts.quotes import StaleReason
+from infra.resilience import Upstream
+from workers.quotes.provider import (
+    TROUBLE,
+    Answer,
+    Found,
+    LeftOut,
+    NoPrice,
+    NotFound,
+    Provider,
+    Searcher,
+    reason_of,
+)
+from workers.quotes.rules import Hit
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """Nobody could tell, and why the first provider could not."""
+
+    reason: StaleReason
+
+
+Verdict = Found | NotFound | NoPrice | Failed
+
+
+@dataclass(frozen=True)
+class Link:
+    """A provider, and the one way to call it."""
+
+    provider: Provider
+    upstream: Upstream
+
+
+class Chain:
+    """Retries and circuits are each provider's own."""
+
+    def __init__(self, links: Sequence[Link], searcher: Searcher) -> None:
+        self._links = tuple(links)
+        self._searcher = searcher
+
+    @property
+    def first(self) -> str:
+        return self._links[0].provider.name
+
+    @property
+    def most(self) -> int:
+        return self._links[0].provider.most
+
+    @property
+    def open_until(self) -> datetime | None:
+        """Until when the first provider is not called."""
+        return self._links[0].upstream.open_until
+
+    def describe(self) -> list[dict[str, Any]]:
+        return [link.upstream.describe() for link in self._links]
+
+    async def quotes(self, symbols: Sequence[str], *, within: float) -> dict[str, Verdict]:
+        """A verdict for each symbol. Each provider but the last has half of what time is left."""
+        loop = asyncio.get_running_loop()
+        ends = loop.time() + within
+        verdicts: dict[str, Verdict] = {}
+        open_ = list(symbols)
+        for number, link in enumerate(self._links):
+            left = ends - loop.time()
+            is_last = link is self._links[-1]
+            found = await _ask(link, open_, left if is_last else left / 2)
+            verdicts |= {
+                symbol: verdict
+                for symbol, verdict in found.items()
+                if number == 0 or isinstance(verdict, Found)
+            }
+            open_ = [s for s in open_ if isinstance(verdicts[s], NoPrice | Failed)]
+            if not open_:
+                break
+        return verdicts
+
+    async def splits(self, symbol: str, source: str, *, within: float) -> Sequence[Decimal]:
+        """Of late, as the provider of a price tells it; none when it cannot be asked."""
+        for link in self._links:
+            if link.provider.name == source:
+                try:
+                    ask = partial(link.provider.splits, symbol)
+                    return await link.upstream.call(ask, within=within)
+                except TROUBLE:
+                    return ()
+        return ()
+
+    async def search(self, text: str, *, within: float) -> Sequence[Hit]:
+        """Raises one of `TROUBLE`."""
+        ask: Callable[[], Any] = partial(self._searcher.search, text)
+        hits: Sequence[Hit] = await self._links[0].upstream.call(ask, within=within)
+        return hits
+
+
+async def _ask(link: Link, symbols: Sequence[str], within: float) -> dict[str, Verdict]:
+    """In as few calls as can be; who was left out of one is asked for alone."""
+    loop = asyncio.get_running_loop()
+    ends = loop.time() + within
+    most = link.provider.most
+    groups = [symbols[n : n + most] for n in range(0, len(symbols), most)]
+    answers = await _together(link, groups, within)
+    left_out = [[symbol] for symbol, answer in answers.items() if isinstance(answer, LeftOut)]
+    if left_out:
+        answers |= await _together(link, left_out, ends - loop.time())
+    return {
+        symbol: NoPrice("left out") if isinstance(answer, LeftOut) else answer
+        for symbol, answer in answers.items()
+    }
+
+
+async def _together(
+    link: Link, groups: Sequence[Sequence[str]], within: float
+) -> dict[str, Answer | Failed]:
+    answers = await asyncio.gather(*(_call(link, group, within) for group in groups))
+    return {symbol: answer for each in answers for symbol, answer in each.items()}
+
+
+async def _call(link: Link, symbols: Sequence[str], within: float) -> dict[str, Answer | Failed]:
+    try:
+        ask = partial(link.provider.quotes, symbols)
+        answers = await link.upstream.call(ask, within=within)
+    except TROUBLE as trouble:
+        return dict.fromkeys(symbols, Failed(reason_of(trouble)))
+    return {symbol: answers.get(symbol, LeftOut()) for symbol in symbols}

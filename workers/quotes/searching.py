@@ -1,0 +1,129 @@
+"""Searches: candidates in order of likelihood, never silently one.
+
+A WKN is asked for as it stands and as the ISIN of a German issuer; for a foreign share nothing has
+that ISIN, and none is made up. Without a provider what we have quotes of is all that is found.
+"""
+
+import asyncio
+import random
+from collections.abc import Sequence
+from datetime import timedelta
+
+from contracts.outcomes import Outcome, Rejected, Succeeded
+from contracts.securities import (
+    Candidate,
+    CheckDigitError,
+    Found,
+    Kind,
+    isin_of_german_issuer,
+    kind_of,
+)
+from infra.postgres.pool import UNAVAILABLE
+from workers.quotes import store
+from workers.quotes.chain import Chain
+from workers.quotes.lookups import LookUp
+from workers.quotes.provider import TROUBLE
+from workers.quotes.provider import Found as Priced
+from workers.quotes.rules import JITTER, Hit, Hits, as_candidates
+from workers.quotes.slice import Quotes
+
+CANDIDATES = 10
+KEPT = timedelta(minutes=10)
+ISIN_KEPT = timedelta(days=30)
+MARGIN_SECONDS = 0.5
+CURRENCY_SECONDS = 2.0
+
+
+async def search_for(slice_: Quotes, look_ups: Sequence[LookUp]) -> None:
+    """Each text by itself."""
+    await asyncio.gather(*(_search(slice_, each) for each in look_ups))
+
+
+async def _search(slice_: Quotes, look_up: LookUp) -> None:
+    text = look_up.subject
+    found = await slice_.cache.get_search(text)
+    if found is None:
+        try:
+            found = await _ask(slice_, text, look_up.seconds_left - MARGIN_SECONDS)
+        except TROUBLE:
+            found = await _from_memory(slice_, text)
+        else:
+            await slice_.cache.put_search(text, found, _kept(found))
+    await slice_.tell([(look_up, _outcome_of(found))])
+    await slice_.record_changes()
+
+
+async def _ask(slice_: Quotes, text: str, within: float) -> Found:
+    """Raises one of `TROUBLE`."""
+    kind = _kind(text)
+    hits = await _hits(slice_.chain, text, kind, within)
+    candidates = as_candidates(text, hits)[:CANDIDATES]
+    currencies = await _currencies(slice_, [each.symbol for each in candidates])
+    return Found(
+        query=text,
+        kind=kind,
+        candidates=[
+            each.model_copy(update={"currency": currencies.get(each.symbol)}) for each in candidates
+        ],
+    )
+
+
+async def _hits(chain: Chain, text: str, kind: Kind, within: float) -> Hits:
+    if kind == "isin":
+        return Hits(by_isin=await chain.search(text, within=within), isin=text)
+    as_it_stands = await chain.search(text, within=within)
+    if kind == "text":
+        return Hits(by_text=as_it_stands)
+    isin = isin_of_german_issuer(text)
+    german: Sequence[Hit] = await chain.search(isin, within=within)
+    return Hits(by_isin=german, isin=isin, by_wkn=as_it_stands)
+
+
+async def _currencies(slice_: Quotes, symbols: Sequence[str]) -> dict[str, str]:
+    """A search says none: from the quotes we have, the rest from one call for quotes."""
+    known = await slice_.known(symbols)
+    units = {symbol: entry.quote.quoted_unit for symbol, entry in known.items() if entry.quote}
+    if missing := [symbol for symbol in symbols if symbol not in units]:
+        verdicts = await slice_.chain.quotes(missing, within=CURRENCY_SECONDS)
+        for symbol, verdict in verdicts.items():
+            if isinstance(verdict, Priced):
+                units[symbol] = verdict.quote.quoted_unit
+    return units
+
+
+async def _from_memory(slice_: Quotes, text: str) -> Found | None:
+    try:
+        quotes = await store.named(slice_.pool, text, CANDIDATES)
+    except UNAVAILABLE:
+        return None
+    candidates = [
+        Candidate(
+            symbol=quote.symbol,
+            name=quote.name,
+            exchange=None,
+            currency=quote.quoted_unit,
+            type=None,
+            isin=None,
+            match="symbol" if quote.symbol.startswith(text) else "name",
+        )
+        for quote in quotes
+    ]
+    return Found(query=text, kind=_kind(text), candidates=candidates, complete=False)
+
+
+def _kind(text: str) -> Kind:
+    try:
+        return kind_of(text)
+    except CheckDigitError:  # the edge refuses these
+        return "text"
+
+
+def _kept(found: Found) -> timedelta:
+    kept = ISIN_KEPT if found.kind == "isin" and found.candidates else KEPT
+    return kept * (1 + random.uniform(-JITTER, JITTER))  # noqa: S311  # not all at once
+
+
+def _outcome_of(found: Found | None) -> Outcome:
+    if found is None or not (found.candidates or found.complete):
+        return Rejected("search-unavailable")
+    return Succeeded(found.model_dump(mode="json"))
