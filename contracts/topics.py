@@ -50,6 +50,8 @@ class Topic:
     consumers: tuple[Consumer, ...]
     retention: timedelta | None
     partitions: int = PARTITIONS
+    watchers: tuple[str, ...] = ()
+    """Processes of which every single one reads all of it, in no group."""
 
     def redrive(self, consumer: Consumer) -> str:
         return f"{self.name}.{consumer.name}.redrive"
@@ -60,7 +62,7 @@ class Topic:
 
 @dataclass(frozen=True)
 class PhysicalTopic:
-    """A topic as the broker knows it. Readers are (principal, group)."""
+    """A topic as the broker knows it. Readers are (principal, group); watchers have no group."""
 
     name: str
     partitions: int
@@ -68,6 +70,7 @@ class PhysicalTopic:
     max_message_bytes: int
     writers: frozenset[str]
     readers: frozenset[tuple[str, str]] = field(default_factory=frozenset)
+    watchers: frozenset[str] = frozenset()
 
 
 SIGNUP = Consumer("signup")
@@ -172,6 +175,7 @@ USERS_EVENTS = Topic(
     producer="relay",
     consumers=(AUDIT, VERIFICATION_MAILS),
     retention=KEPT,
+    watchers=("gateway",),
 )
 WATCHLISTS_EVENTS = Topic(
     "watchlists.events",
@@ -180,6 +184,7 @@ WATCHLISTS_EVENTS = Topic(
     producer="relay",
     consumers=(AUDIT,),
     retention=KEPT,
+    watchers=("gateway",),
 )
 QUOTES_EVENTS = Topic(
     "quotes.events",
@@ -196,6 +201,7 @@ QUOTES_EVENTS = Topic(
     producer="relay",
     consumers=(AUDIT,),
     retention=KEPT,
+    watchers=("gateway",),
 )
 OPS_EVENTS = Topic(
     "ops.events",
@@ -239,6 +245,7 @@ def physical_topics() -> Iterator[PhysicalTopic]:
             MAX_RECORD_BYTES,
             frozenset({topic.producer}),
             readers,
+            frozenset(topic.watchers),
         )
         for consumer in topic.consumers:
             yield PhysicalTopic(

@@ -18,6 +18,8 @@ from gateway.routes import ENDPOINTS
 from gateway.seals import Seals
 from gateway.searching import Searches
 from gateway.settings import GatewaySettings
+from gateway.stream.streams import Streams
+from gateway.stream.tickets import Tickets
 from infra.clients import ClientCipher
 from infra.entry import main
 from infra.health import Health
@@ -45,10 +47,15 @@ async def run(settings: GatewaySettings) -> None:
         commands = Commands(settings, producer, outcomes, ClientCipher(settings.client_key))
         checker = TokenChecker(settings.token_public_key)
         known = Known(redis, pool)
+        tickets, streams = Tickets(redis, settings.gateway_key), Streams(settings)
+        callers = Callers(checker, access, pool, tickets, settings.trusted_proxies)
+        shutdown.background("events", streams.watch())
+        shutdown.background("streams of ended sessions", streams.end_with_sessions(callers.current))
+        shutdown.background("streams at the end", streams.end_at(shutdown.draining))
         edge = Edge(
             settings=settings,
             shutdown=shutdown,
-            callers=Callers(checker, access, pool, settings.trusted_proxies),
+            callers=callers,
             access=access,
             commands=commands,
             quotes=Quotes(known, commands),
@@ -57,6 +64,8 @@ async def run(settings: GatewaySettings) -> None:
             pool=pool,
             documents=Documents(ENDPOINTS),
             limits=Limits(SharedWindows(redis), settings.quotas, settings.gateway_key),
+            streams=streams,
+            tickets=tickets,
         )
         health = Health()
         health.ready["process"] = lambda: "draining" if shutdown.draining.is_set() else None

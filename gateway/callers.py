@@ -6,9 +6,11 @@ from ipaddress import IPv4Network, IPv6Network, ip_address
 
 from gateway import views
 from gateway.access import Access
+from gateway.bodies import read_query
 from gateway.endpoints import Who
 from gateway.incoming import Incoming
 from gateway.problems import ProblemError
+from gateway.stream.tickets import Tickets
 from infra.clients import Client
 from infra.postgres.pool import Pool
 from infra.tokens import Principal, TokenChecker, TokenError
@@ -26,19 +28,27 @@ class Callers:
         checker: TokenChecker,
         access: Access,
         pool: Pool,
+        tickets: Tickets,
         trusted_proxies: tuple[IPv4Network | IPv6Network, ...],
     ) -> None:
         self._checker = checker
         self._access = access
         self._pool = pool
+        self._tickets = tickets
         self._trusted = trusted_proxies
         self._checked: OrderedDict[str, Principal] = OrderedDict()
 
-    async def authenticate(self, request: Incoming, who: Who) -> Principal | None:
+    async def authenticate(
+        self, request: Incoming, who: Who, *, by_ticket: bool = False
+    ) -> Principal | None:
         """The user, or None where anyone may call. Raises `ProblemError`."""
         if who is Who.ANYONE:
             return None
-        principal = self.principal(request)
+        ticket = read_query(request.query).get("ticket") if by_ticket else None
+        if isinstance(ticket, str) and "authorization" not in request.headers:
+            principal = self.current(await self._tickets.redeem(ticket))
+        else:
+            principal = self.principal(request)
         if who is Who.VERIFIED and not principal.verified:
             # Confirmed a moment ago, perhaps, and not yet heard of here.
             profile = await views.profile(self._pool, principal.user_id)
@@ -65,6 +75,11 @@ class Callers:
                 self._checked.popitem(last=False)
         if principal.expires_at <= time.time():
             self._checked.pop(token, None)
+        return self.current(principal)
+
+    def current(self, principal: Principal) -> Principal:
+        """Whom a token names, as of now. Raises `ProblemError`."""
+        if principal.expires_at <= time.time():
             raise ProblemError("unauthenticated", "The token has expired.", headers=_CHALLENGE)
         return self._access.current(principal)
 

@@ -10,6 +10,7 @@ REQUEST_HEADERS = (
     "Authorization",
     "Content-Type",
     "Idempotency-Key",
+    "Last-Event-ID",
     "Prefer",
     "X-Request-ID",
     "traceparent",

@@ -91,6 +91,8 @@ def _name(schema: dict[str, Any]) -> str:
 
 
 def _json(value: Any) -> str:
+    if isinstance(value, str):
+        return value  # a text by itself, a stream's
     return orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
 
 

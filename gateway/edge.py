@@ -21,7 +21,7 @@ from gateway.commands import Commands
 from gateway.cors import Cors
 from gateway.dispatch import Dispatch, endpoint_for
 from gateway.documents import Documents
-from gateway.endpoints import Answer, Call, Endpoint
+from gateway.endpoints import Answer, Call, Endpoint, Streamed
 from gateway.exchange import Exchange, security_headers
 from gateway.incoming import Incoming
 from gateway.limits.limiter import Caller, Limits
@@ -31,6 +31,8 @@ from gateway.quotes import Quotes
 from gateway.seals import Seals
 from gateway.searching import Searches
 from gateway.settings import GatewaySettings
+from gateway.stream.streams import Streams
+from gateway.stream.tickets import Tickets
 from gateway.v1.models import WithAddress
 from infra.addresses import address_hash
 from infra.clients import Client
@@ -67,6 +69,8 @@ class Edge:
     pool: Pool
     documents: Documents
     limits: Limits
+    streams: Streams
+    tickets: Tickets
 
 
 class Application:
@@ -136,9 +140,15 @@ class Application:
             await exchange.answer(preflight)
             return
         endpoint = endpoint_for(request.method, methods)
-        await exchange.answer(await self._limited(endpoint, request, exchange))
+        answer = await self._limited(endpoint, request, exchange)
+        if isinstance(answer, Streamed):
+            await exchange.stream(answer, request)
+        else:
+            await exchange.answer(answer)
 
-    async def _limited(self, endpoint: Endpoint, request: Incoming, exchange: Exchange) -> Answer:
+    async def _limited(
+        self, endpoint: Endpoint, request: Incoming, exchange: Exchange
+    ) -> Answer | Streamed:
         """One trip to the cache server, whatever becomes of the request."""
         limits, client = self._edge.limits, self._edge.callers.client(request)
         if not endpoint.limits:
@@ -157,7 +167,7 @@ class Application:
             if error.problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
                 await limits.not_tried(taken)
             raise
-        if not answer.pending:
+        if isinstance(answer, Answer) and not answer.pending:
             await limits.succeeded(taken)
         return answer
 
@@ -173,7 +183,9 @@ class Application:
     async def _call(
         self, endpoint: Endpoint, request: Incoming, exchange: Exchange, client: Client
     ) -> Call:
-        user = await self._edge.callers.authenticate(request, endpoint.who)
+        user = await self._edge.callers.authenticate(
+            request, endpoint.who, by_ticket=endpoint.by_ticket
+        )
         raw, payload = None, None
         if endpoint.body is not None:
             raw = await read_json(request, self._edge.settings.body_bytes_most)

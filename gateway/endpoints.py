@@ -3,7 +3,7 @@
 The dispatcher, the OpenAPI document and the tests of object access are made from these.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -50,6 +50,16 @@ class Answer:
         return self.body if isinstance(self.body, bytes) else orjson.dumps(self.body, default=str)
 
 
+@dataclass(frozen=True, slots=True)
+class Streamed:
+    """An answer that goes on: frames as they come. `close` is called whatever ends it."""
+
+    frames: AsyncGenerator[bytes, None]
+    close: Callable[[], None]
+    headers: tuple[tuple[str, str], ...] = ()
+    media_type: str = "text/event-stream"
+
+
 @dataclass(slots=True)
 class Call:
     """One request, authenticated and validated, with the edge's parts."""
@@ -85,12 +95,15 @@ class Call:
         return self.request.params[name]
 
 
-Handler = Callable[[Call], Awaitable[Answer]]
+Handler = Callable[[Call], Awaitable[Answer | Streamed]]
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One method on one path. `keyed`: whether a command's Idempotency-Key counts (ADR 6)."""
+    """One method on one path. `keyed`: whether a command's Idempotency-Key counts (ADR 6).
+
+    `by_ticket`: whether `?ticket=` may stand for the access token.
+    """
 
     method: str
     path: str
@@ -105,6 +118,8 @@ class Endpoint:
     command: bool = False
     limits: tuple[Policy, ...] = ()
     keyed: bool = True
+    by_ticket: bool = False
+    media_type: str = "application/json"
 
     @property
     def repeatable(self) -> bool:

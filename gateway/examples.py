@@ -99,6 +99,7 @@ EXAMPLES: dict[type[BaseModel], dict[str, Any]] = {
             }
         ]
     },
+    models.Ticket: {"ticket": _TOKEN, "expires_in": 30},
     models.Verified: {"email_confirmed_at": "2026-11-03T09:05:12Z"},
     models.Profile: {
         "id": _USER,
@@ -157,6 +158,23 @@ EXAMPLES: dict[type[BaseModel], dict[str, Any]] = {
         "complete": True,
     },
 }
+
+STREAM = """retry: 2000
+id: 1J1mYbJ5pLKsSAuZ6mCbhfsSAuZ6mCbhKsSAuZ6mCbg
+
+event: snapshot
+data: {"quotes": {"SAP.DE": null}}
+
+id: 9m1mYbJ5pLKsSAuZ6mCbhfsSAuZ6mCbhKsSAuZ6mCbh
+event: own
+data: {"id": "01a1a0a3-2c11-7b0e-9f6c-0d2f5a1b7c3e", "type": "qnt9.watchlist.item_removed.v1", …}
+
+event: quote
+data: {"symbol": "SAP.DE", "price": "241.85", "currency": "EUR", "as_of": "2026-11-03T09:07:15Z", …}
+
+event: end
+data: {"reason": "draining"}
+"""
 
 PATHS = {"symbol": "SAP.DE", "handle": _HANDLE, "id": _SESSION}
 

@@ -1,11 +1,13 @@
 """The sending half of one request: adds what every response carries, once."""
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 
 from starlette.types import Message, Send
 
-from gateway.endpoints import Answer
+from gateway.endpoints import Answer, Streamed
+from gateway.incoming import Incoming
 from gateway.problems import PROBLEM_JSON, ProblemError
 
 Headers = Sequence[tuple[bytes, bytes]]
@@ -21,6 +23,9 @@ _ALWAYS = (
     (b"cross-origin-resource-policy", b"same-origin"),
     (b"permissions-policy", b"camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
 )
+SEND_SECONDS = 10.0
+"""How long a client may take nothing of a stream before it is cut off."""
+
 _TWO_YEARS = b"max-age=63072000; includeSubDomains"
 _HSTS = (b"strict-transport-security", _TWO_YEARS)
 
@@ -74,6 +79,37 @@ class Exchange:
         start = {"type": "http.response.start", "status": answer.status, "headers": headers}
         await self.send(start)
         await self.send({"type": "http.response.body", "body": content})
+
+    async def stream(self, streamed: Streamed, request: Incoming) -> None:
+        """Until the frames end, the client leaves, or takes none of them any more."""
+        sending = asyncio.ensure_future(self._frames(streamed))
+        gone = asyncio.ensure_future(request.gone())
+        try:
+            await asyncio.wait({sending, gone}, return_when=asyncio.FIRST_COMPLETED)
+            if sending.done():
+                sending.result()
+        except TimeoutError:
+            request.abort()
+            await gone
+        finally:
+            for task in (sending, gone):
+                task.cancel()
+            await asyncio.wait({sending, gone})
+            streamed.close()
+
+    async def _frames(self, streamed: Streamed) -> None:
+        """Raises `TimeoutError` for a client that takes nothing."""
+        given = (*streamed.headers, *self.limits, ("content-type", streamed.media_type))
+        headers = [(name.lower().encode(), value.encode("latin-1")) for name, value in given]
+        async with contextlib.aclosing(streamed.frames) as frames:
+            await self.send({"type": "http.response.start", "status": 200, "headers": headers})
+            async for frame in frames:
+                async with asyncio.timeout(SEND_SECONDS):
+                    await self.send(
+                        {"type": "http.response.body", "body": frame, "more_body": True}
+                    )
+        async with asyncio.timeout(SEND_SECONDS):
+            await self.send({"type": "http.response.body", "body": b""})
 
     async def problem(self, error: ProblemError) -> None:
         if self.status:

@@ -1,10 +1,13 @@
 """One HTTP request as the edge reads it: headers decoded once, the body as it arrives."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Self
 
 from starlette.types import Receive, Scope
+
+ABORT = "qnt9.abort"
+"""The ASGI extension under which our protocol gives its means to cut a connection."""
 
 
 class CutOffError(Exception):
@@ -13,7 +16,10 @@ class CutOffError(Exception):
 
 @dataclass(slots=True)
 class Incoming:
-    """`headers` by lower-case name; lines of one name are joined with commas (RFC 9110, 5.3)."""
+    """`headers` by lower-case name; lines of one name are joined with commas (RFC 9110, 5.3).
+
+    `abort` cuts the connection.
+    """
 
     method: str
     path: str
@@ -22,6 +28,7 @@ class Incoming:
     receive: Receive
     query: str = ""
     params: dict[str, str] = field(default_factory=dict)
+    abort: Callable[[], None] = lambda: None
 
     @classmethod
     def of(cls, scope: Scope, receive: Receive) -> Self:
@@ -31,7 +38,7 @@ class Incoming:
             name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
             headers[name] = f"{headers[name]},{value}" if name in headers else value
         client = scope.get("client")
-        return cls(
+        request = cls(
             scope["method"],
             scope["path"],
             headers,
@@ -39,6 +46,13 @@ class Incoming:
             receive,
             scope.get("query_string", b"").decode("latin-1"),
         )
+        request.abort = scope.get("extensions", {}).get(ABORT, request.abort)
+        return request
+
+    async def gone(self) -> None:
+        """Returns when the client has left, of a request whose body nobody reads any more."""
+        while (await self.receive())["type"] != "http.disconnect":
+            pass
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """The body. Raises `CutOffError`."""

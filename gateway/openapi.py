@@ -16,7 +16,7 @@ from pydantic import BaseModel, Field
 from pydantic.json_schema import models_json_schema
 
 from gateway.endpoints import Endpoint, Who
-from gateway.examples import EXAMPLES, PATHS, problem_examples
+from gateway.examples import EXAMPLES, PATHS, STREAM, problem_examples
 from gateway.problems import PROBLEM_JSON, PROBLEMS
 from gateway.v1.models import Accepted
 
@@ -47,7 +47,9 @@ _PARAMETERS = {
     "Idempotency-Key": "The same key and body: one effect, one outcome.",
     "Prefer": "`respond-async`, or `wait=N` seconds (RFC 7240).",
     "X-Request-ID": "Echoed, and kept to the last event.",
+    "Last-Event-ID": "The `id` that came last: own events go on after it.",
 }
+_STREAMS = "text/event-stream"
 
 
 class ProblemDetails(BaseModel):
@@ -112,7 +114,8 @@ def document(endpoints: tuple[Endpoint, ...]) -> dict[str, Any]:
             },
             "examples": problem_examples(code for e in shown for code in problem_codes(e)),
             "securitySchemes": {
-                "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
+                "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
+                "ticket": {"type": "apiKey", "in": "query", "name": "ticket"},
             },
         },
     }
@@ -141,7 +144,7 @@ def _operation(endpoint: Endpoint, refs: Any) -> dict[str, Any]:
         "description": f"{more}\n\n{who}" if more else who,
         "parameters": _parameters(endpoint),
         "responses": _limited(endpoint, _answers(endpoint, refs) | _problems(endpoint, refs)),
-        "security": [] if endpoint.who is Who.ANYONE else [{"bearer": []}],
+        "security": _security(endpoint),
     }
     if endpoint.body:
         operation["requestBody"] = {
@@ -149,6 +152,12 @@ def _operation(endpoint: Endpoint, refs: Any) -> dict[str, Any]:
             "content": _json(endpoint.body, refs[endpoint.body, "validation"]),
         }
     return operation
+
+
+def _security(endpoint: Endpoint) -> list[dict[str, list[str]]]:
+    if endpoint.who is Who.ANYONE:
+        return []
+    return [{"bearer": []}, {"ticket": []}] if endpoint.by_ticket else [{"bearer": []}]
 
 
 def _parameters(endpoint: Endpoint) -> list[dict[str, Any]]:
@@ -167,6 +176,8 @@ def _parameters(endpoint: Endpoint) -> list[dict[str, Any]]:
         names.insert(0, "Prefer")
     if endpoint.repeatable:
         names.insert(0, "Idempotency-Key")
+    if endpoint.media_type == _STREAMS:
+        names.insert(0, "Last-Event-ID")
     in_query = _in_query(endpoint.query) if endpoint.query else []
     return [*in_path, *in_query, *({"$ref": f"#/components/parameters/{name}"} for name in names)]
 
@@ -196,6 +207,9 @@ def _answers(endpoint: Endpoint, refs: Any) -> dict[str, Any]:
             "headers": _headers(*names),
             **({"content": _json(model, refs[model, "serialization"])} if model else {}),
         }
+        if endpoint.media_type == _STREAMS:
+            text = {"schema": {"type": "string"}, "example": STREAM}
+            answers[str(status)] |= {"description": "As it comes.", "content": {_STREAMS: text}}
     return answers
 
 

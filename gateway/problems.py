@@ -41,6 +41,7 @@ PROBLEMS: dict[str, Problem] = {
     "weak-password": Problem(422, "The new password is too easily guessed"),
     "idempotency-key-reused": Problem(422, "The Idempotency-Key was used with another body"),
     "rate-limited": Problem(429, "Too many requests", retry_after=1),
+    "too-many-streams": Problem(429, "Too many streams are open", retry_after=5),
     "head-too-large": Problem(431, "The request line and headers are too large"),
     "internal-error": Problem(500, "Something went wrong on our side"),
     "discarded": Problem(500, "The command could not be carried out and was given up"),

@@ -5,13 +5,17 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from contracts.ids import uuid7
+from gateway.incoming import ABORT
 from gateway.problems import PROBLEM_JSON, ProblemError
 
 HEAD_BYTES = 32 * 1024
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """Bounds the head, which uvicorn does not; answers a problem where uvicorn answers text."""
+    """Bounds the head, which uvicorn does not; answers a problem where uvicorn answers text.
+
+    Whoever answers may cut the connection of a client that takes nothing any more.
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -26,6 +30,8 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
+        scope: Any = self.scope
+        scope["extensions"] = {ABORT: self.transport.abort}
         self._in_head = True
 
     def on_headers_complete(self) -> None:

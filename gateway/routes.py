@@ -1,7 +1,17 @@
 """Every route, in the order in which they are tried: the busiest first."""
 
 from gateway import documents, pages, wellknown
-from gateway.v1 import activity, auth, commands, passwords, quotes, sessions, users, watchlist
+from gateway.v1 import (
+    activity,
+    auth,
+    commands,
+    passwords,
+    quotes,
+    sessions,
+    stream,
+    users,
+    watchlist,
+)
 
 ENDPOINTS = (
     *watchlist.ENDPOINTS,
@@ -12,6 +22,7 @@ ENDPOINTS = (
     *sessions.ENDPOINTS,
     *activity.ENDPOINTS,
     *commands.ENDPOINTS,
+    *stream.ENDPOINTS,
     *wellknown.ENDPOINTS,
     *documents.ENDPOINTS,
     *pages.ENDPOINTS,

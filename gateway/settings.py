@@ -76,6 +76,9 @@ class GatewaySettings(ProcessSettings, KafkaSettings, PostgresSettings, RedisSet
     # Well within the time in which a spent token repeats its successor: whoever got 503 asks again.
     refresh_seconds: float = Field(default=5.0, gt=0, le=7)
     body_bytes_most: int = Field(default=64 * 1024, ge=1024)
+    streams_most: int = Field(default=2_000, ge=1)
+    streams_of_a_user: int = Field(default=5, ge=1)
+    """Of one process, each of them."""
     drain_seconds: float = Field(default=15.0, gt=0, le=60)
 
     @property

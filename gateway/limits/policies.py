@@ -82,6 +82,8 @@ STATUS = (Policy("status-client", By.CLIENT),)
 READ = (_CLIENT, Policy("read", By.ACCOUNT), Policy("read-token", By.SESSION))
 WRITE = (_CLIENT, Policy("write", By.ACCOUNT), Policy("write-token", By.SESSION))
 QUOTE = (_CLIENT, Policy("quote", By.ACCOUNT), Policy("quote-token", By.SESSION))
+STREAM = (_CLIENT, Policy("stream", By.ACCOUNT), Policy("stream-token", By.SESSION))
+"""For streams that are opened, and the tickets that open them."""
 
 REFRESH = (Policy("refresh-client", By.CLIENT),)
 PASSWORD = (
@@ -92,7 +94,7 @@ PASSWORD = (
 
 POLICIES = {
     policy.name: policy
-    for group in (SIGN_UP, SIGN_IN, MAIL, LINK, STATUS, READ, QUOTE, REFRESH, PASSWORD)
+    for group in (SIGN_UP, SIGN_IN, MAIL, LINK, STATUS, READ, QUOTE, STREAM, REFRESH, PASSWORD)
     for policy in group
 }
 
@@ -125,6 +127,8 @@ STRICT: Mapping[str, ByTier] = {
     "write-token": _tiers(60, 150, 600),
     "quote": _tiers(120, 600, 2_400),
     "quote-token": _tiers(60, 300, 1_200),
+    "stream": _same(60),
+    "stream-token": _same(30),
 }
 _PLENTY = 1_000_000
 RELAXED: Mapping[str, ByTier] = {name: _same(_PLENTY) for name in STRICT} | {

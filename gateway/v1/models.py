@@ -173,6 +173,24 @@ class OpenSessions(BaseModel):
     sessions: list[OpenSession]
 
 
+class StreamQuery(Body):
+    """What a new `EventSource` cannot send in headers."""
+
+    ticket: Annotated[
+        str | None, Field(max_length=128, description="Instead of an access token, once.")
+    ] = None
+    last_event_id: Annotated[
+        str | None, Field(max_length=128, description="Instead of `Last-Event-ID`.")
+    ] = None
+
+
+class Ticket(BaseModel):
+    """Opens the stream once, within so many seconds."""
+
+    ticket: str
+    expires_in: int
+
+
 class Verified(BaseModel):
     """The address is verified, since when."""
 

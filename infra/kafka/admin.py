@@ -78,6 +78,7 @@ def wanted_grants(topics: Iterable[PhysicalTopic]) -> set[Grant]:
         for principal, group in topic.readers:
             grants.add(Grant(principal, "READ", "topic", topic.name))
             grants.add(Grant(principal, "READ", "group", group))
+        grants |= {Grant(watcher, "READ", "topic", topic.name) for watcher in topic.watchers}
     return grants
 
 

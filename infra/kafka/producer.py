@@ -260,12 +260,15 @@ def _by_key(key: bytes | None, partitions: Sequence[int], available: Sequence[in
     """As Kafka's own clients choose a partition; without a key, any that has a leader."""
     if key is None:
         return random.choice(available or partitions)  # noqa: S311  # to spread load
-    return partitions[_place(key, len(partitions))]
+    return partitions[place_of(key, len(partitions))]
 
 
 @lru_cache(maxsize=65_536)
-def _place(key: bytes, partitions: int) -> int:
-    """Remembered: the hash in Python costs more than the rest of the choice."""
+def place_of(key: bytes, partitions: int) -> int:
+    """In which partition a key's records lie.
+
+    Remembered: the hash in Python costs more than the rest of the choice.
+    """
     place: int = (murmur2(key) & 0x7FFF_FFFF) % partitions
     return place
 

@@ -27,7 +27,7 @@ def channels() -> dict[str, Any]:
 
 def _logical(topic: Topic) -> dict[str, Any]:
     kind = "Commands" if topic.name.endswith(".commands") else "Events"
-    readers = ", ".join(consumer.name for consumer in topic.consumers)
+    readers = ", ".join([*(consumer.name for consumer in topic.consumers), *topic.watchers])
     return {
         "address": topic.name,
         "title": topic.name,

@@ -30,6 +30,12 @@ def _logical() -> Iterator[tuple[str, Any]]:
                 _operation("receive", topic.name, consumer.principal, receives, carried)
                 | {"bindings": _group(consumer)},
             )
+        for watcher in topic.watchers:
+            watches = "Every process all of it, in no group, from a little before its end."
+            yield (
+                f"{watcher}.watches.{topic.name}",
+                _operation("receive", topic.name, watcher, watches, carried),
+            )
 
 
 def _aside() -> Iterator[tuple[str, Any]]:

@@ -11,7 +11,7 @@ def message_table() -> str:
     lines = ["| topic | carries | key | written by | read by | kept |", "|---|---|---|---|---|---|"]
     for topic in TOPICS:
         carries = ", ".join(f"`{message.type}`" for message in topic.carries)
-        readers = ", ".join(consumer.name for consumer in topic.consumers)
+        readers = ", ".join([*(consumer.name for consumer in topic.consumers), *topic.watchers])
         kept = f"{topic.retention.days} days" if topic.retention else "as long as the audit log"
         lines.append(
             f"| `{topic.name}` | {carries} | {topic.key} | {topic.producer} | {readers} | {kept} |"

@@ -44,6 +44,13 @@ def test_each_consumer_of_a_topic_has_a_redrive_and_a_dead_letter_topic() -> Non
             assert letters.max_message_bytes == MAX_DEAD_LETTER_BYTES
 
 
+def test_only_events_are_watched() -> None:
+    watched = {topic.name: topic.watchers for topic in PHYSICAL.values() if topic.watchers}
+    assert watched == dict.fromkeys(
+        ("users.events", "watchlists.events", "quotes.events"), frozenset({"gateway"})
+    )
+
+
 def test_a_group_belongs_to_the_process_that_runs_it() -> None:
     assert PHYSICAL["signin.commands"].readers == {("accounts", "qnt9.signin")}
     assert SIGNIN.principal == "accounts"

@@ -26,16 +26,16 @@ CLIENTS = 8
 
 
 @asynccontextmanager
-async def second_gateway(stack: Stack) -> AsyncIterator[tuple[Process, str]]:
+async def second_gateway(stack: Stack, number: int = 2) -> AsyncIterator[tuple[Process, str]]:
     """A gateway of our own beside the supervised one, so that its exit can be seen."""
     base = httpx.URL(stack.urls["gateway"]["url"]).port
     assert base is not None
     ports, layout = Ports(base), Layout(stack.data)
-    port = ports.gateway(2)
+    port = ports.gateway(number)
     settings = environment.of_role(
         "gateway", load_or_create(layout), ports, Options(data=stack.data, port_base=base)
     )
-    settings |= {"QNT9_INSTANCE": "gateway-2", "QNT9_HTTP_PORT": str(port)}
+    settings |= {"QNT9_INSTANCE": f"gateway-{number}", "QNT9_HTTP_PORT": str(port)}
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-P", "-m", "gateway"),
         env=environment.of_machine() | settings,
@@ -120,13 +120,8 @@ async def test_a_gateway_that_is_told_to_stop_finishes_what_it_began(stack: Stac
     assert seen["GET 503"] == CLIENTS // 2
     lines = [json.loads(line) for line in output.splitlines()]
     released = [line["resource"] for line in lines if line["event"] == "releasing"]
-    assert released == [
-        "requests",
-        "access rows",
-        "access changes",
-        "outcome rows",
-        "wakeups",
-    ]
+    assert released[0] == "requests"
+    assert set(released) >= {"events", "access rows", "access changes", "outcome rows", "wakeups"}
     assert lines[-1]["event"] == "process_stopped"
 
 

@@ -4,7 +4,7 @@ import os
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
-from typing import cast
+from typing import Any, cast
 from uuid import uuid4
 
 import pytest
@@ -29,7 +29,9 @@ USER = uuid4()
 def callers(*trusted: str) -> Callers:
     """Without a database: nothing here may ask it."""
     networks = tuple(map(ip_network, trusted))
-    return Callers(TokenChecker(PUBLIC), nothing_known(), cast("Pool", None), networks)
+    nothing: Any = None
+    known = nothing_known()
+    return Callers(TokenChecker(PUBLIC), known, nothing, nothing, networks)
 
 
 def nothing_known() -> Access:

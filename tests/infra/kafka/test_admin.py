@@ -32,8 +32,9 @@ def test_a_worker_writes_its_own_dead_letters_only() -> None:
         assert all(name.endswith(".dlq") for name in written_by(principal))
 
 
-def test_whoever_reads_a_topic_may_commit_in_its_group() -> None:
-    readers = {each.principal for each in GRANTS if each.operation == "READ"}
+def test_whoever_reads_a_topic_in_a_group_may_commit_in_it_and_who_watches_has_none() -> None:
+    watchers = {"gateway"}
+    readers = {each.principal for each in GRANTS if each.operation == "READ"} - watchers
     in_groups = {each.principal for each in GRANTS if each.kind == "group"}
     assert readers == in_groups
 

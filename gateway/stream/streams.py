@@ -1,0 +1,103 @@
+"""The streams of this process: opened for a request, ended by sign-out, expiry and draining."""
+
+import asyncio
+import time
+from collections.abc import Callable, Collection
+
+from gateway import views
+from gateway.endpoints import Call, Streamed
+from gateway.problems import ProblemError
+from gateway.settings import GatewaySettings
+from gateway.stream.catching_up import CatchUp, LostError, Missed, missed
+from gateway.stream.feed import Feed, Quotes
+from gateway.stream.hub import Hub, Subscription
+from gateway.stream.positions import Position, Positions
+from gateway.stream.watching import watch
+from infra.tokens import Principal
+
+LOOK_SECONDS = 0.5
+_HEADERS = (("X-Accel-Buffering", "no"),)
+
+
+class Streams:
+    """Opens streams; its loops feed and end them."""
+
+    def __init__(self, settings: GatewaySettings) -> None:
+        self._settings = settings
+        self._hub = Hub(most=settings.streams_most, most_of_one=settings.streams_of_a_user)
+        self._positions = Positions(settings.gateway_key)
+        self._catch_up = CatchUp(settings, client_id=settings.instance)
+
+    async def open(self, call: Call, last_event_id: str) -> Streamed:
+        """Raises `ProblemError`."""
+        subscription = self._hub.join(call.caller)
+        try:
+            position, found, lost = self._place(subscription, last_event_id)
+            rows = await views.watchlist(call.edge.pool, call.caller.user_id)
+            symbols = [row["symbol"] for row in rows]
+            self._hub.follow(subscription, symbols)
+            quotes = await _latest(call, symbols)
+        except BaseException:
+            self._hub.leave(subscription)
+            raise
+
+        async def latest(symbols: Collection[str]) -> Quotes:
+            return await _latest(call, symbols)
+
+        feed = Feed(
+            hub=self._hub,
+            catch_up=self._catch_up,
+            positions=self._positions,
+            latest=latest,
+            subscription=subscription,
+            position=position,
+        )
+        return Streamed(
+            feed.frames(quotes, found, lost), lambda: self._hub.leave(subscription), _HEADERS
+        )
+
+    async def watch(self) -> None:
+        """Read what there is to tell, for ever."""
+        await watch(self._settings, self._hub, client_id=self._settings.instance)
+
+    async def end_with_sessions(self, current: Callable[[Principal], Principal]) -> None:
+        """Look often who may still hear, for ever. `current` raises `ProblemError`."""
+
+        def reason_for(principal: Principal) -> str | None:
+            if principal.expires_at <= time.time():
+                return "token-expired"
+            try:
+                current(principal)
+            except ProblemError as error:
+                return "session-ended" if error.code == "unauthenticated" else None
+            return None
+
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            self._hub.end_where(reason_for)
+
+    async def end_at(self, draining: asyncio.Event) -> None:
+        """At once: nobody would end a stream by itself."""
+        await draining.wait()
+        self._hub.draining = True
+        self._hub.end_all("draining")
+
+    def _place(
+        self, subscription: Subscription, last_event_id: str
+    ) -> tuple[Position, Missed, str | None]:
+        """Where to begin, what was missed until then, or why that cannot be told."""
+        if not last_event_id:
+            return subscription.start, Missed(), None
+        since = self._positions.from_text(last_event_id, subscription.principal.user_id)
+        if since is None:
+            return subscription.start, Missed(), "position-unknown"
+        try:
+            return since, missed(self._hub, subscription, since), None
+        except LostError as error:
+            return subscription.start, Missed(), str(error)
+
+
+async def _latest(call: Call, symbols: Collection[str]) -> Quotes:
+    """What is known of these right now; what is not fresh is renewed behind it."""
+    found = await call.edge.quotes.many(call, list(symbols))
+    return {symbol: found.get(symbol) for symbol in symbols}

@@ -1,0 +1,53 @@
+"""What happens, as it happens: Server-Sent Events."""
+
+from gateway.endpoints import Answer, Call, Endpoint, Streamed, Who
+from gateway.limits.policies import STREAM
+from gateway.stream.tickets import TICKET_SECONDS
+from gateway.v1.models import StreamQuery, Ticket
+
+
+async def stream(call: Call) -> Streamed:
+    """From now on, or with `Last-Event-ID` from there on: nothing missed or repeated.
+
+    `own`: an event about the caller, each once and in order. `snapshot`: quotes by symbol, of the
+    whole watchlist at first, later of a symbol that was added. `quote`: a new price.
+
+    `reset`: own events may have been missed, `position-too-old` or `position-unknown`: read anew
+    what matters. `end`: why the stream ends here: `session-ended`, `token-expired`, `draining`,
+    `too-slow` or `try-again`.
+    """
+    last = call.request.headers.get("last-event-id") or call.query(StreamQuery).last_event_id
+    return await call.edge.streams.open(call, last or "")
+
+
+async def ticket(call: Call) -> Answer:
+    """For `EventSource`, which can send no header. A reconnect needs another one."""
+    issued = await call.edge.tickets.issue(call.caller)
+    return Answer(200, {"ticket": issued, "expires_in": TICKET_SECONDS})
+
+
+ENDPOINTS = (
+    Endpoint(
+        "GET",
+        "/api/v1/stream",
+        stream,
+        "Own events and the quotes of the watchlist, as Server-Sent Events",
+        {200: None},
+        problems=("too-many-streams", "try-again"),
+        who=Who.VERIFIED,
+        limits=STREAM,
+        by_ticket=True,
+        media_type="text/event-stream",
+        query=StreamQuery,
+    ),
+    Endpoint(
+        "POST",
+        "/api/v1/stream/ticket",
+        ticket,
+        "A ticket that opens the stream once, within 30 seconds",
+        {200: Ticket},
+        problems=("try-again",),
+        who=Who.VERIFIED,
+        limits=STREAM,
+    ),
+)

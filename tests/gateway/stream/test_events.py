@@ -1,0 +1,88 @@
+"""What is shown of an event."""
+
+from uuid import uuid4
+
+import orjson
+import pytest
+
+from contracts.events import UserSignedIn, UserSignedUp
+from contracts.personal import Personal
+from gateway.stream.events import change_of, event_of, shown, update_of
+from tests.gateway.stream.builders import ARecord, Log, a_price, added, removed
+
+USER = uuid4()
+
+
+def test_an_event_is_shown_without_what_is_personal() -> None:
+    client = Personal({"ip": "192.0.2.1", "agent": "a browser"})
+    event = added(USER).model_copy(update={"client": client})
+    read = event_of(Log().record(event, str(USER)))
+    assert read
+    assert shown(read) == {
+        "id": read.id,
+        "type": "qnt9.watchlist.item_added.v1",
+        "time": read.time,
+        "data": {"user_id": str(USER), "symbol": "SAP.DE"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("event", "fields"),
+    [
+        (UserSignedUp(user_id=USER, email=Personal("ada@example.com")), {"user_id"}),
+        (UserSignedIn(user_id=USER, session_id="s"), {"user_id", "session_id"}),
+    ],
+)
+def test_nothing_encrypted_is_shown(event: UserSignedUp, fields: set[str]) -> None:
+    read = event_of(Log().record(event, str(USER)))
+    assert read
+    assert shown(read)["data"].keys() == fields
+    assert b"p1." not in orjson.dumps(shown(read))
+
+
+def test_a_type_of_the_future_is_told_without_its_data() -> None:
+    record = Log().record(added(USER), str(USER))
+    record.headers = [
+        (n, b"qnt9.watchlist.renamed.v1" if n == "ce_type" else v) for n, v in record.headers
+    ]
+    read = event_of(record)
+    assert read
+    assert shown(read)["type"] == "qnt9.watchlist.renamed.v1"
+    assert shown(read)["data"] == {}
+    assert change_of(read) is None
+
+
+def test_data_that_its_type_does_not_allow_is_not_shown() -> None:
+    record = Log().record(added(USER), str(USER))
+    record.value = b'{"email": "ada@example.com"}'
+    read = event_of(record)
+    assert read
+    assert shown(read)["data"] == {}
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        {"key": None},
+        {"value": None},
+        {"headers": []},
+        {"headers": [("ce_id", b"\xff"), ("ce_type", b"t"), ("ce_time", b"t")]},
+        {"headers": [("ce_id", None), ("ce_type", b"t"), ("ce_time", b"t")]},
+    ],
+)
+def test_what_is_no_event_is_passed_over(spoil: dict[str, object]) -> None:
+    good = vars(Log().record(added(USER), str(USER)))
+    assert event_of(ARecord(**good | spoil)) is None
+
+
+def test_what_changes_the_watchlist_is_known() -> None:
+    for event, followed in ((added(USER), True), (removed(USER), False)):
+        read = event_of(Log().record(event, str(USER)))
+        assert read
+        change = change_of(read)
+        assert change
+        assert (change.symbol, change.followed) == ("SAP.DE", followed)
+        assert update_of(read) is None
+    price = event_of(Log().record(a_price("1.5", 7), "SAP.DE"))
+    assert price
+    assert update_of(price) == a_price("1.5", 7)
