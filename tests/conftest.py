@@ -73,8 +73,14 @@ def evidence(request: pytest.FixtureRequest) -> Evidence:
     return Evidence(f"make prove NAME={request.node.name.removeprefix('test_')}")
 
 
+WHOLE_SYSTEM_FOLDERS = {"e2e", "chaos", "containers"}
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests of the whole system follow one another; the others may run beside them."""
     for item in items:
+        if WHOLE_SYSTEM_FOLDERS & set(item.path.parts):
+            item.add_marker(pytest.mark.xdist_group("system"))
         if "postgres_server" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.postgres)
         if "stack" in getattr(item, "fixturenames", ()):
