@@ -28,6 +28,7 @@ class Who(Enum):
     ANYONE = "anyone"
     SIGNED_IN = "signed in"
     VERIFIED = "signed in, address verified"
+    ADMIN = "permission `admin`"
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,6 +81,38 @@ EXAMPLES: dict[type[BaseModel], dict[str, Any]] = {
         "next_cursor": None,
     },
     models.NoteBody: {"note": _NOTE},
+    models.TierBody: {"tier": "plus"},
+    models.PermissionsBody: {"permissions": ["admin"]},
+    models.Standing: {"id": _USER, "tier": "plus", "permissions": []},
+    models.Accounts: {
+        "users": [
+            {
+                "id": _USER,
+                "email": "ada@example.com",
+                "display_name": "Ada",
+                "email_confirmed_at": "2026-11-03T09:05:12Z",
+                "tier": "free",
+                "permissions": [],
+                "created_at": "2026-11-03T09:00:00Z",
+            }
+        ],
+        "next_cursor": None,
+    },
+    models.AuditEntries: {
+        "entries": [
+            {
+                "id": "01a1a0c2-6f50-7d54-8f49-52ea2c40f8d1",
+                "user_id": _USER,
+                "actor_id": "01a19f00-61a8-7c3e-9a4e-3c1d6f0b7e55",
+                "action": "user.tier_changed",
+                "details": {"former_tier": "free", "tier": "plus"},
+                "ip_address": "203.0.113.7",
+                "user_agent": "Mozilla/5.0",
+                "created_at": "2026-11-03T09:30:02Z",
+            }
+        ],
+        "next_cursor": None,
+    },
     models.Accepted: {"status": "accepted"},
     models.Pending: {"status": "pending", "handle": _HANDLE},
     models.Tokens: {

@@ -71,6 +71,8 @@ def problem_codes(endpoint: Endpoint) -> tuple[str, ...]:
         codes += ["unauthenticated", "reads-unavailable"]
     if endpoint.who is Who.VERIFIED:
         codes.append("email-not-verified")
+    if endpoint.who is Who.ADMIN:
+        codes.append("forbidden")
     if endpoint.body:
         codes += _OF_BODIES
     if endpoint.query:
@@ -184,11 +186,25 @@ def _parameters(endpoint: Endpoint) -> list[dict[str, Any]]:
 
 def _in_query(model: type[BaseModel]) -> list[dict[str, Any]]:
     schema = model.model_json_schema()
-    required = schema.get("required", ())
+    required, definitions = schema.get("required", ()), schema.get("$defs", {})
     return [
-        {"name": name, "in": "query", "required": name in required, "schema": part}
+        {
+            "name": name,
+            "in": "query",
+            "required": name in required,
+            "schema": _given(part, definitions),
+        }
         for name, part in schema["properties"].items()
     ]
+
+
+def _given(part: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
+    """A parameter that may be left out is never null where it is given."""
+    kinds = [kind for kind in part.get("anyOf", ()) if kind.get("type") != "null"]
+    rest = {name: value for name, value in part.items() if name != "anyOf" and value is not None}
+    [kind] = kinds or [{}]
+    definition = definitions.get(kind.get("$ref", "").rpartition("/")[2])
+    return {**(definition or kind), **rest}
 
 
 def _parameter(name: str, text: str) -> dict[str, Any]:
