@@ -17,6 +17,8 @@ from pydantic.json_schema import models_json_schema
 
 from gateway.endpoints import Endpoint, Who
 from gateway.examples import EXAMPLES, PATHS, STREAM, problem_examples
+from gateway.endpoints import Endpoint, Link, Who
+from gateway.examples import EXAMPLES, PATHS, problem_examples
 from gateway.problems import PROBLEM_JSON, PROBLEMS
 from gateway.v1.models import Accepted
 
@@ -34,6 +36,7 @@ _OF_BODIES = (
 _OF_COMMANDS = ("broker-unavailable", "indeterminate")
 _OF_REPEATABLE = ("invalid-idempotency-key", "idempotency-key-reused", "discarded")
 
+_OUTCOME = Link("commands_show", {"handle": "$response.body#/handle"})
 _HEADERS = {
     "X-Request-ID": "Of the request, or made for it; kept to the last event.",
     "Location": "Where the outcome of the command will be.",
@@ -226,6 +229,11 @@ def _answers(endpoint: Endpoint, refs: Any) -> dict[str, Any]:
         if endpoint.media_type == _STREAMS:
             text = {"schema": {"type": "string"}, "example": STREAM}
             answers[str(status)] |= {"description": "As it comes.", "content": {_STREAMS: text}}
+        if links := (_OUTCOME,) if "Location" in names else endpoint.links:
+            answers[str(status)]["links"] = {
+                link.operation: {"operationId": link.operation, "parameters": link.parameters}
+                for link in links
+            }
     return answers
 
 

@@ -91,6 +91,7 @@ class Stack:
             [sys.executable, "-m", "infra.cli", *arguments],
             cwd=self._source,
             env={**os.environ, "PYTHONPATH": str(self._source), "QNT9_DATA": str(self.data)},
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -201,6 +202,12 @@ class Stack:
         assert answer.status_code == 200, answer.text
         tokens = answer.json()
         return User(email, password, tokens["access_token"], tokens["refresh_token"])
+
+    async def admin(self) -> User:
+        """A verified user whom the operator has made an admin."""
+        user = await self.verified_user()
+        await asyncio.to_thread(self.qnt9, "user", "create-admin", user.email)
+        return user
 
     async def verified_user(self, email: str | None = None) -> User:
         """Sign up, verify with the mailed link, sign in."""

@@ -6,7 +6,7 @@ from contracts.commands import ChangePermissions, ChangeTier
 from contracts.outcomes import Succeeded
 from gateway import views
 from gateway.cursors import page_of, read_cursor
-from gateway.endpoints import Answer, Call, Endpoint, Who
+from gateway.endpoints import Answer, Call, Endpoint, Link, Who
 from gateway.limits.policies import READ, WRITE
 from gateway.problems import ProblemError
 from gateway.v1.models import (
@@ -115,6 +115,10 @@ ENDPOINTS = (
         who=Who.ADMIN,
         query=UsersPage,
         limits=READ,
+        links=tuple(
+            Link(operation, {"id": "$response.body#/users/0/id"})
+            for operation in ("admin_change_tier", "admin_change_permissions")
+        ),
     ),
     Endpoint(
         "GET",
