@@ -46,6 +46,8 @@ _HEADERS = {
     "Preference-Applied": "What was granted of `Prefer` (RFC 7240).",
     "WWW-Authenticate": "A bearer token is needed, or this one will not do (RFC 6750).",
 }
+_KEY = "[!#-~]([ !#-~]{0,253}[!#-~])?"
+"""An Idempotency-Key, bare or in quotes: 1 to 255 printable ASCII characters."""
 _PARAMETERS = {
     "Idempotency-Key": "The same key and body: one effect, one outcome.",
     "Prefer": "`respond-async`, or `wait=N` seconds (RFC 7240).",
@@ -211,7 +213,10 @@ def _given(part: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
 
 
 def _parameter(name: str, text: str) -> dict[str, Any]:
-    return {"name": name, "in": "header", "description": text, "schema": {"type": "string"}}
+    schema = {"type": "string"}
+    if name == "Idempotency-Key":
+        schema["pattern"] = f'^({_KEY}|"{_KEY}")$'
+    return {"name": name, "in": "header", "description": text, "schema": schema}
 
 
 def _answers(endpoint: Endpoint, refs: Any) -> dict[str, Any]:

@@ -19,7 +19,15 @@ from contracts.values import DisplayName, Note, Permission, Symbol, Tier
 from gateway.passwords import check_password
 from infra.addresses import normalise
 
-EmailAddress = Annotated[str, Field(min_length=3, max_length=254, examples=["ada@example.com"])]
+EmailAddress = Annotated[
+    str,
+    Field(
+        min_length=3,
+        max_length=254,
+        examples=["ada@example.com"],
+        json_schema_extra={"format": "email"},
+    ),
+]
 Token = Annotated[str, Field(min_length=16, max_length=128, pattern=r"^[A-Za-z0-9_-]+$")]
 
 
@@ -36,6 +44,13 @@ def _true_or_false(text: object) -> object:
     return {"true": True, "false": False}.get(text, "neither") if isinstance(text, str) else text
 
 
+def _not_a_number(text: object) -> object:
+    """Seconds since 1970 would be read as a time, too."""
+    if isinstance(text, str) and "-" not in text[1:]:
+        raise ValueError("must be a time such as 2026-11-03T09:00:00Z")
+    return text
+
+
 def _in_the_calendar(time: datetime) -> datetime:
     try:
         return time.astimezone(UTC)
@@ -43,7 +58,7 @@ def _in_the_calendar(time: datetime) -> datetime:
         raise ValueError("must be a time between the years 1 and 9999") from None
 
 
-Instant = Annotated[AwareDatetime, AfterValidator(_in_the_calendar)]
+Instant = Annotated[AwareDatetime, BeforeValidator(_not_a_number), AfterValidator(_in_the_calendar)]
 """A time with its offset."""
 
 

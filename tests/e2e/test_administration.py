@@ -170,6 +170,7 @@ async def test_users_are_listed_page_by_page_by_tier_and_verification(
         (AUDIT, {"user_id": "no-id"}),
         (AUDIT, {"action": "user.\0"}),
         (AUDIT, {"from": "yesterday"}),
+        (AUDIT, {"from": "1793696820.5"}),
         (AUDIT, {"from": "2026-11-03T09:00:00"}),
         (AUDIT, {"to": "0001-01-01T00:00:00+14:00"}),
     ],
