@@ -26,16 +26,15 @@ CREATE INDEX audit_log_actor ON audit_log ((headers ->> 'ce_actorid'))
 
 CREATE OR REPLACE VIEW activity AS
     SELECT event_id AS id, user_id, action,
-           CASE WHEN own THEN ip_address END AS ip_address,
-           CASE WHEN own THEN user_agent END AS user_agent,
+           CASE WHEN coalesce(headers ->> 'ce_actorid' = user_id::text, true)
+                THEN ip_address END AS ip_address,
+           CASE WHEN coalesce(headers ->> 'ce_actorid' = user_id::text, true)
+                THEN user_agent END AS user_agent,
            created_at,
            (SELECT coalesce(jsonb_object_agg(key, value), '{}')
               FROM jsonb_each(details)
              WHERE key <> 'user_id' AND coalesce(value #>> '{}', '') NOT LIKE 'p1.%') AS details
       FROM audit_log
-     CROSS JOIN LATERAL (
-            SELECT coalesce(headers ->> 'ce_actorid' = user_id::text, true) AS own
-           ) AS whose
      WHERE user_id IS NOT NULL;
 
 -- As before, and what the erased have done to others.

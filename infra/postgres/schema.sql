@@ -102,24 +102,23 @@ CREATE TABLE audit_log (
 PARTITION BY RANGE (created_at);
 
 CREATE VIEW activity AS
- SELECT audit_log.event_id AS id,
-    audit_log.user_id,
-    audit_log.action,
+ SELECT event_id AS id,
+    user_id,
+    action,
         CASE
-            WHEN whose.own THEN audit_log.ip_address
+            WHEN COALESCE(((headers ->> 'ce_actorid'::text) = (user_id)::text), true) THEN ip_address
             ELSE NULL::inet
         END AS ip_address,
         CASE
-            WHEN whose.own THEN audit_log.user_agent
+            WHEN COALESCE(((headers ->> 'ce_actorid'::text) = (user_id)::text), true) THEN user_agent
             ELSE NULL::text
         END AS user_agent,
-    audit_log.created_at,
+    created_at,
     ( SELECT COALESCE(jsonb_object_agg(jsonb_each.key, jsonb_each.value), '{}'::jsonb) AS "coalesce"
            FROM jsonb_each(audit_log.details) jsonb_each(key, value)
           WHERE ((jsonb_each.key <> 'user_id'::text) AND (COALESCE((jsonb_each.value #>> '{}'::text[]), ''::text) !~~ 'p1.%'::text))) AS details
-   FROM (audit_log
-     CROSS JOIN LATERAL ( SELECT COALESCE(((audit_log.headers ->> 'ce_actorid'::text) = (audit_log.user_id)::text), true) AS own) whose)
-  WHERE (audit_log.user_id IS NOT NULL);
+   FROM audit_log
+  WHERE (user_id IS NOT NULL);
 
 CREATE VIEW audit_entries AS
  SELECT event_id AS id,

@@ -19,7 +19,7 @@ from tests.sizes import size
 from tests.stack import ROOT, Stack, User
 
 CASES = size(1_000, 20_000)
-EXAMPLES = size(4, 500)
+EXAMPLES = size(4, 350)
 """Of each operation in each phase; the coverage phase makes a few hundred whatever this is."""
 SEED = size(9, 0)
 OTHER_PASSWORD = "Correct-horse-5-battery"
