@@ -213,9 +213,12 @@ def _given(part: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
 
 
 def _parameter(name: str, text: str) -> dict[str, Any]:
-    schema = {"type": "string"}
-    if name == "Idempotency-Key":
-        schema["pattern"] = f'^({_KEY}|"{_KEY}")$'
+    schema: dict[str, Any] = {"type": "string"}
+    match name:
+        case "Idempotency-Key":
+            schema["pattern"] = f'^({_KEY}|"{_KEY}")$'
+        case "Prefer":
+            schema["examples"] = ["respond-async", "wait=5"]
     return {"name": name, "in": "header", "description": text, "schema": schema}
 
 

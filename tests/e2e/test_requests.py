@@ -21,11 +21,16 @@ from tests.stack import ROOT, Stack, User
 CASES = size(1_000, 20_000)
 EXAMPLES = size(4, 350)
 """Of each operation in each phase; the coverage phase makes a few hundred whatever this is."""
+SCENARIOS = size(30, 600)
+"""Of the stateful phase, which follows the links of answers."""
 SEED = size(9, 0)
 OTHER_PASSWORD = "Correct-horse-5-battery"
 """Not that of the document's examples, with which an account could be changed or erased."""
 
-CONFIG = """
+CONFIG = f"""
+[phases.stateful.generation]
+max-examples = {SCENARIOS}
+
 [checks]
 # What an address, a password or a mailed token must be is more than a schema can say.
 positive_data_acceptance.enabled = false
