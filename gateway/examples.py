@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from contracts.quotes import Quote
 from contracts.securities import Found
 from gateway.problems import PROBLEMS, ProblemError
-from gateway.v1 import models, quote_models
+from gateway.v1 import admin_models, models, quote_models
 
 _USER = "01a1a0a3-0325-7614-ad32-fd110ba494f9"
 _REQUEST = "b9c688d4-5df3-4c35-a8a5-54864183c355"
@@ -81,10 +81,10 @@ EXAMPLES: dict[type[BaseModel], dict[str, Any]] = {
         "next_cursor": None,
     },
     models.NoteBody: {"note": _NOTE},
-    models.TierBody: {"tier": "plus"},
-    models.PermissionsBody: {"permissions": ["admin"]},
-    models.Standing: {"id": _USER, "tier": "plus", "permissions": []},
-    models.Accounts: {
+    admin_models.TierBody: {"tier": "plus"},
+    admin_models.PermissionsBody: {"permissions": ["admin"]},
+    admin_models.Standing: {"id": _USER, "tier": "plus", "permissions": []},
+    admin_models.Accounts: {
         "users": [
             {
                 "id": _USER,
@@ -98,7 +98,7 @@ EXAMPLES: dict[type[BaseModel], dict[str, Any]] = {
         ],
         "next_cursor": None,
     },
-    models.AuditEntries: {
+    admin_models.AuditEntries: {
         "entries": [
             {
                 "id": "01a1a0c2-6f50-7d54-8f49-52ea2c40f8d1",

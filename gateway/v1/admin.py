@@ -9,16 +9,16 @@ from gateway.cursors import page_of, read_cursor
 from gateway.endpoints import Answer, Call, Endpoint, Link, Who
 from gateway.limits.policies import READ, WRITE
 from gateway.problems import ProblemError
-from gateway.v1.models import (
+from gateway.v1.admin_models import (
     Accounts,
     AuditEntries,
     AuditPage,
-    Pending,
     PermissionsBody,
     Standing,
     TierBody,
     UsersPage,
 )
+from gateway.v1.models import Pending
 
 
 async def change_tier(call: Call) -> Answer:

@@ -1,21 +1,19 @@
 """Bodies of requests and responses, as the OpenAPI document shows them."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import (
     AfterValidator,
-    AwareDatetime,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
     field_validator,
 )
 
 from contracts.quotes import Quote
-from contracts.values import DisplayName, Note, Permission, Symbol, Tier
+from contracts.values import DisplayName, Note, Symbol
 from gateway.passwords import check_password
 from infra.addresses import normalise
 
@@ -38,28 +36,6 @@ NewPassword = Annotated[
     Field(examples=["Correct-horse-7"]),
 ]
 """8 to 128 characters: upper and lower case, digit, special character."""
-
-
-def _true_or_false(text: object) -> object:
-    return {"true": True, "false": False}.get(text, "neither") if isinstance(text, str) else text
-
-
-def _not_a_number(text: object) -> object:
-    """Seconds since 1970 would be read as a time, too."""
-    if isinstance(text, str) and "-" not in text[1:]:
-        raise ValueError("must be a time such as 2026-11-03T09:00:00Z")
-    return text
-
-
-def _in_the_calendar(time: datetime) -> datetime:
-    try:
-        return time.astimezone(UTC)
-    except OverflowError:
-        raise ValueError("must be a time between the years 1 and 9999") from None
-
-
-Instant = Annotated[AwareDatetime, BeforeValidator(_not_a_number), AfterValidator(_in_the_calendar)]
-"""A time with its offset."""
 
 
 class Body(BaseModel):
@@ -159,18 +135,6 @@ class NoteBody(Body):
     """What to remember about a symbol."""
 
     note: Note | None = None
-
-
-class TierBody(Body):
-    """Which tier the user shall be on."""
-
-    tier: Tier
-
-
-class PermissionsBody(Body):
-    """All that the user may do beyond what everybody may; what is left out is withdrawn."""
-
-    permissions: Annotated[list[Permission], Field(max_length=16)]
 
 
 class Accepted(BaseModel):
@@ -284,70 +248,6 @@ class Page(BaseModel):
 
     cursor: Annotated[str | None, Field(description="`next_cursor` of the page before.")] = None
     limit: Annotated[int, Field(ge=1, le=100)] = 50
-
-
-class UsersPage(Page):
-    """Which users: with this very address, on this tier, with the address verified or not."""
-
-    email: Annotated[EmailAddress, AfterValidator(normalise)] | None = None
-    tier: Tier | None = None
-    verified: Annotated[bool, BeforeValidator(_true_or_false)] | None = None
-
-
-class AuditPage(Page):
-    """Which entries: about this user, of this action, from a time on and before another."""
-
-    user_id: UUID | None = None
-    action: Annotated[str, Field(max_length=64, pattern=r"^[a-z_]+(\.[a-z_]+)*$")] | None = None
-    since: Annotated[Instant | None, Field(alias="from")] = None
-    until: Annotated[Instant | None, Field(alias="to")] = None
-
-
-class Account(BaseModel):
-    """A user, as admins see them."""
-
-    id: UUID
-    email: str
-    display_name: str | None
-    email_confirmed_at: datetime | None
-    tier: str
-    permissions: list[str]
-    created_at: datetime
-
-
-class Accounts(BaseModel):
-    """Users, the newest first; `next_cursor` where there are more."""
-
-    users: list[Account]
-    next_cursor: str | None
-
-
-class AuditEntry(BaseModel):
-    """One entry of the audit log, without what is encrypted. `actor_id`: who did it."""
-
-    id: UUID
-    user_id: UUID | None
-    actor_id: str | None
-    action: str
-    details: dict[str, Any]
-    ip_address: str | None
-    user_agent: str | None
-    created_at: datetime
-
-
-class AuditEntries(BaseModel):
-    """What happened, newest first; `next_cursor` where there is more."""
-
-    entries: list[AuditEntry]
-    next_cursor: str | None
-
-
-class Standing(BaseModel):
-    """What the user may do from now on."""
-
-    id: UUID
-    tier: str
-    permissions: list[str]
 
 
 class WatchlistItem(BaseModel):
