@@ -53,7 +53,7 @@ def report(stack: Stack, user: User, folder: Path) -> dict[str, Any]:
             *(f"--report-json-path={found}", "--request-timeout=30", "--warnings=off"),
             *((f"--seed={SEED}",) if SEED else ()),
         ],
-        cwd=ROOT,
+        cwd=folder,  # it keeps a cache where it runs
         env={
             **os.environ,
             "PYTHONPATH": str(ROOT),
