@@ -15,10 +15,8 @@ import orjson
 from pydantic import BaseModel, Field
 from pydantic.json_schema import models_json_schema
 
-from gateway.endpoints import Endpoint, Who
-from gateway.examples import EXAMPLES, PATHS, STREAM, problem_examples
 from gateway.endpoints import Endpoint, Link, Who
-from gateway.examples import EXAMPLES, PATHS, problem_examples
+from gateway.examples import EXAMPLES, PATHS, STREAM, problem_examples
 from gateway.problems import PROBLEM_JSON, PROBLEMS
 from gateway.v1.models import Accepted
 
@@ -191,14 +189,9 @@ def _parameters(endpoint: Endpoint) -> list[dict[str, Any]]:
 
 def _in_query(model: type[BaseModel]) -> list[dict[str, Any]]:
     schema = model.model_json_schema()
-    required, definitions = schema.get("required", ()), schema.get("$defs", {})
+    required, known = schema.get("required", ()), schema.get("$defs", {})
     return [
-        {
-            "name": name,
-            "in": "query",
-            "required": name in required,
-            "schema": _given(part, definitions),
-        }
+        {"name": name, "in": "query", "required": name in required, "schema": _given(part, known)}
         for name, part in schema["properties"].items()
     ]
 
