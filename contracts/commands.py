@@ -2,7 +2,7 @@
 
 from contracts.message import Command
 from contracts.sealed import Sealed
-from contracts.values import Note, SearchText, SessionId, Symbol
+from contracts.values import Note, SearchText, SessionId, Symbol, Tier, UserId
 
 
 class SignUp(Command):
@@ -78,6 +78,23 @@ class EraseAccount(Command):
     """Forget the actor. The seal holds the password."""
 
     sealed: Sealed
+
+
+class ChangeTier(Command):
+    """Move a user to another tier. The actor is an admin."""
+
+    user_id: UserId
+    tier: Tier
+
+
+class ChangePermissions(Command):
+    """Let a user have these permissions and no others. The actor is an admin.
+
+    They are names of `Permission`, as text so that there can be more of them one day.
+    """
+
+    user_id: UserId
+    permissions: tuple[str, ...]
 
 
 class VerifyEmail(Command):

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from contracts.message import Event as _Event
 from contracts.personal import Personal
-from contracts.values import Symbol, UserId
+from contracts.values import Symbol, Tier, UserId
 
 
 class Event(_Event):
@@ -124,6 +124,24 @@ class UserProfileUpdated(UserEvent):
 
 class UserErased(UserEvent):
     """The user's personal data is gone, and the key to what is kept of it."""
+
+
+class UserTierChanged(UserEvent):
+    """An admin, the actor, moved the user to another tier."""
+
+    former_tier: Tier
+    tier: Tier
+
+
+class UserPermissionsChanged(UserEvent):
+    """An admin, the actor, changed what the user may do.
+
+    Without an actor it was `operator`, a user of the machine that `qnt9 user` was run on.
+    """
+
+    former_permissions: list[str]
+    permissions: list[str]
+    operator: str | None = None
 
 
 class WatchlistItemAdded(UserEvent):

@@ -78,4 +78,10 @@ class Tier(StrEnum):
     PRO = "pro"
 
 
+class Permission(StrEnum):
+    """What a user may do beyond what everybody may. A closed set."""
+
+    ADMIN = "admin"
+
+
 WATCHLIST_LIMITS = {Tier.FREE: 50, Tier.PLUS: 200, Tier.PRO: 1_000}

@@ -16,8 +16,8 @@ DEEPEST = 16
 _JSON = re.compile(r'\s*application/json\s*(;\s*charset\s*=\s*"?utf-8"?\s*)?', re.IGNORECASE)
 
 
-async def read_json(request: Incoming, most: int) -> Any:
-    """The JSON of a body; None for an empty one. Raises `ProblemError`."""
+async def read_json(request: Incoming, most: int, *, empty: Any = None) -> Any:
+    """The JSON of a body, `empty` for an empty one. Raises `ProblemError`."""
     declared = request.headers.get("content-length", "0")
     if declared.isdigit() and int(declared) > most:
         raise ProblemError("body-too-large", f"At most {most} bytes.")
@@ -30,7 +30,7 @@ async def read_json(request: Incoming, most: int) -> Any:
     except CutOffError as error:
         raise ProblemError("malformed-request", "The body ended early.") from error
     if not chunks:
-        return None
+        return empty
     if not _JSON.fullmatch(request.headers.get("content-type", "")):
         raise ProblemError("unsupported-media-type")
     return parsed(bytes(chunks))

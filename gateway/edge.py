@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import Any
 
 import structlog
 from prometheus_client import Histogram
@@ -188,9 +189,8 @@ class Application:
         )
         raw, payload = None, None
         if endpoint.body is not None:
-            raw = await read_json(request, self._edge.settings.body_bytes_most)
-            if raw is None and endpoint.body_optional:
-                raw = {}
+            empty: Any = {} if endpoint.body_optional else None
+            raw = await read_json(request, self._edge.settings.body_bytes_most, empty=empty)
             payload = validated(endpoint.body, raw)
         queried = None
         if endpoint.query is not None:

@@ -28,6 +28,7 @@ class Who(Enum):
     ANYONE = "anyone"
     SIGNED_IN = "signed in"
     VERIFIED = "signed in, address verified"
+    ADMIN = "permission `admin`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +100,14 @@ Handler = Callable[[Call], Awaitable[Answer | Streamed]]
 
 
 @dataclass(frozen=True, slots=True)
+class Link:
+    """What an answer leads to: an operation, and where its parameters are in what was said."""
+
+    operation: str
+    parameters: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Endpoint:
     """One method on one path. `keyed`: whether a command's Idempotency-Key counts (ADR 6).
 
@@ -117,6 +126,7 @@ class Endpoint:
     query: type[BaseModel] | None = None
     command: bool = False
     limits: tuple[Policy, ...] = ()
+    links: tuple[Link, ...] = ()
     keyed: bool = True
     by_ticket: bool = False
     media_type: str = "application/json"

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from contracts.quotes import Quote
 from contracts.securities import Found
 from gateway.problems import PROBLEMS, ProblemError
-from gateway.v1 import models, quote_models
+from gateway.v1 import admin_models, models, quote_models
 
 _USER = "01a1a0a3-0325-7614-ad32-fd110ba494f9"
 _REQUEST = "b9c688d4-5df3-4c35-a8a5-54864183c355"
@@ -81,6 +81,38 @@ EXAMPLES: dict[type[BaseModel], dict[str, Any]] = {
         "next_cursor": None,
     },
     models.NoteBody: {"note": _NOTE},
+    admin_models.TierBody: {"tier": "plus"},
+    admin_models.PermissionsBody: {"permissions": ["admin"]},
+    admin_models.Standing: {"id": _USER, "tier": "plus", "permissions": []},
+    admin_models.Accounts: {
+        "users": [
+            {
+                "id": _USER,
+                "email": "ada@example.com",
+                "display_name": "Ada",
+                "email_confirmed_at": "2026-11-03T09:05:12Z",
+                "tier": "free",
+                "permissions": [],
+                "created_at": "2026-11-03T09:00:00Z",
+            }
+        ],
+        "next_cursor": None,
+    },
+    admin_models.AuditEntries: {
+        "entries": [
+            {
+                "id": "01a1a0c2-6f50-7d54-8f49-52ea2c40f8d1",
+                "user_id": _USER,
+                "actor_id": "01a19f00-61a8-7c3e-9a4e-3c1d6f0b7e55",
+                "action": "user.tier_changed",
+                "details": {"former_tier": "free", "tier": "plus"},
+                "ip_address": "203.0.113.7",
+                "user_agent": "Mozilla/5.0",
+                "created_at": "2026-11-03T09:30:02Z",
+            }
+        ],
+        "next_cursor": None,
+    },
     models.Accepted: {"status": "accepted"},
     models.Pending: {"status": "pending", "handle": _HANDLE},
     models.Tokens: {

@@ -15,7 +15,7 @@ import orjson
 from pydantic import BaseModel, Field
 from pydantic.json_schema import models_json_schema
 
-from gateway.endpoints import Endpoint, Who
+from gateway.endpoints import Endpoint, Link, Who
 from gateway.examples import EXAMPLES, PATHS, STREAM, problem_examples
 from gateway.problems import PROBLEM_JSON, PROBLEMS
 from gateway.v1.models import Accepted
@@ -34,6 +34,7 @@ _OF_BODIES = (
 _OF_COMMANDS = ("broker-unavailable", "indeterminate")
 _OF_REPEATABLE = ("invalid-idempotency-key", "idempotency-key-reused", "discarded")
 
+_OUTCOME = Link("commands_show", {"handle": "$response.body#/handle"})
 _HEADERS = {
     "X-Request-ID": "Of the request, or made for it; kept to the last event.",
     "Location": "Where the outcome of the command will be.",
@@ -43,6 +44,8 @@ _HEADERS = {
     "Preference-Applied": "What was granted of `Prefer` (RFC 7240).",
     "WWW-Authenticate": "A bearer token is needed, or this one will not do (RFC 6750).",
 }
+_KEY = "[!#-~]([ !#-~]{0,253}[!#-~])?"
+"""An Idempotency-Key, bare or in quotes: 1 to 255 printable ASCII characters."""
 _PARAMETERS = {
     "Idempotency-Key": "The same key and body: one effect, one outcome.",
     "Prefer": "`respond-async`, or `wait=N` seconds (RFC 7240).",
@@ -71,6 +74,8 @@ def problem_codes(endpoint: Endpoint) -> tuple[str, ...]:
         codes += ["unauthenticated", "reads-unavailable"]
     if endpoint.who is Who.VERIFIED:
         codes.append("email-not-verified")
+    if endpoint.who is Who.ADMIN:
+        codes.append("forbidden")
     if endpoint.body:
         codes += _OF_BODIES
     if endpoint.query:
@@ -184,15 +189,30 @@ def _parameters(endpoint: Endpoint) -> list[dict[str, Any]]:
 
 def _in_query(model: type[BaseModel]) -> list[dict[str, Any]]:
     schema = model.model_json_schema()
-    required = schema.get("required", ())
+    required, known = schema.get("required", ()), schema.get("$defs", {})
     return [
-        {"name": name, "in": "query", "required": name in required, "schema": part}
+        {"name": name, "in": "query", "required": name in required, "schema": _given(part, known)}
         for name, part in schema["properties"].items()
     ]
 
 
+def _given(part: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
+    """A parameter that may be left out is never null where it is given."""
+    kinds = [kind for kind in part.get("anyOf", ()) if kind.get("type") != "null"]
+    rest = {name: value for name, value in part.items() if name != "anyOf" and value is not None}
+    [kind] = kinds or [{}]
+    definition = definitions.get(kind.get("$ref", "").rpartition("/")[2])
+    return {**(definition or kind), **rest}
+
+
 def _parameter(name: str, text: str) -> dict[str, Any]:
-    return {"name": name, "in": "header", "description": text, "schema": {"type": "string"}}
+    schema: dict[str, Any] = {"type": "string"}
+    match name:
+        case "Idempotency-Key":
+            schema["pattern"] = f'^({_KEY}|"{_KEY}")$'
+        case "Prefer":
+            schema["examples"] = ["respond-async", "wait=5"]
+    return {"name": name, "in": "header", "description": text, "schema": schema}
 
 
 def _answers(endpoint: Endpoint, refs: Any) -> dict[str, Any]:
@@ -210,6 +230,11 @@ def _answers(endpoint: Endpoint, refs: Any) -> dict[str, Any]:
         if endpoint.media_type == _STREAMS:
             text = {"schema": {"type": "string"}, "example": STREAM}
             answers[str(status)] |= {"description": "As it comes.", "content": {_STREAMS: text}}
+        if links := (_OUTCOME,) if "Location" in names else endpoint.links:
+            answers[str(status)]["links"] = {
+                link.operation: {"operationId": link.operation, "parameters": link.parameters}
+                for link in links
+            }
     return answers
 
 

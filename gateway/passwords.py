@@ -1,5 +1,11 @@
-"""What a password must be. Raises `ValueError` with the rule, never with the password."""
+"""What a password must be. Raises `ValueError` with the rule, never with the password.
 
+`python -m gateway.passwords` looks at the `{"password", "email"}` of its standard input, for the
+command line: exit code 1, and the rules that it breaks.
+"""
+
+import json
+import sys
 import unicodedata
 from functools import cache
 from importlib.resources import files
@@ -40,3 +46,10 @@ def common_passwords() -> frozenset[str]:
     """Passwords that meet the other rules and are guessed first."""
     text = (files("gateway") / "common_passwords.txt").read_text(encoding="utf-8")
     return frozenset(line.strip().casefold() for line in text.splitlines() if line.strip())
+
+
+if __name__ == "__main__":
+    try:
+        check_password(**json.load(sys.stdin))
+    except ValueError as error:
+        sys.exit(str(error))

@@ -3,6 +3,7 @@
 from gateway import documents, pages, wellknown
 from gateway.v1 import (
     activity,
+    admin,
     auth,
     commands,
     passwords,
@@ -21,6 +22,7 @@ ENDPOINTS = (
     *passwords.ENDPOINTS,
     *sessions.ENDPOINTS,
     *activity.ENDPOINTS,
+    *admin.ENDPOINTS,
     *commands.ENDPOINTS,
     *stream.ENDPOINTS,
     *wellknown.ENDPOINTS,

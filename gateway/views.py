@@ -38,6 +38,81 @@ async def profile(pool: Pool, user_id: UUID) -> asyncpg.Record | None:
     )
 
 
+async def standing(pool: Pool, user_id: UUID, session_id: UUID) -> asyncpg.Record | None:
+    """What a user may do at this moment, and whether the session has ended."""
+    return await pool.fetchrow(
+        """
+        SELECT permissions,
+               EXISTS (SELECT FROM sessions_ended WHERE id = $2) AS session_ended
+          FROM profiles
+         WHERE id = $1
+        """,
+        user_id,
+        session_id,
+    )
+
+
+async def users(
+    pool: Pool,
+    *,
+    email: str | None,
+    tier: str | None,
+    verified: bool | None,
+    before: UUID | None,
+    limit: int,
+) -> Rows:
+    """Users, the newest first (ids are in the order of sign-ups), from one that was shown."""
+    return await pool.fetch(
+        """
+        SELECT id, email, display_name, email_confirmed_at, tier, permissions, created_at
+          FROM profiles
+         WHERE ($1::text IS NULL OR email = $1)
+           AND ($2::text IS NULL OR tier = $2)
+           AND ($3::boolean IS NULL OR (email_confirmed_at IS NOT NULL) = $3)
+           AND ($4::uuid IS NULL OR id < $4)
+         ORDER BY id DESC
+         LIMIT $5
+        """,
+        email,
+        tier,
+        verified,
+        before,
+        limit,
+    )
+
+
+async def audit_entries(
+    pool: Pool,
+    *,
+    user_id: UUID | None,
+    action: str | None,
+    since: datetime | None,
+    until: datetime | None,
+    before: tuple[datetime, UUID] | None,
+    limit: int,
+) -> Rows:
+    """Entries of the audit log, newest first, from one that was shown already."""
+    return await pool.fetch(
+        """
+        SELECT id, user_id, actor_id, action, details, ip_address, user_agent, created_at
+          FROM audit_entries
+         WHERE ($1::uuid IS NULL OR user_id = $1)
+           AND ($2::text IS NULL OR action = $2)
+           AND ($3::timestamptz IS NULL OR created_at >= $3)
+           AND ($4::timestamptz IS NULL OR created_at < $4)
+           AND ($5::timestamptz IS NULL OR (created_at, id) < ($5, $6::uuid))
+         ORDER BY created_at DESC, id DESC
+         LIMIT $7
+        """,
+        user_id,
+        action,
+        since,
+        until,
+        *(before or (None, None)),
+        limit,
+    )
+
+
 async def watchlist(pool: Pool, user_id: UUID) -> Rows:
     """A user's items, oldest first."""
     return await pool.fetch(

@@ -91,6 +91,7 @@ class Stack:
             [sys.executable, "-m", "infra.cli", *arguments],
             cwd=self._source,
             env={**os.environ, "PYTHONPATH": str(self._source), "QNT9_DATA": str(self.data)},
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -202,16 +203,22 @@ class Stack:
         tokens = answer.json()
         return User(email, password, tokens["access_token"], tokens["refresh_token"])
 
-    async def verified_user(self, email: str | None = None) -> User:
+    async def admin(self, password: str = PASSWORD) -> User:
+        """A verified user whom the operator has made an admin."""
+        user = await self.verified_user(password=password)
+        await asyncio.to_thread(self.qnt9, "user", "create-admin", user.email)
+        return user
+
+    async def verified_user(self, email: str | None = None, password: str = PASSWORD) -> User:
         """Sign up, verify with the mailed link, sign in."""
         email = email or f"{uuid4().hex[:12]}@example.com"
         async with self.http() as http:
-            body = {"email": email, "password": PASSWORD, "display_name": "Ada"}
+            body = {"email": email, "password": password, "display_name": "Ada"}
             assert (await http.post("/api/v1/auth/signup", json=body)).status_code == 202
             token = await self.mailed_token(email)
             answer = await http.post("/api/v1/auth/verify", json={"token": token})
             assert answer.status_code == 200, answer.text
-        return await self.sign_in(email)
+        return await self.sign_in(email, password)
 
 
 def token_in(mail: dict[str, Any]) -> str:

@@ -4,14 +4,28 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    field_validator,
+)
 
 from contracts.quotes import Quote
 from contracts.values import DisplayName, Note, Symbol
 from gateway.passwords import check_password
 from infra.addresses import normalise
 
-EmailAddress = Annotated[str, Field(min_length=3, max_length=254, examples=["ada@example.com"])]
+EmailAddress = Annotated[
+    str,
+    Field(
+        min_length=3,
+        max_length=254,
+        examples=["ada@example.com"],
+        json_schema_extra={"format": "email"},
+    ),
+]
 Token = Annotated[str, Field(min_length=16, max_length=128, pattern=r"^[A-Za-z0-9_-]+$")]
 
 

@@ -5,7 +5,7 @@ from uuid import UUID
 from contracts.commands import RevokeSession, SignOut
 from contracts.outcomes import Succeeded
 from gateway import views
-from gateway.endpoints import Answer, Call, Endpoint, Who
+from gateway.endpoints import Answer, Call, Endpoint, Link, Who
 from gateway.limits.policies import READ, WRITE
 from gateway.problems import ProblemError
 from gateway.v1.models import OpenSessions, Pending
@@ -64,6 +64,7 @@ ENDPOINTS = (
         show,
         "Where the caller is signed in, the most recently used first",
         {200: OpenSessions},
+        links=(Link("sessions_revoke", {"id": "$response.body#/sessions/0/id"}),),
         who=Who.SIGNED_IN,
         limits=READ,
     ),

@@ -4,7 +4,7 @@ from contracts.commands import AddToWatchlist, RemoveFromWatchlist
 from contracts.outcomes import Succeeded
 from contracts.values import WATCHLIST_LIMITS, Tier
 from gateway import views
-from gateway.endpoints import Answer, Call, Endpoint, Who
+from gateway.endpoints import Answer, Call, Endpoint, Link, Who
 from gateway.limits.policies import READ, WRITE
 from gateway.problems import ProblemError
 from gateway.v1.models import ItemSaved, NoteBody, Pending, Watchlist
@@ -62,6 +62,7 @@ ENDPOINTS = (
         "Follow a symbol, or change the note on it",
         {200: ItemSaved, 201: ItemSaved, 202: Pending},
         problems=("unknown-symbol", "watchlist-full", "unknown-user"),
+        links=(Link("watchlist_delete", {"symbol": "$request.path.symbol"}),),
         who=Who.VERIFIED,
         body=NoteBody,
         body_optional=True,

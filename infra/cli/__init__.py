@@ -22,6 +22,7 @@ COMMANDS = {
     "schemas": "schemas",
     "audit": "audit",
     "quotes": "quotes",
+    "user": "user",
     "config": "config",
 }
 """Each command and the module of this package that has it, imported when it is asked for."""

@@ -27,13 +27,13 @@ SAY_EVERY_SECONDS = 2.0
 def broker_settings(data: Path) -> KafkaSettings:
     """Of what QNT9_KAFKA_BOOTSTRAP and its companions name, else of the system of --data."""
     point_at(data, "QNT9_KAFKA_BOOTSTRAP")
-    return _loaded(KafkaSettings)
+    return loaded(KafkaSettings)
 
 
 def both_settings(data: Path) -> tuple[KafkaSettings, PostgresSettings]:
     """Broker and database of the same installation."""
     point_at(data, "QNT9_KAFKA_BOOTSTRAP", "QNT9_POSTGRES_DSN")
-    return _loaded(KafkaSettings), _loaded(PostgresSettings)
+    return loaded(KafkaSettings), loaded(PostgresSettings)
 
 
 def run(work: Coroutine[Any, Any, T], *, when_stopped: str = "stopped", code: int = 1) -> T:
@@ -57,7 +57,8 @@ def _end(message: str, code: int) -> NoReturn:
     raise SystemExit(code)
 
 
-def _loaded(kind: type[S]) -> S:
+def loaded(kind: type[S]) -> S:
+    """Settings, or every fault of them and exit code 1."""
     try:
         return load(kind)
     except SettingsError as error:

@@ -73,6 +73,11 @@ BEGIN
     UPDATE audit_log
        SET ip_address = NULL, user_agent = NULL
      WHERE user_id = ANY(people) AND (ip_address IS NOT NULL OR user_agent IS NOT NULL);
+    UPDATE audit_log
+       SET ip_address = NULL, user_agent = NULL
+     WHERE headers ->> 'ce_actorid' IN (SELECT person::text FROM unnest(people) AS person)
+       AND headers ->> 'ce_actorid' <> user_id::text
+       AND (ip_address IS NOT NULL OR user_agent IS NOT NULL);
     RETURN QUERY SELECT unnest(people);
 END $$;
 
@@ -100,14 +105,33 @@ CREATE VIEW activity AS
  SELECT event_id AS id,
     user_id,
     action,
-    ip_address,
-    user_agent,
+        CASE
+            WHEN COALESCE(((headers ->> 'ce_actorid'::text) = (user_id)::text), true) THEN ip_address
+            ELSE NULL::inet
+        END AS ip_address,
+        CASE
+            WHEN COALESCE(((headers ->> 'ce_actorid'::text) = (user_id)::text), true) THEN user_agent
+            ELSE NULL::text
+        END AS user_agent,
     created_at,
     ( SELECT COALESCE(jsonb_object_agg(jsonb_each.key, jsonb_each.value), '{}'::jsonb) AS "coalesce"
            FROM jsonb_each(audit_log.details) jsonb_each(key, value)
           WHERE ((jsonb_each.key <> 'user_id'::text) AND (COALESCE((jsonb_each.value #>> '{}'::text[]), ''::text) !~~ 'p1.%'::text))) AS details
    FROM audit_log
   WHERE (user_id IS NOT NULL);
+
+CREATE VIEW audit_entries AS
+ SELECT event_id AS id,
+    user_id,
+    (headers ->> 'ce_actorid'::text) AS actor_id,
+    action,
+    ip_address,
+    user_agent,
+    created_at,
+    ( SELECT COALESCE(jsonb_object_agg(jsonb_each.key, jsonb_each.value), '{}'::jsonb) AS "coalesce"
+           FROM jsonb_each(audit_log.details) jsonb_each(key, value)
+          WHERE ((jsonb_each.key <> 'user_id'::text) AND (COALESCE((jsonb_each.value #>> '{}'::text[]), ''::text) !~~ 'p1.%'::text))) AS details
+   FROM audit_log;
 
 CREATE TABLE audit_log_other (
     user_id uuid,
@@ -427,7 +451,15 @@ ALTER TABLE ONLY watchlist_items
 
 CREATE INDEX audit_log_action ON ONLY audit_log USING btree (action, created_at DESC);
 
+CREATE INDEX audit_log_actor ON ONLY audit_log USING btree (((headers ->> 'ce_actorid'::text))) WHERE ((headers ->> 'ce_actorid'::text) <> (user_id)::text);
+
+CREATE INDEX audit_log_created ON ONLY audit_log USING btree (created_at DESC, event_id DESC);
+
 CREATE INDEX audit_log_other_action_created_at_idx ON audit_log_other USING btree (action, created_at DESC);
+
+CREATE INDEX audit_log_other_created_at_event_id_idx ON audit_log_other USING btree (created_at DESC, event_id DESC);
+
+CREATE INDEX audit_log_other_expr_idx ON audit_log_other USING btree (((headers ->> 'ce_actorid'::text))) WHERE ((headers ->> 'ce_actorid'::text) <> (user_id)::text);
 
 CREATE INDEX audit_log_user ON ONLY audit_log USING btree (user_id, created_at DESC);
 
@@ -457,11 +489,19 @@ CREATE INDEX sessions_user ON sessions USING btree (user_id);
 
 CREATE INDEX users_address ON users USING btree (address_hash, created_at DESC);
 
+CREATE INDEX users_admins ON users USING btree (id) WHERE ('admin'::text = ANY (permissions));
+
+CREATE INDEX users_email ON users USING btree (email);
+
 CREATE INDEX users_updated_at ON users USING btree (updated_at) WHERE ((version > 1) OR (superseded_at IS NOT NULL) OR (erased_at IS NOT NULL));
 
 CREATE UNIQUE INDEX users_verified_address ON users USING btree (address_hash) WHERE ((email_confirmed_at IS NOT NULL) AND (erased_at IS NULL));
 
 ALTER INDEX audit_log_action ATTACH PARTITION audit_log_other_action_created_at_idx;
+
+ALTER INDEX audit_log_created ATTACH PARTITION audit_log_other_created_at_event_id_idx;
+
+ALTER INDEX audit_log_actor ATTACH PARTITION audit_log_other_expr_idx;
 
 ALTER INDEX audit_log_pkey ATTACH PARTITION audit_log_other_pkey;
 
@@ -499,6 +539,8 @@ GRANT ALL ON FUNCTION erase_user(erased uuid) TO qnt9_accounts;
 GRANT SELECT,INSERT ON TABLE audit_log TO qnt9_audit;
 
 GRANT SELECT ON TABLE activity TO qnt9_gateway;
+
+GRANT SELECT ON TABLE audit_entries TO qnt9_gateway;
 
 GRANT SELECT,INSERT ON TABLE inbox TO qnt9_signup;
 GRANT SELECT,INSERT ON TABLE inbox TO qnt9_accounts;
@@ -572,6 +614,9 @@ GRANT UPDATE(password_hash) ON TABLE users TO qnt9_accounts;
 GRANT UPDATE(email_confirmed_at) ON TABLE users TO qnt9_verification;
 
 GRANT SELECT(tier) ON TABLE users TO qnt9_watchlist;
+GRANT UPDATE(tier) ON TABLE users TO qnt9_accounts;
+
+GRANT UPDATE(permissions) ON TABLE users TO qnt9_accounts;
 
 GRANT UPDATE(version) ON TABLE users TO qnt9_accounts;
 GRANT UPDATE(version) ON TABLE users TO qnt9_verification;

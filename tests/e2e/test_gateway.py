@@ -117,6 +117,13 @@ async def test_a_body_must_be_an_object(stack: Stack, body: bytes) -> None:
     assert found["errors"] == [{"field": "", "message": "The body should be a JSON object"}]
 
 
+async def test_a_body_that_may_be_left_out_is_an_object_where_it_is_not(
+    http: httpx.AsyncClient,
+) -> None:
+    answer = await http.put("/api/v1/watchlist/MSFT", content=b"null", headers=JSON)
+    problem(answer, 422, "invalid-fields")
+
+
 @pytest.mark.parametrize("symbol", ["NOSUCH", "not a symbol", "%3Cscript%3E", "X" * 40])
 async def test_an_unknown_symbol_is_not_found(http: httpx.AsyncClient, symbol: str) -> None:
     problem(await http.put(f"/api/v1/watchlist/{symbol}"), 404, "unknown-symbol")

@@ -18,6 +18,7 @@ from tests.stack import Stack
 
 READABLE = {
     "activity",
+    "audit_entries",
     "command_outcomes",
     "commands_parked",
     "last_quotes",

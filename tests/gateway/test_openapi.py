@@ -67,3 +67,26 @@ def test_signing_in_takes_no_idempotency_key() -> None:
     operation = DOCUMENT["paths"]["/api/v1/auth/signin"]["post"]
     assert "Idempotency-Key" not in str(operation)
     assert "Idempotency-Key" in str(DOCUMENT["paths"]["/api/v1/auth/signup"]["post"])
+
+
+def test_every_link_leads_to_an_operation_with_these_parameters() -> None:
+    operations = {o["operationId"]: o for m in DOCUMENT["paths"].values() for o in m.values()}
+    links = [
+        link
+        for operation in operations.values()
+        for response in operation["responses"].values()
+        for link in response.get("links", {}).values()
+    ]
+    assert links
+    for link in links:
+        taken = {p.get("name") for p in operations[link["operationId"]]["parameters"]}
+        assert link["parameters"].keys() <= taken
+
+
+def test_what_may_be_left_out_of_a_query_is_never_null() -> None:
+    parameters = DOCUMENT["paths"]["/api/v1/admin/users"]["get"]["parameters"]
+    schemas = {p["name"]: p["schema"] for p in parameters if p.get("in") == "query"}
+    assert schemas["tier"]["enum"] == ["free", "plus", "pro"]
+    assert schemas["verified"]["type"] == "boolean"
+    assert "null" not in str(schemas)
+    assert "None" not in str(schemas)

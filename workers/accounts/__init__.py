@@ -1,22 +1,26 @@
 """Accounts: who may sign in, the sessions that begin when they do, passwords, profiles, the end.
 
 Consumes  signin.commands     SignIn
-          accounts.commands   RefreshToken, SignOut, RevokeSession, UpdateProfile
+          accounts.commands   RefreshToken, SignOut, RevokeSession, UpdateProfile,
+                              ChangeTier, ChangePermissions
           passwords.commands  ChangePassword, ResetPassword, ChangeEmail, EraseAccount
 Emits     users.events        UserSignedIn, UserSigninFailed, UserTokenRefreshed,
                               UserTokenReuseDetected, UserSignedOut, UserSessionRevoked,
                               UserPasswordChanged, UserPasswordReset, UserEmailChangeRequested,
-                              UserProfileUpdated, UserErased
+                              UserProfileUpdated, UserErased, UserTierChanged,
+                              UserPermissionsChanged
 Defines   sessions, refresh_tokens
 Writes    sessions            (id, user_id, last_used_at, expires_at, ended_at)
           refresh_tokens      (token_hash, session_id, expires_at, spent_at)
-          users               (password_hash, display_name, version, updated_at)
+          users               (password_hash, display_name, tier, permissions, version,
+                              updated_at)
           mailed_tokens       (used_at, voided_at: of resets, and of links before a new password)
           personal_keys       (the day's, for addresses that nobody has)
 
 An address and password that do not match cost the same work and get the same answer whether or
 not somebody has the address. Past its deadline a command changes nothing. What is asked about
 sessions that have begun is in `sessions.py`, apart from the hashing (ADR 10); what takes a
-password in `passwords.py`, what users say of themselves in `profiles.py` (ADR 11). Erasing is the
+password in `passwords.py`, what users say of themselves in `profiles.py` (ADR 11), what
+admins ask in `administration.py`. Erasing is the
 database's function `erase_user`, which reaches what this slice may not.
 """

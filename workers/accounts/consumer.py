@@ -9,7 +9,8 @@ from infra.process import Worker
 from infra.seals import OpeningKeys
 from infra.settings import Key, WorkerSettings
 from infra.tokens import TokenSigner
-from workers.accounts import handlers, passwords, profiles, sessions
+from workers.accounts import administration, handlers, passwords, profiles, sessions
+from workers.accounts.administration import Administration
 from workers.accounts.handlers import Accounts
 from workers.accounts.passwords import Guarded
 from workers.accounts.profiles import Profiles
@@ -64,11 +65,13 @@ async def start(worker: Worker, settings: AccountsSettings) -> None:
         refresh_key=settings.refresh_key,
     )
     profile = Profiles(transactions=begun.transactions, seals=seals)
+    admins = Administration(transactions=begun.transactions)
     await worker.consume(
         ACCOUNTS,
         one_at_a_time(
             {m: partial(handle, begun) for m, handle in sessions.HANDLES.items()}
             | {m: partial(handle, profile) for m, handle in profiles.HANDLES.items()}
+            | {m: partial(handle, admins) for m, handle in administration.HANDLES.items()}
         ),
         transactions=begun.transactions,
     )

@@ -15,6 +15,7 @@ async def test_every_role_may_connect_and_do_its_part(database: Database) -> Non
 async def test_the_gateway_reads_views_and_nothing_else(database: Database) -> None:
     gateway = await database.pool("qnt9_gateway")
     for view in (
+        "audit_entries",
         "command_outcomes",
         "commands_parked",
         "profiles",

@@ -6,8 +6,8 @@ import pytest
 
 from contracts.ids import uuid7
 from gateway.bodies import read_query
+from gateway.cursors import read_cursor, write_cursor
 from gateway.problems import ProblemError
-from gateway.v1.activity import read_cursor, write_cursor
 
 AT = datetime(2026, 11, 3, 12, 0, 0, 123_456, tzinfo=UTC)
 

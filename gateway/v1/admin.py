@@ -1,0 +1,133 @@
+"""What admins do: tiers and permissions of users, who they are, what happened."""
+
+from uuid import UUID
+
+from contracts.commands import ChangePermissions, ChangeTier
+from contracts.outcomes import Succeeded
+from gateway import views
+from gateway.cursors import page_of, read_cursor
+from gateway.endpoints import Answer, Call, Endpoint, Link, Who
+from gateway.limits.policies import READ, WRITE
+from gateway.problems import ProblemError
+from gateway.v1.admin_models import (
+    Accounts,
+    AuditEntries,
+    AuditPage,
+    PermissionsBody,
+    Standing,
+    TierBody,
+    UsersPage,
+)
+from gateway.v1.models import Pending
+
+
+async def change_tier(call: Call) -> Answer:
+    """Limits follow within a second. What a watchlist has beyond the new limit stays."""
+    command = ChangeTier(user_id=_user(call), tier=call.body(TierBody).tier)
+    return await _change(call, command)
+
+
+async def change_permissions(call: Call) -> Answer:
+    """Felt at once by the routes of admins, everywhere within a second."""
+    wanted = tuple(sorted(set(call.body(PermissionsBody).permissions)))
+    return await _change(call, ChangePermissions(user_id=_user(call), permissions=wanted))
+
+
+async def users(call: Call) -> Answer:
+    page = call.query(UsersPage)
+    place = read_cursor(page.cursor)
+    rows = await views.users(
+        call.edge.pool,
+        email=page.email,
+        tier=page.tier,
+        verified=page.verified,
+        before=place[1] if place else None,
+        limit=page.limit + 1,
+    )
+    shown, cursor = page_of(rows, page.limit)
+    return Answer(200, {"users": [dict(row) for row in shown], "next_cursor": cursor})
+
+
+async def audit(call: Call) -> Answer:
+    """An event is there within a second."""
+    page = call.query(AuditPage)
+    rows = await views.audit_entries(
+        call.edge.pool,
+        user_id=page.user_id,
+        action=page.action,
+        since=page.since,
+        until=page.until,
+        before=read_cursor(page.cursor),
+        limit=page.limit + 1,
+    )
+    shown, cursor = page_of(rows, page.limit)
+    return Answer(200, {"entries": [dict(row) for row in shown], "next_cursor": cursor})
+
+
+async def _change(call: Call, command: ChangeTier | ChangePermissions) -> Answer:
+    intent = call.edge.commands.intent(call, str(call.caller.user_id))
+    key = str(command.user_id)
+    return await call.edge.commands.perform(call, intent, command, key=key, answer=_changed)
+
+
+def _changed(success: Succeeded) -> Answer:
+    return Answer(200, success.result)
+
+
+def _user(call: Call) -> UUID:
+    try:
+        return UUID(call.path("id"))
+    except ValueError:
+        raise ProblemError("unknown-user") from None
+
+
+ENDPOINTS = (
+    Endpoint(
+        "PUT",
+        "/api/v1/admin/users/{id}/tier",
+        change_tier,
+        "Move a user to another tier",
+        {200: Standing, 202: Pending},
+        problems=("unknown-user",),
+        who=Who.ADMIN,
+        body=TierBody,
+        command=True,
+        limits=WRITE,
+    ),
+    Endpoint(
+        "PUT",
+        "/api/v1/admin/users/{id}/permissions",
+        change_permissions,
+        "Let a user have these permissions and no others",
+        {200: Standing, 202: Pending},
+        problems=("unknown-user", "user-not-verified", "last-admin"),
+        who=Who.ADMIN,
+        body=PermissionsBody,
+        command=True,
+        limits=WRITE,
+    ),
+    Endpoint(
+        "GET",
+        "/api/v1/admin/users",
+        users,
+        "Users, the newest first",
+        {200: Accounts},
+        who=Who.ADMIN,
+        query=UsersPage,
+        limits=READ,
+        links=tuple(
+            Link(operation, {"id": "$response.body#/users/0/id"})
+            for operation in ("admin_change_tier", "admin_change_permissions")
+        ),
+    ),
+    Endpoint(
+        "GET",
+        "/api/v1/admin/audit",
+        audit,
+        "The audit log, newest first",
+        {200: AuditEntries},
+        who=Who.ADMIN,
+        query=AuditPage,
+        limits=READ,
+    ),
+)

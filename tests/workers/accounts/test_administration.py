@@ -1,0 +1,192 @@
+"""What admins change: each command once, told of once, and somebody stays an admin."""
+
+import asyncio
+from dataclasses import dataclass
+from uuid import UUID
+
+import pytest
+
+from contracts.commands import ChangePermissions, ChangeTier
+from contracts.events import UserPermissionsChanged, UserTierChanged
+from contracts.ids import uuid7
+from contracts.outcomes import Outcome, Rejected, Succeeded
+from contracts.topics import ACCOUNTS
+from contracts.values import Permission, Tier
+from infra.postgres.personal_keys import user_key_id
+from infra.postgres.transaction import Transactions
+from infra.received import PoisonError, Received
+from tests.builders import A_CLIENT, received
+from tests.outbox import MemoryWakeups, events, outcomes, revealed, written_events
+from tests.people import a_user
+from tests.postgres import Database
+from workers.accounts.administration import Administration, change_standing
+
+ADMIN = Permission.ADMIN.value
+
+
+@dataclass
+class AdminSlice:
+    """The slice, and who waits for it."""
+
+    parts: Administration
+    wakeups: MemoryWakeups
+    database: Database
+
+    async def user(self, name: str, *permissions: str, verified: bool = True) -> UUID:
+        user_id = await a_user(self.database, f"{name}@example.com", verified=verified)
+        await self.database.execute(
+            "UPDATE users SET permissions = $2 WHERE id = $1", user_id, [*permissions]
+        )
+        return user_id
+
+    async def handle(self, command: Received[ChangeTier | ChangePermissions]) -> Outcome:
+        await change_standing(self.parts, command)
+        return self.wakeups.announced[-1].outcome
+
+    async def tier(self, user_id: UUID, tier: Tier, *, by: UUID | None) -> Outcome:
+        return await self.handle(received(ChangeTier(user_id=user_id, tier=tier), actor=by))
+
+    async def permissions(self, user_id: UUID, *names: str, by: UUID | None) -> Outcome:
+        command = ChangePermissions(user_id=user_id, permissions=names)
+        return await self.handle(received(command, actor=by))
+
+    async def standing(self, user_id: UUID) -> tuple[str, list[str], int]:
+        [row] = await self.database.fetch(
+            "SELECT tier, permissions, version FROM users WHERE id = $1", user_id
+        )
+        return row["tier"], row["permissions"], row["version"]
+
+
+@pytest.fixture
+async def slice_(database: Database) -> AdminSlice:
+    wakeups = MemoryWakeups()
+    transactions = Transactions(await database.pool("qnt9_accounts"), ACCOUNTS.name, wakeups)
+    return AdminSlice(Administration(transactions=transactions), wakeups, database)
+
+
+async def test_an_admin_moves_a_user_to_another_tier(slice_: AdminSlice) -> None:
+    admin, ada = await slice_.user("root", ADMIN), await slice_.user("ada")
+    outcome = await slice_.tier(ada, Tier.PRO, by=admin)
+    assert outcome == Succeeded({"id": str(ada), "tier": "pro", "permissions": []})
+    assert await slice_.standing(ada) == ("pro", [], 2)
+    assert slice_.wakeups.changes.users == {ada}
+    [written] = await written_events(slice_.database)
+    event = written.event
+    assert isinstance(event, UserTierChanged)
+    assert (event.user_id, event.former_tier, event.tier) == (ada, Tier.FREE, Tier.PRO)
+    assert (written.about, written.headers["ce_actorid"]) == (str(ada), str(admin))
+
+
+async def test_who_asked_is_encrypted_under_the_key_of_the_admin(slice_: AdminSlice) -> None:
+    admin, ada = await slice_.user("root", ADMIN), await slice_.user("ada")
+    await slice_.tier(ada, Tier.PLUS, by=admin)
+    [event] = await events(slice_.database)
+    assert event.client
+    assert event.client.key_id == user_key_id(admin)
+    assert await revealed(slice_.database, event.client) == A_CLIENT.to_json()
+
+
+async def test_a_permission_is_given_and_withdrawn(slice_: AdminSlice) -> None:
+    admin, ada = await slice_.user("root", ADMIN), await slice_.user("ada")
+    await slice_.permissions(ada, ADMIN, ADMIN, by=admin)
+    assert await slice_.standing(ada) == ("free", [ADMIN], 2)
+    await slice_.permissions(ada, by=admin)
+    assert await slice_.standing(ada) == ("free", [], 3)
+    given, withdrawn = await events(slice_.database)
+    assert isinstance(given, UserPermissionsChanged)
+    assert isinstance(withdrawn, UserPermissionsChanged)
+    assert (given.former_permissions, given.permissions) == ([], [ADMIN])
+    assert (withdrawn.former_permissions, withdrawn.permissions) == ([ADMIN], [])
+
+
+async def test_what_changes_nothing_succeeds_and_is_not_told(slice_: AdminSlice) -> None:
+    admin, ada = await slice_.user("root", ADMIN), await slice_.user("ada")
+    assert isinstance(await slice_.tier(ada, Tier.FREE, by=admin), Succeeded)
+    assert isinstance(await slice_.permissions(admin, ADMIN, by=admin), Succeeded)
+    assert await slice_.standing(ada) == ("free", [], 1)
+    assert await events(slice_.database) == []
+    assert not slice_.wakeups.changes
+
+
+async def test_only_an_admin_may_whatever_the_gateway_thought(slice_: AdminSlice) -> None:
+    former, ada = await slice_.user("former"), await slice_.user("ada")
+    await slice_.user("root", ADMIN)
+    for by in (former, ada, uuid7()):
+        assert await slice_.tier(ada, Tier.PRO, by=by) == Rejected("forbidden")
+        assert await slice_.permissions(ada, ADMIN, by=by) == Rejected("forbidden")
+    assert await slice_.standing(ada) == ("free", [], 1)
+
+
+async def test_nobody_who_is_not_there_is_changed(slice_: AdminSlice) -> None:
+    admin = await slice_.user("root", ADMIN)
+    erased = await a_user(slice_.database, "gone@example.com", erased=True)
+    superseded = await a_user(slice_.database, "late@example.com", superseded=True)
+    for nobody in (uuid7(), erased, superseded):
+        assert await slice_.tier(nobody, Tier.PRO, by=admin) == Rejected("unknown-user")
+
+
+async def test_an_unverified_user_is_made_no_admin(slice_: AdminSlice) -> None:
+    admin, ada = await slice_.user("root", ADMIN), await slice_.user("ada", verified=False)
+    assert await slice_.permissions(ada, ADMIN, by=admin) == Rejected("user-not-verified")
+    assert isinstance(await slice_.tier(ada, Tier.PLUS, by=admin), Succeeded)
+
+
+async def test_the_last_admin_stays_one(slice_: AdminSlice) -> None:
+    admin = await slice_.user("root", ADMIN)
+    await a_user(slice_.database, "gone@example.com", verified=True, erased=True)
+    await slice_.database.execute("UPDATE users SET permissions = '{admin}'")
+    assert await slice_.permissions(admin, by=admin) == Rejected("last-admin")
+    assert await slice_.standing(admin) == ("free", [ADMIN], 1)
+
+
+async def test_two_admins_who_withdraw_each_other_at_once_leave_one(slice_: AdminSlice) -> None:
+    for each in range(5):
+        one, other = [await slice_.user(f"{name}{each}", ADMIN) for name in ("one", "other")]
+        await asyncio.gather(slice_.permissions(one, by=other), slice_.permissions(other, by=one))
+        left = [who for who in (one, other) if (await slice_.standing(who))[1]]
+        assert len(left) == 1
+        await slice_.database.execute("UPDATE users SET permissions = '{}'")
+
+
+async def test_two_admins_who_withdraw_themselves_at_once_leave_one(slice_: AdminSlice) -> None:
+    one, other = await slice_.user("one", ADMIN), await slice_.user("other", ADMIN)
+    await asyncio.gather(slice_.permissions(one, by=one), slice_.permissions(other, by=other))
+    kept = await outcomes(slice_.database)
+    assert sorted(each["status"] for each in kept if each) == ["failed", "succeeded"]
+    assert len([w for w in (one, other) if (await slice_.standing(w))[1]]) == 1
+
+
+async def test_without_an_actor_or_with_an_unknown_permission_it_is_set_aside(
+    slice_: AdminSlice,
+) -> None:
+    admin = await slice_.user("root", ADMIN)
+    with pytest.raises(PoisonError, match="without an actor"):
+        await slice_.tier(admin, Tier.PRO, by=None)
+    with pytest.raises(PoisonError, match="not known here"):
+        await slice_.permissions(admin, ADMIN, "rule-the-world", by=admin)
+
+
+async def test_the_address_of_an_admin_is_the_admins_own(slice_: AdminSlice) -> None:
+    admin, ada = await slice_.user("root", ADMIN), await slice_.user("ada")
+    await slice_.database.execute(
+        """
+        INSERT INTO audit_log (user_id, action, details, ip_address, user_agent, created_at,
+                               event_id, type, topic, partition, "offset", headers, payload)
+        SELECT $1, 'user.' || who, '{}', '203.0.113.7', 'a browser', now(), gen_random_uuid(),
+               'a type', 'users.events', 0, 0, jsonb_build_object('ce_actorid', who), ''
+          FROM unnest($2::text[]) AS who
+        """,
+        ada,
+        [str(admin), str(ada)],
+    )
+    gateway = await slice_.database.pool("qnt9_gateway")
+    seen = await gateway.fetch("SELECT action, ip_address, user_agent FROM activity")
+    by_actor = {row["action"]: (row["ip_address"], row["user_agent"]) for row in seen}
+    assert by_actor[f"user.{admin}"] == (None, None)
+    assert None not in by_actor[f"user.{ada}"]
+    await slice_.database.execute("SELECT erase_user($1)", admin)
+    left = await gateway.fetch("SELECT actor_id, ip_address FROM audit_entries")
+    assert {row["actor_id"]: row["ip_address"] is not None for row in left} == {
+        str(admin): False,
+        str(ada): True,
+    }
