@@ -65,7 +65,13 @@ async def test_every_role_is_fit_to_start_and_names_all_that_is_missing(
 ) -> None:
     settings = settings_of(role, credentials)
     assert await faults_of(role, settings) == []
-    optional = {"QNT9_ENVIRONMENT", "QNT9_KAFKA_PROTOCOL", "QNT9_KAFKA_MECHANISM", "QNT9_LIMITS"}
+    optional = {
+        "QNT9_ENVIRONMENT",
+        "QNT9_KAFKA_PROTOCOL",
+        "QNT9_KAFKA_MECHANISM",
+        "QNT9_LIMITS",
+        "QNT9_CORS_ORIGINS",
+    }
     needed = settings.keys() - optional
     faults = await faults_of(role, {})
     assert {fault.partition(":")[0] for fault in faults if "is missing" in fault} == needed
