@@ -76,6 +76,7 @@ def evidence(request: pytest.FixtureRequest) -> Evidence:
 WHOLE_SYSTEM_FOLDERS = {"e2e", "chaos", "containers"}
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests of the whole system follow one another; the others may run beside them."""
     for item in items:
