@@ -76,13 +76,12 @@ def evidence(request: pytest.FixtureRequest) -> Evidence:
 WHOLE_SYSTEM_FOLDERS = {"e2e", "chaos", "containers"}
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_itemcollected(item: pytest.Item) -> None:
     """Tests of the whole system follow one another; the others may run beside them."""
-    for item in items:
-        if WHOLE_SYSTEM_FOLDERS & set(item.path.parts):
-            item.add_marker(pytest.mark.xdist_group("system"))
-        if "postgres_server" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.postgres)
-        if "stack" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.stack)
+    fixtures = getattr(item, "fixturenames", ())
+    if WHOLE_SYSTEM_FOLDERS & set(item.path.parts):
+        item.add_marker(pytest.mark.xdist_group("system"))
+    if "postgres_server" in fixtures:
+        item.add_marker(pytest.mark.postgres)
+    if "stack" in fixtures:
+        item.add_marker(pytest.mark.stack)
