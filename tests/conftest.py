@@ -3,10 +3,12 @@
 import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import SecretStr
 from redis.asyncio import Redis
+from xdist.scheduler import LoadScopeScheduling
 
 from infra.redis.client import open_redis
 from infra.settings import RedisSettings
@@ -76,12 +78,22 @@ def evidence(request: pytest.FixtureRequest) -> Evidence:
 WHOLE_SYSTEM_FOLDERS = {"e2e", "chaos", "containers"}
 
 
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """Tests of the whole system follow one another; the others may run beside them."""
-    fixtures = getattr(item, "fixturenames", ())
-    if WHOLE_SYSTEM_FOLDERS & set(item.path.parts):
-        item.add_marker(pytest.mark.xdist_group("system"))
-    if "postgres_server" in fixtures:
-        item.add_marker(pytest.mark.postgres)
-    if "stack" in fixtures:
-        item.add_marker(pytest.mark.stack)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "postgres_server" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.postgres)
+        if "stack" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.stack)
+
+
+class BesideTheSystem(LoadScopeScheduling):
+    """Tests of the whole system follow one another; the others run beside them, file by file."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return "system" if WHOLE_SYSTEM_FOLDERS & set(file.split("/")) else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    return BesideTheSystem(config, log)
