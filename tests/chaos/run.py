@@ -11,6 +11,7 @@ import psutil
 
 from tests.chaos.clients import PATIENCE_SECONDS, Client
 from tests.chaos.ledger import Ledger
+from tests.sizes import size
 from tests.stack import Stack, eventually
 
 PROCESSES = (
@@ -23,10 +24,10 @@ PROCESSES = (
     "audit",
     "gateway",
 )
-CLIENTS = 10
+CLIENTS = size(10, 40)
 BUSY = 3
 READY_SECONDS = 90.0
-BETWEEN_KILLS = 3.0
+BETWEEN_KILLS = 1.5
 """Eight processes later the same one is killed again, and long back at work by then."""
 
 
