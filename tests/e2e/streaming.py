@@ -136,7 +136,7 @@ async def publish_prices(stack: Stack, symbol: str, prices: range) -> None:
                 SELECT id, 'quotes', $1, $3, $2,
                        jsonb_build_object(
                            'ce_specversion', '1.0', 'ce_id', id::text, 'ce_source', 'urn:qnt9:test',
-                           'ce_type', $3::text, 'ce_time', '2031-01-01T00:00:00Z',
+                           'ce_type', $3::text, 'ce_time', now(),
                            'ce_dataschema', 'urn:qnt9:schema:' || $3::text,
                            'ce_subject', $1::text, 'content-type', 'application/json'
                        )

@@ -49,6 +49,12 @@ class Traveller:
         self.answers[step] = answer
         return answer.json()
 
+    async def sees_fresh_quotes(self, bearer: dict[str, str]) -> bool:
+        """What others looked at long ago is shown at once, stale, and renewed behind."""
+        watchlist = await self.ask("watchlist", "GET", "/watchlist", **bearer)
+        quotes = [item["quote"] for item in watchlist["items"]]
+        return all(quote and not quote["stale"] for quote in quotes)
+
     def request_id(self, step: str) -> str:
         return f"{self.run}.{step}"
 
@@ -79,7 +85,7 @@ async def traveller(stack: Stack) -> Traveller:
         for symbol in SYMBOLS:
             body = {"note": f"about {symbol}"}
             await someone.ask(f"put-{symbol}", "PUT", f"/watchlist/{symbol}", body, **bearer)
-        await someone.ask("watchlist", "GET", "/watchlist", **bearer)
+        await eventually(lambda: someone.sees_fresh_quotes(bearer), what="fresh quotes")
         return someone
 
 

@@ -146,10 +146,16 @@ async def finish(
 
 
 def runs_of_prices(client: Client) -> list[list[int]]:
-    """The prices of each symbol in each connection, where there were any."""
+    """The prices of each symbol in each connection, but for those that the exchange gave."""
     return [
         run
         for connection in client.connections
         for symbol in SYMBOLS
-        if (run := [int(q["price"]) for q in connection.of("quote") if q["symbol"] == symbol])
+        if (
+            run := [
+                int(q["price"])
+                for q in connection.of("quote")
+                if q["symbol"] == symbol and q["price"].isdigit()
+            ]
+        )
     ]

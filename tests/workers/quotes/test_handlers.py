@@ -115,7 +115,7 @@ async def test_who_is_left_out_of_a_call_is_asked_for_alone(slice_: QuotesSlice)
 
 
 async def test_at_most_four_calls_are_made_side_by_side(slice_: QuotesSlice) -> None:
-    await slice_.exchange.fault("*", {"kind": "slow_headers", "seconds": 0.05})
+    await slice_.exchange.fault("*", {"kind": "slow_headers", "seconds": 0.15})
     symbols = [f"X{n:04}.DE" for n in range(1, 121)]
     assert all(isinstance(outcome, Succeeded) for outcome in await slice_.ask(*symbols))
     assert (await slice_.exchange.log())["most_in_flight"] == 4
