@@ -52,7 +52,8 @@ class Bundles:
             while lane.waiting:
                 for gone in [each for each in lane.waiting if each.done()]:
                     del lane.waiting[gone]
-                await self._send_head(lane)
+                if lane.waiting:
+                    await self._send_head(lane)
         finally:
             lane.sending = None
 
