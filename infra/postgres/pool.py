@@ -24,6 +24,7 @@ UNAVAILABLE = (
     TimeoutError,
     asyncio.TimeoutError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
     asyncpg.PostgresConnectionError,
     asyncpg.CannotConnectNowError,
     asyncpg.AdminShutdownError,
@@ -31,7 +32,11 @@ UNAVAILABLE = (
     asyncpg.TooManyConnectionsError,
     asyncpg.IdleInTransactionSessionTimeoutError,
 )
-"""Raised while the server is away, starting or stopping: try again later, blame no message."""
+"""Raised while the server is away, starting or stopping: try again later, blame no message.
+
+asyncpg's internal error is what the next statement meets on a session that was ended while idle,
+in the moment before its connection is lost.
+"""
 
 TRANSIENT = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
 """Raised when two transactions met: try again now."""
@@ -55,6 +60,26 @@ async def open_pool(settings: PostgresSettings, *, instance: str) -> AsyncIterat
     )
     async with pool:
         yield pool
+
+
+@asynccontextmanager
+async def open_session(settings: PostgresSettings, *, instance: str) -> AsyncIterator[Connection]:
+    """A connection of one's own, for locks and notifications, which end with it.
+
+    Whatever fails inside ends it at once: nothing is asked of a session in an unknown state.
+    """
+    conn = await asyncpg.connect(
+        settings.postgres_dsn.get_secret_value(),
+        timeout=CONNECT_SECONDS,
+        command_timeout=COMMAND_SECONDS,
+        server_settings={"application_name": instance, "timezone": "UTC"},
+    )
+    try:
+        await _prepare(conn)
+        yield conn
+        await conn.close(timeout=CONNECT_SECONDS)
+    finally:
+        conn.terminate()
 
 
 async def _nothing_to_reset(_: Connection) -> None:

@@ -2,6 +2,8 @@
 
 import asyncio
 import time
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
 
 import asyncpg
@@ -9,7 +11,7 @@ import structlog
 from prometheus_client import Counter, Gauge
 
 from infra.kafka.producer import Producer
-from infra.postgres.pool import TRANSIENT, UNAVAILABLE, Connection, Pool
+from infra.postgres.pool import TRANSIENT, UNAVAILABLE, Connection
 from workers.relay import store
 from workers.relay.publishing import publish
 from workers.relay.rules import Held, fair_share, to_release, to_try
@@ -39,8 +41,14 @@ class KafkaAwayError(Exception):
 class Relay:
     """One relay of perhaps several. A turn is: read, publish, mark what was acknowledged."""
 
-    def __init__(self, pool: Pool, producer: Producer, *, poll: float = POLL_SECONDS) -> None:
-        self._pool = pool
+    def __init__(
+        self,
+        open_session: Callable[[], AbstractAsyncContextManager[Connection]],
+        producer: Producer,
+        *,
+        poll: float = POLL_SECONDS,
+    ) -> None:
+        self._open_session = open_session
         self._producer = producer
         self._poll = poll
         self._owned: set[int] = set()
@@ -97,18 +105,15 @@ class Relay:
 
     async def _session(self) -> None:
         """One database session: its locks are our shards."""
-        async with self._pool.acquire() as conn:
-            await conn.add_listener("outbox", self._on_notify)
-            try:
+        try:
+            async with self._open_session() as conn:
+                await conn.add_listener("outbox", self._on_notify)
                 await store.read_by_index(conn)
                 await store.announce_presence(conn)
                 while not self._stopping.is_set():
                     await self._step(conn)
-            finally:
-                self._disown()
-                if not conn.is_closed():
-                    await conn.remove_listener("outbox", self._on_notify)
-                    await store.leave(conn)
+        finally:
+            self._disown()
 
     async def _step(self, conn: Connection) -> None:
         self._progress = time.monotonic()

@@ -27,11 +27,6 @@ async def announce_presence(conn: Connection) -> None:
     await conn.execute("SELECT pg_advisory_lock_shared($1, $2)", LOCKS, PRESENCE)
 
 
-async def leave(conn: Connection) -> None:
-    """Give up all shards, and be counted no longer."""
-    await conn.execute("SELECT pg_advisory_unlock_all()")
-
-
 async def count_relays(conn: Connection) -> int:
     count: int = await conn.fetchval(
         """

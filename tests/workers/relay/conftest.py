@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 from uuid import uuid4
 
@@ -12,7 +13,7 @@ import pytest
 
 from contracts.ids import uuid7
 from infra.kafka.producer import Outgoing, Producer
-from infra.postgres.pool import Connection, open_pool
+from infra.postgres.pool import Connection, open_session
 from infra.settings import PostgresSettings
 from tests.postgres import Database
 from workers.relay.relay import Relay
@@ -120,14 +121,14 @@ async def start_relay(database: Database, kafka: MemoryKafka) -> AsyncIterator[S
     @asynccontextmanager
     async def running(poll: float) -> AsyncIterator[Relay]:
         settings = PostgresSettings.model_validate({"postgres_dsn": database.dsn("qnt9_relay")})
-        async with open_pool(settings, instance=f"relay-{uuid4().hex[:4]}") as pool:
-            relay = Relay(pool, kafka, poll=poll)
-            task = asyncio.create_task(relay.run())
-            try:
-                yield relay
-            finally:
-                await relay.stop()
-                await task
+        session = partial(open_session, settings, instance=f"relay-{uuid4().hex[:4]}")
+        relay = Relay(session, kafka, poll=poll)
+        task = asyncio.create_task(relay.run())
+        try:
+            yield relay
+        finally:
+            await relay.stop()
+            await task
 
     async with AsyncExitStack() as stack:
 
