@@ -10,6 +10,7 @@ from uuid import uuid4
 import httpx
 
 from tests.chaos.ledger import Entry, Kind, Ledger, Verdict
+from tests.sizes import size
 from tests.stack import AGENT, PASSWORD, Stack, eventually, token_in
 
 SYMBOLS = ("AAPL", "MSFT", "SAP.DE", "VOD.L", "X0001.DE", "X0002.DE")
@@ -17,7 +18,7 @@ NOTHING_WAS_SENT = {"broker-unavailable", "draining", "reads-unavailable"}
 REQUEST_SECONDS = 25.0
 PATIENCE_SECONDS = 120.0
 RETRY_SECONDS = 1.0
-CHANGES_IN_A_LIFE = 22
+CHANGES_IN_A_LIFE = size(22, 200)
 IMPATIENCE = 0.25
 
 
@@ -96,14 +97,14 @@ class Client:
 
     async def _do_something(self, number: int) -> None:
         lot = self.chance.random()
-        if lot < 0.06:
+        if lot < 0.03:
             body = {"email": self.email, "password": f"{PASSWORD}!"}
             request = Request("POST", "/auth/signin", body)
             await self._perform(Entry(Kind.SIGN_IN_WRONG, self.email), request)
-        elif lot < 0.12:
+        elif lot < 0.06:
             await self._sign_in()
         else:
-            await self._change(number, self.chance.choice(SYMBOLS), delete=lot < 0.3)
+            await self._change(number, self.chance.choice(SYMBOLS), delete=lot < 0.25)
 
     async def _change(self, number: int, symbol: str, *, delete: bool) -> None:
         if delete:

@@ -24,7 +24,7 @@ PROCESSES = (
     "audit",
     "gateway",
 )
-CLIENTS = size(10, 40)
+CLIENTS = size(10, 80)
 BUSY = 3
 READY_SECONDS = 90.0
 BETWEEN_KILLS = 1.5

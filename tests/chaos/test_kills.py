@@ -18,7 +18,7 @@ COMMANDS_WITHOUT_INBOX = 100
 
 
 @pytest.mark.prove
-@pytest.mark.timeout(size(300, 1_800))
+@pytest.mark.timeout(size(300, 4_500))
 async def test_kills(stack: Stack, evidence: Evidence) -> None:
     """Every acknowledged command has one effect, one event, one row of the log."""
     run = Run(stack, COMMANDS, [Kill(name) for name in PROCESSES * KILLS_OF_EACH])
