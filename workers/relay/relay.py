@@ -108,7 +108,7 @@ class Relay:
         try:
             async with self._open_session() as conn:
                 await conn.add_listener("outbox", self._on_notify)
-                await store.read_by_index(conn)
+                await store.read_in_order(conn)
                 await store.announce_presence(conn)
                 while not self._stopping.is_set():
                     await self._step(conn)
