@@ -8,6 +8,7 @@ import asyncio
 import random
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import structlog
@@ -21,6 +22,7 @@ from contracts.topics import Consumer, topics_of
 from infra.clients import ClientCipher
 from infra.kafka.connection import connection_options
 from infra.kafka.dead_letters import DeadLetters
+from infra.kafka.gathering import Gathering
 from infra.kafka.producer import Producer
 from infra.kafka.records import Reader, RecordReader
 from infra.kafka.work import DOWN, BatchWork, Handle, Policy
@@ -216,23 +218,19 @@ class _DrainFirst(ConsumerRebalanceListener):
         )
 
 
-class _PatientConsumer(AIOKafkaConsumer):
-    """`getmany` that returns when there is something, so that no idle wait adds to latency."""
+class _GatheringConsumer(AIOKafkaConsumer):
+    """FastStream's own loop asks it."""
 
-    touch: Callable[[], None]
+    gathering: Gathering
 
     async def getmany(self, *partitions: Any, **options: Any) -> Any:
-        while True:
-            records = await super().getmany(*partitions, **options)
-            self.touch()
-            if records:
-                return records
+        return await self.gathering.fetch(partial(super().getmany, *partitions), **options)
 
 
 def _builder(options: dict[str, Any], touch: Callable[[], None]) -> Callable[..., AIOKafkaConsumer]:
     def build(**connection: Any) -> AIOKafkaConsumer:
-        consumer = _PatientConsumer(**(connection | options))
-        consumer.touch = touch
+        consumer = _GatheringConsumer(**(connection | options))
+        consumer.gathering = Gathering(touch)
         return consumer
 
     return build
