@@ -16,6 +16,7 @@ import pytest
 
 from tests.e2e.exchange import Exchange, age_quotes, exchange_of
 from tests.e2e.outages import counted, stopped
+from tests.evidence import Evidence
 from tests.sizes import size
 from tests.stack import PORT_BASE, Stack, User, eventually, running_stack
 
@@ -30,7 +31,8 @@ SETTLE_SECONDS = 3.0
 P99_SECONDS = 3.0
 """Far below a look-up's wait: nobody waited for one. Clients and a busy machine are in it."""
 QUICK = "0.1"
-"""What the promise is at the edge; how many were as quick is recorded."""
+SHARE = size(0.0, 0.99)
+"""Of the answers at the edge within 0.1 s: a small run shares its two cores with other tests."""
 
 
 @pytest.fixture(scope="module")
@@ -132,10 +134,9 @@ async def gone(exchange: Exchange) -> AsyncIterator[None]:
 
 @pytest.mark.prove
 @pytest.mark.timeout(300 + 2 * SECONDS)
-@pytest.mark.parametrize("cache", [True, False], ids=["with the cache", "without the cache"])
-async def test_everybody_is_answered_at_once_and_the_exchange_is_left_alone(
-    quick_stack: Stack, cache: bool, record_property: Any
-) -> None:
+@pytest.mark.parametrize("cache", [True, False], ids=["with-cache", "without-cache"])
+async def test_quote_outage(quick_stack: Stack, cache: bool, evidence: Evidence) -> None:
+    """Everybody is answered at once, and the exchange is left alone."""
     stack = quick_stack
     user = await stack.verified_user()
     crowd = Crowd(stack, user)
@@ -159,19 +160,17 @@ async def test_everybody_is_answered_at_once_and_the_exchange_is_left_alone(
         seen = crowd.seen
         assert len(seen.stale) > 0.5 * seen.answers
         share = (quick - earlier[0]) / (all_of_them - earlier[1])
-        figures = f"{seen.answers} answers, {len(seen.stale)} stale, p99 {seen.p99 * 1000:.0f} ms"
-        figures += f", {share:.1%} within {QUICK} s at the edge"
-        record_property("outage", f"{figures}, {asked} calls in {SECONDS} s")
-        print(f"{figures}, {asked} calls in {SECONDS} s")  # noqa: T201  # with -s
         assert seen.wrong == []
         assert "circuit_open" in seen.reasons
         assert seen.p99 < P99_SECONDS
+        assert share >= SHARE
         assert asked <= FAILURES + 2 * SECONDS / OPEN_SECONDS
         assert "sandbox: circuit " in shown
         before = await exchange.calls()
         await until_renewed(stack, user)
+        recovery = await exchange.calls() - before
         # A crowd that trickles in on a busy machine makes smaller batches than twenty.
-        assert await exchange.calls() - before <= len(SYMBOLS) / 20 * 8
+        assert recovery <= len(SYMBOLS) / 20 * 8
     for state in ("open", "half_open", "closed"):
         assert await counted(stack, "quotes", "qnt9_circuit_changes_total", to=state)
     async with stack.postgres() as database:
@@ -184,3 +183,19 @@ async def test_everybody_is_answered_at_once_and_the_exchange_is_left_alone(
             return set(await database.fetchval(query) or ()) == {"open", "half_open", "closed"}
 
         await eventually(told, what="every transition in the log")
+    evidence.record(
+        f"Quote outage {'with' if cache else 'without'} the cache",
+        "The exchange answers nobody while clients go on asking; then it is back.",
+        {
+            "seconds away": SECONDS,
+            "clients": CLIENTS,
+            "symbols": len(SYMBOLS),
+            "answers": seen.answers,
+            "of them stale": len(seen.stale),
+            "anything else than 200": len(seen.wrong),
+            f"within {QUICK} s at the edge": f"{share:.2%}",
+            "p99 of stale answers at the client": f"{seen.p99 * 1000:.0f} ms",
+            "calls to the exchange meanwhile": asked,
+            "calls to the exchange until all were fresh": recovery,
+        },
+    )
