@@ -1,7 +1,8 @@
 """A quote as clients see it, and as it lies in the cache between the quotes worker and the edge."""
 
 from datetime import datetime, timedelta
-from typing import Literal
+from functools import cached_property
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -33,6 +34,11 @@ class Quote(BaseModel):
     source: str
     stale: bool = False
     stale_reason: StaleReason | None = None
+
+    @cached_property
+    def as_json(self) -> dict[str, Any]:
+        """What a client is told: made once, shared by all who show it."""
+        return self.model_dump(mode="json")
 
 
 SHOWN_AT_MOST = timedelta(hours=24)

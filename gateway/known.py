@@ -6,7 +6,8 @@ its quote is stale) stands in for it.
 
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any, TypeVar
+from functools import lru_cache
+from typing import TypeVar
 
 import structlog
 from pydantic import BaseModel, ValidationError
@@ -42,7 +43,7 @@ class Known:
             return {}
         values = await self._reach.ask(lambda: self._redis.mget([cache_key(s) for s in symbols]))
         read = zip(symbols, values or [], strict=False)
-        known = {symbol: entry for symbol, v in read if (entry := _parse(CachedQuote, v))}
+        known = {symbol: entry for symbol, v in read if v and (entry := _quote(v))}
         missing = [symbol for symbol in symbols if symbol not in known]
         if missing:
             rows = await self._rows(missing)
@@ -87,7 +88,13 @@ def _newer(told: CachedQuote | None, row: CachedQuote | None) -> CachedQuote | N
     return told if told.quote.fetched_at >= row.quote.fetched_at else row
 
 
-def _parse(kind: type[M], value: Any) -> M | None:
+@lru_cache(REMEMBERED)
+def _quote(value: bytes | str) -> CachedQuote | None:
+    """Popular ones are read often, and written once a minute."""
+    return _parse(CachedQuote, value)
+
+
+def _parse(kind: type[M], value: bytes | str | None) -> M | None:
     if value is None:
         return None
     try:

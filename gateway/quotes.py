@@ -92,7 +92,7 @@ class Quotes:
         for symbol, entry in known.items():
             quote = entry.shown() if symbol in fresh else _at_once(entry, now) or _last(entry, now)
             if quote:
-                shown[symbol] = quote.model_dump(mode="json")
+                shown[symbol] = quote.as_json
         return shown
 
     async def exists(self, call: Call, symbol: str) -> bool:

@@ -14,7 +14,7 @@ from gateway.v1.symbols import symbol_of
 
 async def show(call: Call) -> Answer:
     quote = await call.edge.quotes.quote(call, symbol_of(call))
-    return Answer(200, quote.model_dump(mode="json"))
+    return Answer(200, quote.as_json)
 
 
 async def show_many(call: Call) -> Answer:
@@ -33,7 +33,7 @@ async def search(call: Call) -> Answer:
 
 def _item(text: str, outcome: Quote | ProblemError) -> dict[str, Any]:
     if isinstance(outcome, Quote):
-        return {"symbol": text, "quote": outcome.model_dump(mode="json"), "problem": None}
+        return {"symbol": text, "quote": outcome.as_json, "problem": None}
     problem = {
         "code": outcome.code,
         "title": outcome.problem.title,
