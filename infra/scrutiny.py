@@ -31,12 +31,13 @@ _OF_STANDARDS = {
     )
 }
 _WORDS = re.compile(
-    "admin|administrator|broker|change|changeit|database|default|demo|dev|development|dsn|empty"
-    "|example|foobar|gateway|guest|hello|kafka|key|letmein|local|localhost|mail|mailer|master|me"
-    "|operator|owner|pass|passphrase|passwd|password|please|postgres|postgresql|production|pw|qnt"
-    "|qwerty|redis|relay|replace|root|secret|smtp|super|superuser|temp|test|testing|todo|user"
-    "|valkey|verification|welcome|worker|your"
+    "admin|administrator|api|broker|change|changeit|database|default|demo|dev|development|dsn"
+    "|empty|example|foobar|gateway|guest|hello|here|kafka|key|letmein|local|localhost|mail|mailer"
+    "|master|me|operator|owner|pass|passphrase|passwd|password|please|postgres|postgresql"
+    "|production|pw|qnt|qwerty|redis|relay|replace|root|secret|sendgrid|sg|smtp|super|superuser"
+    "|temp|test|testing|todo|user|valkey|verification|welcome|worker|your"
 )
+_PLAIN = ("kafka_password", "sendgrid_key")
 _WITH_PASSWORD = ("postgres_dsn", "redis_url", "smtp_url")
 _MAY_HAVE_NONE = {"smtp_url"}
 
@@ -94,7 +95,7 @@ def _keys(given: Mapping[str, str]) -> Iterator[tuple[str, str]]:
 
 def _passwords(given: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     holders: dict[str, str] = {}
-    for name in ("kafka_password", *_WITH_PASSWORD):
+    for name in (*_PLAIN, *_WITH_PASSWORD):
         if name not in given:
             continue
         password = _password_in(given[name]) if name in _WITH_PASSWORD else given[name]
@@ -103,7 +104,7 @@ def _passwords(given: Mapping[str, str]) -> Iterator[tuple[str, str]]:
                 yield name, "has no password"
             continue
         if fault := weak_password(password):
-            yield name, fault if name == "kafka_password" else f"its password {fault}"
+            yield name, fault if name in _PLAIN else f"its password {fault}"
         elif password in holders:
             yield name, f"has the password of QNT9_{holders[password].upper()}"
         holders[password] = name
@@ -123,6 +124,8 @@ def _open_doors(given: Mapping[str, str], names: set[str]) -> Iterator[tuple[str
         yield "log_level", "debug is for development"
     if given.get("public_url", "https:").lower().startswith("http:"):
         yield "public_url", "must be https: mailed links lead there"
+    if given.get("sendgrid_url", "https:").lower().startswith("http:"):
+        yield "sendgrid_url", "must be https: mails go there, and the key"
     for origin in given.get("cors_origins", "").split(","):
         if origin.strip().lower().startswith("http:"):
             yield "cors_origins", f"{origin.strip()!r} must be https"

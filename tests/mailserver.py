@@ -38,6 +38,7 @@ class Taken:
 class MailServer:
     """Answers from the scripts while they last, then takes everything."""
 
+    at_sender: deque[str] = field(default_factory=deque)
     at_recipient: deque[str] = field(default_factory=deque)
     at_content: deque[str] = field(default_factory=deque)
     taken: list[Taken] = field(default_factory=list)
@@ -65,6 +66,14 @@ class MailServer:
             self._server.close()
             await self._server.wait_closed()
             self._server = None
+
+    async def handle_MAIL(  # noqa: N802  # aiosmtpd's name for it
+        self, _: SMTP, __: Session, envelope: Envelope, address: str, ___: list[str]
+    ) -> str:
+        answer = self.at_sender.popleft() if self.at_sender else TAKE
+        if answer == TAKE:
+            envelope.mail_from = address
+        return answer
 
     async def handle_RCPT(  # noqa: N802  # aiosmtpd's name for it
         self, _: SMTP, __: Session, envelope: Envelope, address: str, ___: list[str]

@@ -16,6 +16,7 @@ from infra.embedded.ports import Ports
 from tests.stack import ROOT
 
 Environment = dict[str, str]
+Changes = dict[str, str | None]
 IN_PRODUCTION = {
     "QNT9_ENVIRONMENT": "production",
     "QNT9_KAFKA_PROTOCOL": "SASL_SSL",
@@ -78,8 +79,14 @@ async def test_every_role_is_fit_to_start_and_names_all_that_is_missing(
 
 
 A_KEY = "qHrZtFdG4i2u1n3kP0xWvYb7sLcM9eRjTaUoE5QwXyA"
+A_SENDGRID_KEY = "SG.wK3_vq9-Tz0aLx.pJ7hYc2VfMs6GkXw"
+BY_SENDGRID: Changes = {
+    "MAIL_TRANSPORT": "sendgrid",
+    "SENDGRID_KEY": A_SENDGRID_KEY,
+    "SMTP_URL": None,
+}
 TEXT_KEY = "Y29ycmVjdCBob3JzZSBiYXR0ZXJ5IHN0YXBsZSAxMjM"
-REFUSED: list[tuple[str, str, Environment, str]] = [
+REFUSED: list[tuple[str, str, Changes, str]] = [
     ("gateway", "GATEWAY_KEY", {"GATEWAY_KEY": "AAAA"}, "must be 32 bytes, has 3"),
     ("gateway", "GATEWAY_KEY", {"GATEWAY_KEY": "A" * 43}, "is no random key"),
     ("gateway", "GATEWAY_KEY", {"GATEWAY_KEY": "!!!"}, "must be"),
@@ -130,6 +137,48 @@ REFUSED: list[tuple[str, str, Environment, str]] = [
         {"SMTP_URL": "smtp://mail.example.com"},
         "QNT9_PLAINTEXT_ALLOWED",
     ),
+    ("verification", "MAIL_TRANSPORT", {"MAIL_TRANSPORT": "pigeon"}, "'smtp' or 'sendgrid'"),
+    ("verification", "SMTP_URL", {"MAIL_TRANSPORT": "smtp", "SMTP_URL": None}, "is missing"),
+    ("verification", "SENDGRID_KEY", {"MAIL_TRANSPORT": "sendgrid"}, "is missing"),
+    ("verification", "SENDGRID_KEY", BY_SENDGRID | {"SENDGRID_KEY": ""}, "is missing"),
+    ("verification", "SENDGRID_KEY", BY_SENDGRID | {"SENDGRID_KEY": "SG.x"}, "is short"),
+    (
+        "verification",
+        "SENDGRID_KEY",
+        BY_SENDGRID | {"SENDGRID_KEY": "SG.your-api-key-here"},
+        "is well known",
+    ),
+    (
+        "verification",
+        "SENDGRID_KEY",
+        BY_SENDGRID | {"SENDGRID_KEY": f"SG.{'x' * 60}"},
+        "repeats itself",
+    ),
+    (
+        "verification",
+        "SENDGRID_KEY",
+        BY_SENDGRID | {"SENDGRID_KEY": f"{A_KEY}\r\nX-Other: 1"},
+        "must be one word",
+    ),
+    (
+        "verification",
+        "SENDGRID_KEY",
+        BY_SENDGRID | {"KAFKA_PASSWORD": A_KEY, "SENDGRID_KEY": A_KEY},
+        "has the password of QNT9_KAFKA_PASSWORD",
+    ),
+    (
+        "verification",
+        "SENDGRID_URL",
+        BY_SENDGRID | {"SENDGRID_URL": "http://api.example.com", "PLAINTEXT_ALLOWED": "true"},
+        "must be https",
+    ),
+    (
+        "verification",
+        "SENDGRID_URL",
+        BY_SENDGRID | {"SENDGRID_URL": "https://user:secret@api.example.com"},
+        "without query, fragment or user",
+    ),
+    ("verification", "SENDGRID_SECONDS", BY_SENDGRID | {"SENDGRID_SECONDS": "0"}, "greater than 0"),
     ("relay", "KAFKA_PROTOCOL", {"KAFKA_PROTOCOL": "SASL_PLAINTEXT"}, "must be SASL_SSL"),
     ("relay", "LOG_LEVEL", {"LOG_LEVEL": "debug"}, "debug is for development"),
     ("relay", "LOG_LEVEL", {"LOG_LEVEL": "loud"}, "debug"),
@@ -149,7 +198,7 @@ REFUSED: list[tuple[str, str, Environment, str]] = [
     ("role", "named", "changes", "fault"), REFUSED, ids=[f"{r}-{n}-{f}" for r, n, _, f in REFUSED]
 )
 async def test_a_program_does_not_start_with(
-    role: str, named: str, changes: Environment, fault: str, credentials: Credentials
+    role: str, named: str, changes: Changes, fault: str, credentials: Credentials
 ) -> None:
     (line,) = await faults_of(role, settings_of(role, credentials, **changes))
     assert line.startswith(f"QNT9_{named}: ")
@@ -168,10 +217,28 @@ async def test_every_fault_is_named_at_once(credentials: Credentials) -> None:
     assert "redis://cache" not in str(faults)
 
 
-ALLOWED: list[tuple[str, Environment]] = [
+async def test_what_is_wrong_with_mail_is_named_at_once(credentials: Credentials) -> None:
+    changes = {"SENDGRID_KEY": "SG.canary", "SENDGRID_URL": "http://canary.example.com"}
+    changes |= {"SENDGRID_SECONDS": "soon", "SMTP_URL": "canary", "MAIL_FROM": "canary"}
+    chosen = changes | {"MAIL_TRANSPORT": "sendgrid"}
+    faults = await faults_of("verification", settings_of("verification", credentials, **chosen))
+    assert sorted({fault.partition(":")[0] for fault in faults}) == [
+        f"QNT9_{name}" for name in sorted(changes)
+    ]
+    assert "canary" not in str(faults), "no value is repeated"
+
+
+ALLOWED: list[tuple[str, Changes]] = [
     ("relay", {"KAFKA_PROTOCOL": "SASL_PLAINTEXT", "PLAINTEXT_ALLOWED": "true"}),
     ("verification", {"SMTP_URL": "smtp://mail.example.com", "PLAINTEXT_ALLOWED": "true"}),
     ("verification", {"SMTP_URL": "smtp://mail.example.com", "SMTP_STARTTLS": "true"}),
+    ("verification", BY_SENDGRID),
+    ("verification", BY_SENDGRID | {"SENDGRID_URL": "https://api.eu.sendgrid.com"}),
+    ("verification", BY_SENDGRID | {"SMTP_URL": "smtps://mail.example.com"}),
+    (
+        "verification",
+        BY_SENDGRID | {"SENDGRID_URL": "http://127.0.0.1:1", "ENVIRONMENT": "development"},
+    ),
     ("gateway", {"CORS_ORIGINS": "https://App.example.com:443, https://b.example.com:8443"}),
     ("gateway", {"ENVIRONMENT": "development", "CORS_ORIGINS": "http://localhost:3000"}),
     ("gateway", {"GATEWAY_QUOTAS": "read=5/60, write.pro=100/1"}),
@@ -180,9 +247,7 @@ ALLOWED: list[tuple[str, Environment]] = [
 
 
 @pytest.mark.parametrize(("role", "changes"), ALLOWED, ids=[f"{r}-{[*c]}" for r, c in ALLOWED])
-async def test_a_program_starts_with(
-    role: str, changes: Environment, credentials: Credentials
-) -> None:
+async def test_a_program_starts_with(role: str, changes: Changes, credentials: Credentials) -> None:
     assert await faults_of(role, settings_of(role, credentials, **changes)) == []
 
 

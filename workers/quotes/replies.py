@@ -4,13 +4,12 @@ The body is judged, not the status alone: a throttled, moved or broken provider 
 """
 
 import json
-import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
-from email.utils import parsedate_to_datetime
 from typing import Any
 
+from infra.retry_after import seconds_of
 from infra.upstreams import RateLimitedError
 from workers.quotes.provider import MalformedError, UnavailableError
 
@@ -53,20 +52,6 @@ def family_in(answer: dict[str, Any], family: str, reply: Reply) -> dict[str, An
     if reply.status != 200:
         raise UnavailableError(f"status {reply.status}")
     return found
-
-
-def seconds_of(retry_after: str | None, now: datetime) -> float | None:
-    """A `Retry-After` of seconds or a date; None when it says nothing."""
-    if retry_after is None:
-        return None
-    if re.fullmatch(r"\d{1,9}", retry_after.strip()):
-        return float(retry_after)
-    try:
-        until = parsedate_to_datetime(retry_after)
-    except ValueError:
-        return None
-    until = until if until.tzinfo else until.replace(tzinfo=UTC)
-    return max((until - now).total_seconds(), 0.0)
 
 
 def _says_stop(body: bytes) -> bool:

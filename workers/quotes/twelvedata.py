@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 
 from contracts.quotes import Quote
+from infra.retry_after import seconds_of
 from infra.upstreams import RateLimitedError
 from workers.quotes.calls import Patience, get, open_http
 from workers.quotes.provider import (
@@ -25,7 +26,7 @@ from workers.quotes.provider import (
     NotFound,
     UnavailableError,
 )
-from workers.quotes.replies import Reply, read_json, seconds_of
+from workers.quotes.replies import Reply, read_json
 from workers.quotes.values import (
     DELAY_MINUTES,
     change_of,

@@ -7,7 +7,8 @@ from pydantic import AfterValidator, Field, HttpUrl
 
 from contracts.topics import VERIFICATION, VERIFICATION_MAILS
 from infra.kafka.work import Policy, one_at_a_time
-from infra.mail import MailSettings, Smtp
+from infra.mail.settings import MailSettings
+from infra.mail.transports import open_mailer
 from infra.process import Worker
 from infra.seals import OpeningKeys
 from infra.settings import Key, WorkerSettings
@@ -45,10 +46,11 @@ async def start(worker: Worker, settings: VerificationSettings) -> None:
         worker.pool,
         transactions,
         messages,
-        Smtp(settings),
+        await worker.shutdown.resources.enter_async_context(open_mailer(settings)),
         at_once=settings.verification_mails_at_once,
     )
     worker.health.alive["sender"] = lambda: None if sender.alive else "no progress"
+    worker.health.details["mail"] = sender.standing.describe
     worker.start("sender loop", sender.run())
     worker.shutdown.on_shutdown("sender", sender.stop)
 

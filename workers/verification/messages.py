@@ -13,7 +13,8 @@ import jinja2
 
 from contracts.ids import uuid7
 from contracts.personal import PersonalKey
-from infra.mail import Letter, on_the_wire, parse_sender
+from infra.mail.addresses import on_the_wire, parse_sender
+from infra.mail.port import Letter
 from workers.verification.rules import (
     ADDRESS_WANTED,
     EMAIL_CHANGE,
@@ -145,7 +146,7 @@ class Messages:
         mail.set_content(self._text(f"{template}.v{version}.txt", shown))
         mail.add_alternative(self._text(f"{template}.v{version}.html", shown), subtype="html")
         mail.set_boundary(f"=_{mail_id.hex}")
-        return Letter(self._sender.addr_spec, recipient, mail)
+        return Letter(mail_id, template, self._sender.addr_spec, recipient, mail)
 
     def _text(self, name: str, shown: dict[str, Any]) -> str:
         return self._templates.get_template(name).render(shown)

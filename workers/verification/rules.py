@@ -179,18 +179,31 @@ def token_hash(token: str) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """How long a mail waits after a failure: doubling from `first` to `most`, less some jitter."""
+    """How long a mail waits after a failure: doubling from `first` to `most`, less some jitter.
+
+    Longer if the other side asks for it, up to `most_asked`.
+    """
 
     first: timedelta = timedelta(seconds=1)
     most: timedelta = timedelta(seconds=60)
+    most_asked: timedelta = timedelta(hours=1)
     give_up: timedelta = timedelta(hours=72)
 
-    def delay(self, attempts: int, age: timedelta, chance: float) -> timedelta | None:
-        """None when it has been tried for long enough. `chance` is in [0, 1)."""
+    def asked(self, seconds: float | None) -> timedelta:
+        """How much of what the other side asks for is granted."""
+        return min(timedelta(seconds=seconds or 0), self.most_asked)
+
+    def delay(
+        self, attempts: int, age: timedelta, chance: float, seconds: float | None = None
+    ) -> timedelta | None:
+        """None when it has been tried for long enough. `chance` is in [0, 1).
+
+        `seconds` is what the other side asks for, if it does.
+        """
         if age >= self.give_up:
             return None
         whole: timedelta = min(self.most, self.first * 2 ** min(attempts - 1, 20))
-        return whole * (1 - chance / 2)
+        return max(whole * (1 - chance / 2), self.asked(seconds))
 
 
 def greeted_name(name: str | None) -> str | None:

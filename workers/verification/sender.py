@@ -14,11 +14,12 @@ from uuid import UUID
 
 import asyncpg
 import structlog
-from prometheus_client import Counter, Gauge
+from prometheus_client import Counter
 
 from contracts.events import UserMailFailed
 from contracts.personal import ErasedError
-from infra.mail import DeferredError, Letter, RefusedError, Smtp
+from infra.mail.port import DeferredError, Letter, Mailer, RefusedError
+from infra.mail.standing import Standing
 from infra.postgres.pool import TRANSIENT, UNAVAILABLE, Pool
 from infra.postgres.transaction import Transactions
 from workers.verification import mails
@@ -39,7 +40,6 @@ MAILS = Counter("qnt9_mails_total", "Attempts to send, by their end", ["template
 SENT_AGAIN = Counter(
     "qnt9_mails_sent_again_total", "Mails sent once more because nobody knew whether they had been"
 )
-SERVER_AWAY = Gauge("qnt9_mail_server_away", "1 after a mail was deferred, 0 after one was sent")
 
 DATABASE_DOWN = (*UNAVAILABLE, *TRANSIENT, asyncpg.PostgresError)
 
@@ -54,17 +54,18 @@ class Sender:
         pool: Pool,
         transactions: Transactions,
         messages: Messages,
-        server: Smtp,
+        mailer: Mailer,
         *,
         at_once: int = 4,
         retry: Retry | None = None,
         poll: float = POLL_SECONDS,
         lease: timedelta = LEASE,
     ) -> None:
+        self.standing = Standing()
         self._pool = pool
         self._transactions = transactions
         self._messages = messages
-        self._server = server
+        self._mailer = mailer
         self._at_once = at_once
         self._retry = retry or Retry()
         self._poll = poll
@@ -109,7 +110,7 @@ class Sender:
     async def _step(self) -> None:
         self._progress = time.monotonic()
         self._woken.clear()
-        free = self._at_once - len(self._in_hand)
+        free = 0 if self.standing.held else self._at_once - len(self._in_hand)
         try:
             await self._renew()
             claimed = await self._claim(free) if free else []
@@ -159,11 +160,11 @@ class Sender:
             await self._try_later(mail, DeferredError(f"rendering: {type(error).__name__}"))
             return
         try:
-            await self._server.deliver(letter, _Record(self, self._pool, mail))
+            await self._mailer.deliver(letter, _Record(self, self._pool, mail))
         except RefusedError as error:
             await self._end(mail, "failed", str(error))
         except DeferredError as error:
-            SERVER_AWAY.set(1)
+            self.standing.deferred(error, self._retry.asked(error.wait_seconds))
             await self._try_later(mail, error)
         except DATABASE_DOWN:
             raise
@@ -184,7 +185,8 @@ class Sender:
         )
 
     async def _try_later(self, mail: Claimed, error: DeferredError) -> None:
-        delay = self._retry.delay(mail.attempts, mail.age, random.random())  # noqa: S311  # jitter
+        chance = random.random()  # noqa: S311  # jitter
+        delay = self._retry.delay(mail.attempts, mail.age, chance, error.wait_seconds)
         if delay is None:
             await self._end(mail, "failed", str(error))
             return
@@ -267,7 +269,7 @@ class _Record:
                 await mails.mark_sent(conn, self.mail)
 
         await self.sender.insist(write)
-        SERVER_AWAY.set(0)
+        self.sender.standing.taken()
         count(self.mail, "sent")
         log.info("mail_sent")
 

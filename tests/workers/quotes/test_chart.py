@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from infra.retry_after import seconds_of
 from infra.upstreams import RateLimitedError
 from tests.builders import NOW
 from tests.workers.quotes.builders import SECONDS, a_chart, an_error
@@ -18,7 +19,7 @@ from workers.quotes.provider import (
     NotFound,
     UnavailableError,
 )
-from workers.quotes.replies import Reply, seconds_of
+from workers.quotes.replies import Reply
 from workers.quotes.values import in_whole_units
 
 

@@ -18,7 +18,9 @@ from contracts.message import Message
 from contracts.personal import Personal
 from infra.kafka.records import RecordReader
 from infra.kafka.work import BatchWork, one_at_a_time
-from infra.mail import MailSettings, Smtp
+from infra.mail.port import Mailer
+from infra.mail.settings import MailSettings
+from infra.mail.smtp import Smtp
 from infra.postgres.personal_keys import user_keys
 from infra.postgres.transaction import Transactions
 from infra.received import Received
@@ -199,6 +201,7 @@ class StartSender(Protocol):
         poll: float = ...,
         lease: timedelta = ...,
         seconds: float = ...,
+        mailer: Mailer | None = ...,
     ) -> Sender: ...
 
 
@@ -224,6 +227,7 @@ async def start_sender(slice_: VerificationSlice, server: MailServer) -> AsyncIt
             poll: float = 0.02,
             lease: timedelta = timedelta(seconds=90),
             seconds: float = 5.0,
+            mailer: Mailer | None = None,
         ) -> Sender:
             pool = await slice_.database.pool("qnt9_verification")
             settings = MailSettings.model_validate(
@@ -233,7 +237,7 @@ async def start_sender(slice_: VerificationSlice, server: MailServer) -> AsyncIt
                 pool,
                 Transactions(pool, "verification"),
                 messages(),
-                Smtp(settings),
+                mailer or Smtp(settings),
                 retry=retry,
                 poll=poll,
                 lease=lease,

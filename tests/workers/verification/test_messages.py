@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from infra.mail import Letter
+from infra.mail.port import Letter
 from tests.builders import NOW, a_personal_key
 from tests.people import ADA
 from tests.workers.verification.conftest import MAIL_KEY, messages

@@ -169,6 +169,14 @@ def test_it_is_given_up_after_three_days_and_not_before() -> None:
     assert retry.delay(9, timedelta(hours=72), 0.5) is None
 
 
+def test_a_wait_that_is_asked_for_is_granted_within_reason() -> None:
+    retry = Retry()
+    assert retry.delay(1, timedelta(), 0.5, 90) == timedelta(seconds=90)
+    assert retry.delay(9, timedelta(), 0, 5) == retry.most
+    assert retry.delay(1, timedelta(), 0.5, 1e9) == retry.most_asked
+    assert retry.delay(1, timedelta(hours=72), 0.5, 90) is None
+
+
 @pytest.mark.parametrize(
     ("name", "greeted"),
     [

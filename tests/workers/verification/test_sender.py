@@ -198,7 +198,7 @@ async def test_stopping_finishes_the_mail_in_hand_and_takes_no_other(
 ) -> None:
     server.open.clear()
     ada, _ = await slice_.signed_up()
-    sender = await start_sender()
+    sender = await start_sender(poll=60)  # it looks for no other meanwhile
     await until(lambda: server.asked == 1)
     stopping = asyncio.create_task(sender.stop())
     bob, _ = await slice_.signed_up("bob@example.com")

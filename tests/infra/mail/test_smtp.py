@@ -1,46 +1,17 @@
-from uuid import UUID
-
 import pytest
 from pydantic import ValidationError
 
-from infra.mail import DeferredError, Letter, MailSettings, RefusedError, Smtp, parse_sender
-from tests.builders import NOW, a_personal_key
+from infra.mail.addresses import parse_sender
+from infra.mail.port import DeferredError, RefusedError
+from infra.mail.settings import MailSettings
+from infra.mail.smtp import Smtp
+from tests.infra.mail.letters import Note, a_letter
 from tests.mailserver import running_mail_server
-from tests.workers.verification.conftest import FROM, messages
-
-NOBODY = UUID(int=7)
+from tests.workers.verification.conftest import FROM
 
 
 def settings(url: str, **more: object) -> MailSettings:
     return MailSettings.model_validate({"smtp_url": url, "mail_from": FROM, **more})
-
-
-class Note:
-    """A journal that remembers."""
-
-    def __init__(self, *, may_go: bool = True) -> None:
-        self.may_go = may_go
-        self.lines: list[str] = []
-
-    async def sending(self) -> bool:
-        self.lines.append("sending")
-        return self.may_go
-
-    async def sent(self) -> None:
-        self.lines.append("sent")
-
-
-def a_letter(to: str = "ada@example.com") -> Letter:
-    key = a_personal_key()
-    draft = messages().draft("verify", NOBODY, key, to=to, name=None)
-    return messages().render(
-        draft.template,
-        draft.template_version,
-        mail_id=draft.id,
-        message_id=draft.message_id,
-        created_at=NOW,
-        parameters={"to": to, "name": None},
-    )
 
 
 @pytest.mark.parametrize(
@@ -52,7 +23,9 @@ def a_letter(to: str = "ada@example.com") -> Letter:
     ],
 )
 def test_a_server_is_given_by_its_url(url: str) -> None:
-    assert settings(url, environment="development").smtp_url.get_secret_value() == url
+    given = settings(url, environment="development").smtp_url
+    assert given
+    assert given.get_secret_value() == url
 
 
 @pytest.mark.parametrize(
@@ -122,6 +95,14 @@ async def test_a_server_that_wants_no_login_from_us_is_a_fault_to_mend_not_the_m
         url = server.url.replace("//", "//user:password@")
         with pytest.raises(DeferredError):
             await Smtp(settings(url, environment="development")).deliver(a_letter(), Note())
+
+
+async def test_a_sender_that_is_refused_waits_for_an_operator() -> None:
+    async with running_mail_server() as server:
+        server.at_sender.append("550 5.7.1 not in that name")
+        with pytest.raises(DeferredError, match=r"^550 5\.7\.1$") as error:
+            await Smtp(settings(server.url)).deliver(a_letter(), Note())
+        assert error.value.ours
 
 
 async def test_without_the_tls_that_was_asked_for_nothing_is_sent() -> None:

@@ -1,0 +1,127 @@
+"""The sender with SendGrid's API for its way out: it knows no difference."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from contracts.events import UserMailFailed
+from infra.mail.port import Mailer
+from infra.mail.settings import MailSettings
+from infra.mail.transports import open_mailer
+from tests.outbox import events
+from tests.people import ADA
+from tests.sendgrid import KEY, Answer, Drop, SendGridApi, an_error, running_sendgrid
+from tests.waiting import until
+from tests.workers.verification.conftest import FROM, StartSender, VerificationSlice
+from tests.workers.verification.test_sender import sent_again, tried, until_status
+
+
+@pytest.fixture
+async def api() -> AsyncIterator[SendGridApi]:
+    async with running_sendgrid() as running:
+        yield running
+
+
+@pytest.fixture
+async def mailer(api: SendGridApi) -> AsyncIterator[Mailer]:
+    given = {"mail_from": FROM, "mail_transport": "sendgrid", "sendgrid_key": KEY}
+    given |= {"environment": "development", "sendgrid_url": api.url}
+    async with open_mailer(MailSettings.model_validate(given)) as opened:
+        yield opened
+
+
+async def test_a_queued_mail_is_sent_once_with_its_link(
+    slice_: VerificationSlice, api: SendGridApi, mailer: Mailer, start_sender: StartSender
+) -> None:
+    user_id, token = await slice_.signed_up()
+    await start_sender(mailer=mailer)
+    await until_status(slice_, user_id, "sent")
+    (sent,) = api.taken
+    (mail,) = await slice_.mails(user_id)
+    assert sent.recipient == ADA
+    assert sent.headers["Message-ID"] == mail["message_id"]
+    assert sent.custom_args == {"mail_id": str(mail["id"])}
+    assert f"https://qnt9.example.com/verify?token={token}" in sent.part("plain").splitlines()
+    assert (await slice_.redeem(token))["status"] == "succeeded"
+
+
+async def test_mail_waits_while_the_api_is_away_and_leaves_once_it_is_back(
+    slice_: VerificationSlice, api: SendGridApi, mailer: Mailer, start_sender: StartSender
+) -> None:
+    before = sent_again()
+    await api.stop()
+    sender = await start_sender(mailer=mailer)
+    user_id, _ = await slice_.signed_up()
+    await until(lambda: tried(slice_, 3))
+    (mail,) = await slice_.mails(user_id)
+    assert (mail["status"], mail["last_error"]) == ("queued", "cannot connect")
+    assert sender.standing.describe()["deferred_because"] == "cannot connect"
+    api.script += [Answer(503), Answer(429), Answer(503)]
+    await api.start()
+    await until_status(slice_, user_id, "sent")
+    assert len(api.taken) == 1
+    assert sent_again() == before, "it was said each time that it was not taken"
+    assert sender.standing.describe()["deferred_because"] is None
+    assert not await events(slice_.database)
+
+
+async def test_a_connection_lost_after_the_mail_is_answered_with_the_same_mail(
+    slice_: VerificationSlice, api: SendGridApi, mailer: Mailer, start_sender: StartSender
+) -> None:
+    before = sent_again()
+    api.script.append(Drop(keeps=True))
+    user_id, _ = await slice_.signed_up()
+    await start_sender(mailer=mailer)
+    await until_status(slice_, user_id, "sent")
+    assert len(api.taken) == 2
+    assert api.bodies[0] == api.bodies[1]
+    assert sent_again() == before + 1
+
+
+async def test_a_wrong_key_ends_no_mail_and_is_told_until_it_is_right(
+    slice_: VerificationSlice,
+    api: SendGridApi,
+    mailer: Mailer,
+    start_sender: StartSender,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    api.key = "another"
+    sender = await start_sender(mailer=mailer)
+    user_id, token = await slice_.signed_up()
+    await until(lambda: tried(slice_, 3))
+    told = {"deferred_because": "401", "needs_an_operator": True}
+    assert sender.standing.describe() == told
+    api.key = KEY
+    await until_status(slice_, user_id, "sent")
+    logged = "".join(capsys.readouterr())
+    assert logged.count("mail_needs_an_operator") == 1
+    assert not {each for each in (KEY, ADA, token) if each in logged}
+    assert not await events(slice_.database)
+
+
+async def test_other_mails_wait_too_while_it_asks_to_be_left_alone(
+    slice_: VerificationSlice, api: SendGridApi, mailer: Mailer, start_sender: StartSender
+) -> None:
+    api.script.append(Answer(429, {"Retry-After": "1"}))
+    sender = await start_sender(mailer=mailer)
+    ada, _ = await slice_.signed_up()
+    await until(lambda: sender.standing.held)
+    bob, _ = await slice_.signed_up("bob@example.com")
+    while sender.standing.held:
+        assert len(api.heads) == 1, "asked again too early"
+        assert await slice_.status(bob) == "queued"
+    await until_status(slice_, ada, "sent")
+    await until_status(slice_, bob, "sent")
+
+
+async def test_a_recipient_refused_for_good_fails_at_once_with_an_event(
+    slice_: VerificationSlice, api: SendGridApi, mailer: Mailer, start_sender: StartSender
+) -> None:
+    api.script.append(an_error(400, "personalizations.0.to.0.email"))
+    user_id, _ = await slice_.signed_up()
+    await start_sender(mailer=mailer)
+    await until_status(slice_, user_id, "failed")
+    (mail,) = await slice_.mails(user_id)
+    assert mail["last_error"] == "400 personalizations.0.to.0.email"
+    (event,) = await events(slice_.database)
+    assert isinstance(event, UserMailFailed)
