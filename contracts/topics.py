@@ -19,6 +19,12 @@ MAX_DATA_BYTES = 256 * 1024
 """What a handler takes; a topic accepts more, so that what is too big becomes a dead letter."""
 
 COMMAND_RETENTION = timedelta(days=7)
+SEGMENT = timedelta(days=7)
+"""Brokers remove whole segments, which take so long to fill, so a record may stay that much longer."""
+CERTAIN = timedelta(days=7)
+"""How long a dead letter is sent again without asking whether its message waits for that still."""
+REMEMBERED_LEAST = COMMAND_RETENTION + SEGMENT + CERTAIN + timedelta(days=1)
+"""How long it must be known what was handled: nothing is delivered again after that (ADR 18)."""
 KEPT = None
 """Event topics are kept as long as the audit log."""
 
@@ -29,6 +35,8 @@ class Consumer:
 
     name: str
     process: str = ""
+    inbox: bool = True
+    """Whether rows tell what it has handled. Without them a repetition is harmless for good."""
 
     @property
     def group(self) -> str:
@@ -80,8 +88,8 @@ PASSWORDS = Consumer("passwords", process="accounts")
 VERIFICATION = Consumer("verification")
 VERIFICATION_MAILS = Consumer("verification-mails", process="verification")
 WATCHLIST = Consumer("watchlist")
-QUOTES = Consumer("quotes")
-AUDIT = Consumer("audit")
+QUOTES = Consumer("quotes", inbox=False)
+AUDIT = Consumer("audit", inbox=False)
 
 SIGNUP_COMMANDS = Topic(
     "signup.commands",

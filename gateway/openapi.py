@@ -47,7 +47,7 @@ _HEADERS = {
 _KEY = "[!#-~]([ !#-~]{0,253}[!#-~])?"
 """An Idempotency-Key, bare or in quotes: 1 to 255 printable ASCII characters."""
 _PARAMETERS = {
-    "Idempotency-Key": "The same key and body: one effect, one outcome.",
+    "Idempotency-Key": "The same key and body: one effect, one outcome, for three weeks at least.",
     "Prefer": "`respond-async`, or `wait=N` seconds (RFC 7240).",
     "X-Request-ID": "Echoed, and kept to the last event.",
     "Last-Event-ID": "The `id` that came last: own events go on after it.",

@@ -9,7 +9,14 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_settings import NoDecode
 
 from gateway.limits.policies import SETS, STRICT, ByTier, with_changes
-from infra.settings import KafkaSettings, Key, PostgresSettings, ProcessSettings, RedisSettings
+from infra.settings import (
+    KafkaSettings,
+    Key,
+    OutcomeSettings,
+    PostgresSettings,
+    ProcessSettings,
+    RedisSettings,
+)
 
 
 def _networks(value: object) -> object:
@@ -51,7 +58,9 @@ def _quotas(text: str) -> str:
     return text
 
 
-class GatewaySettings(ProcessSettings, KafkaSettings, PostgresSettings, RedisSettings):
+class GatewaySettings(
+    ProcessSettings, KafkaSettings, PostgresSettings, RedisSettings, OutcomeSettings
+):
     """The edge holds keys to seal and to check, none to open or to sign with."""
 
     http_host: str = "127.0.0.1"

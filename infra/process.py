@@ -1,6 +1,6 @@
 """What every process behind the bus is made of; a slice's `__main__` names only its own parts."""
 
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +18,7 @@ from infra.kafka.records import Reader
 from infra.kafka.work import Handle, Policy
 from infra.lifecycle import GracefulShutdownHandler
 from infra.postgres.pool import Pool, open_pool
+from infra.postgres.retention import Rule, keep_house
 from infra.postgres.transaction import Transactions
 from infra.redis.client import open_redis
 from infra.redis.wakeups import Wakeups
@@ -67,6 +68,10 @@ class Process:
     def start(self, name: str, loop: Coroutine[Any, Any, None]) -> None:
         """Run a loop beside the consumers, cancelled in its turn. If it fails, the process ends."""
         self.shutdown.background(name, loop)
+
+    def forget(self, rules: Sequence[Rule]) -> None:
+        """Remove from time to time what the rules say has been kept for long enough."""
+        self.start("retention", keep_house(self.pool, rules))
 
     async def run(self) -> None:
         """Returns when asked to stop."""

@@ -7,12 +7,14 @@ import base64
 import binascii
 import os
 import re
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from contracts.topics import REMEMBERED_LEAST
 from infra import scrutiny
 
 PREFIX = "QNT9_"
@@ -96,6 +98,16 @@ class RedisSettings(Settings):
     """How to reach the cache server."""
 
     redis_url: SecretStr
+
+
+class OutcomeSettings(Settings):
+    """How long it is known what became of a command: the same for gateways and relays."""
+
+    outcomes_kept_days: int = Field(default=30, ge=REMEMBERED_LEAST.days, le=3_650)
+
+    @property
+    def outcomes_kept(self) -> timedelta:
+        return timedelta(days=self.outcomes_kept_days)
 
 
 class BusSettings(ProcessSettings, KafkaSettings, PostgresSettings):

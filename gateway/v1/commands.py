@@ -4,7 +4,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from contracts.outcomes import Rejected, Succeeded, outcome_of
-from contracts.topics import COMMAND_RETENTION
 from gateway import views
 from gateway.endpoints import Answer, Call, Endpoint
 from gateway.handles import Handle, read_handle
@@ -18,13 +17,14 @@ async def show(call: Call) -> Answer:
     if handle is None:
         raise ProblemError("not-found", "No such handle was issued.")
     _may_see(call, handle)
-    if datetime.now(UTC) - handle.issued_at > COMMAND_RETENTION:
-        raise ProblemError("command-forgotten")
-    rows = await views.outcomes(call.edge.pool, [handle.command_id])
+    old = datetime.now(UTC) - handle.issued_at > call.edge.settings.outcomes_kept
+    rows = [] if old else await views.outcomes(call.edge.pool, [handle.command_id])
     status: dict[str, Any] = {"id": call.path("handle"), "type": handle.type, "parked": False}
     if not rows:
         status["status"] = "pending"
         status["parked"] = await views.is_parked(call.edge.pool, handle.command_id)
+        if old and not status["parked"]:
+            raise ProblemError("command-forgotten")
         return Answer(200, status, (("Retry-After", "1"),))
     # A discarded command has none where it was inside of the seal.
     other_body = handle.fingerprint and rows[0]["fingerprint"] not in {None, handle.fingerprint}

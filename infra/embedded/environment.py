@@ -39,6 +39,9 @@ _KEYS: Mapping[str, tuple[str, ...]] = {
     "QNT9_REFRESH_KEY": ("accounts",),
     "QNT9_MAIL_KEY": ("verification",),
 }
+_OF_SEVERAL: Mapping[str, tuple[str, ...]] = {
+    "QNT9_OUTCOMES_KEPT_DAYS": ("gateway", "relay"),
+}
 _CACHE = ("gateway", *_WORKERS)
 _MAILED_LINKS = ("gateway", "verification")
 
@@ -48,7 +51,7 @@ def of_machine() -> dict[str, str]:
 
 
 def of_role(role: str, credentials: Credentials, ports: Ports, options: Options) -> dict[str, str]:
-    """A role's settings. QNT9_<ROLE>_… and QNT9_LOG_LEVEL of the caller reach it, for tuning.
+    """A role's settings. QNT9_<ROLE>_…, QNT9_LOG_LEVEL and _OF_SEVERAL of the caller reach it.
 
     So do the gateway's QNT9_CORS_ORIGINS, for a page that is being developed.
     """
@@ -56,7 +59,7 @@ def of_role(role: str, credentials: Credentials, ports: Ports, options: Options)
     settings = {
         name: value
         for name, value in os.environ.items()
-        if name.startswith(own) or name == "QNT9_LOG_LEVEL"
+        if name.startswith(own) or name == "QNT9_LOG_LEVEL" or role in _OF_SEVERAL.get(name, ())
     }
     settings |= {"QNT9_ENVIRONMENT": "development"}
     settings |= kafka_settings(role, credentials, ports)

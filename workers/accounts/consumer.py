@@ -1,6 +1,9 @@
 """signin., passwords. and accounts.commands → handlers, one at a time, each with a consumer."""
 
+from datetime import timedelta
 from functools import partial
+
+from pydantic import Field
 
 from contracts.topics import ACCOUNTS, PASSWORDS, SIGNIN
 from infra.kafka.work import Policy, one_at_a_time
@@ -9,7 +12,7 @@ from infra.process import Worker
 from infra.seals import OpeningKeys
 from infra.settings import Key, WorkerSettings
 from infra.tokens import TokenSigner
-from workers.accounts import administration, handlers, passwords, profiles, sessions
+from workers.accounts import administration, handlers, passwords, profiles, retention, sessions
 from workers.accounts.administration import Administration
 from workers.accounts.handlers import Accounts
 from workers.accounts.passwords import Guarded
@@ -21,15 +24,20 @@ POLICY = Policy(max_records=50)
 
 
 class AccountsSettings(WorkerSettings):
-    """The key of addresses, the one that opens what is sealed here, those that make tokens."""
+    """The key of addresses, the one that opens what is sealed here, those that make tokens.
+
+    `accounts_sessions_kept_days`: after a session could be refreshed for the last time.
+    """
 
     address_key: Key
     accounts_seal_private: Key
     token_private_key: Key
     refresh_key: Key
+    accounts_sessions_kept_days: int = Field(default=30, ge=1, le=3_650)
 
 
 async def start(worker: Worker, settings: AccountsSettings) -> None:
+    worker.forget(retention.rules(timedelta(days=settings.accounts_sessions_kept_days)))
     seals = OpeningKeys([settings.accounts_seal_private])
     signer = TokenSigner(settings.token_private_key)
     accounts = Accounts(

@@ -119,7 +119,7 @@ async def lock_holder(conn: Connection, session_id: UUID, token_hash: bytes) -> 
     return locked(row) if row else None
 
 
-async def find_token(conn: Connection, token_hash: bytes, successor: bytes) -> Token:
+async def find_token(conn: Connection, token_hash: bytes, successor: bytes) -> Token | None:
     """As it stands once its user is locked, at this moment of the database's clock."""
     row = await conn.fetchrow(
         """
@@ -135,8 +135,7 @@ async def find_token(conn: Connection, token_hash: bytes, successor: bytes) -> T
         token_hash,
         successor,
     )
-    assert row
-    return Token(**row)
+    return Token(**row) if row else None
 
 
 async def rotate(conn: Connection, session_id: UUID, *, spent: bytes, successor: bytes) -> None:

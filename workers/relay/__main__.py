@@ -1,15 +1,25 @@
 """`python -m workers.relay`."""
 
+from datetime import timedelta
 from functools import partial
+
+from pydantic import Field
 
 from infra.entry import main
 from infra.postgres.pool import open_session
 from infra.process import open_process
-from infra.settings import BusSettings
+from infra.settings import BusSettings, OutcomeSettings
+from workers.relay import retention
 from workers.relay.relay import Relay
 
 
-async def run(settings: BusSettings) -> None:
+class RelaySettings(BusSettings, OutcomeSettings):
+    """And how long the outbox keeps what was published."""
+
+    relay_outbox_kept_days: int = Field(default=14, ge=1, le=3_650)
+
+
+async def run(settings: RelaySettings) -> None:
     async with open_process(settings) as process:
         session = partial(open_session, settings, instance=settings.instance)
         relay = Relay(session, process.producer)
@@ -17,8 +27,10 @@ async def run(settings: BusSettings) -> None:
         process.health.ready["relay"] = lambda: relay.problem
         process.shutdown.background("relay loop", relay.run())
         process.shutdown.on_shutdown("relay", relay.stop)
+        outbox = timedelta(days=settings.relay_outbox_kept_days)
+        process.forget(retention.rules(outcomes=settings.outcomes_kept, outbox=outbox))
         await process.run()
 
 
 if __name__ == "__main__":
-    main(BusSettings, run)
+    main(RelaySettings, run)

@@ -1,5 +1,6 @@
 """verification.commands → handlers, one by one; users.events → mails, in bulk; the sender."""
 
+from datetime import timedelta
 from functools import partial
 from typing import Annotated
 
@@ -12,6 +13,7 @@ from infra.mail.transports import open_mailer
 from infra.process import Worker
 from infra.seals import OpeningKeys
 from infra.settings import Key, WorkerSettings
+from workers.verification import retention
 from workers.verification.handlers import COMMANDS, Verification, queue_mails
 from workers.verification.messages import Messages
 from workers.verification.sender import Sender
@@ -27,17 +29,22 @@ def _origin(url: HttpUrl) -> HttpUrl:
 
 
 class VerificationSettings(WorkerSettings, MailSettings):
-    """The keys of addresses, of seals and of mailed tokens; where links lead; how mail leaves."""
+    """The keys of addresses, of seals and of mailed tokens; where links lead; how mail leaves.
+
+    `verification_mails_kept_days`: after the end of a mail, or of the link in it.
+    """
 
     address_key: Key
     verification_seal_private: Key
     mail_key: Key
     public_url: Annotated[HttpUrl, AfterValidator(_origin)]
     verification_mails_at_once: int = Field(default=4, ge=1, le=50)
+    verification_mails_kept_days: int = Field(default=30, ge=7, le=3_650)
 
 
 async def start(worker: Worker, settings: VerificationSettings) -> None:
     """The sender first, so that it is stopped after those who queue mails."""
+    worker.forget(retention.rules(timedelta(days=settings.verification_mails_kept_days)))
     messages = Messages(
         mail_from=settings.mail_from, public_url=str(settings.public_url), key=settings.mail_key
     )

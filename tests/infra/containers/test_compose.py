@@ -23,7 +23,8 @@ from tests.stack import ROOT
 PACKAGES = ("contracts", "gateway", "infra", "workers")
 OF_THE_PLACE = {"QNT9_ENVIRONMENT", "QNT9_LOG_LEVEL", "QNT9_LIMITS"}
 OF_THE_PLACE |= {"QNT9_KAFKA_MECHANISM", "QNT9_INSTANCE", "QNT9_PLAINTEXT_ALLOWED"}
-OF_THE_PLACE |= {"QNT9_TRUSTED_PROXIES"}
+OF_THE_PLACE |= {"QNT9_TRUSTED_PROXIES", "QNT9_OUTCOMES_KEPT_DAYS", "QNT9_RELAY_OUTBOX_KEPT_DAYS"}
+OF_THE_PLACE |= {"QNT9_ACCOUNTS_SESSIONS_KEPT_DAYS", "QNT9_VERIFICATION_MAILS_KEPT_DAYS"}
 """Settings whose defaults are right in containers, or which differ between the two places."""
 
 IN_PRODUCTION = {

@@ -1,0 +1,83 @@
+"""House-keeping: what a table has held for long enough goes, one bounded batch after the other.
+
+Each slice says in its `retention.py` what may go of the tables that it defines, and its own
+process removes it, with its own rights. Several instances may run: one at a time works on a table.
+"""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+import asyncpg
+import structlog
+from prometheus_client import Counter, Gauge
+
+from infra.postgres.pool import TRANSIENT, UNAVAILABLE, Connection, Pool
+
+log = structlog.get_logger(__name__)
+
+LOCKS = 0x514E5448
+"""The class of the advisory locks; the second number stands for a table."""
+
+ROWS_AT_ONCE = 1_000
+PAUSE_SECONDS = 0.1
+EVERY_SECONDS = 600.0
+
+REMOVED = Counter(
+    "qnt9_retention_removed_total", "Rows removed because they had been kept long enough", ["table"]
+)
+LAST_RUN = Gauge("qnt9_retention_last_run_seconds", "Unix time of the last whole run", ["table"])
+
+Forget = Callable[[Connection, timedelta, int], Awaitable[int]]
+"""Removes at most so many rows that were kept for longer than that; how many it removed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """How long the rows of a table are kept, and the statement that removes them."""
+
+    table: str
+    keep: timedelta
+    forget: Forget
+
+
+async def run(
+    pool: Pool, rule: Rule, *, at_once: int = ROWS_AT_ONCE, pause: float = PAUSE_SECONDS
+) -> int:
+    """Everything that is due, a transaction a batch, unless another is at it; how many rows."""
+    removed, rows = 0, at_once
+    while rows >= at_once:
+        if removed:
+            await asyncio.sleep(pause)
+        async with pool.acquire() as conn, conn.transaction():
+            rows = await rule.forget(conn, rule.keep, at_once) if await _mine(conn, rule) else 0
+        removed += rows
+        REMOVED.labels(rule.table).inc(rows)
+    LAST_RUN.labels(rule.table).set_to_current_time()
+    return removed
+
+
+async def keep_house(pool: Pool, rules: Sequence[Rule], *, every: float = EVERY_SECONDS) -> None:
+    """For ever, at times that no two processes share. What fails is tried again the next time."""
+    while True:
+        await asyncio.sleep(every * random.uniform(0.5, 1.5))  # noqa: S311  # jitter
+        for rule in rules:
+            try:
+                removed = await run(pool, rule)
+            except (*UNAVAILABLE, *TRANSIENT, asyncpg.PostgresError) as error:
+                log.warning("rows_not_forgotten", table=rule.table, error=type(error).__name__)
+                continue
+            if removed:
+                log.info(
+                    "rows_forgotten", table=rule.table, rows=removed, kept_days=rule.keep.days
+                )
+
+
+async def _mine(conn: Connection, rule: Rule) -> bool:
+    """Until the transaction ends."""
+    locked: bool = await conn.fetchval(
+        "SELECT pg_try_advisory_xact_lock($1, hashtext($2))", LOCKS, rule.table
+    )
+    return locked

@@ -1,0 +1,63 @@
+"""What may go of mails and the tokens that they carried.
+
+A link is answered as used, void or expired for as long as its row is kept, then as one that was
+never mailed.
+"""
+
+from datetime import timedelta
+
+from infra.postgres.pool import Connection
+from infra.postgres.retention import Rule
+from workers.verification.rules import LINKS
+
+
+def rules(keep: timedelta) -> list[Rule]:
+    """Tokens first: a mail goes after the token that names it."""
+    return [
+        Rule("mailed_tokens", keep, forget_tokens),
+        Rule("mails", keep + max(LINKS.values()), forget_mails),
+    ]
+
+
+async def forget_tokens(conn: Connection, keep: timedelta, most: int) -> int:
+    """Used or not, they have expired."""
+    removed: int = await conn.fetchval(
+        """
+        WITH old AS (
+            SELECT token_hash FROM mailed_tokens
+             WHERE expires_at < now() - $1::interval
+             ORDER BY expires_at
+             LIMIT $2
+        ), gone AS (
+            DELETE FROM mailed_tokens USING old
+             WHERE mailed_tokens.token_hash = old.token_hash
+            RETURNING 1
+        )
+        SELECT count(*) FROM gone
+        """,
+        keep,
+        most,
+    )
+    return removed
+
+
+async def forget_mails(conn: Connection, keep: timedelta, most: int) -> int:
+    """Sent or given up; never one that is still to be sent."""
+    removed: int = await conn.fetchval(
+        """
+        WITH old AS (
+            SELECT id FROM mails
+             WHERE created_at < now() - $1::interval
+               AND status IN ('sent', 'failed', 'cancelled')
+               AND NOT EXISTS (SELECT FROM mailed_tokens WHERE mail_id = mails.id)
+             ORDER BY created_at
+             LIMIT $2
+        ), gone AS (
+            DELETE FROM mails USING old WHERE mails.id = old.id RETURNING 1
+        )
+        SELECT count(*) FROM gone
+        """,
+        keep,
+        most,
+    )
+    return removed
