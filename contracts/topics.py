@@ -20,7 +20,7 @@ MAX_DATA_BYTES = 256 * 1024
 
 COMMAND_RETENTION = timedelta(days=7)
 SEGMENT = timedelta(days=7)
-"""Brokers remove whole segments, which take so long to fill, so a record may stay that much longer."""
+"""Brokers remove whole segments, which may span so much: a record may stay that much longer."""
 CERTAIN = timedelta(days=7)
 """How long a dead letter is sent again without asking whether its message waits for that still."""
 REMEMBERED_LEAST = COMMAND_RETENTION + SEGMENT + CERTAIN + timedelta(days=1)

@@ -47,6 +47,9 @@ class Tally:
     before: list[str] = field(default_factory=list)
     not_possible: list[str] = field(default_factory=list)
 
+    def doubt(self, letters: list[Letter]) -> None:
+        self.not_possible += [f"{each.number}: {redrives.DOUBTFUL}" for each in letters]
+
 
 @click.command(epilog="Example: qnt9 dlq redrive --all --consumer watchlist --dry-run")
 @click.argument("numbers", nargs=-1, type=NUMBER)
@@ -114,13 +117,22 @@ async def _deal(settings: Settings, asked: Asked) -> None:
         tally = Tally()
         total = await _count(office, asked)
         if asked.dry_run:
-            async with aclosing(_letters(office, asked, tally)) as letters:
-                async for letter in letters:
-                    tally.done[letter.box.name] += 1
+            await _look(office, asked, tally)
         else:
             async with Sender(settings[0]) as sender:
                 await _deal_with(office, sender, asked, tally, total)
     _say(asked, tally)
+
+
+async def _look(office: Office, asked: Asked, tally: Tally) -> None:
+    async with aclosing(_letters(office, asked, tally)) as letters:
+        async for batch in redrives.batches(letters):
+            doubtful: list[Letter] = []
+            if asked.verb == "redriven":
+                async with office.pool.acquire() as conn:
+                    doubtful = await redrives.doubtful(conn, batch)
+            tally.doubt(doubtful)
+            tally.done[batch[0].box.name] += len(batch) - len(doubtful)
 
 
 async def _deal_with(
@@ -137,6 +149,7 @@ async def _deal_with(
                 tally.before += [
                     f"{each.number}: by somebody else just now" for each in dealt.others
                 ]
+                tally.doubt(dealt.doubtful)
                 progress.seen(len(batch))
 
 

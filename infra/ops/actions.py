@@ -61,6 +61,23 @@ async def claim(
     return {(row["topic"], row["offset"]) for row in rows}
 
 
+async def parked(conn: Connection, messages: Sequence[UUID]) -> set[UUID]:
+    """Those of these messages that wait as dead letters."""
+    rows = await conn.fetch(
+        "SELECT command_id FROM parked_commands WHERE command_id = ANY($1)", messages
+    )
+    return {row["command_id"] for row in rows}
+
+
+async def remember(conn: Connection, consumer: str, messages: Sequence[UUID]) -> None:
+    """What was handled meanwhile is known for as long again, so that a copy under way finds it."""
+    await conn.execute(
+        "UPDATE inbox SET handled_at = now() WHERE consumer = $1 AND message_id = ANY($2)",
+        consumer,
+        messages,
+    )
+
+
 async def unpark(conn: Connection, commands: Sequence[UUID]) -> None:
     """They wait as dead letters no longer. A consumer that parks one anew waits for the commit."""
     await conn.execute("DELETE FROM parked_commands WHERE command_id = ANY($1)", commands)

@@ -4,16 +4,20 @@ One transaction a batch: the letters are marked, Kafka acknowledges, then the ma
 Whatever is cut off leaves them unmarked, so the same command takes them again; what had been sent
 comes twice then, under the same `ce_id`, and the consumer's inbox makes that harmless. Two
 operators at once wait for each other's marks.
+
+An inbox forgets what was handled long ago, but not while its message is parked. So an old letter
+is sent while its message is, and otherwise never: it may have been handled (ADR 18).
 """
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from uuid import UUID
 
 from contracts.events import OpsDiscarded, OpsRedriven
 from contracts.message import Command
-from contracts.topics import MAX_RECORD_BYTES
+from contracts.topics import CERTAIN, MAX_RECORD_BYTES
 from infra.kafka.dead_letters import PREFIX
 from infra.ops import actions, journal
 from infra.ops.letters import Box, Letter
@@ -32,6 +36,11 @@ class Dealt:
     done: list[Letter] = field(default_factory=list)
     others: list[Letter] = field(default_factory=list)
     """Somebody else dealt with these meanwhile."""
+    doubtful: list[Letter] = field(default_factory=list)
+    """Nobody knows any more whether these were handled since."""
+
+
+DOUBTFUL = f"it is older than {CERTAIN.days} days, and may have been handled since"
 
 
 def why_not(letter: Letter) -> str | None:
@@ -42,6 +51,14 @@ def why_not(letter: Letter) -> str | None:
     if size > MAX_RECORD_BYTES - HEADROOM:
         return f"it has {size:,} bytes, more than the consumer's topic takes"
     return None
+
+
+async def doubtful(conn: Connection, letters: Sequence[Letter]) -> list[Letter]:
+    """Those that are old and wait for nothing: each could have a second effect."""
+    since = datetime.now(UTC) - CERTAIN
+    old = [each for each in letters if each.box.consumer.inbox and each.last_failure < since]
+    waiting = await actions.parked(conn, _ids(old)) if old else set()
+    return [each for each in old if each.message_id and each.message_id not in waiting]
 
 
 def copy_of(letter: Letter) -> Copy:
@@ -57,6 +74,7 @@ async def redrive(
     """Letters of one box, in their order. Returns when Kafka has them and they are marked."""
     async with _marked(pool, "redriven", letters, by) as (conn, dealt):
         if dealt.done:
+            await actions.remember(conn, box.consumer.name, _ids(dealt.done))
             await actions.unpark(conn, _ids(dealt.done))
             await sender.send(box.redrive, map(copy_of, dealt.done))
             event = OpsRedriven(
@@ -99,8 +117,11 @@ async def _marked(
     pool: Pool, kind: actions.Kind, letters: Sequence[Letter], by: journal.By
 ) -> AsyncIterator[tuple[Connection, Dealt]]:
     async with pool.acquire() as conn, conn.transaction():
-        claimed = await actions.claim(conn, kind, letters, by.operator, by.reason)
         dealt = Dealt()
+        if kind == "redriven":
+            dealt.doubtful = await doubtful(conn, letters)
+            letters = [each for each in letters if each not in dealt.doubtful]
+        claimed = await actions.claim(conn, kind, letters, by.operator, by.reason)
         for letter in letters:
             mine = (letter.record.topic, letter.record.offset) in claimed
             (dealt.done if mine else dealt.others).append(letter)

@@ -81,6 +81,78 @@ BEGIN
     RETURN QUERY SELECT unnest(people);
 END $$;
 
+CREATE FUNCTION forget_handled(keep interval, most integer) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+DECLARE
+    removed bigint;
+BEGIN
+    IF keep < interval '22 days' THEN
+        RAISE EXCEPTION 'what was handled may come again for 22 days';
+    END IF;
+    WITH old AS (
+        SELECT message_id, consumer
+          FROM inbox
+         WHERE handled_at < now() - keep
+           AND NOT EXISTS (SELECT FROM parked_commands WHERE command_id = message_id)
+         ORDER BY handled_at
+         LIMIT most
+    )
+    DELETE FROM inbox USING old
+     WHERE inbox.message_id = old.message_id AND inbox.consumer = old.consumer
+       AND handled_at < now() - keep;
+    GET DIAGNOSTICS removed = ROW_COUNT;
+    RETURN removed;
+END $$;
+
+CREATE FUNCTION forget_published(keep interval, most integer) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    SET lock_timeout TO '300ms'
+    AS $_$
+DECLARE
+    removed bigint;
+    dropped int := 0;
+    waits   boolean;
+    each    record;
+BEGIN
+    IF keep < interval '1 day' THEN
+        RAISE EXCEPTION 'what was published is kept for a day';
+    END IF;
+    WITH old AS (
+        SELECT seq, created_at
+          FROM outbox_other
+         WHERE published_at < now() - keep
+         ORDER BY seq
+         LIMIT most
+    )
+    DELETE FROM outbox_other USING old
+     WHERE outbox_other.seq = old.seq AND outbox_other.created_at = old.created_at;
+    GET DIAGNOSTICS removed = ROW_COUNT;
+    FOR each IN
+        SELECT relname, greatest(reltuples, 0)::bigint AS rows
+          FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid
+         WHERE inhparent = 'outbox'::regclass AND relname ~ '^outbox_\d{8}$'
+           AND right(relname, 8) < to_char((now() - keep) AT TIME ZONE 'UTC', 'YYYYMMDD')
+         ORDER BY relname
+    LOOP
+        EXIT WHEN dropped = 8;
+        EXECUTE format('SELECT EXISTS (SELECT FROM %I WHERE published_at IS NULL)', each.relname)
+           INTO waits;
+        CONTINUE WHEN waits;
+        LOCK TABLE ONLY outbox IN ACCESS EXCLUSIVE MODE;
+        EXECUTE format('LOCK TABLE %I IN ACCESS EXCLUSIVE MODE', each.relname);
+        EXECUTE format('SELECT EXISTS (SELECT FROM %I WHERE published_at IS NULL)', each.relname)
+           INTO waits;
+        CONTINUE WHEN waits;
+        EXECUTE format('DROP TABLE %I', each.relname);
+        dropped := dropped + 1;
+        removed := removed + each.rows;
+    END LOOP;
+    RETURN removed;
+END $_$;
+
 CREATE TABLE audit_log (
     user_id uuid,
     action text NOT NULL,
@@ -465,11 +537,17 @@ CREATE INDEX audit_log_user ON ONLY audit_log USING btree (user_id, created_at D
 
 CREATE INDEX audit_log_other_user_id_created_at_idx ON audit_log_other USING btree (user_id, created_at DESC);
 
+CREATE INDEX inbox_by_age ON inbox USING btree (handled_at);
+
 CREATE INDEX inbox_handled_at ON inbox USING brin (handled_at);
 
 CREATE INDEX inbox_results ON inbox USING btree (actor_id) WHERE (jsonb_typeof((outcome -> 'result'::text)) = 'object'::text);
 
+CREATE INDEX mailed_tokens_by_age ON mailed_tokens USING btree (expires_at);
+
 CREATE INDEX mailed_tokens_user ON mailed_tokens USING btree (user_id, purpose);
+
+CREATE INDEX mails_by_age ON mails USING btree (created_at) WHERE (status = ANY (ARRAY['sent'::text, 'failed'::text, 'cancelled'::text]));
 
 CREATE INDEX mails_due ON mails USING btree (next_attempt_at) WHERE (status = ANY (ARRAY['queued'::text, 'sending'::text]));
 
@@ -481,7 +559,11 @@ CREATE INDEX outbox_other_seq_idx ON outbox_other USING btree (seq) WHERE (publi
 
 CREATE INDEX query_answers_by_age ON query_answers USING btree (told_at);
 
+CREATE INDEX refresh_tokens_by_age ON refresh_tokens USING btree (expires_at);
+
 CREATE INDEX refresh_tokens_session ON refresh_tokens USING btree (session_id);
+
+CREATE INDEX sessions_by_age ON sessions USING btree (expires_at);
 
 CREATE INDEX sessions_ended_at ON sessions USING btree (ended_at) WHERE (ended_at IS NOT NULL);
 
@@ -536,6 +618,12 @@ GRANT ALL ON FUNCTION ensure_partitions(parent text, period text, ahead integer)
 REVOKE ALL ON FUNCTION erase_user(erased uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION erase_user(erased uuid) TO qnt9_accounts;
 
+REVOKE ALL ON FUNCTION forget_handled(keep interval, most integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION forget_handled(keep interval, most integer) TO qnt9_relay;
+
+REVOKE ALL ON FUNCTION forget_published(keep interval, most integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION forget_published(keep interval, most integer) TO qnt9_relay;
+
 GRANT SELECT,INSERT ON TABLE audit_log TO qnt9_audit;
 
 GRANT SELECT ON TABLE activity TO qnt9_gateway;
@@ -564,14 +652,14 @@ GRANT SELECT,INSERT,UPDATE ON TABLE quotes TO qnt9_quotes;
 
 GRANT SELECT ON TABLE last_quotes TO qnt9_gateway;
 
-GRANT SELECT,INSERT,UPDATE ON TABLE mailed_tokens TO qnt9_verification;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE mailed_tokens TO qnt9_verification;
 GRANT SELECT ON TABLE mailed_tokens TO qnt9_accounts;
 
 GRANT UPDATE(used_at) ON TABLE mailed_tokens TO qnt9_accounts;
 
 GRANT UPDATE(voided_at) ON TABLE mailed_tokens TO qnt9_accounts;
 
-GRANT SELECT,INSERT,UPDATE ON TABLE mails TO qnt9_verification;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE mails TO qnt9_verification;
 
 GRANT USAGE ON SEQUENCE outbox_seq TO qnt9_signup;
 GRANT USAGE ON SEQUENCE outbox_seq TO qnt9_accounts;
@@ -632,9 +720,9 @@ GRANT SELECT(erased_at) ON TABLE users TO qnt9_watchlist;
 
 GRANT SELECT ON TABLE profiles TO qnt9_gateway;
 
-GRANT SELECT,INSERT,UPDATE ON TABLE refresh_tokens TO qnt9_accounts;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE refresh_tokens TO qnt9_accounts;
 
-GRANT SELECT,INSERT,UPDATE ON TABLE sessions TO qnt9_accounts;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE sessions TO qnt9_accounts;
 
 GRANT SELECT ON TABLE sessions_ended TO qnt9_gateway;
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -33,6 +34,7 @@ from workers.verification.rules import (
     EMAIL_CHANGE_ASKED,
     EMAIL_CHANGED,
     LINKS,
+    MAILS_WANTED,
     PASSWORD_CHANGED,
     RESET,
     SIGNUP_REPEATED,
@@ -187,7 +189,8 @@ async def _mail_link(
 
 async def queue_mails(slice_: Verification, batch: Sequence[Received[Message]]) -> None:
     """The whole batch in one transaction; most events call for no mail and are only settled."""
-    events = [r.data for r in batch if isinstance(r.data, CallsForMail)]
+    since = datetime.now(UTC) - MAILS_WANTED
+    events = [r.data for r in batch if isinstance(r.data, CallsForMail) and r.envelope.time > since]
     async with slice_.mail_transactions.begin() as tx:
         people = await store.recipients(tx.conn, {event.user_id for event in events})
         heard = [event for event in events if event.user_id in people]

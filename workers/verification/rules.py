@@ -22,6 +22,7 @@ from contracts.events import (
 )
 from contracts.outcomes import Rejected, Succeeded
 from contracts.personal import PersonalKey
+from contracts.topics import REMEMBERED_LEAST
 from infra.addresses import normalise
 from infra.sealed import SealedContent
 
@@ -47,6 +48,9 @@ LINKS = {
 """The mails with a link, whose token has the same purpose, and how long it works."""
 CONFIRMING = (VERIFY, EMAIL_CHANGE)
 """Links that confirm the address they were mailed to."""
+
+MAILS_WANTED = REMEMBERED_LEAST - timedelta(days=1)
+"""What happened longer ago calls for no mail: nothing may tell any more that it was sent."""
 
 RESEND_INTERVAL = timedelta(minutes=1)
 
