@@ -61,6 +61,20 @@ async def claim(
     return {(row["topic"], row["offset"]) for row in rows}
 
 
+async def unclaim(conn: Connection, letters: Sequence[Letter]) -> None:
+    """Marks of this transaction for which nothing is done after all."""
+    await conn.execute(
+        """
+        DELETE FROM dead_letter_actions
+         USING unnest($1::text[], $2::bigint[]) AS letter (topic, "offset")
+         WHERE dead_letter_actions.topic = letter.topic
+           AND dead_letter_actions."offset" = letter."offset"
+        """,
+        [letter.record.topic for letter in letters],
+        [letter.record.offset for letter in letters],
+    )
+
+
 async def parked(conn: Connection, messages: Sequence[UUID]) -> set[UUID]:
     """Those of these messages that wait as dead letters."""
     rows = await conn.fetch(

@@ -117,14 +117,15 @@ async def _marked(
     pool: Pool, kind: actions.Kind, letters: Sequence[Letter], by: journal.By
 ) -> AsyncIterator[tuple[Connection, Dealt]]:
     async with pool.acquire() as conn, conn.transaction():
-        dealt = Dealt()
-        if kind == "redriven":
-            dealt.doubtful = await doubtful(conn, letters)
-            letters = [each for each in letters if each not in dealt.doubtful]
         claimed = await actions.claim(conn, kind, letters, by.operator, by.reason)
+        dealt = Dealt()
         for letter in letters:
             mine = (letter.record.topic, letter.record.offset) in claimed
             (dealt.done if mine else dealt.others).append(letter)
+        if kind == "redriven":
+            dealt.doubtful = await doubtful(conn, dealt.done)
+            dealt.done = [each for each in dealt.done if each not in dealt.doubtful]
+            await actions.unclaim(conn, dealt.doubtful)
         yield conn, dealt
 
 

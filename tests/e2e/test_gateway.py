@@ -3,12 +3,19 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
 import httpx
 import pytest
 
+from contracts.commands import AddToWatchlist
+from gateway.handles import Handle
+from infra.embedded.credentials import load_or_create
+from infra.embedded.layout import Layout
+from infra.seals import decode_key
+from infra.settings import OutcomeSettings
 from tests.stack import PASSWORD, Stack, User, eventually
 
 JSON = {"Content-Type": "application/json"}
@@ -232,6 +239,33 @@ async def test_keys_of_two_users_are_two_keys(stack: Stack, http: httpx.AsyncCli
     assert (await http.put("/api/v1/watchlist/BMW.DE", headers=key)).status_code == 201
     async with stack.http(headers=other.headers) as others:
         assert (await others.put("/api/v1/watchlist/BMW.DE", headers=key)).status_code == 201
+
+
+async def test_what_is_older_than_is_remembered_is_gone_unless_it_waits(
+    stack: Stack, http: httpx.AsyncClient
+) -> None:
+    keys = load_or_create(Layout(stack.data)).keys
+    kept = timedelta(days=OutcomeSettings().outcomes_kept_days)
+
+    async def status_after(age: timedelta) -> httpx.Response:
+        handle = Handle(command_id, AddToWatchlist.type, datetime.now(UTC) - age, None, None)
+        signed = handle.sign(decode_key(keys["QNT9_GATEWAY_KEY"]))
+        return await http.get(f"/api/v1/commands/{signed}")
+
+    command_id = uuid4()
+    assert (await status_after(kept - timedelta(minutes=1))).json()["status"] == "pending"
+    problem(await status_after(kept + timedelta(minutes=1)), 410, "command-forgotten")
+    async with stack.postgres() as conn:
+        await conn.execute(
+            """
+            INSERT INTO parked_commands (command_id, consumer, type, reason)
+            VALUES ($1, 'watchlist', $2, 'a bug')
+            """,
+            command_id,
+            AddToWatchlist.type,
+        )
+    status = (await status_after(10 * kept)).json()
+    assert (status["status"], status["parked"]) == ("pending", True)
 
 
 async def test_a_handle_is_its_owners_alone(stack: Stack, http: httpx.AsyncClient) -> None:

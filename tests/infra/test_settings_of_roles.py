@@ -191,6 +191,16 @@ REFUSED: list[tuple[str, str, Changes, str]] = [
     ("gateway", "CORS_ORIGINS", {"CORS_ORIGINS": "http://a.example.com"}, "must be https"),
     ("gateway", "GATEWAY_QUOTAS", {"GATEWAY_QUOTAS": "nothing=1/2"}, "there is no policy"),
     ("gateway", "LIMITS", {"LIMITS": "off"}, "strict"),
+    ("gateway", "OUTCOMES_KEPT_DAYS", {"OUTCOMES_KEPT_DAYS": "21"}, "or equal to 22"),
+    ("relay", "OUTCOMES_KEPT_DAYS", {"OUTCOMES_KEPT_DAYS": "21"}, "or equal to 22"),
+    ("relay", "RELAY_OUTBOX_KEPT_DAYS", {"RELAY_OUTBOX_KEPT_DAYS": "0"}, "or equal to 1"),
+    ("accounts", "ACCOUNTS_SESSIONS_KEPT_DAYS", {"ACCOUNTS_SESSIONS_KEPT_DAYS": "x"}, "integer"),
+    (
+        "verification",
+        "VERIFICATION_MAILS_KEPT_DAYS",
+        {"VERIFICATION_MAILS_KEPT_DAYS": "6"},
+        "or equal to 7",
+    ),
 ]
 
 

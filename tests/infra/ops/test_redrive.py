@@ -2,21 +2,28 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
+from datetime import UTC, datetime, timedelta
 
 import orjson
 import pytest
 
+from contracts.commands import RemoveFromWatchlist
 from contracts.events import OpsDiscarded, OpsRedriven
-from contracts.topics import MAX_RECORD_BYTES, OPS_EVENTS
+from contracts.outcomes import Succeeded
+from contracts.topics import CERTAIN, MAX_RECORD_BYTES, OPS_EVENTS, REMEMBERED_LEAST
 from infra.ops.errors import OpsError
 from infra.ops.journal import By
 from infra.ops.letters import Letter
 from infra.ops.redrive import AT_ONCE, batches, copy_of, discard, redrive, why_not
 from infra.ops.sender import Copy
+from infra.postgres.retention import run
 from infra.postgres.transaction import Transactions
+from tests.builders import received
 from tests.infra.ops.letters import WATCHLIST, MemorySender, a_letter
 from tests.postgres import Database
+from workers.relay import retention
 
+A_MINUTE = timedelta(minutes=1)
 BY = By("ada", "the bug is mended")
 
 
@@ -74,6 +81,7 @@ async def test_a_letter_is_marked_only_when_the_broker_has_it(database: Database
 
 async def test_two_operators_at_once_send_a_letter_once(database: Database) -> None:
     letter, sender = a_letter(), MemorySender()
+    await park(database, letter)
     pool = await database.pool()
     dealt = await asyncio.gather(
         *(redrive(pool, sender, WATCHLIST, [letter], BY) for _ in range(4))
@@ -98,6 +106,48 @@ async def test_a_command_that_fails_again_at_once_is_parked_in_the_end(database:
     await redrive(await database.pool(), QuickConsumer(), WATCHLIST, [letter], BY)
     await asyncio.gather(*again)
     assert await parked(database, letter)
+
+
+@pytest.mark.parametrize(("age", "sent"), [(CERTAIN, False), (CERTAIN - A_MINUTE, True)])
+async def test_an_old_letter_that_waits_for_nothing_may_have_been_handled_and_is_not_sent(
+    database: Database, age: timedelta, *, sent: bool
+) -> None:
+    letter, waits = (a_letter(failed_at=datetime.now(UTC) - age) for _ in range(2))
+    await park(database, waits)
+    sender = MemorySender()
+    dealt = await redrive(await database.pool(), sender, WATCHLIST, [letter, waits], BY)
+    assert dealt.done == ([letter, waits] if sent else [waits])
+    assert dealt.doubtful == ([] if sent else [letter])
+    assert len(sender.to(WATCHLIST.redrive)) == len(await marked(database)) == len(dealt.done)
+
+
+async def test_an_old_letter_whose_repetition_is_harmless_is_always_sent(
+    database: Database,
+) -> None:
+    letter, sender = a_letter(box="users.events.audit"), MemorySender()
+    dealt = await redrive(await database.pool(), sender, letter.box, [letter], BY)
+    assert dealt.done == [letter]
+
+
+async def test_a_dead_letter_of_last_year_has_one_effect_whatever_was_killed_meanwhile(
+    database: Database,
+) -> None:
+    """The first redrive is killed before its mark, its copy is handled, the inbox is cleaned."""
+    letter, relay = a_letter(), await database.pool("qnt9_relay")
+    assert letter.envelope
+    (rule, _) = retention.rules(outcomes=REMEMBERED_LEAST, outbox=CERTAIN)
+    watchlist = Transactions(await database.pool("qnt9_watchlist"), "watchlist")
+    copy = received(RemoveFromWatchlist(symbol="AAPL"), envelope=letter.envelope)
+    await park(database, letter)
+    async with watchlist.begin() as tx:
+        tx.settle(copy, Succeeded())
+    await database.execute("UPDATE inbox SET handled_at = now() - interval '300 days'")
+    await run(relay, rule)
+    sender = MemorySender()
+    dealt = await redrive(await database.pool(), sender, WATCHLIST, [letter], BY)
+    assert dealt.done == [letter]
+    await run(relay, rule)
+    assert copy.envelope.id in await watchlist.handled([copy]), "the second copy finds the row"
 
 
 async def test_a_discarded_command_has_failed_for_whoever_asks(database: Database) -> None:
