@@ -77,7 +77,7 @@ def redrive(  # noqa: PLR0917 - click passes them by name
     They go to <topic>.<consumer>.redrive under the ids that they had, so that what was handled
     meanwhile has no second effect. A letter is marked when Kafka has it, and not listed any more.
     Stopped at any point nothing is lost: the same command goes on. A letter that fails again comes
-    back as a new one.
+    back as a new one. An old one whose command does not wait for it any more is not sent.
     """
     if bool(numbers) == everything:
         raise click.UsageError("the numbers of letters, or --all")

@@ -11,6 +11,9 @@ from infra.postgres.pool import Connection
 from infra.postgres.retention import Rule, keep_house, run
 from tests.postgres import Database
 from tests.waiting import until
+from workers.accounts import retention as accounts
+from workers.relay import retention as relay
+from workers.verification import retention as verification
 
 WEEK = timedelta(days=7)
 WORKERS = {"qnt9_signup", "qnt9_accounts", "qnt9_verification", "qnt9_watchlist", "qnt9_quotes"}
@@ -120,6 +123,27 @@ async def test_a_batch_that_is_cut_off_removes_nothing(things: Database) -> None
     assert len(await left(things)) == 26
 
 
+RULES = {
+    "qnt9_relay": relay.rules(outcomes=5 * WEEK, outbox=WEEK),
+    "qnt9_accounts": accounts.rules(WEEK),
+    "qnt9_verification": verification.rules(WEEK),
+}
+
+
+@pytest.mark.parametrize("role", RULES)
+async def test_no_batch_reads_a_whole_table(database: Database, role: str) -> None:
+    pool = await database.pool(role)
+    for rule in RULES[role]:
+        async with pool.acquire() as conn, conn.transaction():
+            assert await rule.forget(conn, rule.keep, 10) == 0
+            read = await conn.fetch(
+                "SELECT relname, seq_scan, idx_scan FROM pg_stat_xact_user_tables"
+                " WHERE seq_scan + coalesce(idx_scan, 0) > 0"
+            )
+            assert [row["relname"] for row in read if row["seq_scan"]] == []
+            assert any(row["relname"].startswith(rule.table) for row in read)
+
+
 async def test_a_role_deletes_from_its_own_tables_alone(database: Database) -> None:
     rows = await database.fetch(
         """
@@ -152,5 +176,5 @@ async def test_the_relay_alone_removes_what_all_have_written(
         pool = await database.pool(role)
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await pool.execute(f"SELECT {function}(interval '90 days', 10)")
-    relay = await database.pool("qnt9_relay")
-    assert await relay.fetchval(f"SELECT {function}(interval '90 days', 10)") == 0
+    remover = await database.pool("qnt9_relay")
+    assert await remover.fetchval(f"SELECT {function}(interval '90 days', 10)") == 0
