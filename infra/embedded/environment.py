@@ -51,9 +51,10 @@ def of_machine() -> dict[str, str]:
 
 
 def of_role(role: str, credentials: Credentials, ports: Ports, options: Options) -> dict[str, str]:
-    """A role's settings. QNT9_<ROLE>_…, QNT9_LOG_LEVEL and _OF_SEVERAL of the caller reach it.
+    """A role's settings. The caller's QNT9_<ROLE>_… and QNT9_LOG_LEVEL reach it, for tuning.
 
-    So do the gateway's QNT9_CORS_ORIGINS, for a page that is being developed.
+    So do those that several roles must share, such as QNT9_OUTCOMES_KEPT_DAYS, and the
+    gateway's QNT9_CORS_ORIGINS, for a page that is being developed.
     """
     own = f"QNT9_{role.upper()}_"
     settings = {

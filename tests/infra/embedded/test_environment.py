@@ -94,3 +94,12 @@ def test_tuning_reaches_the_role_it_names(
     name = "QNT9_QUOTES_BREAKER_RESET_SECONDS"
     assert of_role("quotes", credentials, PORTS, options)[name] == "2"
     assert name not in of_role("gateway", credentials, PORTS, options)
+
+
+def test_what_roles_must_agree_on_reaches_each_of_them(
+    credentials: Credentials, options: Options, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = "QNT9_OUTCOMES_KEPT_DAYS"
+    monkeypatch.setenv(name, "60")
+    told = {role: of_role(role, credentials, PORTS, options).get(name) for role in ROLES}
+    assert {role for role, days in told.items() if days == "60"} == {"gateway", "relay"}
