@@ -306,7 +306,7 @@ async def test_the_role_may_neither_read_events_nor_touch_passwords(
         "SELECT * FROM outbox",
         "UPDATE users SET password_hash = ''",
         "UPDATE users SET display_name = ''",
-        "DELETE FROM mails",
+        "DELETE FROM users",
     ):
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await pool.execute(statement)
