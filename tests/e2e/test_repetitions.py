@@ -220,15 +220,8 @@ async def test_what_a_worker_committed_before_it_died_is_not_done_again(stack: S
             asked = asyncio.create_task(put(http))
 
             async def blocked() -> bool:
-                return bool(
-                    await conn.fetchval(
-                        """
-                        SELECT EXISTS (SELECT FROM pg_stat_activity
-                                        WHERE usename = 'qnt9_watchlist'
-                                          AND wait_event_type = 'Lock')
-                        """
-                    )
-                )
+                waiting = "SELECT $1 = ANY(pg_blocking_pids(pid)) FROM pg_locks WHERE NOT granted"
+                return any(row[0] for row in await conn.fetch(waiting, holder.get_server_pid()))
 
             await eventually(blocked, seconds=30, what="the worker at the lock")
             os.kill(kafka, signal.SIGSTOP)
