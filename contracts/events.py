@@ -100,6 +100,15 @@ class UserPasswordChanged(UserEvent):
     """The password was replaced by who knew it; every other session has ended."""
 
 
+class UserPasswordCheckFailed(UserEvent):
+    """Whoever has a session did not know the password that something asked for.
+
+    `purpose` is `password_change`, `email_change` or `erasure`; there may be others one day.
+    """
+
+    purpose: str
+
+
 class UserEmailChangeRequested(UserEvent):
     """The user wants another address. It may be somebody's, and is not confirmed."""
 

@@ -46,4 +46,8 @@ def outcome_of(data: dict[str, Any]) -> Outcome:
         return Rejected(data["code"], data.get("detail"))
     if "sealed" in data:
         return SealedOutcome(data["sealed"])
-    return Succeeded(data.get("result"), data.get("created", False))
+    result = data.get("result")
+    # A row forgets the order, a wake-up keeps it: either way a repetition is answered in the
+    # same bytes.
+    ordered = dict(sorted(result.items())) if result else result
+    return Succeeded(ordered, data.get("created", False))

@@ -176,6 +176,7 @@ USERS_EVENTS = Topic(
         events.UserPasswordResetRequested,
         events.UserPasswordReset,
         events.UserPasswordChanged,
+        events.UserPasswordCheckFailed,
         events.UserEmailChangeRequested,
         events.UserEmailChanged,
         events.UserProfileUpdated,

@@ -88,9 +88,13 @@ STREAM = (_CLIENT, Policy("stream", By.ACCOUNT), Policy("stream-token", By.SESSI
 REFRESH = (Policy("refresh-client", By.CLIENT),)
 PASSWORD = (
     *WRITE,
-    Policy("password-failures", By.PAIR, closed=True, told=False, until_success=True),
+    Policy("password-failures", By.SESSION, closed=True, told=False, until_success=True),
 )
-"""For what a signed-in user must give the password again: a stolen token shall not guess it."""
+"""For what a signed-in user must give the password again: a stolen token shall not guess it.
+
+By session, so that a thief with many addresses has no more tries, and the owner, who signs in anew,
+still has all of them.
+"""
 
 POLICIES = {
     policy.name: policy

@@ -132,6 +132,29 @@ async def test_a_changed_password_leaves_this_session_and_ends_the_others(
     assert await mail(stack, user.email, "Your password was changed")
 
 
+async def test_a_wrong_password_is_in_the_activity_once_for_each_try(
+    stack: Stack, user: User
+) -> None:
+    headers = user.headers | {"Idempotency-Key": uuid4().hex, "User-Agent": "a-thief"}
+    body = {"current_password": "Wrong-horse-7", "new_password": NEW_PASSWORD}
+    async with stack.http(headers=user.headers) as http:
+        for _ in range(2):
+            answer = await http.post(CHANGE, json=body, headers=headers)
+            assert is_problem(answer, "wrong-password", retry=False)
+        answer = await http.post(f"{ME}/erase", json={"password": "Wrong-horse-7"})
+        assert is_problem(answer, "wrong-password", retry=False)
+
+        async def failed() -> list[dict[str, Any]]:
+            entries: list[dict[str, Any]] = (await http.get(ACTIVITY)).json()["activity"]
+            found = [e for e in entries if e["action"] == "user.password_check_failed"]
+            return found if len(found) == 2 else []
+
+        erasure, change = await eventually(failed, seconds=1.5, what="activity")
+        assert erasure["details"]["purpose"] == "erasure"
+        assert change["details"]["purpose"] == "password_change"
+        assert (change["user_agent"], change["ip_address"]) == ("a-thief", "127.0.0.1")
+
+
 async def test_another_address_counts_once_it_is_confirmed(stack: Stack, user: User) -> None:
     new = an_address()
     async with stack.http(headers=user.headers) as http:

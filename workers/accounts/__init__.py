@@ -6,9 +6,9 @@ Consumes  signin.commands     SignIn
           passwords.commands  ChangePassword, ResetPassword, ChangeEmail, EraseAccount
 Emits     users.events        UserSignedIn, UserSigninFailed, UserTokenRefreshed,
                               UserTokenReuseDetected, UserSignedOut, UserSessionRevoked,
-                              UserPasswordChanged, UserPasswordReset, UserEmailChangeRequested,
-                              UserProfileUpdated, UserErased, UserTierChanged,
-                              UserPermissionsChanged
+                              UserPasswordChanged, UserPasswordCheckFailed, UserPasswordReset,
+                              UserEmailChangeRequested, UserProfileUpdated, UserErased,
+                              UserTierChanged, UserPermissionsChanged
 Defines   sessions, refresh_tokens
 Writes    sessions            (id, user_id, last_used_at, expires_at, ended_at)
           refresh_tokens      (token_hash, session_id, expires_at, spent_at)

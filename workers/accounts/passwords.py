@@ -31,6 +31,7 @@ from workers.accounts.rules import (
     PasswordReset,
     refusal,
     token_hash,
+    unproven,
     weakness,
 )
 from workers.accounts.store import Locked
@@ -156,12 +157,19 @@ async def _with_password(
         async with slice_.transactions.begin() as tx:
             user = await lock(tx.conn, account)
             if user:
-                outcome = await act(tx, user) if matches else Rejected("wrong-password")
+                outcome = await act(tx, user) if matches else _refuse(tx, received, user)
                 tx.settle(received, outcome, fingerprint=content.fingerprint)
                 return
     async with slice_.transactions.begin() as tx:
         code = "try-again" if account else "unknown-user"
         tx.settle(received, Rejected(code), fingerprint=content.fingerprint)
+
+
+def _refuse(tx: Transaction, received: Received[Any], user: Locked) -> Rejected:
+    """Whoever holds a stolen token and guesses is in the log that the owner reads."""
+    event = unproven(received.data, user.account)
+    tx.emit(event, about=event.user_id, caused_by=received, key=user.key)
+    return Rejected("wrong-password")
 
 
 async def _set_password(

@@ -10,7 +10,9 @@ from uuid import UUID
 
 from pydantic import AfterValidator, Field
 
-from contracts.events import UserSigninFailed
+from contracts.commands import ChangeEmail, ChangePassword, EraseAccount
+from contracts.events import UserPasswordCheckFailed, UserSigninFailed
+from contracts.message import Command
 from contracts.outcomes import Rejected
 from contracts.values import DisplayName
 from infra.addresses import contains_address, normalise
@@ -118,6 +120,19 @@ def failure(account: Account | None) -> UserSigninFailed:
     if account is None:
         return UserSigninFailed(reason="unknown_address")
     return UserSigninFailed(user_id=account.user_id, reason="wrong_password")
+
+
+_ASKED_FOR: dict[type[Command], str] = {
+    ChangePassword: "password_change",
+    ChangeEmail: "email_change",
+    EraseAccount: "erasure",
+}
+
+
+def unproven(command: Command, account: Account) -> UserPasswordCheckFailed:
+    """What is told of a command whose password was not the actor's."""
+    purpose = _ASKED_FOR[type(command)]
+    return UserPasswordCheckFailed(user_id=account.user_id, purpose=purpose)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from contracts.commands import ChangePassword
 from contracts.events import (
     UserEmailChangeRequested,
     UserPasswordChanged,
+    UserPasswordCheckFailed,
     UserPasswordReset,
     UserProfileUpdated,
 )
@@ -60,7 +61,25 @@ async def test_a_wrong_password_changes_nothing(guarded: GuardedSlice) -> None:
     assert await guarded.erase(ada, "Wrong-horse-7") == WRONG
     assert await guarded.row(ada) == before
     assert await guarded.open_sessions(ada) == {session}
-    assert not await events(guarded.database)
+    assert not guarded.wakeups.changes
+
+
+async def test_a_wrong_password_is_told_of_with_what_it_was_for(guarded: GuardedSlice) -> None:
+    ada = await guarded.user()
+    await guarded.change_password(ada, "Wrong-horse-7")
+    await guarded.change_email(ada, "new@example.com", "Wrong-horse-7")
+    await guarded.erase(ada, "Wrong-horse-7")
+    told = await written_events(guarded.database)
+    purposes = []
+    for each in told:
+        assert isinstance(each.event, UserPasswordCheckFailed)
+        assert (each.event.user_id, each.about) == (ada, str(ada))
+        assert each.event.client
+        assert each.event.client.key_id == f"user:{ada}"
+        assert await revealed(guarded.database, each.event.client) == A_CLIENT.to_json()
+        assert "new@example.com" not in each.payload
+        purposes.append(each.event.purpose)
+    assert purposes == ["password_change", "email_change", "erasure"]
 
 
 async def test_a_password_with_the_address_in_it_is_too_weak(guarded: GuardedSlice) -> None:
@@ -85,7 +104,9 @@ async def test_of_two_changes_at_once_one_knows_the_password(guarded: GuardedSli
     other = GuardedSlice(**vars(guarded))
     other.parts = interrupted(guarded, InterruptedPasswords(ends=meanwhile))
     assert await other.change_password(ada) == WRONG
-    assert len(await events(guarded.database)) == 1
+    changed, failed = await events(guarded.database)
+    assert isinstance(changed, UserPasswordChanged)
+    assert isinstance(failed, UserPasswordCheckFailed)
 
 
 async def test_an_account_that_never_stands_still_is_left_alone(guarded: GuardedSlice) -> None:

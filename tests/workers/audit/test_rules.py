@@ -30,6 +30,7 @@ def an_event(body: object) -> Received[AnyEvent]:
         ("qnt9.user.signed_in.v1", "user.signin"),
         ("qnt9.user.signed_out.v2", "user.signout"),
         ("qnt9.user.signin_failed.v1", "user.signin_failed"),
+        ("qnt9.user.password_check_failed.v1", "user.password_check_failed"),
         ("qnt9.user.email_verified.v1", "user.email_verified"),
         ("qnt9.watchlist.item_added.v12", "watchlist.item_added"),
         ("com.example.thing", "com.example.thing"),

@@ -1,0 +1,240 @@
+"""One Idempotency-Key: sent by many at once over two gateways, and again after a crash."""
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from tests.e2e.operating import at_rest
+from tests.e2e.outages import counted, is_problem, stopped, symbols, until_settled, until_well
+from tests.e2e.test_draining import second_gateway
+from tests.stack import PASSWORD, Stack, User, eventually
+
+AT_ONCE = 200
+PATIENTLY = {"Prefer": "wait=20"}
+SIGN_UP = "/api/v1/auth/signup"
+ME = "/api/v1/users/me"
+ITEM = "/api/v1/watchlist/AAPL"
+
+Send = Callable[[httpx.AsyncClient], Awaitable[httpx.Response]]
+
+
+@pytest.fixture
+async def gateways(stack: Stack) -> AsyncIterator[list[httpx.AsyncClient]]:
+    """A client of each of two, with room for everybody at once."""
+    room = httpx.Limits(max_connections=AT_ONCE)
+    async with AsyncExitStack() as opened:
+        _, url = await opened.enter_async_context(second_gateway(stack))
+        first = await opened.enter_async_context(stack.http(limits=room, timeout=60))
+        second = httpx.AsyncClient(base_url=url, limits=room, timeout=60)
+        yield [first, await opened.enter_async_context(second)]
+
+
+async def at_once(gateways: list[httpx.AsyncClient], *sends: Send) -> list[httpx.Response]:
+    """All requests under way together, every other one at the other gateway."""
+    chosen = [
+        (sends[n // len(gateways) % len(sends)], gateways[n % len(gateways)])
+        for n in range(AT_ONCE)
+    ]
+    return await asyncio.gather(*(send(gateway) for send, gateway in chosen))
+
+
+def answers_of(answers: list[httpx.Response]) -> set[tuple[int, bytes]]:
+    return {(answer.status_code, answer.content) for answer in answers}
+
+
+async def emitted(stack: Stack, user_id: str) -> list[str]:
+    """The events about a user, in their order."""
+    async with stack.postgres() as conn:
+        rows = await conn.fetch(
+            "SELECT type FROM outbox WHERE aggregateid = $1 ORDER BY seq", user_id
+        )
+    return [row["type"] for row in rows]
+
+
+async def test_one_key_two_hundred_times_signs_up_once(
+    stack: Stack, gateways: list[httpx.AsyncClient]
+) -> None:
+    email = f"{uuid4().hex[:12]}@example.com"
+    key = {"Idempotency-Key": uuid4().hex}
+
+    async def sign_up(gateway: httpx.AsyncClient, password: str = PASSWORD) -> httpx.Response:
+        body = {"email": email, "password": password}
+        return await gateway.post(SIGN_UP, json=body, headers=key)
+
+    answers = await at_once(gateways, sign_up)
+    assert answers_of(answers) == {(202, b'{"status":"accepted"}')}
+    token = await stack.mailed_token(email)
+    # Who signs up is told nothing more, so not that the key was used with another body either.
+    assert (await sign_up(gateways[1], f"{PASSWORD}!")).status_code == 202
+    await at_rest(stack)
+    async with stack.postgres() as conn:
+        rows = await conn.fetch("SELECT id FROM users WHERE email = $1", email)
+    (user_id,) = [str(row["id"]) for row in rows]
+    assert await emitted(stack, user_id) == ["qnt9.user.signed_up.v1"]
+    answer = await gateways[0].post("/api/v1/auth/verify", json={"token": token})
+    assert answer.status_code == 200, answer.text
+    assert (await stack.sign_in(email)).access_token
+    assert len(await stack.mails(email)) == 1
+
+
+async def test_one_key_two_hundred_times_adds_once(
+    stack: Stack, gateways: list[httpx.AsyncClient]
+) -> None:
+    user = await stack.verified_user()
+    headers = user.headers | PATIENTLY | {"Idempotency-Key": uuid4().hex}
+
+    def put(note: str) -> Send:
+        return lambda gateway: gateway.put(ITEM, json={"note": note}, headers=headers)
+
+    answers = await at_once(gateways, put("once"))
+    assert answers_of(answers) == {(201, b'{"note":"once","symbol":"AAPL"}')}
+    for gateway in gateways:
+        refused = await put("other")(gateway)
+        assert refused.status_code == 422
+        assert is_problem(refused, "idempotency-key-reused", retry=False)
+    later = await gateways[0].put(ITEM, json={"note": "later"}, headers=user.headers)
+    assert later.status_code == 200
+    assert answers_of([await put("once")(gateway) for gateway in gateways]) == answers_of(answers)
+    (item,) = (await gateways[1].get("/api/v1/watchlist", headers=user.headers)).json()["items"]
+    assert item["note"] == "later"
+
+
+async def test_of_two_bodies_at_once_one_counts_and_the_other_is_refused(
+    stack: Stack, gateways: list[httpx.AsyncClient]
+) -> None:
+    user = await stack.verified_user()
+    headers = user.headers | PATIENTLY | {"Idempotency-Key": uuid4().hex}
+
+    def put(note: str) -> Send:
+        return lambda gateway: gateway.put(ITEM, json={"note": note}, headers=headers)
+
+    answers = await at_once(gateways, put("one"), put("two"))
+    (item,) = (await gateways[0].get("/api/v1/watchlist", headers=user.headers)).json()["items"]
+    added = [answer for answer in answers if answer.status_code == 201]
+    assert {answer.json()["note"] for answer in added} == {item["note"]}
+    refused = [answer for answer in answers if answer.status_code != 201]
+    assert len(added) == len(refused) == AT_ONCE // 2
+    assert all(is_problem(each, "idempotency-key-reused", retry=False) for each in refused)
+
+
+async def test_one_key_two_hundred_times_changes_a_profile_once(
+    stack: Stack, gateways: list[httpx.AsyncClient]
+) -> None:
+    user = await stack.verified_user()
+    headers = user.headers | PATIENTLY | {"Idempotency-Key": uuid4().hex}
+
+    def patch(name: str) -> Send:
+        return lambda gateway: gateway.patch(ME, json={"display_name": name}, headers=headers)
+
+    answers = await at_once(gateways, patch("Once"))
+    (answered,) = answers_of(answers)
+    assert answered[0] == 200
+    profile = answers[0].json()
+    assert profile["display_name"] == "Once"
+    assert is_problem(await patch("Other")(gateways[1]), "idempotency-key-reused", retry=False)
+    told = await emitted(stack, profile["id"])
+    assert told.count("qnt9.user.profile_updated.v1") == 1
+
+
+async def test_all_who_do_not_wait_follow_the_one_command(
+    stack: Stack, gateways: list[httpx.AsyncClient]
+) -> None:
+    user = await stack.verified_user()
+    headers = user.headers | {"Idempotency-Key": uuid4().hex, "Prefer": "respond-async"}
+
+    async def put(gateway: httpx.AsyncClient) -> httpx.Response:
+        return await gateway.put(ITEM, json={"note": "once"}, headers=headers)
+
+    answers = await at_once(gateways, put)
+    assert {answer.status_code for answer in answers} == {202}
+    assert await until_settled(stack, user, answers[0]) == "succeeded"
+    statuses = [
+        await gateways[n % 2].get(answer.headers["location"], headers=user.headers)
+        for n, answer in enumerate(answers)
+    ]
+    assert len({status.json()["id"] for status in statuses}) == 1
+    assert {status.json()["status"] for status in statuses} == {"succeeded"}
+
+
+async def on_topic(stack: Stack, topic: str, request_id: str) -> int:
+    """How many commands of this request Kafka has."""
+    records = await stack.records(topic)
+    return sum(("ce_correlationid", request_id.encode()) in record.headers for record in records)
+
+
+async def test_what_kafka_took_before_its_gateway_died_is_done_once_when_it_is_sent_again(
+    stack: Stack,
+) -> None:
+    user = await stack.verified_user()
+    request_id = uuid4().hex
+    headers = user.headers | PATIENTLY | {"Idempotency-Key": uuid4().hex}
+
+    async def put(http: httpx.AsyncClient, **more: str) -> httpx.Response:
+        return await http.put(ITEM, json={"note": "once"}, headers=headers | more)
+
+    async with stack.http() as http, second_gateway(stack) as (process, url):
+        async with stopped(stack, "watchlist"):
+            async with httpx.AsyncClient(base_url=url, timeout=60) as doomed:
+                unanswered = asyncio.create_task(put(doomed, **{"X-Request-ID": request_id}))
+
+                async def taken() -> bool:
+                    return await on_topic(stack, "watchlist.commands", request_id) == 1
+
+                await eventually(taken, seconds=30, what="the command on its topic")
+                process.kill()
+                with pytest.raises(httpx.TransportError):
+                    await unanswered
+            again = await put(http, Prefer="respond-async")
+        assert await until_settled(stack, user, again) == "succeeded"
+        answers = [await put(http) for _ in range(2)]
+    assert answers_of(answers) == {(201, b'{"note":"once","symbol":"AAPL"}')}
+    assert await added(stack, user) == 1
+
+
+async def added(stack: Stack, user: User) -> int:
+    """How often something was added, as the events have it."""
+    async with stack.http() as http:
+        profile: dict[str, Any] = (await http.get(ME, headers=user.headers)).json()
+    return (await emitted(stack, profile["id"])).count("qnt9.watchlist.item_added.v1")
+
+
+async def test_what_a_worker_committed_before_it_died_is_not_done_again(stack: Stack) -> None:
+    """Kafka stands still from before the commit, and dies with what was on its way to it."""
+    user = await stack.verified_user()
+    headers = user.headers | PATIENTLY | {"Idempotency-Key": uuid4().hex}
+    kafka = stack.pid("kafka")
+
+    async def put(http: httpx.AsyncClient) -> httpx.Response:
+        return await http.put(ITEM, json={"note": "once"}, headers=headers)
+
+    async with stack.http() as http, stack.postgres() as conn, stack.postgres() as holder:
+        async with holder.transaction():
+            await holder.execute("SELECT FROM users WHERE email = $1 FOR UPDATE", user.email)
+            asked = asyncio.create_task(put(http))
+
+            async def blocked() -> bool:
+                waiting = "SELECT $1 = ANY(pg_blocking_pids(pid)) FROM pg_locks WHERE NOT granted"
+                return any(row[0] for row in await conn.fetch(waiting, holder.get_server_pid()))
+
+            await eventually(blocked, seconds=30, what="the worker at the lock")
+            os.kill(kafka, signal.SIGSTOP)
+        first = await asked
+        await asyncio.to_thread(stack.kill, "watchlist")
+        os.kill(kafka, signal.SIGKILL)
+        await until_well(stack)
+
+        async def redelivered() -> bool:
+            return await counted(stack, "watchlist", "qnt9_records_total", result="duplicate") > 0
+
+        await eventually(redelivered, seconds=60, what="the command a second time")
+        second = await put(http)
+    assert answers_of([first, second]) == {(201, b'{"note":"once","symbol":"AAPL"}')}
+    assert await added(stack, user) == 1
+    assert await symbols(stack, user) == {"AAPL"}
