@@ -90,7 +90,8 @@ async def test_each_has_a_circuit_of_its_own(pair: Pair) -> None:
 async def test_many_symbols_are_asked_in_as_many_as_the_second_takes(pair: Pair) -> None:
     await pair.exchange.fault("*", BROKEN)
     await pair.ask(*(f"X{n}" for n in range(20)))
-    assert [len(names) for names in pair.second.asked] == [8, 8, 4]
+    sizes = [len(names) for names in pair.second.asked]
+    assert (max(sizes), sum(sizes)) == (8, 20)
 
 
 async def test_with_both_away_the_first_ones_reason_is_told(
