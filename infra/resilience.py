@@ -1,26 +1,20 @@
 """Calls to a provider outside: retried with back-off, behind a circuit breaker, a few at a time.
 
-The only place of tenacity and pybreaker. Retries are outside, the breaker inside, the time-out
-innermost. Each process has a breaker of its own; openings and the one probe of a half-open circuit
-are shared through the cache server, as far as it can be reached.
+The only place of tenacity; pybreaker's is `circuit` beside it. Retries are outside, the breaker
+inside, the time-out innermost. Each process has a breaker of its own; openings and the one probe of
+a half-open circuit are shared through the cache server, as far as it can be reached.
 """
 
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar, cast
 
 import structlog
 from prometheus_client import Counter, Gauge
-from pybreaker import (
-    STATE_CLOSED,
-    CircuitBreaker,
-    CircuitBreakerListener,
-    CircuitBreakerState,
-)
 from redis.asyncio import Redis
 from tenacity import (
     AsyncRetrying,
@@ -30,6 +24,7 @@ from tenacity import (
     wait_exponential_jitter,
 )
 
+from infra.circuit import ADOPTED, Circuit
 from infra.redis.circuits import Opening, SharedCircuit
 from infra.upstreams import (
     Change,
@@ -47,8 +42,6 @@ from infra.upstreams import (
 log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
-
-ADOPTED = "another process opened it"
 
 CIRCUIT = Gauge("qnt9_circuit_state", "0 closed, 1 half open, 2 open", ["provider"])
 CHANGES = Counter("qnt9_circuit_changes_total", "Transitions, by the new state", ["provider", "to"])
@@ -75,7 +68,7 @@ class Upstream:
         self._on_change = on_change
         self._retries = retries
         self._slots = asyncio.Semaphore(circuit.parallel)
-        self._circuit = _Circuit(circuit, self._changed)
+        self._circuit = Circuit(circuit, self._changed)
         self._shared = SharedCircuit(redis, provider)
         self._last_error: tuple[str, datetime] | None = None
         CIRCUIT.labels(provider).set(0)
@@ -190,107 +183,6 @@ class Upstream:
             log.warning("provider_rate_limited", provider=self._provider, until=until.isoformat())
             self._on_change(Limited(self._provider, until))
         await self._shared.open(opening)
-
-
-class _Circuit(CircuitBreakerListener):
-    """One process' breaker. The clock of an opening is ours: it is shared, and may grow."""
-
-    def __init__(self, policy: CircuitPolicy, changed: Callable[[CircuitChange], None]) -> None:
-        self._policy = policy
-        self._changed = changed
-        self._cause: BaseException | None = None
-        self._adopting = False
-        self._news: Opening | None = None
-        self.opening = Opening()
-        self.probing = False
-        self._breaker = CircuitBreaker(
-            fail_max=policy.failures,
-            reset_timeout=0,
-            exclude=[self._is_given_up],
-            listeners=[self],
-            throw_new_error_on_trip=False,
-        )
-
-    @property
-    def state(self) -> CircuitState:
-        return _state(self._breaker.current_state)
-
-    def calling(self) -> AbstractContextManager[None]:
-        """Counts what becomes of the call within; `breaker.call` would miss a coroutine's error."""
-        return cast("AbstractContextManager[None]", self._breaker.calling())
-
-    def begin_probe(self) -> None:
-        """Raises `CircuitOpenError` while it is not time, or another call probes."""
-        if self.probing or time.time() < self.opening.until:
-            raise CircuitOpenError(limited=self.opening.limited)
-        self.probing = True
-
-    def limit(self, error: RateLimitedError) -> None:
-        """Open at once, however few calls failed; the first of several answers counts."""
-        if self.state == "open" and self.opening.limited and time.time() < self.opening.until:
-            return
-        self._cause = error
-        if self.state == "open":
-            self._open_anew()
-        else:
-            self._breaker.open()
-
-    def adopt(self, opening: Opening) -> None:
-        """Another process has seen the provider fail."""
-        if opening.until <= self.opening.until:
-            return
-        self._adopting, self.opening = True, opening
-        if self.state == "closed":
-            self._breaker.open()
-        self._adopting = False
-
-    def failure(self, cb: CircuitBreaker, exc: BaseException) -> None:  # noqa: ARG002  # pybreaker's
-        self._cause = exc
-
-    def state_change(
-        self,
-        cb: CircuitBreaker,  # noqa: ARG002  # pybreaker's
-        old_state: CircuitBreakerState | None,
-        new_state: CircuitBreakerState,
-    ) -> None:
-        """Calls that began before an opening may fail after it: that is no change."""
-        before = _state(old_state.name if old_state else STATE_CLOSED)
-        after = _state(new_state.name)
-        if before == after:
-            return
-        reason = None
-        if after == "closed":
-            self.opening = Opening()
-        elif after == "open" and self._adopting:
-            reason = ADOPTED
-        elif after == "open":
-            self._open_anew()
-            reason = str(self._cause) or type(self._cause).__name__
-        self._changed(CircuitChange("", before, after, reason))
-
-    def take_news(self) -> Opening | None:
-        """An opening that nobody has been told of."""
-        news, self._news = self._news, None
-        return news
-
-    def _open_anew(self) -> None:
-        policy, before = self._policy, self.opening
-        if isinstance(self._cause, RateLimitedError):
-            wish = self._cause.retry_after or 0
-            seconds = max(wish, policy.limited_seconds, 2 * before.seconds)
-            seconds = min(seconds, policy.limited_seconds_most)
-            self.opening = Opening(time.time() + seconds, limited=True, seconds=seconds)
-        else:
-            self.opening = Opening(time.time() + policy.open_seconds, seconds=before.seconds)
-        self._news = self.opening
-
-    def _is_given_up(self, error: BaseException) -> bool:
-        """A call that we cancelled says nothing of the provider; a probe must not close on it."""
-        return isinstance(error, asyncio.CancelledError) and not self.probing
-
-
-def _state(name: str) -> CircuitState:
-    return cast("CircuitState", name.replace("-", "_"))
 
 
 async def _until(ends: float, ask: Callable[[], Awaitable[T]]) -> T:
