@@ -1,0 +1,1 @@
+"""Every part over TLS, as a managed server would have it."""
