@@ -24,6 +24,7 @@ from gateway import views
 from gateway.problems import ProblemError
 from infra.postgres.pool import UNAVAILABLE, Pool
 from infra.redis.access import CHANNEL, AccessChanges
+from infra.tls import kind_of
 from infra.tokens import LIFETIME, SKEW, Principal
 
 log = structlog.get_logger(__name__)
@@ -110,7 +111,7 @@ class Access:
                             self._hear(message)
             except (RedisError, OSError) as error:
                 if self.listening:
-                    log.warning("access_changes_unheard", error=type(error).__name__)
+                    log.warning("access_changes_unheard", error=kind_of(error))
                 self.listening = False
                 await asyncio.sleep(RECONNECT_SECONDS)
 
@@ -127,7 +128,7 @@ class Access:
                 elif named := self._take_named():
                     self._learn(await views.users_named(self._pool, named))
             except (*UNAVAILABLE, asyncpg.PostgresError) as error:
-                log.warning("access_unread", error=type(error).__name__)
+                log.warning("access_unread", error=kind_of(error))
                 self._due_at = self._clock() + RETRY_SECONDS
 
     async def read(self) -> None:

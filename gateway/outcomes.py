@@ -19,6 +19,7 @@ from redis.exceptions import RedisError
 from contracts.outcomes import Outcome, outcome_of
 from gateway import views
 from infra.postgres.pool import UNAVAILABLE, Pool
+from infra.tls import kind_of
 
 log = structlog.get_logger(__name__)
 
@@ -81,7 +82,7 @@ class Outcomes:
                             self._wake(message["data"])
             except (RedisError, OSError) as error:
                 if self.listening:
-                    log.warning("wakeups_lost", error=type(error).__name__, instead="polling")
+                    log.warning("wakeups_lost", error=kind_of(error), instead="polling")
                 self.listening = False
                 await asyncio.sleep(RECONNECT_SECONDS)
 

@@ -10,15 +10,25 @@ import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
+from urllib.parse import parse_qs, urlsplit
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from contracts.topics import REMEMBERED_LEAST
 from infra import scrutiny
+from infra.tls import CaFile, certificates
 
 PREFIX = "QNT9_"
 KEY_BYTES = 32
+SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 
 
 class SettingsError(Exception):
@@ -49,6 +59,27 @@ LogLevel = Annotated[
     Literal["debug", "info", "warning", "error", "critical"],
     BeforeValidator(lambda value: value.lower() if isinstance(value, str) else value),
 ]
+
+
+def _trust_of_dsn(value: SecretStr) -> SecretStr:
+    """The client would find these faults only when it connects, and take them for an outage."""
+    query = parse_qs(urlsplit(value.get_secret_value()).query)
+    if any(mode not in SSL_MODES for mode in query.get("sslmode", ())):
+        raise ValueError(f"its sslmode must be one of {', '.join(SSL_MODES)}")
+    for path in query.get("sslrootcert", ()):
+        try:
+            certificates(Path(path))
+        except ValueError as error:
+            raise ValueError(f"its sslrootcert {error}") from error
+    return value
+
+
+def _cache(value: SecretStr) -> SecretStr:
+    url = urlsplit(value.get_secret_value())
+    if url.scheme not in ("redis", "rediss", "unix"):
+        raise ValueError("must be redis://[user]:password@host[:port][/number] or rediss://…")
+    _ = url.port  # raises for what is no port
+    return value
 
 
 class Settings(BaseSettings):
@@ -84,20 +115,27 @@ class KafkaSettings(Settings):
     kafka_password: SecretStr
     kafka_protocol: Literal["SASL_PLAINTEXT", "SASL_SSL"] = "SASL_SSL"
     kafka_mechanism: Literal["SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
-    kafka_ca_file: Path | None = None
+    kafka_ca_file: CaFile | None = None
 
 
 class PostgresSettings(Settings):
     """How to reach the database, as which role."""
 
-    postgres_dsn: SecretStr
+    postgres_dsn: Annotated[SecretStr, AfterValidator(_trust_of_dsn)]
     postgres_pool_max: int = Field(default=8, ge=1, le=100)
 
 
 class RedisSettings(Settings):
     """How to reach the cache server."""
 
-    redis_url: SecretStr
+    redis_url: Annotated[SecretStr, AfterValidator(_cache)]
+    redis_ca_file: CaFile | None = None
+
+    @model_validator(mode="after")
+    def _trust_has_use(self) -> Self:
+        if self.redis_ca_file and not self.redis_url.get_secret_value().startswith("rediss:"):
+            raise ValueError("QNT9_REDIS_CA_FILE needs rediss:// in QNT9_REDIS_URL")
+        return self
 
 
 class OutcomeSettings(Settings):

@@ -10,6 +10,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from gateway.limits.window import SPARED, Check, Count
+from infra.tls import kind_of
 
 log = structlog.get_logger(__name__)
 
@@ -135,7 +136,7 @@ class SharedWindows:
     def _without(self, asking: list[Waiting], error: BaseException) -> None:
         """Nobody else waits for a server that does not answer; one trip a second tries again."""
         TRIPS.labels("failed").inc()
-        log.warning("limits_counted_locally", error=type(error).__name__)
+        log.warning("limits_counted_locally", error=kind_of(error))
         self._away_until = asyncio.get_running_loop().time() + AGAIN_SECONDS
         _tell_none([*asking, *self._waiting])
         self._waiting = []

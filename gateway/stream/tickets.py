@@ -17,6 +17,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from gateway.problems import ProblemError
+from infra.tls import kind_of
 from infra.tokens import Principal
 
 log = structlog.get_logger(__name__)
@@ -72,5 +73,5 @@ def _name(ticket: str) -> str:
 
 
 def _away(error: Exception) -> ProblemError:
-    log.warning("tickets_unavailable", error=type(error).__name__)
+    log.warning("tickets_unavailable", error=kind_of(error))
     return ProblemError("try-again", "Without the cache server there are no tickets.")

@@ -114,7 +114,7 @@ async def _wakeups(settings: _Accounts) -> AsyncIterator[Wakeups | None]:
     if settings.redis_url is None:
         yield None
         return
-    async with open_redis(RedisSettings(redis_url=settings.redis_url)) as redis:
+    async with open_redis(loaded(RedisSettings)) as redis:
         yield Wakeups(redis)
 
 

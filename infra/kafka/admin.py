@@ -23,9 +23,8 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # exported, b
 )
 
 from contracts.topics import PhysicalTopic, physical_topics
+from infra.kafka.operator import SECONDS, Operator, UnreachableError
 from infra.settings import KafkaSettings
-
-SECONDS = 20.0
 
 
 class TopologyError(Exception):
@@ -84,7 +83,7 @@ def wanted_grants(topics: Iterable[PhysicalTopic]) -> set[Grant]:
 
 def ensure_topology(settings: KafkaSettings) -> Changes:
     """Make the broker as the contracts say; what was changed. Blocks."""
-    admin = connect(settings)
+    admin = Operator(settings)
     changes = _compare(admin)
     for future in _requests(admin, changes):
         _result(future)
@@ -93,28 +92,14 @@ def ensure_topology(settings: KafkaSettings) -> Changes:
 
 def compare_topology(settings: KafkaSettings) -> Changes:
     """What `ensure_topology` would change, and what it cannot. Blocks."""
-    return _compare(connect(settings))
+    return _compare(Operator(settings))
 
 
-def connect(settings: KafkaSettings) -> AdminClient:
-    return AdminClient(
-        {
-            "bootstrap.servers": settings.kafka_bootstrap,
-            "security.protocol": settings.kafka_protocol,
-            "sasl.mechanism": settings.kafka_mechanism,
-            "sasl.username": settings.kafka_username,
-            "sasl.password": settings.kafka_password.get_secret_value(),
-            "ssl.ca.location": str(settings.kafka_ca_file or ""),
-            "log_level": 2,
-        }
-    )
-
-
-def _compare(admin: AdminClient) -> Changes:
+def _compare(admin: Operator) -> Changes:
     wanted = {topic.name: topic for topic in physical_topics()}
     try:
-        existing = admin.list_topics(timeout=SECONDS).topics
-    except KafkaException as error:
+        existing = admin.topics()
+    except UnreachableError as error:
         raise TopologyError(f"the broker does not answer the operator: {error}") from error
     known = {name: topic for name, topic in wanted.items() if name in existing}
     grants, present = wanted_grants(wanted.values()), _present_grants(admin)

@@ -10,7 +10,8 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # exported, b
     NewTopic,
 )
 
-SECONDS = 20.0
+from infra.kafka.operator import SECONDS, Operator, UnreachableError
+
 Place = tuple[str, int]
 """A topic and one of its partitions."""
 
@@ -27,11 +28,11 @@ class Committed:
     note: str = ""
 
 
-def partitions(admin: AdminClient) -> dict[str, int]:
+def partitions(admin: Operator) -> dict[str, int]:
     """How many partitions each topic has."""
     try:
-        found = admin.list_topics(timeout=SECONDS).topics
-    except KafkaException as error:
+        found = admin.topics()
+    except UnreachableError as error:
         raise GroupsError(f"the broker does not answer the operator: {error}") from error
     return {name: len(topic.partitions) for name, topic in found.items()}
 

@@ -248,7 +248,7 @@ class Producer:
                 log.warning(
                     "broker_unreachable",
                     error=type(error).__name__,
-                    hint="is it up, and are user name and password right?",
+                    hint="is it up, and are user name, password and CA file right?",
                 )
                 await asyncio.sleep(CONNECT_RETRY_SECONDS)
             else:

@@ -10,7 +10,8 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # exported, b
     UserScramCredentialUpsertion,
 )
 
-from infra.kafka.admin import SECONDS, TopologyError, connect
+from infra.kafka.admin import TopologyError
+from infra.kafka.operator import SECONDS, Operator, UnreachableError
 from infra.settings import KafkaSettings
 
 ITERATIONS = 4096
@@ -24,12 +25,16 @@ _MECHANISMS = {
 
 def ensure_users(settings: KafkaSettings, passwords: Mapping[str, str]) -> None:
     """Each user with this password from now on; connections that are open stay. Blocks."""
+    admin = Operator(settings)
+    try:
+        admin.topics()
+    except UnreachableError as error:
+        raise TopologyError(f"the broker does not answer the operator: {error}") from error
     info = ScramCredentialInfo(_MECHANISMS[settings.kafka_mechanism], ITERATIONS)
     wanted: list[UserScramCredentialAlteration] = [
         UserScramCredentialUpsertion(user, info, password.encode())
         for user, password in passwords.items()
     ]
-    admin = connect(settings)
     for future in admin.alter_user_scram_credentials(wanted, request_timeout=SECONDS).values():
         try:
             future.result(timeout=SECONDS)

@@ -1,5 +1,6 @@
 """Which way mail leaves, and in whose name it is written."""
 
+from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
@@ -15,6 +16,7 @@ from pydantic import (
 
 from infra.mail.addresses import parse_sender
 from infra.settings import ProcessSettings
+from infra.tls import CaFile
 
 PORTS = {"smtp": 25, "smtps": 465}
 _NEEDED_BY = {"smtp_url": "smtp", "sendgrid_key": "sendgrid"}
@@ -60,6 +62,7 @@ class MailSettings(ProcessSettings):
         default=None, validate_default=True
     )
     smtp_starttls: bool = False
+    smtp_ca_file: CaFile | None = None
     smtp_seconds: Seconds = 20.0
     sendgrid_key: Annotated[SecretStr, AfterValidator(_one_word)] | None = Field(
         default=None, validate_default=True
@@ -77,10 +80,19 @@ class MailSettings(ProcessSettings):
             raise ValueError("is missing")
         return value
 
+    @field_validator("smtp_ca_file")
+    @classmethod
+    def _has_use(cls, file: Path | None, given: ValidationInfo) -> Path | None:
+        url = given.data.get("smtp_url")
+        in_clear = url and urlsplit(url.get_secret_value()).scheme != "smtps"
+        if file and in_clear and not given.data.get("smtp_starttls"):
+            raise ValueError("needs smtps:// in QNT9_SMTP_URL, or QNT9_SMTP_STARTTLS=true")
+        return file
+
     @model_validator(mode="after")
     def _no_password_in_clear(self) -> Self:
         url = urlsplit(self.smtp_url.get_secret_value() if self.smtp_url else "")
         secured = url.scheme == "smtps" or self.smtp_starttls
         if url.password and not secured and self.environment == "production":
-            raise ValueError("a password needs smtps:// or QNT9_SMTP_STARTTLS=true")
+            raise ValueError("QNT9_SMTP_URL: a password needs smtps:// or QNT9_SMTP_STARTTLS=true")
         return self

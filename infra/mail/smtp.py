@@ -3,6 +3,7 @@
 import asyncio
 import re
 import socket
+import ssl
 from contextlib import suppress
 from email import policy
 from urllib.parse import unquote, urlsplit
@@ -20,6 +21,7 @@ from aiosmtplib.errors import (
 
 from infra.mail.port import DELIVERY_SECONDS, DeferredError, Journal, Letter, RefusedError
 from infra.mail.settings import PORTS, MailSettings
+from infra.tls import distrust, kind_of
 
 QUIT_SECONDS = 1.0
 PERMANENT = 500
@@ -38,6 +40,7 @@ class Smtp:
         self._password = unquote(url.password) if url.password else None
         self._tls = url.scheme == "smtps"
         self._starttls = settings.smtp_starttls and not self._tls
+        self._context = ssl.create_default_context(cafile=settings.smtp_ca_file)
         self._seconds = settings.smtp_seconds
 
     async def deliver(self, letter: Letter, journal: Journal) -> None:
@@ -99,6 +102,7 @@ class Smtp:
             local_hostname=socket.gethostname(),
             use_tls=self._tls,
             start_tls=self._starttls,
+            tls_context=self._context,
             timeout=self._seconds,
         )
 
@@ -113,6 +117,6 @@ def _reason(error: Exception) -> str:
     if isinstance(error, SMTPResponseException):
         enhanced = _ENHANCED.match(error.message)
         return " ".join(filter(None, (str(error.code), enhanced and enhanced[0])))
-    if isinstance(error, SMTPConnectError):
+    if isinstance(error, SMTPConnectError) and not distrust(error):
         return "cannot connect"
-    return type(error).__name__
+    return kind_of(error)

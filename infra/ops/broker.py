@@ -8,13 +8,12 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
-from confluent_kafka.admin import AdminClient
 
 from contracts.topics import MAX_DEAD_LETTER_BYTES
 from infra.kafka import groups as on_groups
-from infra.kafka.admin import connect
 from infra.kafka.connection import connection_options
 from infra.kafka.groups import Committed, GroupsError, Place
+from infra.kafka.operator import Operator
 from infra.ops.errors import CutOffError, OpsError
 from infra.settings import KafkaSettings
 
@@ -52,7 +51,7 @@ class Broker:
 
     def __init__(self, settings: KafkaSettings) -> None:
         self._settings = settings
-        self._admin = connect(settings)
+        self._admin = Operator(settings)
         self._consumer = AIOKafkaConsumer(
             **connection_options(settings),
             client_id="qnt9-ops",
@@ -71,7 +70,7 @@ class Broker:
             await self._consumer.stop()
             raise OpsError(
                 f"the broker cannot be reached ({type(error).__name__}): "
-                "is it up, and are user name and password right?"
+                "is it up, and are user name, password and CA file right?"
             ) from error
         return self
 
@@ -185,7 +184,7 @@ class Broker:
 
     async def _ask(
         self,
-        question: Callable[Concatenate[AdminClient, P], T],
+        question: Callable[Concatenate[Operator, P], T],
         *arguments: P.args,
         **options: P.kwargs,
     ) -> T:

@@ -14,6 +14,8 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from infra.tls import kind_of
+
 log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
@@ -74,5 +76,5 @@ class SharedCircuit:
             async with asyncio.timeout(SHARE_SECONDS):
                 return await asked
         except (RedisError, OSError, TimeoutError) as error:
-            log.info("circuit_not_shared", error=type(error).__name__)
+            log.info("circuit_not_shared", error=kind_of(error))
             return None

@@ -7,6 +7,8 @@ from typing import TypeVar
 import structlog
 from redis.exceptions import RedisError
 
+from infra.tls import kind_of
+
 log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
@@ -35,7 +37,7 @@ class Reach:
                 value = await ask()
         except (RedisError, OSError, TimeoutError) as error:
             if not was_away:
-                log.warning("cache_away", purpose=self._purpose, error=type(error).__name__)
+                log.warning("cache_away", purpose=self._purpose, error=kind_of(error))
             self._away_until = asyncio.get_running_loop().time() + AWAY_SECONDS
             return None
         if was_away:

@@ -19,6 +19,7 @@ from redis.exceptions import RedisError
 from contracts.outcomes import Outcome
 from infra.redis.access import CHANNEL, AccessChanges
 from infra.telemetry import ANNOUNCEMENTS_LOST
+from infra.tls import kind_of
 
 log = structlog.get_logger(__name__)
 
@@ -72,6 +73,6 @@ class Wakeups:
                 )
         except (RedisError, OSError, TimeoutError) as error:
             ANNOUNCEMENTS_LOST.inc(sum(map(len, channels.values())))
-            log.warning("announcement_lost", error=type(error).__name__)
+            log.warning("announcement_lost", error=kind_of(error))
             return False
         return all(listeners)

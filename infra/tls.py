@@ -1,0 +1,39 @@
+"""Whom a client trusts, and why it trusted a server not."""
+
+import ssl
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator
+
+
+def certificates(path: Path) -> Path:
+    """A file of certificates in PEM. Raises `ValueError`."""
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
+    except ssl.SSLError as error:
+        raise ValueError("must hold certificates in PEM") from error
+    except OSError as error:
+        raise ValueError(f"cannot be read: {error.strerror}") from error
+    return path
+
+
+CaFile = Annotated[Path, AfterValidator(certificates)]
+"""Certificates of authorities, in PEM: they alone are trusted."""
+
+
+def kind_of(error: BaseException) -> str:
+    """An error in a word for a log; of TLS, what was wrong."""
+    return distrust(error) or type(error).__name__
+
+
+def distrust(error: BaseException) -> str | None:
+    """Why TLS failed, where that is behind an error. Nothing in it was written by the server."""
+    behind: BaseException | None = error
+    while behind:
+        if isinstance(behind, ssl.SSLCertVerificationError):
+            return f"TLS: {behind.verify_message.removesuffix('.')}"
+        if isinstance(behind, ssl.SSLError):
+            return f"TLS: {behind.reason or type(behind).__name__}"
+        behind = behind.__cause__ or behind.__context__
+    return None
