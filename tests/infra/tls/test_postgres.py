@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import secrets
 import ssl
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 import pytest
 
+from infra.postgres import roles
 from infra.postgres.migrate import migrate
 from infra.postgres.pool import UNAVAILABLE, open_pool, open_session
 from infra.postgres.roles import ensure_database
@@ -62,8 +64,7 @@ async def ask(dsn: str) -> bool:
         pool.acquire() as conn,
     ):
         assert await conn.fetchval("SELECT 1") == 1
-        protocol = conn._con._transport.get_extra_info("ssl_object")  # nowhere else
-        return protocol is not None
+        return bool(conn._con._transport.get_extra_info("ssl_object"))
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
@@ -77,17 +78,20 @@ async def test_with_the_authority_a_pool_and_a_session_work(
 
 
 async def test_roles_and_migrations_are_made_over_tls(
-    postgres_server: Server, port: int, authority: Authority
+    postgres_server: Server, port: int, authority: Authority, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with postgres_server.database() as name:
+    name = f"qnt9_test_{secrets.token_hex(6)}"
+    monkeypatch.setattr(roles, "DATABASE", name)
+    await ensure_database(
+        over_tls(postgres_server.superuser_dsn, port, authority.file),
+        {"qnt9_owner": postgres_server.password},
+    )
+    try:
         owner = over_tls(postgres_server.dsn("qnt9_owner", name), port, authority.file)
         assert await migrate(owner)
         assert await migrate(owner) == []
-    superuser = over_tls(postgres_server.superuser_dsn, port, authority.file)
-    try:
-        await ensure_database(superuser, {"qnt9_owner": postgres_server.password})
     finally:
-        await postgres_server.execute("DROP DATABASE IF EXISTS qnt9")
+        await postgres_server.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 async def test_commands_of_an_operator_connect_over_tls(
