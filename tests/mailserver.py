@@ -7,8 +7,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.message import EmailMessage
+from ssl import SSLContext
 
-from aiosmtpd.smtp import SMTP, Envelope, Session
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 TAKE = "250 2.0.0 Ok"
 DROP = "drop"
@@ -46,6 +47,13 @@ class MailServer:
     open: asyncio.Event = field(default_factory=asyncio.Event)
     port: int = 0
     utf8: bool = True
+    tls: SSLContext | None = None
+    """From the first byte on (smtps)."""
+    starttls: SSLContext | None = None
+    """Demanded before anything else."""
+    login: tuple[str, str] | None = None
+    """User and password, as far as they are asked for."""
+    logged_in: int = 0
     _server: asyncio.Server | None = None
 
     @property
@@ -56,9 +64,18 @@ class MailServer:
         loop = asyncio.get_running_loop()
 
         def session() -> SMTP:
-            return SMTP(self, enable_SMTPUTF8=self.utf8, hostname="mail.example.com", loop=loop)
+            return SMTP(
+                self,
+                enable_SMTPUTF8=self.utf8,
+                hostname="mail.example.com",
+                loop=loop,
+                tls_context=self.starttls,
+                require_starttls=self.starttls is not None,
+                authenticator=self._judge,
+                auth_require_tls=self.tls is None,  # it knows nothing of TLS around it
+            )
 
-        self._server = await loop.create_server(session, "127.0.0.1", self.port)
+        self._server = await loop.create_server(session, "127.0.0.1", self.port, ssl=self.tls)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:
@@ -66,6 +83,12 @@ class MailServer:
             self._server.close()
             await self._server.wait_closed()
             self._server = None
+
+    def _judge(self, _: SMTP, __: Session, ___: Envelope, ____: str, given: object) -> AuthResult:
+        assert isinstance(given, LoginPassword)
+        same = (given.login.decode(), given.password.decode()) == self.login
+        self.logged_in += same
+        return AuthResult(success=same, handled=False)
 
     async def handle_MAIL(  # noqa: N802  # aiosmtpd's name for it
         self, _: SMTP, __: Session, envelope: Envelope, address: str, ___: list[str]

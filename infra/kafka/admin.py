@@ -3,6 +3,7 @@
 This module and `groups` use confluent-kafka: aiokafka's admin client knows no ACLs.
 """
 
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -25,6 +26,8 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # exported, b
 from contracts.topics import PhysicalTopic, physical_topics
 from infra.kafka.operator import SECONDS, Operator, UnreachableError
 from infra.settings import KafkaSettings
+
+KNOWN_SECONDS = 0.1
 
 
 class TopologyError(Exception):
@@ -87,6 +90,8 @@ def ensure_topology(settings: KafkaSettings) -> Changes:
     changes = _compare(admin)
     for future in _requests(admin, changes):
         _result(future)
+    if changes:
+        _wait_until_known(admin)
     return changes
 
 
@@ -115,6 +120,17 @@ def _compare(admin: Operator) -> Changes:
         missing_grants=tuple(sorted(grants - present, key=str)),
         surplus_grants=tuple(sorted((g for g in present - grants if g.principal in ours), key=str)),
     )
+
+
+def _wait_until_known(admin: Operator) -> None:
+    """The controller has taken topics and rights; brokers learn of them a moment later."""
+    ends = time.monotonic() + SECONDS
+    while time.monotonic() < ends:
+        left = _compare(admin)
+        if not (left.missing_topics or left.missing_grants or left.surplus_grants):
+            return
+        time.sleep(KNOWN_SECONDS)
+    raise TopologyError(f"the broker does not show its changes after {SECONDS:.0f} s")
 
 
 def _requests(admin: AdminClient, changes: Changes) -> Iterable[Any]:

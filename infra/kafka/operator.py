@@ -23,6 +23,7 @@ class Operator(AdminClient):
 
     def __init__(self, settings: KafkaSettings, *, seconds: float = SECONDS) -> None:
         self._seconds = seconds
+        self._protocol = settings.kafka_protocol
         self._met: KafkaError | None = None
         options: dict[str, Any] = {
             "bootstrap.servers": settings.kafka_bootstrap,
@@ -46,9 +47,15 @@ class Operator(AdminClient):
                 self.poll(0)  # what the connection met is told here
                 refused = self._met is not None and self._met.code() in _FINAL
                 if refused or time.monotonic() > ends:
-                    raise UnreachableError(self._met.str() if self._met else str(error)) from error
+                    raise UnreachableError(self._why(error)) from error
             else:
                 return found
+
+    def _why(self, error: KafkaException) -> str:
+        if self._met:
+            return self._met.str()
+        # A listener of the other protocol hangs up without a word.
+        return f"{error.args[0].str()}; is it up, and does it speak {self._protocol} there?"
 
     def _meet(self, error: KafkaError) -> None:
         if error.code() != KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001  # its public name

@@ -156,7 +156,11 @@ async def test_the_operator_is_told_why_there_is_no_connection(refused: KafkaSet
     operator = Operator(refused, seconds=1.5)
     with pytest.raises(UnreachableError) as told:
         await asyncio.to_thread(operator.topics)
-    said = "security.protocol" if refused.kafka_protocol == "SASL_PLAINTEXT" else "certificate"
+    said = (
+        "does it speak SASL_PLAINTEXT"
+        if refused.kafka_protocol == "SASL_PLAINTEXT"
+        else "certificate"
+    )
     assert said in str(told.value)
 
 
