@@ -25,7 +25,6 @@ from infra.embedded.credentials import Credentials
 from infra.embedded.layout import Layout
 from infra.embedded.ports import Ports
 from infra.embedded.system import operator
-from infra.kafka.admin import connect
 
 ROOT = Path(__file__).parents[1]
 STAND_INS = ("inbox", "exchange")
@@ -59,7 +58,7 @@ async def running_product(data: Path, port_base: int) -> AsyncIterator[Stack]:
         pids = {p["name"]: p["pid"] for p in status["processes"] if p["name"] not in STAND_INS}
         connection = await asyncpg.connect(status["postgres"]["dsn"])
         try:
-            work = Done(connection, connect(operator(made, ports)))
+            work = Done(connection, Operator(operator(made, ports)))
             system = System(
                 NAME,
                 "QNT9",

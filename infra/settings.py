@@ -18,7 +18,8 @@ from pydantic import (
     Field,
     SecretStr,
     ValidationError,
-    model_validator,
+    ValidationInfo,
+    field_validator,
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -131,11 +132,13 @@ class RedisSettings(Settings):
     redis_url: Annotated[SecretStr, AfterValidator(_cache)]
     redis_ca_file: CaFile | None = None
 
-    @model_validator(mode="after")
-    def _trust_has_use(self) -> Self:
-        if self.redis_ca_file and not self.redis_url.get_secret_value().startswith("rediss:"):
-            raise ValueError("QNT9_REDIS_CA_FILE needs rediss:// in QNT9_REDIS_URL")
-        return self
+    @field_validator("redis_ca_file")
+    @classmethod
+    def _has_use(cls, file: Path | None, info: ValidationInfo) -> Path | None:
+        url = info.data.get("redis_url")
+        if file and url and urlsplit(url.get_secret_value()).scheme != "rediss":
+            raise ValueError("needs rediss:// in QNT9_REDIS_URL")
+        return file
 
 
 class OutcomeSettings(Settings):
@@ -206,6 +209,8 @@ def _from_files() -> tuple[dict[str, Any], list[str]]:
 
 
 def _fault(error: Any) -> str:
+    text: str = error["msg"].removeprefix("Value error, ")
+    if not error["loc"]:  # of several settings together: the text names them
+        return text
     name = PREFIX + "_".join(str(part) for part in error["loc"]).upper()
-    text = error["msg"].removeprefix("Value error, ")
     return f"{name}: {'is missing' if error['type'] == 'missing' else text}"

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
@@ -64,7 +65,8 @@ async def ask(dsn: str) -> bool:
         pool.acquire() as conn,
     ):
         assert await conn.fetchval("SELECT 1") == 1
-        return bool(conn._con._transport.get_extra_info("ssl_object"))
+        session: Any = conn
+        return bool(session._con._transport.get_extra_info("ssl_object"))
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
