@@ -25,6 +25,7 @@ from infra.embedded.credentials import Credentials
 from infra.embedded.layout import Layout
 from infra.embedded.ports import Ports
 from infra.embedded.system import operator
+from infra.kafka.operator import Operator
 
 ROOT = Path(__file__).parents[1]
 STAND_INS = ("inbox", "exchange")

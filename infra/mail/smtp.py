@@ -82,6 +82,7 @@ class Smtp:
             raise _verdict(error) from None
         except (SMTPException, OSError, ValueError) as error:
             ours = isinstance(error, SMTPAuthenticationError | SMTPSenderRefused)
+            ours = ours or distrust(error) is not None
             raise DeferredError(_reason(error), ours=ours) from None
 
     async def _data(self, client: aiosmtplib.SMTP, letter: Letter) -> None:

@@ -18,6 +18,7 @@ from infra.embedded.environment import of_role
 from infra.embedded.options import Options
 from infra.embedded.parts import module_of
 from infra.embedded.ports import Ports
+from tests.infra.tls.authority import Authority
 from tests.stack import ROOT
 
 PACKAGES = ("contracts", "gateway", "infra", "workers")
@@ -100,7 +101,38 @@ def test_a_role_would_start_with_what_it_is_given(
         name: str(tmp_path / paths[value]) if value in paths else interpolated(value, chosen)
         for name, value in services()[role]["environment"].items()
     }
-    done = subprocess.run(
+    done = checked(role, given)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_pages_example_of_another_mail_server_would_start(tmp_path: Path) -> None:
+    page = (ROOT / "docs/deployment.md").read_text("utf-8")
+    (example,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    override = yaml.safe_load(example)
+    ours = {f"secrets/{name}": text for name, text in secret_files(create(), Hosts()).items()}
+    ours |= {"secrets/smtp_url": "smtps://mailer:Kx7-tq2_VwZs0@mail.example.com"}
+    ours |= {"secrets/smtp_ca": Authority(tmp_path / "authority").file.read_text("ascii")}
+    (tmp_path / "secrets").mkdir()
+    for name, text in ours.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    paths = {path: f"./secrets/{source}" for path, source in mounted("verification").items()}
+    theirs = override["services"]["verification"]
+    paths |= {str(MOUNTED / each): override["secrets"][each]["file"] for each in theirs["secrets"]}
+    variables = services()["verification"]["environment"] | theirs["environment"]
+    done = checked(
+        "verification",
+        {
+            name: str(tmp_path / paths[value]) if value in paths else interpolated(value, {})
+            for name, value in variables.items()
+        }
+        | {"QNT9_ENVIRONMENT": "production", "QNT9_PUBLIC_URL": "https://api.example.com"},
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def checked(role: str, given: dict[str, str]) -> "subprocess.CompletedProcess[str]":
+    """As the role's process judges its settings."""
+    return subprocess.run(
         [sys.executable, "-m", module_of(role), "--check"],
         cwd=ROOT,
         env={"PATH": os.environ["PATH"], **given},
@@ -108,7 +140,6 @@ def test_a_role_would_start_with_what_it_is_given(
         text=True,
         check=False,
     )
-    assert (done.returncode, done.stderr) == (0, "")
 
 
 def interpolated(value: str, chosen: dict[str, str]) -> str:

@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from infra.mail import DeferredError, MailSettings, Smtp
-from tests.infra.test_mail import Note, a_letter
+from infra.mail.port import DeferredError
+from infra.mail.settings import MailSettings
+from infra.mail.smtp import Smtp
+from tests.infra.mail.letters import Note, a_letter
 from tests.infra.tls.authority import Authority, Certificate
 from tests.mailserver import MailServer
 from tests.workers.verification.conftest import FROM
@@ -65,6 +67,7 @@ async def refusal(server: MailServer, refused: MailSettings) -> str:
             await Smtp(refused).deliver(a_letter(), note)
     assert (note.lines, server.taken) == ([], [])
     assert not error.value.perhaps_taken
+    assert error.value.ours or refused.smtp_seconds != SECONDS
     assert PASSWORD not in str(error.value)
     return str(error.value)
 
