@@ -23,6 +23,8 @@ MARK = b"##########"
 
 GRACE_SECONDS = 60.0
 """What is still on its way after the end is waited for; later it is an error."""
+CARRIED = b'"refresh_token":"'
+"""In an answer, what the next request of the same client takes over; its length never changes."""
 _HEAD_END = b"\r\n\r\n"
 _LENGTH = b"content-length:"
 
@@ -40,6 +42,8 @@ class Plan:
     seconds: float
     number_of_requests: int | None = None
     warmup_requests: int | None = None
+    carries: bool = False
+    """Each client has a session of its own, and asks with the token it was answered with."""
 
 
 @dataclass
@@ -103,6 +107,10 @@ class Load:
         before, mark, after = next(self._requests)
         return b"%s%010d%s" % (before, next(self._numbers), after) if mark else before
 
+    @property
+    def carries(self) -> bool:
+        return self._plan.carries
+
     def answered(self, status: int, latency: float, at: float) -> None:
         tally = self.tally
         tally.statuses[status] += 1
@@ -125,6 +133,7 @@ class _Client(asyncio.Protocol):
         self._buffer = b""
         self._asked = 0.0
         self._waiting = False
+        self._own: bytes | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)  # uvloop's is one by behaviour
@@ -135,6 +144,8 @@ class _Client(asyncio.Protocol):
             self._waiting = False
             self._load.idle()
             return
+        if self._load.carries:
+            request = self._own = self._own or request
         self._waiting = True
         self._asked = time.perf_counter()
         self._transport.write(request)
@@ -147,6 +158,8 @@ class _Client(asyncio.Protocol):
             return
         self._buffer = buffer[length:]
         now = time.perf_counter()
+        if self._own:
+            self._own = carried_over(self._own, buffer[:length])
         self._load.answered(int(buffer[9:12]), now - self._asked, now)
         self.next()
 
@@ -156,6 +169,15 @@ class _Client(asyncio.Protocol):
             self._load.tally.lost += 1
             self._waiting = False
             self._load.idle()
+
+
+def carried_over(request: bytes, answer: bytes) -> bytes:
+    """The request with the answer's token; itself where the answer has none."""
+    _, found, rest = answer.partition(CARRIED)
+    if not found:
+        return request
+    head, name, _ = request.partition(CARRIED)
+    return b'%s%s%s"}' % (head, name, rest[: rest.index(b'"')])
 
 
 def answer_length(buffer: bytes) -> int | None:

@@ -55,6 +55,8 @@ async def measure(
     system: System, scenario: Scenario, clients: int, seconds: float, people: People
 ) -> Measurement:
     """Warm up, wait until that is digested, measure, wait until that is digested too."""
+    if scenario.carries and clients > len(people.everybody):
+        raise BenchError(f"{scenario.name}: there are {len(people.everybody)} sessions, not more")
     number = scenario.number_of_requests(clients, seconds)
     plan = Plan(
         host=HOST,
@@ -66,6 +68,7 @@ async def measure(
         seconds=seconds,
         number_of_requests=number,
         warmup_requests=WARMUP_HASHES if scenario.hashes else None,
+        carries=scenario.carries,
     )
     load = await _ask(plan)
     try:

@@ -1,9 +1,10 @@
 """The people of a benchmark: the same users, tokens, lists and quotes in every database."""
 
+import hashlib
 import os
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any
@@ -19,6 +20,7 @@ from infra.addresses import address_hash
 from infra.passwords import ITERATIONS, LANES, MEMORY_KIB
 from infra.postgres.personal_keys import KEY_BYTES, user_key_id
 from infra.postgres.pool import Connection
+from infra.refresh_tokens import SECRET_BYTES, refresh_token
 from infra.tokens import TokenSigner
 
 USERS = 1_000
@@ -39,6 +41,8 @@ class Person:
     id: UUID
     session_id: UUID
 
+    refresh_token: str = field(repr=False)
+
     @property
     def email(self) -> str:
         return f"bench-{self.number}@example.com"
@@ -52,11 +56,16 @@ def symbol(number: int) -> str:
     return f"X{number % SYMBOLS + 1:04d}.DE"
 
 
+def _somebody(number: int) -> Person:
+    session_id = uuid7()
+    return Person(number, uuid7(), session_id, refresh_token(session_id, os.urandom(SECRET_BYTES)))
+
+
 class People:
     """Everybody, with tokens that are never close to their end."""
 
     def __init__(self, token_private_key: bytes) -> None:
-        self.everybody = [Person(n, uuid7(), uuid7()) for n in range(USERS)]
+        self.everybody = [_somebody(number) for number in range(USERS)]
         self._signer = TokenSigner(token_private_key)
         self._signed_at: datetime | None = None
         self._tokens: list[str] = []
@@ -121,6 +130,27 @@ async def lists_as_at_the_start(conn: Connection, people: People) -> None:
             ],
         )
     await conn.execute("ANALYZE watchlist_items")
+
+
+async def sessions_as_at_the_start(conn: Connection, people: People) -> None:
+    """Every session is open, with the one token that nobody has used."""
+    expires_at = datetime.now(UTC) + timedelta(days=30)
+    async with conn.transaction():
+        await conn.execute("TRUNCATE refresh_tokens")
+        await conn.execute("UPDATE sessions SET ended_at = NULL WHERE ended_at IS NOT NULL")
+        await _copy(
+            conn,
+            "refresh_tokens",
+            [
+                {
+                    "token_hash": hashlib.sha256(p.refresh_token.encode()).digest(),
+                    "session_id": p.session_id,
+                    "expires_at": expires_at,
+                }
+                for p in people.everybody
+            ],
+        )
+    await conn.execute("ANALYZE refresh_tokens")
 
 
 async def fill_cache(redis: Redis) -> None:

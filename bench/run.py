@@ -13,7 +13,13 @@ from rich.console import Console
 
 from bench import machine, tables
 from bench.measure import Measurement, measure
-from bench.people import People, fill_cache, lists_as_at_the_start, settle_in
+from bench.people import (
+    People,
+    fill_cache,
+    lists_as_at_the_start,
+    sessions_as_at_the_start,
+    settle_in,
+)
 from bench.plain.settings import decoded
 from bench.product import ROOT, Stack, running_product
 from bench.profiling import Profile, Profiler
@@ -98,6 +104,8 @@ async def _measure_all(
             for system in (*systems[turn % len(systems) :], *systems[: turn % len(systems)]):
                 if scenario.changes_lists or (scenario.shows_lists and not turn):
                     await lists_as_at_the_start(system.connection, people)
+                if scenario.carries:
+                    await sessions_as_at_the_start(system.connection, people)
                 m = await measure(system, scenario, clients, wish.seconds, people)
                 done.append(m)
                 console.print(

@@ -38,6 +38,8 @@ class Scenario:
     settles: Settles = Settles.NOTHING
     shows_lists: bool = False
     changes_lists: bool = False
+    carries: bool = False
+    """Each client goes on with what it was answered, so it needs a session of its own."""
     hashes: bool = False
     """Bound by the password hash, so by a number of requests instead of a time."""
 
@@ -106,6 +108,13 @@ def _sign_in(people: People) -> list[bytes]:
     ]
 
 
+def _refresh(people: People) -> list[bytes]:
+    return [
+        _request("POST", "/auth/refresh", body={"refresh_token": person.refresh_token})
+        for person in people.everybody
+    ]
+
+
 SCENARIOS = (
     Scenario(
         "put_watchlist",
@@ -128,4 +137,5 @@ SCENARIOS = (
         hashes=True,
     ),
     Scenario("sign_in", "POST /auth/signin", _sign_in, settles=Settles.EVENTS, hashes=True),
+    Scenario("refresh", "POST /auth/refresh", _refresh, settles=Settles.EVENTS, carries=True),
 )

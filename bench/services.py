@@ -62,6 +62,7 @@ async def _running(service: Service, stack: Stack, ports: tuple[int, ...]) -> As
         redis_url=redis_url(stack.credentials, stack.ports),
         public_key_text=stack.credentials.keys["QNT9_TOKEN_PUBLIC_KEY"],
         private_key_text=stack.credentials.keys["QNT9_TOKEN_PRIVATE_KEY"],
+        refresh_key_text=stack.credentials.keys["QNT9_REFRESH_KEY"],
         smtp_host=HOST,
         smtp_port=stack.ports.smtp,
         pool=service.pool,

@@ -13,6 +13,7 @@ from redis.asyncio import BlockingConnectionPool, Redis
 
 from bench.plain.settings import PlainSettings
 from contracts.quotes import cache_key
+from infra.refresh_tokens import SECRET_BYTES, refresh_token
 from infra.tokens import LIFETIME, TokenSigner
 
 REFRESH_DAYS = timedelta(days=30)
@@ -60,6 +61,11 @@ def token_hash(token: str) -> bytes:
 
 def new_token() -> str:
     return secrets.token_urlsafe(32)
+
+
+def first_refresh_token(session_id: UUID) -> str:
+    """Of a new session."""
+    return refresh_token(session_id, secrets.token_bytes(SECRET_BYTES))
 
 
 def token_pair(

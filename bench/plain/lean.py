@@ -1,93 +1,38 @@
 """The leanest service: Starlette, one prepared statement a request, checked tokens remembered."""
 
 import re
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
-from uuid import uuid4
 
 import asyncpg
 import orjson
 from pydantic import ValidationError
 from starlette.applications import Starlette
-from starlette.background import BackgroundTask
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from bench.plain import lean_store as store
-from bench.plain.common import (
-    Account,
-    Symbols,
-    new_token,
-    open_redis,
-    send_verification,
-    token_pair,
-)
+from bench.plain.common import Symbols, open_redis
+from bench.plain.lean_accounts import refresh, sign_in, sign_up
+from bench.plain.lean_parts import Parts, Refused, answer, caller_of, client_of, parts_of
+from bench.plain.limits import caller as counted
+from bench.plain.limits import open_limits
 from bench.plain.settings import PlainSettings
 from bench.plain.trips import SharedTrips
 from contracts.quotes import cache_key
 from contracts.values import WATCHLIST_LIMITS, Tier
-from gateway.v1.models import NoteBody, SignInBody, SignUpBody
+from gateway.limits.policies import QUOTE, READ, WRITE
+from gateway.problems import ProblemError
+from gateway.v1.models import NoteBody
 from infra.passwords import Passwords
-from infra.postgres.pool import Pool
-from infra.tokens import Principal, TokenChecker, TokenError, TokenSigner
+from infra.tokens import TokenChecker, TokenSigner
 
-REMEMBERED = 20_000
 LONGEST_NOTE = 280
 _PLAIN = re.compile(r"[ -;=?-~]*")
 _SYMBOL = re.compile(r"[A-Z0-9^][A-Z0-9.\-=^]{0,19}")
-
-
-class Refused(Exception):  # noqa: N818 - it is an answer
-    def __init__(self, status: int, code: str) -> None:
-        super().__init__(code)
-        self.status, self.code = status, code
-
-
-@dataclass
-class Parts:
-    settings: PlainSettings
-    pool: Pool
-    trips: SharedTrips
-    symbols: Symbols
-    checker: TokenChecker
-    signer: TokenSigner
-    passwords: Passwords
-    checked: dict[str, Principal]
-
-
-def parts_of(request: Request) -> Parts:
-    parts: Parts = request.app.state.parts
-    return parts
-
-
-def answer(status: int, body: Any, background: BackgroundTask | None = None) -> Response:
-    content = body if isinstance(body, bytes) else orjson.dumps(body)
-    return Response(content, status, media_type="application/json", background=background)
-
-
-def caller_of(request: Request, parts: Parts, *, verified: bool = True) -> Principal:
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    principal = parts.checked.get(token)
-    if principal is None:
-        if scheme.lower() != "bearer":
-            raise Refused(401, "unauthenticated")
-        try:
-            principal = parts.checker.check(token)
-        except TokenError as error:
-            raise Refused(401, "unauthenticated") from error
-        parts.checked[token] = principal
-        if len(parts.checked) > REMEMBERED:
-            del parts.checked[next(iter(parts.checked))]
-    if principal.expires_at <= time.time():
-        raise Refused(401, "unauthenticated")
-    if verified and not principal.verified:
-        raise Refused(403, "email-not-verified")
-    return principal
 
 
 def symbol_of(request: Request) -> str:
@@ -106,15 +51,11 @@ def note_of(body: bytes) -> str | None:
     return NoteBody.model_validate(data).note
 
 
-def client_of(request: Request) -> store.Client:
-    ip = request.client.host if request.client else None
-    return store.Client(ip, request.headers.get("user-agent"))
-
-
 async def put_item(request: Request) -> Response:
     parts = parts_of(request)
     caller, symbol = caller_of(request, parts), symbol_of(request)
     note = note_of(await request.body())
+    taken = await parts.limits.take(WRITE, counted(request, caller))
     if not await parts.symbols.exists(symbol):
         raise Refused(404, "unknown-symbol")
     details = orjson.dumps({"symbol": symbol, "note": note})
@@ -122,12 +63,13 @@ async def put_item(request: Request) -> Response:
     created = await store.save_item(parts.pool, item, client_of(request))
     if created is None:
         raise Refused(409, "watchlist-full")
-    return answer(201 if created else 200, details)
+    return answer(201 if created else 200, details, taken)
 
 
 async def get_watchlist(request: Request) -> Response:
     parts = parts_of(request)
     caller = caller_of(request, parts)
+    taken = await parts.limits.take(READ, counted(request, caller))
     rows = await store.items(parts.pool, caller.user_id)
     values = await parts.trips.many([cache_key(row["symbol"]) for row in rows])
     items = [
@@ -139,65 +81,32 @@ async def get_watchlist(request: Request) -> Response:
         }
         for row, value in zip(rows, values, strict=True)
     ]
-    return answer(200, {"items": items, "limit": WATCHLIST_LIMITS[Tier(caller.tier)]})
+    return answer(200, {"items": items, "limit": WATCHLIST_LIMITS[Tier(caller.tier)]}, taken)
 
 
 async def me(request: Request) -> Response:
     parts = parts_of(request)
     caller = caller_of(request, parts, verified=False)
+    taken = await parts.limits.take(READ, counted(request, caller))
     row = await store.profile(parts.pool, caller.user_id)
     if row is None:
         raise Refused(401, "unauthenticated")
-    return answer(200, dict(row))
+    return answer(200, dict(row), taken)
 
 
 async def quote(request: Request) -> Response:
     parts = parts_of(request)
-    caller_of(request, parts)
-    symbol = symbol_of(request)
+    caller, symbol = caller_of(request, parts), symbol_of(request)
+    taken = await parts.limits.take(QUOTE, counted(request, caller))
     value = await parts.trips.one(cache_key(symbol))
     if value:
         cached = orjson.loads(value)
         if cached["quote"] and datetime.fromisoformat(cached["fresh_until"]) > datetime.now(UTC):
-            return answer(200, cached["quote"])
+            return answer(200, cached["quote"], taken)
     last = await store.last_quote(parts.pool, symbol)
     if last is None:
         raise Refused(404, "unknown-symbol")
-    return answer(200, last.encode())
-
-
-async def sign_up(request: Request) -> Response:
-    parts = parts_of(request)
-    body = SignUpBody.model_validate_json(await request.body())
-    async with parts.passwords.turn() as turn:
-        password_hash = await turn.hash(body.password)
-    token = new_token()
-    new = store.NewUser(uuid4(), body.email, body.display_name, password_hash, token)
-    made = await store.insert_user(parts.pool, new, client_of(request))
-    mail = BackgroundTask(_mail, parts, body.email, token) if made else None
-    return answer(202, {"status": "accepted"}, mail)
-
-
-async def _mail(parts: Parts, email: str, token: str) -> None:
-    await send_verification(parts.settings, email, token)
-    await store.mark_mailed(parts.pool, token)
-
-
-async def sign_in(request: Request) -> Response:
-    parts = parts_of(request)
-    body = SignInBody.model_validate_json(await request.body())
-    row = await store.account(parts.pool, body.email)
-    async with parts.passwords.turn() as turn:
-        matches = await turn.matches(body.password, row["password_hash"] if row else None)
-    if row is None or not matches:
-        user_id = row["id"] if row else None
-        await store.log(parts.pool, user_id, "user.signin_failed", client_of(request))
-        raise Refused(401, "invalid-credentials")
-    account = Account(row["id"], row["tier"], row["verified"], row["permissions"], row["version"])
-    session_id, refresh_token = uuid4(), new_token()
-    session = store.Session(session_id, account.id, refresh_token)
-    await store.insert_session(parts.pool, session, client_of(request))
-    return answer(200, token_pair(parts.signer, account, session_id, refresh_token))
+    return answer(200, last.encode(), taken)
 
 
 def _json(text: str | None) -> Any:
@@ -207,6 +116,12 @@ def _json(text: str | None) -> Any:
 async def refused(_: Request, error: Exception) -> Response:
     assert isinstance(error, Refused)
     return answer(error.status, {"code": error.code})
+
+
+async def limited(_: Request, error: Exception) -> Response:
+    assert isinstance(error, ProblemError)
+    body = {"code": error.code, "detail": error.detail}
+    return Response(orjson.dumps(body), error.problem.status, error.headers, "application/json")
 
 
 async def invalid(_: Request, error: Exception) -> Response:
@@ -232,6 +147,7 @@ async def lifespan(app: Starlette) -> AsyncIterator[None]:
             settings,
             pool,
             SharedTrips(redis),
+            open_limits(settings, redis),
             Symbols(redis),
             TokenChecker(settings.public_key),
             TokenSigner(settings.private_key),
@@ -249,7 +165,8 @@ app = Starlette(
         Route("/api/v1/quotes/{symbol}", quote),
         Route("/api/v1/auth/signup", sign_up, methods=["POST"]),
         Route("/api/v1/auth/signin", sign_in, methods=["POST"]),
+        Route("/api/v1/auth/refresh", refresh, methods=["POST"]),
     ],
-    exception_handlers={Refused: refused, ValueError: invalid},
+    exception_handlers={Refused: refused, ProblemError: limited, ValueError: invalid},
     lifespan=lifespan,
 )

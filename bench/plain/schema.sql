@@ -16,16 +16,20 @@ CREATE UNIQUE INDEX users_verified ON users (email) WHERE email_confirmed_at IS 
 CREATE INDEX users_email ON users (email, created_at DESC);
 
 CREATE TABLE sessions (
-    id         uuid        PRIMARY KEY,
-    user_id    uuid        NOT NULL REFERENCES users,
-    created_at timestamptz NOT NULL DEFAULT now()
+    id           uuid        PRIMARY KEY,
+    user_id      uuid        NOT NULL REFERENCES users,
+    created_at   timestamptz NOT NULL DEFAULT now(),
+    last_used_at timestamptz NOT NULL DEFAULT now(),
+    expires_at   timestamptz NOT NULL DEFAULT now() + interval '30 days',
+    ended_at     timestamptz
 );
 CREATE INDEX sessions_user ON sessions (user_id);
 
 CREATE TABLE refresh_tokens (
     token_hash bytea       PRIMARY KEY,
     session_id uuid        NOT NULL REFERENCES sessions,
-    expires_at timestamptz NOT NULL
+    expires_at timestamptz NOT NULL,
+    spent_at   timestamptz
 );
 
 CREATE TABLE mailed_tokens (

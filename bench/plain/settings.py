@@ -17,6 +17,7 @@ class PlainSettings:
     redis_url: str
     public_key_text: str
     private_key_text: str
+    refresh_key_text: str
     smtp_host: str
     smtp_port: int
     pool: int
@@ -28,6 +29,10 @@ class PlainSettings:
     @property
     def private_key(self) -> bytes:
         return decoded(self.private_key_text)
+
+    @property
+    def refresh_key(self) -> bytes:
+        return decoded(self.refresh_key_text)
 
     def to_environment(self) -> dict[str, str]:
         return {VARIABLE: json.dumps(asdict(self))}

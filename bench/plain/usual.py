@@ -2,33 +2,47 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Any
 from uuid import uuid4
 
 import asyncpg
-from fastapi import APIRouter, BackgroundTasks, Depends, FastAPI, HTTPException, Request, Response
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from redis.asyncio import Redis
+from fastapi import APIRouter, BackgroundTasks, FastAPI, HTTPException, Request, Response
+from fastapi.responses import JSONResponse
 
 from bench.plain import usual_store as store
 from bench.plain.common import (
     Account,
     Symbols,
+    first_refresh_token,
     new_token,
     open_redis,
     send_verification,
     token_pair,
 )
+from bench.plain.limits import caller as counted
+from bench.plain.limits import open_limits
+from bench.plain.rotation import ACTIONS, CODES, FRESH, GOOD, INVALID, REUSED, Rotation, judgement
 from bench.plain.settings import PlainSettings
+from bench.plain.usual_parts import (
+    ClientOf,
+    PoolOf,
+    RedisOf,
+    SignedIn,
+    Verified,
+    limited,
+    take,
+)
 from contracts.quotes import CachedQuote, Quote, cache_key
 from contracts.values import WATCHLIST_LIMITS, Symbol, Tier
+from gateway.limits.policies import QUOTE, READ, REFRESH, SIGN_IN, SIGN_UP, WRITE
+from gateway.problems import ProblemError
 from gateway.v1.models import (
     Accepted,
     ItemSaved,
     NoteBody,
     Profile,
+    RefreshBody,
     SignInBody,
     SignUpBody,
     Tokens,
@@ -37,15 +51,7 @@ from gateway.v1.models import (
 )
 from infra.passwords import Passwords
 from infra.postgres.pool import Pool
-from infra.tokens import Principal, TokenChecker, TokenError, TokenSigner
-
-
-@dataclass(frozen=True, slots=True)
-class Client:
-    """Who asks, for the audit log."""
-
-    ip: str | None
-    agent: str | None
+from infra.tokens import TokenChecker, TokenSigner
 
 
 @asynccontextmanager
@@ -63,51 +69,14 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         open_redis(settings) as redis,
     ):
         state.pool, state.redis, state.symbols = pool, redis, Symbols(redis)
+        state.limits = open_limits(settings, redis)
         yield
 
-
-async def pool_of(request: Request) -> Pool:
-    pool: Pool = request.app.state.pool
-    return pool
-
-
-async def redis_of(request: Request) -> Redis:
-    redis: Redis = request.app.state.redis
-    return redis
-
-
-async def client_of(request: Request) -> Client:
-    ip = request.client.host if request.client else None
-    return Client(ip, request.headers.get("user-agent"))
-
-
-async def signed_in(
-    request: Request,
-    given: Annotated[HTTPAuthorizationCredentials, Depends(HTTPBearer())],
-) -> Principal:
-    checker: TokenChecker = request.app.state.checker
-    try:
-        return checker.check(given.credentials)
-    except TokenError as error:
-        raise HTTPException(401, "unauthenticated") from error
-
-
-async def verified(principal: Annotated[Principal, Depends(signed_in)]) -> Principal:
-    if not principal.verified:
-        raise HTTPException(403, "email-not-verified")
-    return principal
-
-
-PoolOf = Annotated[Pool, Depends(pool_of)]
-RedisOf = Annotated[Redis, Depends(redis_of)]
-ClientOf = Annotated[Client, Depends(client_of)]
-SignedIn = Annotated[Principal, Depends(signed_in)]
-Verified = Annotated[Principal, Depends(verified)]
 
 router = APIRouter(prefix="/api/v1")
 
 
-@router.put("/watchlist/{symbol}")
+@router.put("/watchlist/{symbol}", dependencies=[limited(WRITE)])
 async def put_item(  # noqa: PLR0917 - FastAPI passes them by name
     request: Request,
     response: Response,
@@ -133,7 +102,7 @@ async def put_item(  # noqa: PLR0917 - FastAPI passes them by name
     return ItemSaved(symbol=symbol, note=body.note)
 
 
-@router.get("/watchlist")
+@router.get("/watchlist", dependencies=[limited(READ)])
 async def get_watchlist(caller: Verified, pool: PoolOf, redis: RedisOf) -> Watchlist:
     rows = await store.items(pool, caller.user_id)
     quotes: dict[str, Quote | None] = {}
@@ -157,7 +126,7 @@ async def get_watchlist(caller: Verified, pool: PoolOf, redis: RedisOf) -> Watch
     )
 
 
-@router.get("/users/me")
+@router.get("/users/me", dependencies=[limited(READ)])
 async def me(caller: SignedIn, pool: PoolOf) -> Profile:
     row = await store.profile(pool, caller.user_id)
     if row is None:
@@ -165,7 +134,7 @@ async def me(caller: SignedIn, pool: PoolOf) -> Profile:
     return Profile(**row)
 
 
-@router.get("/quotes/{symbol}")
+@router.get("/quotes/{symbol}", dependencies=[limited(QUOTE)])
 async def quote(symbol: Symbol, _: Verified, redis: RedisOf, pool: PoolOf) -> Quote:
     value = await redis.get(cache_key(symbol))
     if value:
@@ -179,9 +148,15 @@ async def quote(symbol: Symbol, _: Verified, redis: RedisOf, pool: PoolOf) -> Qu
 
 
 @router.post("/auth/signup", status_code=202)
-async def sign_up(
-    request: Request, body: SignUpBody, client: ClientOf, pool: PoolOf, later: BackgroundTasks
+async def sign_up(  # noqa: PLR0917 - FastAPI passes them by name
+    request: Request,
+    response: Response,
+    body: SignUpBody,
+    client: ClientOf,
+    pool: PoolOf,
+    later: BackgroundTasks,
 ) -> Accepted:
+    await take(request, response, SIGN_UP, counted(request, body.email))
     async with request.app.state.passwords.turn() as turn:
         password_hash = await turn.hash(body.password)
     user_id, token = uuid4(), new_token()
@@ -201,7 +176,10 @@ async def _mail(settings: PlainSettings, pool: Pool, email: str, token: str) -> 
 
 
 @router.post("/auth/signin")
-async def sign_in(request: Request, body: SignInBody, client: ClientOf, pool: PoolOf) -> Tokens:
+async def sign_in(
+    request: Request, response: Response, body: SignInBody, client: ClientOf, pool: PoolOf
+) -> Tokens:
+    taken = await take(request, response, SIGN_IN, counted(request, body.email))
     row = await store.account(pool, body.email)
     async with request.app.state.passwords.turn() as turn:
         matches = await turn.matches(body.password, row["password_hash"] if row else None)
@@ -211,12 +189,58 @@ async def sign_in(request: Request, body: SignInBody, client: ClientOf, pool: Po
             await store.log(conn, user_id, "user.signin_failed", {}, client)
         raise HTTPException(401, "invalid-credentials")
     account = Account(row["id"], row["tier"], row["verified"], row["permissions"], row["version"])
-    session_id, refresh_token = uuid4(), new_token()
+    session_id = uuid4()
+    refresh_token = first_refresh_token(session_id)
     async with pool.acquire() as conn, conn.transaction():
         await store.insert_session(conn, session_id, account.id, refresh_token)
         await store.log(conn, account.id, "user.signin", {}, client)
+    await request.app.state.limits.succeeded(taken)
     return Tokens(**token_pair(request.app.state.signer, account, session_id, refresh_token))
+
+
+@router.post("/auth/refresh")
+async def refresh(
+    request: Request, response: Response, body: RefreshBody, client: ClientOf, pool: PoolOf
+) -> Tokens:
+    await take(request, response, REFRESH, counted(request))
+    state = request.app.state
+    rotation = Rotation.of(body.refresh_token, state.settings.refresh_key)
+    if rotation is None:
+        raise HTTPException(401, CODES[INVALID])
+    async with pool.acquire() as conn, conn.transaction():
+        row = await store.lock_token(conn, rotation)
+        spent = row is not None and row["spent_ago"] is not None
+        used = spent and await store.is_used(conn, rotation.follows)
+        judged = judge(row, successor_used=used)
+        if row and judged == FRESH:
+            await store.rotate(conn, rotation)
+        if row and judged == REUSED:
+            await store.end_session(conn, rotation.session_id)
+        if row and judged in ACTIONS:
+            details = {"session_id": str(rotation.session_id)}
+            await store.log(conn, row["id"], ACTIONS[judged], details, client)
+    if row is None or judged not in GOOD:
+        raise HTTPException(401, CODES[judged])
+    account = Account(row["id"], row["tier"], row["verified"], row["permissions"], row["version"])
+    return Tokens(**token_pair(state.signer, account, rotation.session_id, rotation.successor))
+
+
+def judge(row: "asyncpg.Record | None", *, successor_used: bool) -> str:
+    if row is None:
+        return INVALID
+    return judgement(
+        ended=row["ended"],
+        expired=row["expired"],
+        spent_ago=row["spent_ago"],
+        successor_used=successor_used,
+    )
+
+
+async def refused(_: Request, error: ProblemError) -> JSONResponse:
+    body = {"code": error.code, "detail": error.detail}
+    return JSONResponse(body, error.problem.status, error.headers)
 
 
 app = FastAPI(lifespan=lifespan)
 app.include_router(router)
+app.exception_handler(ProblemError)(refused)

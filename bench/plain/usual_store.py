@@ -8,6 +8,7 @@ import asyncpg
 import orjson
 
 from bench.plain.common import MAILED_TOKEN_LIFETIME, REFRESH_DAYS, token_hash
+from bench.plain.rotation import Rotation
 from infra.postgres.pool import Connection, Pool
 
 
@@ -166,3 +167,52 @@ async def insert_session(
         session_id,
         datetime.now(UTC) + REFRESH_DAYS,
     )
+
+
+async def lock_token(conn: Connection, rotation: Rotation) -> asyncpg.Record | None:
+    """The token and its user, both it and its session locked; None for one that never was."""
+    return await conn.fetchrow(
+        """
+        SELECT users.id, tier, email_confirmed_at IS NOT NULL AS verified, permissions, version,
+               ended_at IS NOT NULL AS ended, refresh_tokens.expires_at <= now() AS expired,
+               now() - spent_at AS spent_ago
+          FROM refresh_tokens
+          JOIN sessions ON sessions.id = session_id
+          JOIN users ON users.id = user_id
+         WHERE token_hash = $1 AND session_id = $2
+           FOR NO KEY UPDATE OF refresh_tokens, sessions
+        """,
+        rotation.spent,
+        rotation.session_id,
+    )
+
+
+async def is_used(conn: Connection, token_hash: bytes) -> bool:
+    used: bool = await conn.fetchval(
+        """
+        SELECT EXISTS (SELECT FROM refresh_tokens WHERE token_hash = $1 AND spent_at IS NOT NULL)
+        """,
+        token_hash,
+    )
+    return used
+
+
+async def rotate(conn: Connection, rotation: Rotation) -> None:
+    await conn.execute(
+        "UPDATE refresh_tokens SET spent_at = now() WHERE token_hash = $1", rotation.spent
+    )
+    await conn.execute(
+        "UPDATE sessions SET last_used_at = now(), expires_at = $2 WHERE id = $1",
+        rotation.session_id,
+        datetime.now(UTC) + REFRESH_DAYS,
+    )
+    await conn.execute(
+        "INSERT INTO refresh_tokens (token_hash, session_id, expires_at) VALUES ($1, $2, $3)",
+        rotation.follows,
+        rotation.session_id,
+        datetime.now(UTC) + REFRESH_DAYS,
+    )
+
+
+async def end_session(conn: Connection, session_id: UUID) -> None:
+    await conn.execute("UPDATE sessions SET ended_at = now() WHERE id = $1", session_id)

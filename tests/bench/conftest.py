@@ -29,6 +29,7 @@ class Plain:
     database: "asyncpg.Connection[asyncpg.Record]"
     people: People
     mails: MailServer
+    redis: Redis
 
     def as_person(self, number: int = 0) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.people.tokens()[number]}"}
@@ -66,6 +67,7 @@ async def plain(  # noqa: PLR0917 - pytest passes them by name
             redis_url=valkey_url,
             public_key_text=plain_keys["QNT9_TOKEN_PUBLIC_KEY"],
             private_key_text=plain_keys["QNT9_TOKEN_PRIVATE_KEY"],
+            refresh_key_text=plain_keys["QNT9_REFRESH_KEY"],
             smtp_host="127.0.0.1",
             smtp_port=mails.port,
             pool=2,
@@ -81,4 +83,4 @@ async def plain(  # noqa: PLR0917 - pytest passes them by name
         await opened.enter_async_context(app.router.lifespan_context(app))
         transport = httpx.ASGITransport(app, client=("203.0.113.7", 1))
         http = httpx.AsyncClient(transport=transport, base_url="http://plain/api/v1")
-        yield Plain(await opened.enter_async_context(http), database, people, mails)
+        yield Plain(await opened.enter_async_context(http), database, people, mails, redis)

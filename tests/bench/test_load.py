@@ -1,4 +1,5 @@
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 import pytest
@@ -6,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from bench.load import MARK, Load, Plan, answer_length
+from bench.load import MARK, Load, Plan, answer_length, carried_over
 from infra.serving import http_server
 
 
@@ -68,3 +69,20 @@ async def test_a_phase_ends_in_its_time_and_the_next_goes_on(seen: Seen, port: i
 )
 def test_an_answers_length_is_known_from_its_head(buffer: bytes, length: int | None) -> None:
     assert answer_length(buffer) == length
+
+
+REQUEST = b'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 26\r\n\r\n{"refresh_token":"one..."}'
+
+
+def test_a_client_goes_on_with_the_token_it_was_answered() -> None:
+    answer = b'HTTP/1.1 200 OK\r\n\r\n{"refresh_token":"two...","expires_in":600}'
+    assert carried_over(REQUEST, answer) == REQUEST.replace(b"one...", b"two...")
+    assert carried_over(REQUEST, b"HTTP/1.1 503 Away\r\n\r\n{}") == REQUEST
+
+
+async def test_each_client_carries_a_token_of_its_own(port: int, seen: Seen) -> None:
+    requests = tuple(REQUEST.replace(b"one...", b"tok%03d" % n) for n in range(4))
+    load = Load(replace(a_plan(port), requests=requests, carries=True))
+    await load.connect()
+    await load.phase(10, 12)
+    assert set(seen.bodies) == {b'{"refresh_token":"tok%03d"}' % n for n in range(4)}

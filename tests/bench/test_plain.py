@@ -1,7 +1,10 @@
+import asyncio
+
+import httpx
 import orjson
 import pytest
 
-from bench.people import FOLLOWED, LISTED, PASSWORD
+from bench.people import FOLLOWED, LISTED, PASSWORD, sessions_as_at_the_start
 from tests.bench.conftest import Plain
 from tests.waiting import until
 
@@ -107,3 +110,75 @@ async def test_signing_in_gives_tokens_that_are_taken(plain: Plain) -> None:
     assert wrong.status_code == 401
     actions = {row["action"] for row in await plain.logged()}
     assert actions == {"user.signin", "user.signin_failed"}
+
+
+async def refreshed(plain: Plain, token: str) -> httpx.Response:
+    return await plain.http.post("/auth/refresh", json={"refresh_token": token})
+
+
+async def test_a_refresh_token_rotates_and_a_copy_ends_the_session(plain: Plain) -> None:
+    await sessions_as_at_the_start(plain.database, plain.people)
+    person = plain.people.everybody[0]
+    first = await refreshed(plain, person.refresh_token)
+    assert first.status_code == 200, first.text
+    second = first.json()["refresh_token"]
+    assert second != person.refresh_token
+    again = await refreshed(plain, person.refresh_token)
+    assert again.json()["refresh_token"] == second
+    headers = {"Authorization": f"Bearer {first.json()['access_token']}"}
+    assert (await plain.http.get("/users/me", headers=headers)).json()["id"] == str(person.id)
+    third = (await refreshed(plain, second)).json()["refresh_token"]
+    reused = await refreshed(plain, person.refresh_token)
+    assert (reused.status_code, "token-reused" in reused.text) == (401, True)
+    for token in (third, second, "nonsense", f"{'A' * 22}.{'A' * 43}"):
+        refused = await refreshed(plain, token)
+        assert (refused.status_code, "invalid-refresh-token" in refused.text) == (401, True)
+    logged = await plain.logged()
+    assert [row["action"] for row in logged] == [
+        *["user.token_refreshed"] * 2,
+        "user.token_reuse_detected",
+    ]
+    assert {row["user_id"] for row in logged} == {person.id}
+    assert orjson.loads(logged[0]["details"]) == {"session_id": str(person.session_id)}
+
+
+async def test_a_spent_token_is_forgiven_for_ten_seconds(plain: Plain) -> None:
+    await sessions_as_at_the_start(plain.database, plain.people)
+    person = plain.people.everybody[0]
+    assert (await refreshed(plain, person.refresh_token)).status_code == 200
+    await plain.database.execute(
+        "UPDATE refresh_tokens SET spent_at = spent_at - interval '10 seconds'"
+    )
+    assert "token-reused" in (await refreshed(plain, person.refresh_token)).text
+
+
+async def test_of_two_refreshes_at_once_both_get_the_one_successor(plain: Plain) -> None:
+    await sessions_as_at_the_start(plain.database, plain.people)
+    token = plain.people.everybody[0].refresh_token
+    answers = await asyncio.gather(*(refreshed(plain, token) for _ in range(8)))
+    assert {answer.status_code for answer in answers} == {200}
+    assert len({answer.json()["refresh_token"] for answer in answers}) == 1
+    assert len(await plain.logged()) == 1
+
+
+async def test_the_token_of_a_sign_in_can_be_refreshed(plain: Plain) -> None:
+    body = {"email": plain.people.everybody[0].email, "password": PASSWORD}
+    tokens = (await plain.http.post("/auth/signin", json=body)).json()
+    assert (await refreshed(plain, tokens["refresh_token"])).status_code == 200
+
+
+async def test_requests_are_counted_and_too_many_are_refused(plain: Plain) -> None:
+    email = "nobody@example.com"
+    body = {"email": email, "password": "Wrong-1-x"}
+    answer = await plain.http.get("/users/me", headers=plain.as_person())
+    assert "ratelimit-policy" in answer.headers
+    assert "r=999999" in answer.headers["ratelimit"]
+    keys = await plain.redis.keys("qnt9:limit:*")
+    assert len(keys) == 3
+    await plain.http.post("/auth/signin", json=body)
+    (failures,) = await plain.redis.keys("qnt9:limit:signin-failures:*")
+    (slot,) = await plain.redis.hkeys(failures)
+    await plain.redis.hset(failures, slot, 1_000)
+    answer = await plain.http.post("/auth/signin", json=body)
+    assert (answer.status_code, answer.json()["code"]) == (429, "rate-limited")
+    assert int(answer.headers["retry-after"]) >= 1

@@ -1,4 +1,4 @@
-"""Sign-ups that queue for their hashes: whoever refreshes goes past them."""
+"""More hashes than cores: whoever refreshes goes past them, whoever waits too long is told."""
 
 import asyncio
 import statistics
@@ -9,6 +9,8 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from tests.e2e.operating import at_rest
+from tests.e2e.outages import is_problem, stopped
 from tests.evidence import Evidence
 from tests.sizes import size
 from tests.stack import PASSWORD, Stack, User, eventually
@@ -88,3 +90,26 @@ async def test_a_flood_of_sign_ups_delays_no_refresh(stack: Stack, evidence: Evi
             "medians, in it to without": f"{ratio:.1f}",
         },
     )
+
+
+async def test_whoever_waits_too_long_is_told_when_to_try_again_and_nothing_was_begun(
+    stack: Stack,
+) -> None:
+    user = await stack.verified_user()
+    async with stack.http() as http:
+
+        async def ask(path: str, **body: str) -> httpx.Response:
+            return await http.post(f"/api/v1/auth/{path}", json=body)
+
+        async with stopped(stack, "accounts"):
+            answers = await asyncio.gather(
+                ask("signin", email=user.email, password=PASSWORD),
+                ask("refresh", refresh_token=user.refresh_token),
+            )
+            for answer in answers:
+                assert answer.status_code == 503, answer.text
+                assert is_problem(answer, "try-again")
+        await at_rest(stack)
+        sessions = await http.get("/api/v1/users/me/sessions", headers=user.headers)
+        assert len(sessions.json()["sessions"]) == 1
+        assert (await ask("refresh", refresh_token=user.refresh_token)).status_code == 200

@@ -12,6 +12,7 @@ from contracts.values import Tier
 from gateway.limits.limiter import Caller, Limits, Policies, site_of
 from gateway.limits.policies import (
     FAULTY,
+    PASSWORD,
     POLICIES,
     READ,
     RELAXED,
@@ -177,6 +178,15 @@ async def test_whoever_guesses_locks_nobody_out_who_signed_in_before(limits: Lim
     guesses = [await allowed(limits, SIGN_IN, a_user(account=account), 5) for _ in range(5)]
     assert sum(guesses) == 19, "20 an account and minute, with the owner's own"
     assert await allowed(limits, SIGN_IN, owner, 5) == 5
+
+
+async def test_a_stolen_token_guesses_no_more_from_many_addresses_and_leaves_the_owner_alone(
+    limits: Limits,
+) -> None:
+    account, stolen = uuid4().hex, uuid4().hex
+    thieves = [a_user(account=account, session=stolen) for _ in range(8)]
+    assert sum([await allowed(limits, PASSWORD, thief, 1) for thief in thieves]) == 5
+    assert await allowed(limits, PASSWORD, a_user(account=account), 5) == 5
 
 
 async def test_without_the_cache_server_signing_up_is_a_quarter(alone: Limits) -> None:
