@@ -24,7 +24,7 @@ SEGMENT = timedelta(days=7)
 CERTAIN = timedelta(days=7)
 """How long a dead letter is sent again without asking whether its message waits for that still."""
 REMEMBERED_LEAST = COMMAND_RETENTION + SEGMENT + CERTAIN + timedelta(days=1)
-"""How long it must be known what was handled: nothing is delivered again after that (ADR 18)."""
+"""How long it must be known what was handled: nothing is delivered again after that (ADR 15)."""
 KEPT = None
 """Event topics are kept as long as the audit log."""
 

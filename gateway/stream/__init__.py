@@ -3,5 +3,5 @@
 Watches    users.events, watchlists.events, quotes.events   (every process all of them, no group)
 Reads      watchlist_entries, last_quotes (views), the cache
 
-docs/stream.md says what clients see, ADR 17 why it is built so.
+docs/stream.md says what clients see, ADR 14 why it is built so.
 """

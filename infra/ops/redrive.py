@@ -6,7 +6,7 @@ comes twice then, under the same `ce_id`, and the consumer's inbox makes that ha
 operators at once wait for each other's marks.
 
 An inbox forgets what was handled long ago, but not while its message is parked. So an old letter
-is sent while its message is, and otherwise never: it may have been handled (ADR 18).
+is sent while its message is, and otherwise never: it may have been handled (ADR 15).
 """
 
 from collections.abc import AsyncIterator, Sequence

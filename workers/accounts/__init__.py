@@ -16,7 +16,7 @@ Writes    sessions            (id, user_id, last_used_at, expires_at, ended_at)
                               updated_at)
           mailed_tokens       (used_at, voided_at: of resets, and of links before a new password)
           personal_keys       (the day's, for addresses that nobody has)
-Removes   sessions, refresh_tokens, when they have expired long ago (ADR 18)
+Removes   sessions, refresh_tokens, when they have expired long ago (ADR 15)
 
 An address and password that do not match cost the same work and get the same answer whether or
 not somebody has the address. Past its deadline a command changes nothing. What is asked about

@@ -7,7 +7,7 @@ Consumes  verification.commands   VerifyEmail, ResendVerification, ForgotPasswor
 Emits     users.events            UserEmailVerified, UserEmailChanged, UserVerificationRequested,
                                   UserPasswordResetRequested, UserMailFailed
 Defines   mails, mailed_tokens
-Writes    mails, mailed_tokens    (and removes what is old: ADR 18)
+Writes    mails, mailed_tokens    (and removes what is old: ADR 15)
           users                   (email, address_hash, email_confirmed_at, superseded_at,
                                   version, updated_at)
 Reads     users                   (all but password_hash), an address' rows locked in id order
