@@ -8,7 +8,7 @@ import random
 import statistics
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import httpx
@@ -28,6 +28,7 @@ OPEN_SECONDS = 2
 FAILURES = 5
 WAIT_SECONDS = 9.0
 SETTLE_SECONDS = 3.0
+REFRESH_SECONDS = 240.0
 P99_SECONDS = 3.0
 """Far below a look-up's wait: nobody waited for one. Clients and a busy machine are in it."""
 QUICK = "0.1"
@@ -81,7 +82,22 @@ class Crowd:
     async def ask(self, seconds: float) -> None:
         async with self.stack.http(headers=self.user.headers) as http:
             ends = asyncio.get_running_loop().time() + seconds
-            await asyncio.gather(*(self._client(http, n, ends) for n in range(CLIENTS)))
+            staying = asyncio.create_task(self._stay_signed_in(http))
+            try:
+                await asyncio.gather(*(self._client(http, n, ends) for n in range(CLIENTS)))
+            finally:
+                staying.cancel()
+
+    async def _stay_signed_in(self, http: httpx.AsyncClient) -> None:
+        """An access token lives for ten minutes."""
+        while True:
+            await asyncio.sleep(REFRESH_SECONDS)
+            body = {"refresh_token": self.user.refresh_token}
+            answer = await http.post("/api/v1/auth/refresh", json=body)
+            assert answer.status_code == 200, answer.text
+            tokens = {name: answer.json()[name] for name in ("access_token", "refresh_token")}
+            self.user = replace(self.user, **tokens)
+            http.headers.update(self.user.headers)
 
     async def _client(self, http: httpx.AsyncClient, number: int, ends: float) -> None:
         loop, chance = asyncio.get_running_loop(), random.Random(number)
@@ -167,7 +183,7 @@ async def test_quote_outage(quick_stack: Stack, cache: bool, evidence: Evidence)
         assert asked <= FAILURES + 2 * SECONDS / OPEN_SECONDS
         assert "sandbox: circuit " in shown
         before = await exchange.calls()
-        await until_renewed(stack, user)
+        await until_renewed(stack, crowd.user)
         recovery = await exchange.calls() - before
         # A crowd that trickles in on a busy machine makes smaller batches than twenty.
         assert recovery <= len(SYMBOLS) / 20 * 8
