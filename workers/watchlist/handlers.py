@@ -17,8 +17,9 @@ async def change_watchlists(
 ) -> None:
     """The whole batch in one transaction, each owner's commands in their order."""
     async with transactions.begin() as tx:
-        locked = await store.lock_owners(tx.conn, sorted({_owner(r) for r in batch}))
-        owners = await store.read_owners(tx.conn, locked)
+        asked = [(_owner(received), received.data.symbol) for received in batch]
+        locked = set(await store.lock_owners(tx.conn, sorted({owner for owner, _ in asked})))
+        owners = await store.read_owners(tx.conn, [each for each in asked if each[0] in locked])
         lists = {user_id: owner.watchlist for user_id, owner in owners.items()}
         for received in batch:
             user_id = _owner(received)

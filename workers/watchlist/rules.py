@@ -18,17 +18,19 @@ WatchlistCommand = AddToWatchlist | RemoveFromWatchlist
 class Watchlist:
     """One user's list: notes by symbol, and how many symbols the tier allows.
 
-    `added` are the symbols that were added since the list was read, in the order of `items`.
+    `items` are those that somebody asks about, `others` the number of the rest. `added` are the
+    symbols that were added since the list was read, in the order of `items`.
     """
 
     owner: UserId
     limit: int
     items: Mapping[str, str | None] = field(default_factory=lambda: MappingProxyType({}))
+    others: int = 0
     added: frozenset[str] = frozenset()
 
     @property
     def is_full(self) -> bool:
-        return len(self.items) >= self.limit
+        return len(self.items) + self.others >= self.limit
 
     def with_item(self, symbol: str, note: str | None) -> Self:
         added = self.added if symbol in self.items else self.added | {symbol}

@@ -32,36 +32,41 @@ async def lock_owners(conn: Connection, owners: Sequence[UserId]) -> list[UserId
     return [row["id"] for row in rows]
 
 
-async def read_owners(conn: Connection, locked: Sequence[UserId]) -> dict[UserId, Owner]:
-    """The lists of locked owners.
+async def read_owners(conn: Connection, asked: Sequence[tuple[UserId, str]]) -> dict[UserId, Owner]:
+    """Of the lists of locked owners what is asked about, and how much else there is.
 
     A statement of its own, because one that waited for a lock sees the items as they were before.
     """
     rows = await conn.fetch(
         """
-        SELECT users.id, tier, personal_keys.secret, items.symbols, items.notes
-          FROM users
+        WITH asked AS (
+            SELECT user_id, array_agg(symbol) AS symbols
+              FROM unnest($1::uuid[], $2::text[]) AS asked (user_id, symbol)
+             GROUP BY user_id
+        )
+        SELECT users.id, tier, personal_keys.secret, list.size, items.symbols, items.notes
+          FROM asked
+          JOIN users ON users.id = asked.user_id
           JOIN personal_keys ON personal_keys.id = 'user:' || users.id
+         CROSS JOIN LATERAL (
+                SELECT count(*) AS size FROM watchlist_items WHERE user_id = users.id
+               ) AS list
          CROSS JOIN LATERAL (
                 SELECT array_agg(symbol) AS symbols, array_agg(note) AS notes
                   FROM watchlist_items
-                 WHERE user_id = users.id
+                 WHERE user_id = users.id AND symbol = ANY(asked.symbols)
                ) AS items
-         WHERE users.id = ANY($1)
         """,
-        locked,
+        [owner for owner, _ in asked],
+        [symbol for _, symbol in asked],
     )
-    return {
-        row["id"]: Owner(
-            Watchlist(
-                row["id"],
-                WATCHLIST_LIMITS[Tier(row["tier"])],
-                dict(zip(row["symbols"] or (), row["notes"] or (), strict=True)),
-            ),
-            PersonalKey(user_key_id(row["id"]), row["secret"]),
-        )
-        for row in rows
-    }
+    owners = {}
+    for row in rows:
+        items = dict(zip(row["symbols"] or (), row["notes"] or (), strict=True))
+        limit = WATCHLIST_LIMITS[Tier(row["tier"])]
+        watchlist = Watchlist(row["id"], limit, items, others=row["size"] - len(items))
+        owners[row["id"]] = Owner(watchlist, PersonalKey(user_key_id(row["id"]), row["secret"]))
+    return owners
 
 
 @dataclass(frozen=True, slots=True)

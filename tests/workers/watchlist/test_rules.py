@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 from contracts.commands import AddToWatchlist, RemoveFromWatchlist
 from contracts.events import UserEvent, WatchlistItemAdded, WatchlistItemRemoved
 from contracts.ids import uuid7
@@ -35,6 +37,12 @@ def test_a_full_list_takes_no_further_symbol() -> None:
     decision = decide(full, AddToWatchlist(symbol="MSFT"))
     assert decision.outcome == Rejected("watchlist-full", "at most 2 symbols")
     assert (decision.watchlist, decision.event) == (full, None)
+
+
+def test_what_nobody_asks_about_takes_room_too() -> None:
+    almost = replace(a_watchlist("AAPL", limit=3), others=1)
+    full, _ = after(almost, AddToWatchlist(symbol="MSFT"))
+    assert isinstance(decide(full, AddToWatchlist(symbol="SAP.DE")).outcome, Rejected)
 
 
 def test_a_full_list_still_takes_a_new_note_for_a_symbol_it_has() -> None:
