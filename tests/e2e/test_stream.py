@@ -158,8 +158,8 @@ async def test_a_snapshot_of_the_quotes_then_each_new_price(stack: Stack) -> Non
             await publish_prices(stack, "X0042.DE", range(3, 4))
 
             async def followed() -> bool:
-                last = connection.of("quote")[-1]
-                return bool((last["symbol"], last["price"]) == ("X0042.DE", "3"))
+                told = connection.of("quote")
+                return ("X0042.DE", "3") in {(each["symbol"], each["price"]) for each in told}
 
             await eventually(followed, what="a price of what was added")
             assert "21" not in {each["price"] for each in connection.of("quote")}
