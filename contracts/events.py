@@ -263,3 +263,14 @@ class OpsDiscarded(OpsEvent):
     dead_letters: str
     offsets: list[int]
     message_ids: list[UUID]
+
+
+class AuditCheckpointed(Event):
+    """Where the hash chains of the audit log ended, for who wants to prove the log later.
+
+    `signed` is a JWS with the head of each chain; `root` is their Merkle tree hash, in hex.
+    """
+
+    root: str
+    entries: int
+    signed: str

@@ -224,6 +224,15 @@ OPS_EVENTS = Topic(
     consumers=(AUDIT,),
     retention=KEPT,
 )
+AUDIT_CHECKPOINTS = Topic(
+    "audit.checkpoints",
+    carries=(events.AuditCheckpointed,),
+    key="audit",
+    producer="audit",
+    consumers=(),
+    retention=KEPT,
+    partitions=1,
+)
 
 TOPICS = (
     SIGNUP_COMMANDS,
@@ -237,6 +246,7 @@ TOPICS = (
     WATCHLISTS_EVENTS,
     QUOTES_EVENTS,
     OPS_EVENTS,
+    AUDIT_CHECKPOINTS,
 )
 CARRIED_BY: dict[type[Message], Topic] = {m: topic for topic in TOPICS for m in topic.carries}
 MESSAGES: dict[str, type[Message]] = {message.type: message for message in CARRIED_BY}

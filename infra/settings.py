@@ -151,6 +151,23 @@ class OutcomeSettings(Settings):
         return timedelta(days=self.outcomes_kept_days)
 
 
+def _public_keys(value: str) -> str:
+    for text in value.split(","):
+        _key(text.strip())
+    return value
+
+
+class AuditKeys(Settings):
+    """What the checkpoints of the audit log are checked with."""
+
+    audit_public_key: Annotated[str, AfterValidator(_public_keys)]
+    """One key, or with commas the current one and those before it."""
+
+    @property
+    def public_keys(self) -> list[bytes]:
+        return [_key(text.strip()) for text in self.audit_public_key.split(",")]
+
+
 class BusSettings(ProcessSettings, KafkaSettings, PostgresSettings):
     """What every process between Kafka and Postgres needs; relay and audit need no more."""
 

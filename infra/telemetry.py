@@ -95,6 +95,9 @@ BATCH_RECORDS = Histogram(
 )
 PAUSED = Gauge("qnt9_consumer_paused", "1 while a dependency is down", ["consumer"])
 DEAD_LETTERS = Counter("qnt9_dead_letters_total", "Records set aside", ["consumer", "reason"])
+CHECKPOINT = Gauge(
+    "qnt9_audit_checkpoint_timestamp_seconds", "When the audit log was last signed, Unix time"
+)
 ANNOUNCEMENTS_LOST = Counter(
     "qnt9_announcements_lost_total", "Outcomes that could not be announced; gateways poll for them"
 )

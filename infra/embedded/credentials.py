@@ -66,9 +66,10 @@ def generate_keys() -> dict[str, str]:
         opener = X25519PrivateKey.generate()
         keys[f"QNT9_{role}_SEAL_PRIVATE"] = _text(opener.private_bytes_raw())
         keys[f"QNT9_{role}_SEAL_PUBLIC"] = _text(opener.public_key().public_bytes_raw())
-    signer = Ed25519PrivateKey.generate()
-    keys["QNT9_TOKEN_PRIVATE_KEY"] = _text(signer.private_bytes_raw())
-    keys["QNT9_TOKEN_PUBLIC_KEY"] = _text(signer.public_key().public_bytes_raw())
+    for use in ("TOKEN", "AUDIT"):
+        signer = Ed25519PrivateKey.generate()
+        keys[f"QNT9_{use}_PRIVATE_KEY"] = _text(signer.private_bytes_raw())
+        keys[f"QNT9_{use}_PUBLIC_KEY"] = _text(signer.public_key().public_bytes_raw())
     return keys
 
 

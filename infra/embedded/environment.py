@@ -38,6 +38,7 @@ _KEYS: Mapping[str, tuple[str, ...]] = {
     "QNT9_TOKEN_PRIVATE_KEY": ("accounts",),
     "QNT9_REFRESH_KEY": ("accounts",),
     "QNT9_MAIL_KEY": ("verification",),
+    "QNT9_AUDIT_PRIVATE_KEY": ("audit",),
 }
 _OF_SEVERAL: Mapping[str, tuple[str, ...]] = {
     "QNT9_OUTCOMES_KEPT_DAYS": ("gateway", "relay"),

@@ -10,7 +10,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import TopicAuthorizationFailedError
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, TopicPartition
 
-from contracts.topics import OPS_EVENTS, TOPICS, physical_topics
+from contracts.topics import AUDIT_CHECKPOINTS, OPS_EVENTS, TOPICS, physical_topics
 from infra.embedded.credentials import ROLES, Credentials, load_or_create
 from infra.embedded.layout import Layout
 from tests.e2e.records import good_record
@@ -126,6 +126,8 @@ def may_write(role: str, topic: str) -> bool:
         return topic.endswith(".commands")
     if role == "relay":
         return topic.endswith(".events") and topic != OPS_EVENTS.name
+    if topic == AUDIT_CHECKPOINTS.name:
+        return role == "audit"
     own = {c.name for t in TOPICS for c in t.consumers if c.principal == role}
     return topic.endswith(".dlq") and topic.split(".")[-2] in own
 

@@ -2,8 +2,8 @@
 
 Consumes  users.events, watchlists.events, quotes.events, ops.events
           every type, known to this version or not
-Emits     nothing
-Writes    audit_log
+Emits     audit.checkpoints    AuditCheckpointed: where its hash chains end, signed
+Writes    audit_log; a trigger adds each row to its chain (audit_chain, audit_heads)
 Reads     personal_keys, to fill in address and client; locked meanwhile (created_at), so that
           none is destroyed before its row is written; what was erased stays empty
 

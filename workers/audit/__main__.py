@@ -2,15 +2,15 @@
 
 from infra.entry import main
 from infra.process import open_process
-from infra.settings import BusSettings
 from workers.audit import consumer
+from workers.audit.consumer import AuditSettings
 
 
-async def run(settings: BusSettings) -> None:
+async def run(settings: AuditSettings) -> None:
     async with open_process(settings) as process:
-        await consumer.start(process)
+        await consumer.start(process, settings)
         await process.run()
 
 
 if __name__ == "__main__":
-    main(BusSettings, run)
+    main(AuditSettings, run)

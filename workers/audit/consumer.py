@@ -5,13 +5,17 @@ from functools import partial
 
 import asyncpg
 import structlog
+from pydantic import Field
 
 from contracts.topics import AUDIT
+from infra.audit.checkpoints import CheckpointSigner
 from infra.kafka.records import AnyEventReader
 from infra.kafka.work import Policy
 from infra.postgres.pool import UNAVAILABLE, Pool
 from infra.process import Process
+from infra.settings import BusSettings, Key
 from workers.audit import store
+from workers.audit.checkpoints import Checkpoints
 from workers.audit.handlers import record_events
 
 log = structlog.get_logger(__name__)
@@ -21,8 +25,23 @@ RETRY_SECONDS = 5.0
 DAY_SECONDS = 86_400.0
 
 
-async def start(process: Process) -> None:
+class AuditSettings(BusSettings):
+    """The audit worker's own: the key that signs checkpoints, and how often it does."""
+
+    audit_private_key: Key
+    audit_checkpoint_seconds: float = Field(default=300.0, ge=1.0, le=86_400.0)
+
+
+async def start(process: Process, settings: AuditSettings) -> None:
     process.shutdown.background("partitions", keep_partitions(process.pool))
+    checkpoints = Checkpoints(
+        process.pool,
+        process.producer,
+        CheckpointSigner(settings.audit_private_key),
+        seconds=settings.audit_checkpoint_seconds,
+    )
+    process.shutdown.on_shutdown("last checkpoint", checkpoints.make)
+    process.shutdown.background("checkpoints", checkpoints.run())
     await process.consume(
         AUDIT,
         partial(record_events, process.pool),

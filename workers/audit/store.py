@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from contracts.personal import PersonalKey
+from infra.audit.checkpoints import Head
 from infra.postgres.pool import Connection
 from infra.received import AnyEvent, Received
 from workers.audit.rules import Client, action_of, details_of, storable, user_of
@@ -54,6 +55,12 @@ async def insert(conn: Connection, entries: Sequence[tuple[Received[AnyEvent], C
         [storable(r.data.headers) for r, _ in entries],
         [r.data.value for r, _ in entries],
     )
+
+
+async def heads(conn: Connection) -> tuple[Head, ...]:
+    """Where every chain ends, at one moment."""
+    rows = await conn.fetch("SELECT topic, partition, length, hash FROM audit_heads")
+    return tuple(sorted(Head(**row) for row in rows))
 
 
 async def ensure_partitions(conn: Connection) -> None:

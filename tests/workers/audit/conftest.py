@@ -14,6 +14,7 @@ from contracts.envelope import Envelope
 from contracts.ids import uuid7
 from infra.kafka.records import AnyEventReader, Record
 from infra.kafka.work import BatchWork
+from infra.postgres.pool import Pool
 from tests.builders import NOW, ARecord, MemoryDeadLetters, a_record, no_sleep
 from tests.postgres import Database
 from workers.audit.consumer import POLICY
@@ -66,9 +67,7 @@ class Audit:
         return await self.database.fetch("SELECT * FROM audit_log ORDER BY event_id")
 
 
-@pytest.fixture
-async def audit(database: Database) -> Audit:
-    pool = await database.pool("qnt9_audit")
+def an_audit(database: Database, pool: Pool) -> Audit:
     dead_letters = MemoryDeadLetters()
     work = BatchWork(
         "audit",
@@ -81,3 +80,8 @@ async def audit(database: Database) -> Audit:
         touch=lambda: None,
     )
     return Audit(database, work, dead_letters)
+
+
+@pytest.fixture
+async def audit(database: Database) -> Audit:
+    return an_audit(database, await database.pool("qnt9_audit"))

@@ -1,0 +1,1 @@
+"""What makes the audit log provable: its hash chains, and checkpoints signed and kept elsewhere."""
