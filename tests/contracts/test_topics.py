@@ -1,6 +1,7 @@
 from contracts.message import Command, Event
 from contracts.topics import (
     AUDIT,
+    AUDIT_CHECKPOINTS,
     CARRIED_BY,
     MAX_DEAD_LETTER_BYTES,
     MESSAGES,
@@ -25,10 +26,11 @@ def test_commands_and_events_have_topics_of_their_own() -> None:
             (Command, "commands") if topic.producer == "gateway" else (Event, "events")
         )
         assert issubclass(message, expected)
-        assert topic.name.endswith(f".{suffix}")
+        assert topic is AUDIT_CHECKPOINTS or topic.name.endswith(f".{suffix}")
 
 
-def test_audit_reads_every_event_topic() -> None:
+def test_audit_reads_every_event_topic_and_writes_beside_them() -> None:
+    assert AUDIT_CHECKPOINTS not in topics_of(AUDIT)
     assert {t.name for t in topics_of(AUDIT)} == {
         t.name for t in TOPICS if t.name.endswith(".events")
     }

@@ -53,12 +53,12 @@ def test_what_opens_or_signs_is_given_to_one_worker_and_never_to_the_edge(
     assert holders["QNT9_TOKEN_PUBLIC_KEY"] == ["gateway"]
 
 
-def test_the_relay_and_the_audit_have_no_key_and_no_cache(
+def test_the_relay_has_no_key_the_audit_its_own_and_neither_a_cache(
     credentials: Credentials, options: Options
 ) -> None:
-    for role in ("relay", "audit"):
+    for role, keys in (("relay", set()), ("audit", {"QNT9_AUDIT_PRIVATE_KEY"})):
         given = of_role(role, credentials, PORTS, options)
-        assert not given.keys() & credentials.keys.keys()
+        assert given.keys() & credentials.keys.keys() == keys
         assert "QNT9_REDIS_URL" not in given
 
 

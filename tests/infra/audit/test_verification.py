@@ -20,6 +20,11 @@ from workers.audit import store
 LATER = datetime(2027, 1, 1, tzinfo=UTC)
 
 
+@pytest.fixture
+async def audit(database: Database) -> Audit:
+    return an_audit(database, await database.pool("qnt9_audit"))
+
+
 async def verified(database: Database, *checkpoints: Checkpoint) -> Report:
     async with (await database.pool()).acquire() as conn:
         return await Verifier().verify(conn, checkpoints)

@@ -1,0 +1,95 @@
+"""`qnt9 audit verify` on the running system: whole under load and kills, and not after a hand's
+work on the table.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from contracts.topics import AUDIT_CHECKPOINTS
+from infra.kafka.records import headers_as_text
+from tests.stack import Stack, eventually
+
+
+async def checkpoints(stack: Stack) -> list[dict[str, Any]]:
+    return [json.loads(record.value) for record in await stack.records(AUDIT_CHECKPOINTS.name)]
+
+
+async def verified(stack: Stack, *options: str) -> tuple[int, dict[str, Any]]:
+    done = await asyncio.to_thread(stack.run, "audit", "verify", "--json", *options)
+    return done.returncode, json.loads(done.stdout)
+
+
+@asynccontextmanager
+async def changed(stack: Stack) -> AsyncIterator[str]:
+    """A row of the log that its owner has changed, put right in the end: its event id."""
+    async with stack.postgres() as conn:
+        row = await conn.fetchrow(
+            "SELECT event_id, action FROM audit_log ORDER BY created_at LIMIT 1"
+        )
+        assert row
+        query = "UPDATE audit_log SET action = $2 WHERE event_id = $1"
+        await conn.execute(query, row["event_id"], "nothing.happened")
+        try:
+            yield str(row["event_id"])
+        finally:
+            await conn.execute(query, row["event_id"], row["action"])
+
+
+async def test_the_log_is_whole_while_it_grows_and_after_its_worker_is_killed(
+    stack: Stack, tmp_path: Path
+) -> None:
+    user = await stack.verified_user()
+    async with stack.http(headers=user.headers) as http:
+
+        async def changes() -> None:
+            for number in range(60):
+                body = {"note": str(number)}
+                assert (await http.put("/api/v1/watchlist/AAPL", json=body)).is_success
+
+        writing = asyncio.create_task(changes())
+        await asyncio.to_thread(stack.kill, "audit")
+        code, report = await verified(stack)
+        assert (code, report["faults"]) == (0, [])
+        await writing
+    before = len(await checkpoints(stack))
+    await asyncio.to_thread(stack.qnt9, "restart", "audit")
+
+    async def signed() -> bool:
+        return len(await checkpoints(stack)) > before
+
+    await eventually(signed, seconds=60, what="the checkpoint of a worker that stops")
+    code, report = await verified(stack)
+    assert (code, report["whole"]) == (0, True)
+    assert report["newest_checkpoint"]["entries"] <= report["entries"]
+    kept = tmp_path / "kept.jws"
+    kept.write_text(await asyncio.to_thread(stack.qnt9, "audit", "checkpoint"), "utf-8")
+    async with changed(stack) as event_id:
+        code, report = await verified(stack, "--checkpoints", str(kept))
+        assert (code, report["whole"]) == (1, False)
+        assert [fault for fault in report["faults"] if event_id in fault]
+    code, report = await verified(stack, "--checkpoints", str(kept))
+    assert (code, report["faults"]) == (0, [])
+
+
+async def test_a_checkpoint_that_nobody_signed_is_named(stack: Stack, tmp_path: Path) -> None:
+    forged = tmp_path / "forged.jws"
+    forged.write_text("not.a.checkpoint\n", "utf-8")
+    code, report = await verified(stack, "--checkpoints", str(forged))
+    assert code == 1
+    assert report["faults"] == ["checkpoint 1: no checkpoint: DecodeError"]
+
+
+async def test_checkpoints_are_events_with_an_envelope(stack: Stack) -> None:
+    async def made() -> list[Any]:
+        return await stack.records(AUDIT_CHECKPOINTS.name)
+
+    await stack.verified_user()
+    await asyncio.to_thread(stack.qnt9, "restart", "audit")
+    record = (await eventually(made, seconds=60, what="a checkpoint"))[-1]
+    headers = headers_as_text(record)
+    assert headers["ce_type"] == "qnt9.audit.checkpointed.v1"
+    assert json.loads(record.value).keys() == {"client", "root", "entries", "signed"}
