@@ -21,6 +21,7 @@ log = structlog.get_logger(__name__)
 
 SOURCE = "urn:qnt9:audit"
 ACK_SECONDS = 10.0
+RETRY_SECONDS = 5.0
 
 
 class Checkpoints:
@@ -37,11 +38,11 @@ class Checkpoints:
 
     async def run(self) -> None:
         while True:
-            await self.make()
-            await asyncio.sleep(self._seconds)
+            made = await self.make()
+            await asyncio.sleep(self._seconds if made else min(RETRY_SECONDS, self._seconds))
 
-    async def make(self) -> None:
-        """One, unless nothing was added since the last one of this process."""
+    async def make(self) -> bool:
+        """One, unless nothing was added since the last one of this process; False if it failed."""
         try:
             async with self._pool.acquire() as conn:
                 checkpoint = Checkpoint(datetime.now(UTC), await store.heads(conn))
@@ -58,6 +59,8 @@ class Checkpoints:
             KafkaError,
         ) as error:
             log.warning("no_checkpoint", error=type(error).__name__, detail=str(error)[:200])
+            return False
+        return True
 
     async def _publish(self, checkpoint: Checkpoint) -> None:
         event = AuditCheckpointed(
