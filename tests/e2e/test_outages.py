@@ -49,7 +49,13 @@ async def test_without_the_database_commands_are_accepted_and_reads_say_when_to_
                 for symbol in ("MSFT", "SAP.DE")
             ]
             sign_up = {"email": email, "password": PASSWORD}
-            signed_up = await http.post("/api/v1/auth/signup", json=sign_up)
+            for headers in ({}, {"Idempotency-Key": uuid4().hex}):
+                asked = asyncio.get_running_loop().time()
+                signed_up = await http.post("/api/v1/auth/signup", json=sign_up, headers=headers)
+                assert signed_up.status_code == 202, signed_up.text
+                assert asyncio.get_running_loop().time() - asked < SLACK_SECONDS
+            # Nobody can say whether it is the same body, and nobody is refused for that.
+            signed_up = await http.post("/api/v1/auth/signup", json=sign_up, headers=headers)
             assert signed_up.status_code == 202, signed_up.text
             for path in ("/api/v1/watchlist", "/api/v1/users/me"):
                 answer = await http.get(path)
