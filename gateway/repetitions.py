@@ -5,6 +5,7 @@ A worker handles a command once whatever is found out here: this only says wheth
 """
 
 import asyncio
+from functools import partial
 from uuid import UUID
 
 import structlog
@@ -19,8 +20,11 @@ log = structlog.get_logger(__name__)
 
 KEPT = COMMAND_RETENTION + SEGMENT
 """As long as a command may wait for its worker in Kafka; after that it has a row."""
-CACHE_SECONDS = 0.5
+CACHE_SECONDS = 1.0
 ROW_SECONDS = 0.25
+
+_Counting = tuple[UUID, int, asyncio.Future[int]]
+"""A command, how many more have come, and how many that makes."""
 
 
 class Repetitions:
@@ -30,28 +34,54 @@ class Repetitions:
         self._redis = redis
         self._pool = pool
         self._reach = Reach("repetitions", seconds=CACHE_SECONDS)
+        self._counting: list[_Counting] = []
+        self._travelling: asyncio.Task[None] | None = None
         self._reading: set[asyncio.Task[bool]] = set()
         self._late: asyncio.Task[bool] | None = None
 
     async def came_before(self, command_id: UUID) -> bool:
         """Count one more; before its command is published."""
-        count = await self._reach.ask(lambda: self._count(command_id))
-        return (count or 0) > 1 or await self._has_row(command_id)
+        return await self._count(command_id, 1) > 1 or await self._has_row(command_id)
 
     async def came_meanwhile(self, command_id: UUID) -> bool:
         """Whether others have begun since; after the broker has acknowledged the command.
 
         Whoever begins later is behind it in Kafka, so that it is the first.
         """
-        count = await self._reach.ask(lambda: self._redis.get(_key(command_id)))
-        return int(count or 0) > 1
+        return await self._count(command_id, 0) > 1
 
-    async def _count(self, command_id: UUID) -> int:
+    async def _count(self, command_id: UUID, more: int) -> int:
+        """Whoever asks while a trip is under way shares the next: a burst needs no time of its own.
+
+        0 when the cache server does not answer.
+        """
+        count: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._counting.append((command_id, more, count))
+        if self._travelling is None:
+            self._travelling = asyncio.create_task(self._travel())
+        return await count
+
+    async def _travel(self) -> None:
+        try:
+            while self._counting:
+                asked, self._counting = self._counting, []
+                counts = None
+                try:
+                    counts = await self._reach.ask(partial(self._trip, asked))
+                finally:
+                    for i, (_, _, count) in enumerate(asked):
+                        if not count.done():
+                            count.set_result(counts[i] if counts else 0)
+        finally:
+            self._travelling = None
+
+    async def _trip(self, asked: list[_Counting]) -> list[int]:
         async with self._redis.pipeline() as pipe:
-            pipe.incr(_key(command_id))
-            pipe.expire(_key(command_id), KEPT)
-            count, _ = await pipe.execute()
-        return int(count)
+            for command_id, more, _ in asked:
+                pipe.incrby(_key(command_id), more)
+                pipe.expire(_key(command_id), KEPT)
+            counts: list[int] = (await pipe.execute())[::2]
+        return counts
 
     async def _has_row(self, command_id: UUID) -> bool:
         """A read that hangs is left to itself; until it ends, nobody else waits for one."""

@@ -78,6 +78,15 @@ async def test_with_everything_away_nothing_is_a_repetition(redis_away: Redis, p
         assert not await repetitions.came_meanwhile(ID)
 
 
+async def test_a_cache_server_that_hangs_is_waited_for_once_a_second(
+    hanging_redis: Redis, pool: Pool
+) -> None:
+    repetitions = Repetitions(hanging_redis, pool)
+    with within(2.5):
+        for _ in range(100):
+            assert not await repetitions.came_before(ID)
+
+
 @pytest.mark.usefixtures("locked")
 async def test_a_database_that_hangs_is_waited_for_once(redis: Redis, pool: Pool) -> None:
     repetitions = Repetitions(redis, pool)
