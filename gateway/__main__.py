@@ -14,6 +14,7 @@ from gateway.limits.shared import SharedWindows
 from gateway.outcomes import Outcomes
 from gateway.protocol import BoundedProtocol
 from gateway.quotes import Quotes
+from gateway.repetitions import Repetitions
 from gateway.routes import ENDPOINTS
 from gateway.seals import Seals
 from gateway.searching import Searches
@@ -44,7 +45,8 @@ async def run(settings: GatewaySettings) -> None:
         access = Access(redis, pool)
         shutdown.background("access changes", access.listen())
         shutdown.background("access rows", access.follow())
-        commands = Commands(settings, producer, outcomes, ClientCipher(settings.client_key))
+        cipher, repetitions = ClientCipher(settings.client_key), Repetitions(redis, pool)
+        commands = Commands(settings, producer, outcomes, repetitions, cipher)
         checker = TokenChecker(settings.token_public_key)
         known = Known(redis, pool)
         tickets, streams = Tickets(redis, settings.gateway_key), Streams(settings)

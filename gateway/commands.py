@@ -22,6 +22,7 @@ from gateway.handles import Handle
 from gateway.outcomes import Outcomes, Told
 from gateway.preferences import Preference, idempotency_key, preference
 from gateway.problems import ProblemError
+from gateway.repetitions import Repetitions
 from gateway.settings import GatewaySettings
 from infra.clients import ClientCipher
 from infra.kafka.bundles import Acknowledged, Bundles
@@ -37,6 +38,8 @@ log = structlog.get_logger(__name__)
 
 SOURCE = "urn:qnt9:gateway"
 ACCEPTED_RETRY_SECONDS = "1"
+REPEATED_SECONDS_LEAST = 0.5
+"""Longer than the first one's work takes, which is told to nobody: it may depend on the address."""
 
 AnswerOf = Callable[[Succeeded], Answer]
 
@@ -58,11 +61,13 @@ class Commands:
         settings: GatewaySettings,
         producer: Producer,
         outcomes: Outcomes,
+        repetitions: Repetitions,
         cipher: ClientCipher,
     ) -> None:
         self._settings = settings
         self._bundles = Bundles(producer)
         self._outcomes = outcomes
+        self._repetitions = repetitions
         self._cipher = cipher
 
     def intent(self, call: Call, principal: str) -> Intent:
@@ -88,6 +93,25 @@ class Commands:
                 call, intent, command, key=key, reply_to=None, deadline=None
             )
             await self._acknowledged(acknowledged)
+        return Answer(202, {"status": "accepted"})
+
+    async def accept_once(
+        self, call: Call, intent: Intent, command: Command, *, key: str
+    ) -> Answer:
+        """The same; a repetition waits, only to be refused where another body came first."""
+        seconds = self._settings.wait_seconds
+        if intent.fingerprint is None:
+            return await self.accept(call, intent, command, key=key)
+        if await self._repetitions.came_before(intent.id):
+            telling = self._ask(call, intent, command, key=key, seconds=seconds)
+        else:
+            accepted = await self.accept(call, intent, command, key=key)
+            if not await self._repetitions.came_meanwhile(intent.id):
+                return accepted
+            telling = self._outcomes.told(intent.id, seconds)
+        told, _ = await asyncio.gather(telling, asyncio.sleep(REPEATED_SECONDS_LEAST))
+        if told and is_of_another_body(told, intent.fingerprint):
+            raise ProblemError("idempotency-key-reused")
         return Answer(202, {"status": "accepted"})
 
     async def perform(
@@ -252,7 +276,7 @@ def _told_what_is_known(intent: Intent) -> Iterator[None]:
 
 def settled(told: Told, fingerprint: str | None) -> Succeeded:
     """The success. Raises `ProblemError` for a refusal, or for the outcome of another body."""
-    if fingerprint and told.fingerprint and told.fingerprint != fingerprint:
+    if is_of_another_body(told, fingerprint):
         raise ProblemError("idempotency-key-reused")
     match told.outcome:
         case Rejected(code=code, detail=detail):
@@ -261,3 +285,8 @@ def settled(told: Told, fingerprint: str | None) -> Succeeded:
             raise ProblemError("try-again")
         case Succeeded() as success:
             return success
+
+
+def is_of_another_body(told: Told, fingerprint: str | None) -> bool:
+    """A discarded command has no fingerprint where it was inside of the seal."""
+    return None not in {fingerprint, told.fingerprint} and told.fingerprint != fingerprint

@@ -66,6 +66,17 @@ class Outcomes:
         else:
             self._pending.pop(command_id, None)
 
+    async def told(self, command_id: UUID, seconds: float) -> Told | None:
+        """What became of a command that was published; None when that takes longer."""
+        waiting = self.expect(command_id)
+        try:
+            async with asyncio.timeout(seconds):
+                return await waiting
+        except TimeoutError:
+            return None
+        finally:
+            self.forget(command_id, waiting)
+
     async def listen(self) -> None:
         """Hear wake-ups, for ever."""
         while True:

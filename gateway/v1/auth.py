@@ -26,12 +26,15 @@ from infra.seals import SealError
 
 
 async def sign_up(call: Call) -> Answer:
-    """202 once Kafka has it, whether or not the address is taken."""
+    """202 once Kafka has it, whether or not the address is taken.
+
+    Sent again with the same Idempotency-Key, it waits for the first: 422 if that had another body.
+    """
     body = call.body(SignUpBody)
     principal = principal_of(call, body.email)
     intent = call.edge.commands.intent(call, principal)
     sealed = call.edge.seals.for_signup(intent, body.model_dump())
-    return await call.edge.commands.accept(call, intent, SignUp(sealed=sealed), key=principal)
+    return await call.edge.commands.accept_once(call, intent, SignUp(sealed=sealed), key=principal)
 
 
 async def verify(call: Call) -> Answer:

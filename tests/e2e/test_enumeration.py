@@ -9,6 +9,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from gateway.commands import REPEATED_SECONDS_LEAST
 from tests.evidence import Evidence
 from tests.sizes import FULL, size
 from tests.stack import PASSWORD, Stack
@@ -86,6 +87,26 @@ async def test_enumeration(
         "Answers are the same, and times of known and unknown addresses cannot be told apart.",
         {"samples of each": SAMPLES, "AUC": f"{samples.auc:.3f} (0.5 is a coin, below 0.55)"},
     )
+
+
+@pytest.mark.parametrize("same", [True, False])
+async def test_neither_does_signing_up_again_with_the_same_key(
+    stack: Stack, known: Sequence[str], *, same: bool
+) -> None:
+    answers = set[str]()
+    async with stack.http() as http:
+        for email in (*known, *(f"{uuid4().hex[:12]}@example.com" for _ in known)):
+            key = {"Idempotency-Key": uuid4().hex}
+            body = ROUTES["signup"](email)
+            once = await http.post("/api/v1/auth/signup", json=body, headers=key)
+            body |= {} if same else {"password": PASSWORD}
+            started = time.perf_counter()
+            again = await http.post("/api/v1/auth/signup", json=body, headers=key)
+            assert time.perf_counter() - started >= REPEATED_SECONDS_LEAST
+            assert again.status_code == (202 if same else 422)
+            assert (shown(once) == shown(again)) is same
+            answers.add(repr(shown(again)))
+    assert len(answers) == 1, answers
 
 
 async def test_the_password_that_is_right_is_no_part_of_this(

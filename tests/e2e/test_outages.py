@@ -15,7 +15,9 @@ from tests.e2e.outages import (
 from tests.stack import PASSWORD, Stack, eventually
 
 PUBLISH_SECONDS = 3.0
+WAIT_SECONDS = 5.0
 SLACK_SECONDS = 2.0
+OTHER = f"{PASSWORD}!"
 WAIT_A_SECOND = {"Prefer": "wait=1"}
 
 
@@ -49,7 +51,13 @@ async def test_without_the_database_commands_are_accepted_and_reads_say_when_to_
                 for symbol in ("MSFT", "SAP.DE")
             ]
             sign_up = {"email": email, "password": PASSWORD}
-            signed_up = await http.post("/api/v1/auth/signup", json=sign_up)
+            for headers in ({}, {"Idempotency-Key": uuid4().hex}):
+                asked = asyncio.get_running_loop().time()
+                signed_up = await http.post("/api/v1/auth/signup", json=sign_up, headers=headers)
+                assert signed_up.status_code == 202, signed_up.text
+                assert asyncio.get_running_loop().time() - asked < SLACK_SECONDS
+            # Nobody can say whether it is the same body, and nobody is refused for that.
+            signed_up = await http.post("/api/v1/auth/signup", json=sign_up, headers=headers)
             assert signed_up.status_code == 202, signed_up.text
             for path in ("/api/v1/watchlist", "/api/v1/users/me"):
                 answer = await http.get(path)
@@ -82,6 +90,28 @@ async def test_without_the_cache_server_everything_still_works(stack: Stack) -> 
             assert (await stack.sign_in(user.email)).access_token
 
 
+async def test_who_signs_up_again_is_accepted_when_nobody_can_tell_in_time(stack: Stack) -> None:
+    key = {"Idempotency-Key": uuid4().hex}
+    email = f"{uuid4().hex[:12]}@example.com"
+    async with stack.http(headers=key) as http:
+
+        async def sign_up(password: str) -> httpx.Response:
+            body = {"email": email, "password": password}
+            return await http.post("/api/v1/auth/signup", json=body)
+
+        async with stopped(stack, "signup"):
+            first = await sign_up(PASSWORD)
+            asked = asyncio.get_running_loop().time()
+            again = await sign_up(OTHER)
+            assert asyncio.get_running_loop().time() - asked < WAIT_SECONDS + SLACK_SECONDS
+            assert [each.status_code for each in (first, again)] == [202, 202]
+            assert first.content == again.content
+        refused = await sign_up(OTHER)
+        assert is_problem(refused, "idempotency-key-reused", retry=False), refused.text
+    assert await stack.mailed_token(email)
+    assert (await stack.sign_in(email)).access_token
+
+
 async def test_mail_arrives_when_the_mail_server_returns(stack: Stack) -> None:
     dead = await dead_letters(stack)
     email = f"{uuid4().hex[:12]}@example.com"
@@ -112,11 +142,16 @@ async def test_without_the_broker_clients_are_told_in_time_and_it_mends_itself(
 ) -> None:
     user = await stack.verified_user()
     gateway = stack.pid("gateway")
+    email = f"{uuid4().hex[:12]}@example.com"
     key = {"Idempotency-Key": uuid4().hex}
     async with stack.http(headers=user.headers) as http:
 
         async def put(**body: str) -> httpx.Response:
             return await http.put("/api/v1/watchlist/AAPL", json=body, headers=key)
+
+        async def sign_up() -> httpx.Response:
+            body = {"email": email, "password": PASSWORD}
+            return await http.post("/api/v1/auth/signup", json=body, headers=key)
 
         async with stopped(stack, "kafka"):
             for _ in range(3):
@@ -127,12 +162,15 @@ async def test_without_the_broker_clients_are_told_in_time_and_it_mends_itself(
                 assert is_problem(answer, answer.json()["code"])
                 assert answer.json()["code"] in {"broker-unavailable", "indeterminate"}
                 assert took < PUBLISH_SECONDS + SLACK_SECONDS
+            assert (await sign_up()).status_code == 503
             assert (await http.get("/api/v1/watchlist")).status_code == 200
 
         async def done() -> bool:
             return (await put(note="after all")).status_code in {200, 201}
 
         await eventually(done, seconds=60, what="a change")
+        assert (await sign_up()).status_code == 202
+        assert await stack.mailed_token(email)
         (item,) = (await http.get("/api/v1/watchlist")).json()["items"]
         assert item["note"] == "after all"
     assert stack.pid("gateway") == gateway

@@ -20,6 +20,8 @@ from tests.stack import PASSWORD, Stack, User, eventually
 AT_ONCE = 200
 PATIENTLY = {"Prefer": "wait=20"}
 SIGN_UP = "/api/v1/auth/signup"
+ACCEPTED = (202, b'{"status":"accepted"}')
+OTHER = f"{PASSWORD}!"
 ME = "/api/v1/users/me"
 ITEM = "/api/v1/watchlist/AAPL"
 
@@ -35,6 +37,11 @@ async def gateways(stack: Stack) -> AsyncIterator[list[httpx.AsyncClient]]:
         first = await opened.enter_async_context(stack.http(limits=room, timeout=60))
         second = httpx.AsyncClient(base_url=url, limits=room, timeout=60)
         yield [first, await opened.enter_async_context(second)]
+
+
+@pytest.fixture
+def email() -> str:
+    return f"{uuid4().hex[:12]}@example.com"
 
 
 async def at_once(gateways: list[httpx.AsyncClient], *sends: Send) -> list[httpx.Response]:
@@ -59,30 +66,75 @@ async def emitted(stack: Stack, user_id: str) -> list[str]:
     return [row["type"] for row in rows]
 
 
-async def test_one_key_two_hundred_times_signs_up_once(
-    stack: Stack, gateways: list[httpx.AsyncClient]
-) -> None:
-    email = f"{uuid4().hex[:12]}@example.com"
+def signing_up(email: str) -> Callable[[str], Send]:
+    """With one key, whatever the password."""
     key = {"Idempotency-Key": uuid4().hex}
 
-    async def sign_up(gateway: httpx.AsyncClient, password: str = PASSWORD) -> httpx.Response:
+    def with_password(password: str) -> Send:
         body = {"email": email, "password": password}
-        return await gateway.post(SIGN_UP, json=body, headers=key)
+        return lambda gateway: gateway.post(SIGN_UP, json=body, headers=key)
 
-    answers = await at_once(gateways, sign_up)
-    assert answers_of(answers) == {(202, b'{"status":"accepted"}')}
-    token = await stack.mailed_token(email)
-    # Who signs up is told nothing more, so not that the key was used with another body either.
-    assert (await sign_up(gateways[1], f"{PASSWORD}!")).status_code == 202
+    return with_password
+
+
+async def signed_up(stack: Stack, email: str) -> str:
+    """The one account of an address, and that it was made once."""
     await at_rest(stack)
     async with stack.postgres() as conn:
         rows = await conn.fetch("SELECT id FROM users WHERE email = $1", email)
     (user_id,) = [str(row["id"]) for row in rows]
     assert await emitted(stack, user_id) == ["qnt9.user.signed_up.v1"]
+    return user_id
+
+
+async def test_one_key_two_hundred_times_signs_up_once(
+    stack: Stack, gateways: list[httpx.AsyncClient], email: str
+) -> None:
+    sign_up = signing_up(email)
+    assert answers_of(await at_once(gateways, sign_up(PASSWORD))) == {ACCEPTED}
+    token = await stack.mailed_token(email)
+    for gateway in gateways:
+        refused = await sign_up(OTHER)(gateway)
+        assert refused.status_code == 422
+        assert is_problem(refused, "idempotency-key-reused", retry=False)
+        assert answers_of([await sign_up(PASSWORD)(gateway)]) == {ACCEPTED}
+    await signed_up(stack, email)
     answer = await gateways[0].post("/api/v1/auth/verify", json={"token": token})
     assert answer.status_code == 200, answer.text
     assert (await stack.sign_in(email)).access_token
+    # Now that the address is taken nothing else is told.
+    assert answers_of([await sign_up(PASSWORD)(gateways[1])]) == {ACCEPTED}
     assert len(await stack.mails(email)) == 1
+
+
+async def test_of_two_passwords_at_once_one_counts_and_the_other_is_refused(
+    stack: Stack, gateways: list[httpx.AsyncClient], email: str
+) -> None:
+    sign_up = signing_up(email)
+    answers = await at_once(gateways, sign_up(PASSWORD), sign_up(OTHER))
+    await signed_up(stack, email)
+    sent = [(PASSWORD, OTHER)[n // len(gateways) % 2] for n in range(AT_ONCE)]
+    accepted = {
+        password for password, answer in zip(sent, answers, strict=True) if answer.is_success
+    }
+    refused = [answer for answer in answers if not answer.is_success]
+    assert len(accepted) == 1
+    assert len(refused) == AT_ONCE // 2
+    assert all(is_problem(each, "idempotency-key-reused", retry=False) for each in refused)
+    assert (await stack.sign_in(email, *accepted)).access_token
+
+
+async def test_without_the_cache_server_a_sign_up_is_refused_by_what_became_of_the_first(
+    stack: Stack, gateways: list[httpx.AsyncClient], email: str
+) -> None:
+    sign_up = signing_up(email)
+    async with stopped(stack, "valkey"):
+        assert answers_of([await sign_up(PASSWORD)(gateways[0])]) == {ACCEPTED}
+        await signed_up(stack, email)
+        for gateway in gateways:
+            refused = await sign_up(OTHER)(gateway)
+            assert is_problem(refused, "idempotency-key-reused", retry=False)
+            assert answers_of([await sign_up(PASSWORD)(gateway)]) == {ACCEPTED}
 
 
 async def test_one_key_two_hundred_times_adds_once(

@@ -108,8 +108,14 @@ async def quotes_without_cache(redis_away: Redis, database: Database, worker: Wo
 
 
 @pytest.fixture
-async def hanging(database: Database) -> AsyncIterator[Known]:
-    """What is known beside a cache server that takes connections and never answers."""
+async def hanging(hanging_redis: Redis, database: Database) -> Known:
+    """What is known beside a cache server that hangs."""
+    return Known(hanging_redis, await database.pool(GATEWAY))
+
+
+@pytest.fixture
+async def hanging_redis() -> AsyncIterator[Redis]:
+    """A client of a cache server that takes connections and never answers."""
 
     async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError):
@@ -120,7 +126,7 @@ async def hanging(database: Database) -> AsyncIterator[Known]:
     port = server.sockets[0].getsockname()[1]
     url = SecretStr(f"redis://127.0.0.1:{port}/0")
     async with open_redis(RedisSettings(redis_url=url)) as redis:
-        yield Known(redis, await database.pool(GATEWAY))
+        yield redis
     server.close()
 
 
