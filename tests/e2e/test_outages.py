@@ -16,7 +16,7 @@ from tests.stack import PASSWORD, Stack, eventually
 
 PUBLISH_SECONDS = 3.0
 WAIT_SECONDS = 5.0
-SLACK_SECONDS = 2.0
+SLACK_SECONDS = 10.0
 OTHER = f"{PASSWORD}!"
 WAIT_A_SECOND = {"Prefer": "wait=1"}
 

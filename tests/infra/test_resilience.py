@@ -59,7 +59,7 @@ async def test_nobody_sleeps_past_the_deadline(redis: Redis) -> None:
     began = time.monotonic()
     with pytest.raises(TransientError):
         await process.upstream.call(provider.ask, within=2.0)
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 1.9
     assert provider.calls == 1
 
 
@@ -105,7 +105,7 @@ async def test_an_open_circuit_is_not_retried(redis: Redis) -> None:
         await process.upstream.call(provider.ask, within=LONG)
     with pytest.raises(CircuitOpenError):
         await process.upstream.call(provider.ask, within=LONG)
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 1.9
     assert provider.calls == 1
 
 

@@ -21,7 +21,7 @@ from gateway.limits.policies import (
     STRICT,
     ByTier,
 )
-from gateway.limits.shared import SharedWindows
+from gateway.limits.shared import ANSWER_SECONDS, SharedWindows
 from gateway.problems import ProblemError
 from gateway.routes import ENDPOINTS
 from tests.gateway.limits.servers import calls
@@ -221,7 +221,7 @@ async def test_without_the_cache_server_nobody_waits_long(alone: Limits) -> None
     began = time.monotonic()
     for _ in range(100):
         await alone.take(READ, a_user())
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 100 * ANSWER_SECONDS / 3
 
 
 async def test_no_address_is_in_the_cache_server(limits: Limits, redis: Redis) -> None:
