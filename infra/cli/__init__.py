@@ -21,6 +21,7 @@ COMMANDS = {
     "keys": "maintain",
     "schemas": "schemas",
     "audit": "audit",
+    "rebuild": "rebuild",
     "quotes": "quotes",
     "user": "user",
     "config": "config",

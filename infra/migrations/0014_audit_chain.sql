@@ -22,6 +22,7 @@ CREATE TABLE audit_chain (
     hash       bytea       NOT NULL,
     PRIMARY KEY (chain, sequence)
 );
+CREATE INDEX audit_chain_event ON audit_chain (event_id);
 
 CREATE FUNCTION audit_field(content bytea) RETURNS bytea
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -54,7 +55,8 @@ RETURN sha256('\x01'::bytea || coalesce(previous, head) || leaf);
 -- Over a window: the hash of each link, the first of them on top of `head`.
 CREATE AGGREGATE audit_links(head bytea, leaf bytea) (SFUNC = audit_link, STYPE = bytea);
 
--- Whoever adds to a chain holds its head until the end of the transaction: no chain forks.
+-- Whoever adds to a chain holds its head until the end of the transaction: no chain forks. A row
+-- that was taken out and comes in again from its topic has its link already.
 CREATE FUNCTION extend_audit_chain() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
@@ -74,6 +76,7 @@ BEGIN
         SELECT chain, length + row_number() OVER taken, event_id, created_at,
                audit_links(hash, audit_leaf(added)) OVER taken
           FROM added JOIN audit_heads USING (topic, partition)
+         WHERE NOT EXISTS (SELECT FROM audit_chain AS link WHERE link.event_id = added.event_id)
         WINDOW taken AS (PARTITION BY chain ORDER BY "offset", event_id, created_at
                          ROWS UNBOUNDED PRECEDING)
         RETURNING chain, sequence, hash

@@ -134,6 +134,7 @@ BEGIN
         SELECT chain, length + row_number() OVER taken, event_id, created_at,
                audit_links(hash, audit_leaf(added)) OVER taken
           FROM added JOIN audit_heads USING (topic, partition)
+         WHERE NOT EXISTS (SELECT FROM audit_chain AS link WHERE link.event_id = added.event_id)
         WINDOW taken AS (PARTITION BY chain ORDER BY "offset", event_id, created_at
                          ROWS UNBOUNDED PRECEDING)
         RETURNING chain, sequence, hash
@@ -603,6 +604,8 @@ ALTER TABLE ONLY users
 
 ALTER TABLE ONLY watchlist_items
     ADD CONSTRAINT watchlist_items_pkey PRIMARY KEY (user_id, symbol);
+
+CREATE INDEX audit_chain_event ON audit_chain USING btree (event_id);
 
 CREATE INDEX audit_log_action ON ONLY audit_log USING btree (action, created_at DESC);
 

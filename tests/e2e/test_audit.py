@@ -88,3 +88,45 @@ async def test_checkpoints_are_events_with_an_envelope(stack: Stack) -> None:
     headers = headers_as_text(record)
     assert headers["ce_type"] == "qnt9.audit.checkpointed.v1"
     assert json.loads(record.value).keys() == {"client", "root", "entries", "signed"}
+
+
+async def test_rows_that_were_taken_out_come_back_from_the_topics(stack: Stack) -> None:
+    user = await stack.verified_user()
+    async with stack.http(headers=user.headers) as http:
+        for symbol in ("AAPL", "MSFT", "SAP.DE"):
+            assert (await http.put(f"/api/v1/watchlist/{symbol}", json={})).is_success
+    refused = await asyncio.to_thread(stack.run, "rebuild", "audit")
+    assert refused.returncode == 1
+    assert "is at work" in refused.stderr
+    async with stopped(stack, "audit"):
+        async with stack.postgres() as conn:
+            gone = await conn.fetch(
+                """
+                DELETE FROM audit_log
+                 WHERE event_id IN (SELECT event_id FROM audit_log WHERE action LIKE 'watchlist.%'
+                                     ORDER BY created_at DESC LIMIT 3)
+                RETURNING event_id, ip_address
+                """
+            )
+            code, report = await verified(stack)
+            assert code == 1
+            missing = {f"event {row['event_id']}, is not in the log" for row in gone}
+            assert any(each in fault for each in missing for fault in report["faults"])
+        counted = await asyncio.to_thread(stack.qnt9, "rebuild", "audit", "--dry-run")
+        assert "nothing was changed" in counted
+        done = await asyncio.to_thread(stack.qnt9, "rebuild", "audit", "--reason", "rows gone")
+        assert int(counted.split()[0]) == int(done.split()[0]) >= len(gone)
+
+    async def whole() -> bool:
+        code, report = await verified(stack)
+        return code == 0 and bool(report["whole"])
+
+    await eventually(whole, seconds=60, what="a log that is whole again")
+    async with stack.postgres() as conn:
+        back = await conn.fetch(
+            "SELECT event_id, ip_address FROM audit_log WHERE event_id = ANY($1)",
+            [row["event_id"] for row in gone],
+        )
+        assert {tuple(row) for row in back} == {tuple(row) for row in gone}
+        why = "SELECT count(*) FROM audit_log WHERE details ->> 'reason' = 'rows gone'"
+        assert await conn.fetchval(why)

@@ -64,6 +64,32 @@ async def test_what_comes_again_adds_nothing(audit: Audit, database: Database) -
     assert (await verified(database, before, after)).whole
 
 
+async def test_a_row_that_comes_back_from_its_topic_has_its_link_already(
+    audit: Audit, database: Database
+) -> None:
+    batch = events(5)
+    await audit.take(*batch)
+    signed = await checkpoint(database)
+    await database.execute("DELETE FROM audit_log")
+    assert not (await verified(database, signed)).whole
+    await audit.take(*batch, *events(1, first=5))
+    report = await verified(database, signed)
+    assert (report.faults, report.entries) == ([], 6)
+
+
+async def test_a_lost_log_has_the_same_hashes_when_it_is_made_again(
+    audit: Audit, database: Database
+) -> None:
+    batch = events(7)
+    await audit.take(*batch[:3])
+    await audit.take(*batch[3:])
+    signed = await checkpoint(database)
+    for table in ("audit_chain", "audit_heads", "audit_log"):
+        await database.execute(f"DELETE FROM {table}")
+    await audit.take(*batch)
+    assert (await verified(database, signed)).faults == []
+
+
 async def test_fields_of_every_kind_are_hashed_alike(audit: Audit, database: Database) -> None:
     strange = {
         "user_id": "0190b7e0-0000-7000-8000-000000000001",
