@@ -1,8 +1,6 @@
 """What a process that was broken into could do: tried with its own credentials."""
 
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 import asyncpg
 import pytest
@@ -11,8 +9,9 @@ from aiokafka.errors import TopicAuthorizationFailedError
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, TopicPartition
 
 from contracts.topics import AUDIT_CHECKPOINTS, OPS_EVENTS, TOPICS, physical_topics
-from infra.embedded.credentials import ROLES, Credentials, load_or_create
+from infra.embedded.credentials import ROLES, load_or_create
 from infra.embedded.layout import Layout
+from tests.e2e.attempts import DENIED, as_gateway, connection_of
 from tests.e2e.records import good_record
 from tests.stack import Stack
 
@@ -31,26 +30,8 @@ READABLE = {
 WITH_CREDENTIALS = ("users", "refresh_tokens", "mailed_tokens", "personal_keys", "sessions")
 NAMES_OF_SECRETS = ("password", "hash", "token", "secret", "sealed", "payload")
 TOPIC_NAMES = [topic.name for topic in physical_topics()]
-DENIED = (
-    asyncpg.InsufficientPrivilegeError,
-    asyncpg.WrongObjectTypeError,
-    asyncpg.FeatureNotSupportedError,
-    asyncpg.ObjectNotInPrerequisiteStateError,
-)
-"""The others are what nobody can do: truncate a view, write what it computes or joins."""
 READ_SECONDS = 20.0
 REFUSED = KafkaError.TOPIC_AUTHORIZATION_FAILED
-
-
-@asynccontextmanager
-async def as_gateway(stack: Stack) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
-    dsn = stack.urls["postgres"]["dsn"]
-    password = load_or_create(Layout(stack.data)).postgres["qnt9_gateway"]
-    conn = await asyncpg.connect(dsn, user="qnt9_gateway", password=password)
-    try:
-        yield conn
-    finally:
-        await conn.close()
 
 
 async def relations(stack: Stack) -> dict[str, str]:
@@ -130,14 +111,6 @@ def may_write(role: str, topic: str) -> bool:
         return role == "audit"
     own = {c.name for t in TOPICS for c in t.consumers if c.principal == role}
     return topic.endswith(".dlq") and topic.split(".")[-2] in own
-
-
-def connection_of(role: str, credentials: Credentials, stack: Stack) -> dict[str, str]:
-    return {
-        **stack.kafka_options(),
-        "sasl_plain_username": role,
-        "sasl_plain_password": credentials.kafka[role],
-    }
 
 
 @pytest.mark.parametrize("role", ROLES)
