@@ -42,18 +42,17 @@ def moved(before: Offsets, after: Offsets, ends: Mapping[Place, int]) -> Iterato
 class Replays:
     """One replay after the other: what each group had committed is compared from end to end."""
 
-    def __init__(self, stack: Stack, looking: Looking, reading: Reading) -> None:
+    def __init__(self, stack: Stack, reading: Reading) -> None:
         self._stack = stack
-        self._looking = looking
         self._reading = reading
         self._settings = _settings(stack)
         self._before: Offsets = {}
 
-    async def violations(self) -> AsyncIterator[str]:
-        before = self._before or await asyncio.to_thread(self._looking.committed)
+    async def violations(self, looking: Looking) -> AsyncIterator[str]:
+        before = self._before or await asyncio.to_thread(looking.committed)
         async for violation in self._replay():
             yield violation
-        after = await asyncio.to_thread(self._looking.committed)
+        after = await asyncio.to_thread(looking.committed)
         for violation in moved(before, after, await self._reading.ends({p for _, (p, _) in after})):
             yield violation
         self._before = after

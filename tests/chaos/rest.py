@@ -27,20 +27,19 @@ NOW = "SELECT now()"
 class Rest:
     """Waits for it. Raises `AssertionError` when it does not come."""
 
-    def __init__(self, stack: Stack, looking: Looking, reading: Reading) -> None:
+    def __init__(self, stack: Stack, reading: Reading) -> None:
         self._stack = stack
-        self._looking = looking
         self._reading = reading
 
-    async def come(self) -> None:
-        await self._handled(COMMANDS)
+    async def come(self, looking: Looking) -> None:
+        await self._handled(COMMANDS, looking)
         await self._nothing_left("outbox", "published_at IS NULL AND seq <= $1", LAST_OF_OUTBOX)
-        await self._handled(EVENTS)
+        await self._handled(EVENTS, looking)
         await self._nothing_left(
             "mails", "status IN ('queued', 'sending') AND created_at <= $1", NOW
         )
 
-    async def _handled(self, topics: list[Topic]) -> None:
+    async def _handled(self, topics: list[Topic], looking: Looking) -> None:
         """Every consumer has committed what lies in these topics now."""
         readers = {topic.name: [c.group for c in topic.consumers] for topic in topics}
         ends: Mapping[Place, int] = {}
@@ -49,8 +48,8 @@ class Rest:
             nonlocal ends
             try:
                 ends = ends or await self._reading.ends(readers)
-                committed = await asyncio.to_thread(self._looking.committed)
-            except (KafkaError, KafkaException):
+                committed = await asyncio.to_thread(looking.committed)
+            except (KafkaError, KafkaException, TimeoutError):
                 return False
             return all(
                 committed.get((group, place), 0) >= end

@@ -88,7 +88,8 @@ class Run:
             for number, fault in enumerate(self.faults):
                 if self.violations:
                     break
-                await eventually(self._busy, seconds=READY_SECONDS, what="load")
+                share = self.commands * number // len(self.faults)
+                await self._until_asked(share)
                 drained = await self._strike(number, fault)
                 waiting.add(tasks.create_task(checks.after(f"{number + 1}: {fault}", drained)))
                 while len(waiting) > self.overlapping:
@@ -110,5 +111,10 @@ class Run:
             self.misfires.append(misfire)
         return drain.violations(said, self.ledger) if drain else []
 
-    async def _busy(self) -> bool:
-        return self.ledger.in_flight >= BUSY
+    async def _until_asked(self, commands: int) -> None:
+        """So many by now, so that each fault has its share of the load, and some under way."""
+
+        async def under_load() -> bool:
+            return self.ledger.in_flight >= BUSY and len(self.ledger.entries) >= commands
+
+        await eventually(under_load, seconds=READY_SECONDS, what="load")
