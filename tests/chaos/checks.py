@@ -17,7 +17,7 @@ from tests.chaos.invariants import (
     one_set_of_events,
     watchlists_as_their_owners_left_them,
 )
-from tests.chaos.ledger import Entry, Kind, Ledger
+from tests.chaos.ledger import Closed, Entry, Kind, Ledger
 from tests.chaos.replays import Replays
 from tests.chaos.rest import Rest
 from tests.chaos.secrecy import Secrecy
@@ -49,12 +49,11 @@ class Checks:
     _known: set[str] = field(default_factory=set)
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    async def after(self, fault: str, drained: Iterable[str] = ()) -> None:
+    async def after(self, fault: str, closed: Closed, drained: Iterable[str] = ()) -> None:
         """What was closed by now is judged when it has come to rest, whatever happens meanwhile.
 
         So is what was judged before and has left more traces since.
         """
-        closed, gone = self.ledger.take()
         note = self._note(f"after {fault}")
         note(drained)
         looking = await asyncio.to_thread(Looking, self.stack)
@@ -63,8 +62,9 @@ class Checks:
             began = time.monotonic()
             new = await self.reading.more()
             more = self.reading.seen.more_of(self._judged)
-            self._judged |= {entry.request_id: entry for entry in closed}
-            note(await self._of(closed + [self._judged[id_] for id_ in more], gone))
+            again = [self._judged[id_] for id_ in more]
+            self._judged |= {entry.request_id: entry for entry in closed.entries}
+            note(await self._of(closed.entries + again, closed.gone))
             async for violation in self.secrecy.violations(new):
                 note([violation])
             async for violation in self.replays.violations(looking):
@@ -75,9 +75,8 @@ class Checks:
             self.made += 1
             self.seconds.append(time.monotonic() - began)
 
-    async def in_the_end(self) -> None:
-        """Once more after the last fault, and then everything that was ever asked, all of it."""
-        await self.after("everything")
+    async def of_everything(self) -> None:
+        """All that was ever asked once more, in the end."""
         note = self._note("in the end")
         emails = sorted({entry.email for entry in self.ledger.entries})
         note(await self._of(self.ledger.entries, emails))

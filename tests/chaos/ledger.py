@@ -83,6 +83,14 @@ class Cut:
     ended: float
 
 
+@dataclass(frozen=True)
+class Closed:
+    """Commands that nobody will ask again, and clients that have left."""
+
+    entries: list[Entry]
+    gone: list[str]
+
+
 @dataclass
 class Ledger:
     """Every command of a run, in the order in which each client sent its own."""
@@ -107,9 +115,9 @@ class Ledger:
         """This client's life is over, and the end of every command of its own is known."""
         self._gone.append(email)
 
-    def take(self) -> tuple[list[Entry], list[str]]:
-        """What was closed, and who has left, since this was last asked."""
-        taken = self._to_judge, self._gone
+    def take(self) -> Closed:
+        """What can be judged since this was last asked."""
+        taken = Closed(self._to_judge, self._gone)
         self._to_judge, self._gone = [], []
         return taken
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from tests.chaos.checks import Checks, checking
 from tests.chaos.clients import PATIENCE_SECONDS, Client
+from tests.chaos.elsewhere import Elsewhere, entered_elsewhere
 from tests.chaos.faults import READY_SECONDS, Drain, Fault, supervisor_log
 from tests.chaos.ledger import Ledger
 from tests.sizes import size
@@ -53,13 +54,15 @@ class Run:
 
     async def play(self) -> None:
         """Returns when every client has heard the end of every command of its own."""
-        async with checking(self.stack, self.ledger) as checks:
+        there = checking(self.stack, self.ledger)
+        async with entered_elsewhere(there) as (checks, elsewhere):
             self.violations = checks.found
             async with asyncio.TaskGroup() as tasks:
                 for number in range(CLIENTS):
                     tasks.create_task(self._lives(random.Random(self.seed + number)))
-                tasks.create_task(self._strike_in_turn(checks))
-            await checks.in_the_end()
+                tasks.create_task(self._strike_in_turn(checks, elsewhere))
+            await elsewhere(checks.after("everything", self.ledger.take()))
+            await elsewhere(checks.of_everything())
             self.checks, self.check_seconds = checks.made, sum(checks.seconds) / checks.made
 
     def more(self) -> bool:
@@ -82,19 +85,21 @@ class Run:
             client = Client(self.stack, self.ledger, chance, self.more, patience, self.pause)
             await client.live()
 
-    async def _strike_in_turn(self, checks: Checks) -> None:
-        waiting: set[asyncio.Task[None]] = set()
-        async with asyncio.TaskGroup() as tasks:
-            for number, fault in enumerate(self.faults):
-                if self.violations:
-                    break
-                share = self.commands * number // len(self.faults)
-                await self._until_asked(share)
-                drained = await self._strike(number, fault)
-                waiting.add(tasks.create_task(checks.after(f"{number + 1}: {fault}", drained)))
-                while len(waiting) > self.overlapping:
-                    _, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    async def _strike_in_turn(self, checks: Checks, elsewhere: Elsewhere) -> None:
+        waiting: set[asyncio.Future[None]] = set()
+        for number, fault in enumerate(self.faults):
+            if self.violations:
+                break
+            await self._until_asked(self.commands * number // len(self.faults))
+            drained = await self._strike(number, fault)
+            closed = self.ledger.take()
+            waiting.add(elsewhere(checks.after(f"{number + 1}: {fault}", closed, drained)))
+            while len(waiting) > self.overlapping:
+                done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+                for check in done:
+                    check.result()
         self._struck_all = True
+        await asyncio.gather(*waiting)
 
     async def _strike(self, number: int, fault: Fault) -> list[str]:
         """The fault, and the drain beside it, of which what does not hold is returned."""

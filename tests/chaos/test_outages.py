@@ -12,7 +12,7 @@ from tests.stack import Stack
 PARTS = ("watchlist", "postgres", "valkey", "inbox", "kafka")
 SECONDS = size(4, 600)
 COMMANDS = size(100, 2_000)
-PAUSE = size(0, 1)
+PAUSE = size(0.1, 1)
 RUNS = [[part] for part in PARTS] if FULL else [[*PARTS]]
 """Ten minutes each is one proof each; a moment each fits into one."""
 

@@ -7,9 +7,11 @@ import os
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote_to_bytes
+from uuid import UUID
 
 import asyncpg
 import httpx
@@ -29,6 +31,7 @@ READ: dict[str, tuple[Any, ...]] = {
 }
 
 
+NO_TEXT = (int, float, datetime, UUID)
 HALF_WRITTEN = 1_024
 ROWS_AT_ONCE = 1_000
 KEYS_AT_ONCE = 500
@@ -113,8 +116,8 @@ def of_record(record: Any) -> Iterator[Piece]:
     place = f"topic {record.topic} {record.partition} {record.offset}"
     yield Piece(f"{place} key", record.key or b"")
     yield Piece(f"{place} value", record.value or b"")
-    for name, value in record.headers:
-        yield Piece(f"{place} header", name.encode() + b": " + (value or b""))
+    headers = (name.encode() + b": " + (value or b"") for name, value in record.headers)
+    yield Piece(f"{place} header", b"\n".join(headers))
 
 
 @dataclass
@@ -170,8 +173,10 @@ async def rows(conn: Any, since: int | None = None) -> AsyncIterator[tuple[str, 
 
 
 def of_row(table: str, row: asyncpg.Record) -> Iterator[Piece]:
-    """`bytea` as its bytes, everything else as its text."""
+    """`bytea` as its bytes, everything else as its text, if it can hold one."""
     for column, value in row.items():
+        if value is None or isinstance(value, NO_TEXT):
+            continue
         content = value if isinstance(value, bytes) else str(value).encode()
         yield Piece(f"table {table} {column}", content)
 
