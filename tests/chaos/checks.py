@@ -22,12 +22,12 @@ from tests.chaos.replays import Replays
 from tests.chaos.rest import Rest
 from tests.chaos.secrecy import Secrecy
 from tests.chaos.seen import Reading, reading
-from tests.e2e.attempts import gateway_gets_its_way
+from tests.e2e.attempts import gets_its_way
 from tests.e2e.operating import Looking
 from tests.stack import Stack
 
 Note = Callable[[Iterable[str]], None]
-OF_THE_SYSTEM: tuple[Callable[[Stack], AsyncIterator[str]], ...] = (gateway_gets_its_way,)
+OF_THE_SYSTEM: tuple[Callable[[Stack], AsyncIterator[str]], ...] = (gets_its_way,)
 """Invariants that do not depend on what was asked: I9. Each yields what does not hold, in words."""
 
 

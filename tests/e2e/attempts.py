@@ -31,10 +31,12 @@ FORBIDDEN = (
 
 
 @asynccontextmanager
-async def as_gateway(stack: Stack) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
-    dsn = stack.urls["postgres"]["dsn"]
-    password = load_or_create(Layout(stack.data)).postgres["qnt9_gateway"]
-    conn = await asyncpg.connect(dsn, user="qnt9_gateway", password=password)
+async def in_the_database_as(
+    role: str, stack: Stack
+) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
+    dsn, user = stack.urls["postgres"]["dsn"], f"qnt9_{role}"
+    password = load_or_create(Layout(stack.data)).postgres[user]
+    conn = await asyncpg.connect(dsn, user=user, password=password)
     try:
         yield conn
     finally:
@@ -49,9 +51,9 @@ def connection_of(role: str, credentials: Credentials, stack: Stack) -> dict[str
     }
 
 
-async def gateway_gets_its_way(stack: Stack) -> AsyncIterator[str]:
+async def gets_its_way(stack: Stack, role: str = "gateway") -> AsyncIterator[str]:
     """I9: what the gateway's roles may not do and could do all the same."""
-    async with as_gateway(stack) as conn:
+    async with in_the_database_as(role, stack) as conn:
         for statement in FORBIDDEN:
             refused = False
             try:
@@ -61,11 +63,11 @@ async def gateway_gets_its_way(stack: Stack) -> AsyncIterator[str]:
             except asyncpg.PostgresError:
                 pass  # allowed, and wrong in another way
             if not refused:
-                yield f"I9: the gateway may {statement}"
-    connection = connection_of("gateway", load_or_create(Layout(stack.data)), stack)
+                yield f"I9: the {role} may {statement}"
+    connection = connection_of(role, load_or_create(Layout(stack.data)), stack)
     async with AIOKafkaProducer(**connection) as producer:
         try:
             await producer.send_and_wait(USERS_EVENTS.name, b"{}", key=b"a key")
         except TopicAuthorizationFailedError:
             return
-        yield f"I9: the gateway may publish on {USERS_EVENTS.name}"
+        yield f"I9: the {role} may publish on {USERS_EVENTS.name}"

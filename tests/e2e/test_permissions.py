@@ -11,7 +11,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, TopicPartiti
 from contracts.topics import AUDIT_CHECKPOINTS, OPS_EVENTS, TOPICS, physical_topics
 from infra.embedded.credentials import ROLES, load_or_create
 from infra.embedded.layout import Layout
-from tests.e2e.attempts import DENIED, as_gateway, connection_of
+from tests.e2e.attempts import DENIED, connection_of, gets_its_way, in_the_database_as
 from tests.e2e.records import good_record
 from tests.stack import Stack
 
@@ -51,7 +51,7 @@ async def relations(stack: Stack) -> dict[str, str]:
 
 async def test_the_gateway_can_write_nothing_in_the_database(stack: Stack) -> None:
     found = await relations(stack)
-    async with as_gateway(stack) as conn:
+    async with in_the_database_as("gateway", stack) as conn:
         for name, column in found.items():
             for statement in (
                 f'INSERT INTO {name} ("{column}") VALUES (NULL)',
@@ -67,7 +67,7 @@ async def test_the_gateway_can_write_nothing_in_the_database(stack: Stack) -> No
 
 
 async def test_the_gateway_can_neither_make_nor_become_anything(stack: Stack) -> None:
-    async with as_gateway(stack) as conn:
+    async with in_the_database_as("gateway", stack) as conn:
         for statement in (
             "CREATE TABLE public.mine (id int)",
             "CREATE SCHEMA mine",
@@ -84,7 +84,7 @@ async def test_the_gateway_can_neither_make_nor_become_anything(stack: Stack) ->
 
 async def test_the_gateway_reads_its_views_and_no_credential(stack: Stack) -> None:
     found = await relations(stack)
-    async with as_gateway(stack) as conn:
+    async with in_the_database_as("gateway", stack) as conn:
         readable = set()
         for name in found:
             try:
@@ -99,6 +99,22 @@ async def test_the_gateway_reads_its_views_and_no_credential(stack: Stack) -> No
                 assert not [c for c in columns if any(s in c for s in NAMES_OF_SECRETS)]
     assert readable == READABLE
     assert found.keys() >= set(WITH_CREDENTIALS)
+
+
+@pytest.mark.parametrize(
+    ("role", "told_of"),
+    [
+        ("gateway", []),
+        ("accounts", ["I9: the accounts may SELECT password_hash FROM users"]),
+        ("relay", ["I9: the relay may publish on users.events"]),
+    ],
+)
+async def test_the_short_list_of_attempts_tells_of_who_may_more(
+    stack: Stack, role: str, told_of: list[str]
+) -> None:
+    found = [each async for each in gets_its_way(stack, role)]
+    assert set(found) >= set(told_of)
+    assert bool(found) == bool(told_of)
 
 
 def may_write(role: str, topic: str) -> bool:
