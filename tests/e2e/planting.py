@@ -13,6 +13,7 @@ from contracts.topics import TOPICS, WATCHLISTS_EVENTS
 from tests.e2e.records import Raw
 from tests.stack import Stack
 
+KEPT_SECONDS = 3_600
 CONSUMERS = {consumer.principal for topic in TOPICS for consumer in topic.consumers}
 
 
@@ -53,14 +54,14 @@ async def plant(stack: Stack, control: str) -> None:
 async def plant_in_cache(stack: Stack, control: str) -> None:
     client: Any = Redis.from_url(stack.urls["redis"]["url"])
     async with client as redis:
-        await redis.set(f"{control}:string", control, ex=600)
+        await redis.set(f"{control}:string", control, ex=KEPT_SECONDS)
         await redis.lpush(f"{control}:list", control)
         await redis.sadd(f"{control}:set", control)
         await redis.zadd(f"{control}:zset", {control: 1})
         await redis.hset(f"{control}:hash", "field", control)
         await redis.xadd(f"{control}:stream", {"field": control})
         for kind in ("list", "set", "zset", "hash", "stream"):
-            await redis.expire(f"{control}:{kind}", 600)
+            await redis.expire(f"{control}:{kind}", KEPT_SECONDS)
 
 
 def planted_places(control: str) -> list[str]:
