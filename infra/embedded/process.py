@@ -108,6 +108,7 @@ class Process:
                 self.state, self.detail = State.FAILED, str(error) or repr(error)
                 return
             if self._stop.is_set():
+                log.info("process_stopped", process=self.part.name, code=code)
                 return
             lived = time.monotonic() - self.began
             attempts = 0 if self._ready.is_set() else attempts + 1

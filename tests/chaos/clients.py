@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,9 +10,9 @@ from uuid import uuid4
 
 import httpx
 
-from tests.chaos.ledger import Entry, Kind, Ledger, Verdict
+from tests.chaos.ledger import Cut, Entry, Kind, Ledger, Verdict
 from tests.sizes import size
-from tests.stack import AGENT, PASSWORD, Stack, eventually, token_in
+from tests.stack import AGENT, Stack, eventually, token_in
 
 SYMBOLS = ("AAPL", "MSFT", "SAP.DE", "VOD.L", "X0001.DE", "X0002.DE")
 NOTHING_WAS_SENT = {"broker-unavailable", "draining", "reads-unavailable"}
@@ -43,9 +44,13 @@ class Client:
     pause: float = 0.0
     """Seconds between two commands."""
     email: str = field(default_factory=lambda: f"{uuid4().hex[:12]}@example.com")
+    password: str = ""
     token: str = ""
     followed: dict[str, bool | None] = field(default_factory=dict)
     accepted: list[Entry] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.password = self.ledger.secrets.password()
 
     async def live(self) -> None:
         """Sign up and, if that was heard, all that comes after."""
@@ -58,10 +63,11 @@ class Client:
                     await self._do_something(number)
             for entry in self.accepted:
                 await self._until_ended(entry)
+        self.ledger.leave(self.email)
 
     async def _sign_up(self) -> bool:
         entry = Entry(Kind.SIGN_UP, self.email)
-        body = {"email": self.email, "password": PASSWORD, "display_name": "Ada"}
+        body = {"email": self.email, "password": self.password, "display_name": "Ada"}
         await self._perhaps_twice(entry, Request("POST", "/auth/signup", body), chance=0.3)
         return entry.verdict is Verdict.OK
 
@@ -69,6 +75,8 @@ class Client:
         token = await eventually(
             self._mailed_token, seconds=self.patience, what="a mail", every=RETRY_SECONDS
         )
+        assert token
+        self.ledger.secrets.mailed(token)
         entry = Entry(Kind.VERIFY, self.email)
         await self._perform(entry, Request("POST", "/auth/verify", {"token": token}), patient=True)
         return entry.verdict is Verdict.OK and await self._until_ended(entry)
@@ -83,13 +91,15 @@ class Client:
 
     async def _sign_in(self) -> bool:
         """Until it succeeds: each attempt is a command of its own."""
-        body = {"email": self.email, "password": PASSWORD}
+        body = {"email": self.email, "password": self.password}
         until = self._deadline()
         while not passed(until):
             entry = Entry(Kind.SIGN_IN, self.email)
             answer = await self._perform(entry, Request("POST", "/auth/signin", body))
             if answer is not None and entry.verdict is Verdict.OK:
-                self.token = answer.json()["access_token"]
+                tokens = answer.json()
+                self.token = tokens["access_token"]
+                self.ledger.secrets.handed_out(self.token, tokens["refresh_token"])
                 return True
             if entry.unexpected:
                 break
@@ -98,7 +108,7 @@ class Client:
     async def _do_something(self, number: int) -> None:
         lot = self.chance.random()
         if lot < 0.03:
-            body = {"email": self.email, "password": f"{PASSWORD}!"}
+            body = {"email": self.email, "password": self.ledger.secrets.password()}
             request = Request("POST", "/auth/signin", body)
             await self._perform(Entry(Kind.SIGN_IN_WRONG, self.email), request)
         elif lot < 0.06:
@@ -122,10 +132,12 @@ class Client:
 
     async def _perhaps_twice(self, entry: Entry, request: Request, *, chance: float) -> None:
         """The same request, now and then sent twice at once."""
-        sending = [self._perform(entry, request, patient=self._patient())]
+        self.ledger.open(entry)
+        sending = [self._persist(entry, request, patient=self._patient())]
         if self.chance.random() < chance:
             sending.append(self._send(entry, request))
         await asyncio.gather(*sending)
+        self.ledger.close(entry)
 
     def _patient(self) -> bool:
         return self.chance.random() >= IMPATIENCE
@@ -133,8 +145,15 @@ class Client:
     async def _perform(
         self, entry: Entry, request: Request, *, patient: bool = False
     ) -> httpx.Response | None:
-        """Send until it is answered; the impatient stop when nobody knows."""
         self.ledger.open(entry)
+        answer = await self._persist(entry, request, patient=patient)
+        self.ledger.close(entry)
+        return answer
+
+    async def _persist(
+        self, entry: Entry, request: Request, *, patient: bool
+    ) -> httpx.Response | None:
+        """Send until it is answered; the impatient stop when nobody knows."""
         answer, until = None, self._deadline()
         while not passed(until):
             answer = await self._send(entry, request)
@@ -142,18 +161,19 @@ class Client:
                 break
             await asyncio.sleep(RETRY_SECONDS * self.chance.uniform(0.5, 1))
             await self._until_somebody_listens()
-        self.ledger.close(entry)
         return answer
 
     async def _send(self, entry: Entry, request: Request) -> httpx.Response | None:
         """The answer, if it settles the matter; the entry knows what became of it."""
         entry.requests += 1
+        began = time.monotonic()
         headers = {"Idempotency-Key": entry.request_id, "X-Request-ID": entry.request_id}
         try:
             answer = await self._ask(request, headers)
         except (httpx.ConnectError, httpx.ConnectTimeout):
             return None
         except httpx.TransportError:
+            self.ledger.cuts.append(Cut(entry.name, began, time.monotonic()))
             entry.doubt()
             return None
         if answer.status_code in entry.kind.acknowledged:

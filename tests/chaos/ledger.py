@@ -8,6 +8,7 @@ from enum import Enum
 from uuid import uuid4
 
 from contracts import events
+from tests.chaos.canaries import Secrets
 
 
 class Kind(Enum):
@@ -73,19 +74,52 @@ class Entry:
         return 0, int(self.changes is not False)
 
 
+@dataclass(frozen=True)
+class Cut:
+    """A request that got no answer although somebody listened."""
+
+    name: str
+    began: float
+    ended: float
+
+
+@dataclass(frozen=True)
+class Closed:
+    """Commands that nobody will ask again, and clients that have left."""
+
+    entries: list[Entry]
+    gone: list[str]
+
+
 @dataclass
 class Ledger:
     """Every command of a run, in the order in which each client sent its own."""
 
     entries: list[Entry] = field(default_factory=list)
+    cuts: list[Cut] = field(default_factory=list)
+    secrets: Secrets = field(default_factory=Secrets)
     ended: int = 0
+    _to_judge: list[Entry] = field(default_factory=list)
+    _gone: list[str] = field(default_factory=list)
 
     def open(self, entry: Entry) -> Entry:
         self.entries.append(entry)
         return entry
 
-    def close(self, _: Entry) -> None:
+    def close(self, entry: Entry) -> None:
+        """Its client will not ask again."""
         self.ended += 1
+        self._to_judge.append(entry)
+
+    def leave(self, email: str) -> None:
+        """This client's life is over, and the end of every command of its own is known."""
+        self._gone.append(email)
+
+    def take(self) -> Closed:
+        """What can be judged since this was last asked."""
+        taken = Closed(self._to_judge, self._gone)
+        self._to_judge, self._gone = [], []
+        return taken
 
     @property
     def in_flight(self) -> int:
@@ -102,9 +136,3 @@ class Ledger:
 
     def of(self, kind: Kind) -> list[Entry]:
         return [entry for entry in self.entries if entry.kind is kind]
-
-    def by_user(self) -> dict[str, list[Entry]]:
-        users: dict[str, list[Entry]] = {}
-        for entry in self.entries:
-            users.setdefault(entry.email, []).append(entry)
-        return users

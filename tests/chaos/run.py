@@ -1,15 +1,14 @@
-"""A run: clients under way, and faults one after the other, until enough was asked."""
+"""A run: clients under way, and rounds of one fault and one check, until enough was asked."""
 
 import asyncio
 import random
-import signal
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
-import psutil
-
+from tests.chaos.checks import Checks, checking
 from tests.chaos.clients import PATIENCE_SECONDS, Client
+from tests.chaos.elsewhere import Elsewhere, entered_elsewhere
+from tests.chaos.faults import READY_SECONDS, Drain, Fault, supervisor_log
 from tests.chaos.ledger import Ledger
 from tests.sizes import size
 from tests.stack import Stack, eventually
@@ -26,102 +25,58 @@ PROCESSES = (
 )
 CLIENTS = size(10, 80)
 BUSY = 3
-READY_SECONDS = 90.0
-BETWEEN_KILLS = 1.5
-"""Eight processes later the same one is killed again, and long back at work by then."""
-
-
-class Fault(Protocol):
-    """Something that goes wrong under load, and is over on return."""
-
-    @property
-    def seconds(self) -> float:
-        """How long nothing may work meanwhile."""
-        ...
-
-    async def strike(self, stack: Stack) -> None: ...
-
-    def misfired(self, stack: Stack) -> str | None:
-        """In words, when nothing went wrong."""
-        ...
-
-
-@dataclass
-class Kill:
-    """SIGKILL; the supervisor starts another process. Its group still misses the dead one then."""
-
-    name: str
-    seconds: float = 0.0
-    pid: int = 0
-    successor: int = 0
-
-    async def strike(self, stack: Stack) -> None:
-        self.pid = await asyncio.to_thread(stack.kill, self.name)
-
-        async def successor() -> int:
-            status = await asyncio.to_thread(stack.status)
-            found = next(p for p in status["processes"] if p["name"] == self.name)
-            return int(found["pid"] or 0) if found["pid"] != self.pid else 0
-
-        self.successor = await eventually(
-            successor, seconds=READY_SECONDS, what=f"{self.name} started again", every=0.5
-        )
-        await asyncio.sleep(BETWEEN_KILLS)
-
-    def misfired(self, stack: Stack) -> str | None:
-        died = f'"process": "{self.name}", "code": {-signal.SIGKILL}'
-        if psutil.pid_exists(self.pid) or died not in supervisor_log(stack):
-            return f"{self.name} {self.pid} was not killed"
-        return None
-
-
-@dataclass
-class Outage:
-    """A part is stopped for a while, and started again."""
-
-    name: str
-    seconds: float
-
-    async def strike(self, stack: Stack) -> None:
-        await asyncio.to_thread(stack.qnt9, "stop", self.name)
-        try:
-            await asyncio.sleep(self.seconds)
-        finally:
-            await asyncio.to_thread(stack.qnt9, "start", self.name)
-
-    def misfired(self, stack: Stack) -> str | None:
-        stopped = f'"verb": "stop", "process": "{self.name}"'
-        return None if stopped in supervisor_log(stack) else f"{self.name} was not stopped"
 
 
 @dataclass
 class Run:
-    """Load and faults on one system, with the ledger that the clients keep."""
+    """Load and faults on one system, with the ledger that the clients keep.
+
+    A killed process is missed by its group for ten seconds, in which nothing of its partitions
+    comes to rest: `overlapping` checks may still wait for that when the next fault strikes.
+    """
 
     stack: Stack
     commands: int
     faults: Sequence[Fault] = ()
+    drains: Sequence[Drain] = ()
+    """One for each fault, at the same time; or none."""
+    overlapping: int = 0
     pause: float = 0.0
     seed: int = 20_261_125
     ledger: Ledger = field(default_factory=Ledger)
-    in_flight: list[int] = field(default_factory=list)
-    """How many commands were under way when each fault struck."""
+    violations: list[str] = field(default_factory=list)
+    """What did not hold, with the fault after which it was found. The first one ends the run."""
+    misfires: list[str] = field(default_factory=list)
+    """Faults that did nothing, or struck when nothing was under way."""
+    checks: int = 0
+    check_seconds: float = 0.0
     _struck_all: bool = False
 
     async def play(self) -> None:
         """Returns when every client has heard the end of every command of its own."""
-        async with asyncio.TaskGroup() as tasks:
-            for number in range(CLIENTS):
-                tasks.create_task(self._lives(random.Random(self.seed + number)))
-            tasks.create_task(self._strike_in_turn())
+        there = checking(self.stack, self.ledger)
+        async with entered_elsewhere(there) as (checks, elsewhere):
+            self.violations = checks.found
+            async with asyncio.TaskGroup() as tasks:
+                for number in range(CLIENTS):
+                    tasks.create_task(self._lives(random.Random(self.seed + number)))
+                tasks.create_task(self._strike_in_turn(checks, elsewhere))
+            await elsewhere(checks.after("everything", self.ledger.take()))
+            await elsewhere(checks.of_everything())
+            self.checks, self.check_seconds = checks.made, sum(checks.seconds) / checks.made
 
     def more(self) -> bool:
-        return len(self.ledger.entries) < self.commands or not self._struck_all
+        enough = len(self.ledger.entries) >= self.commands and self._struck_all
+        return not enough and not self.violations
 
-    def misfires(self) -> list[str]:
-        """Faults that did nothing, or struck when nothing was under way."""
-        idle = [f"{self.faults[n]} in peace" for n, busy in enumerate(self.in_flight) if not busy]
-        return idle + [text for fault in self.faults if (text := fault.misfired(self.stack))]
+    def figures(self) -> dict[str, object]:
+        """For people."""
+        return self.ledger.figures() | {
+            "faults": len(self.faults),
+            "processes drained meanwhile": len(self.drains),
+            "times the invariants were checked": self.checks,
+            "seconds of a check, after rest": f"{self.check_seconds:.1f}",
+        }
 
     async def _lives(self, chance: random.Random) -> None:
         """One life after another."""
@@ -130,16 +85,41 @@ class Run:
             client = Client(self.stack, self.ledger, chance, self.more, patience, self.pause)
             await client.live()
 
-    async def _strike_in_turn(self) -> None:
-        for fault in self.faults:
-            await eventually(self._busy, seconds=READY_SECONDS, what="load")
-            self.in_flight.append(self.ledger.in_flight)
-            await fault.strike(self.stack)
+    async def _strike_in_turn(self, checks: Checks, elsewhere: Elsewhere) -> None:
+        waiting: set[asyncio.Future[None]] = set()
+        for number, fault in enumerate(self.faults):
+            if self.violations:
+                break
+            await self._until_asked(self.commands * number // len(self.faults))
+            drained = await self._strike(number, fault)
+            closed = self.ledger.take()
+            waiting.add(elsewhere(checks.after(f"{number + 1}: {fault}", closed, drained)))
+            while len(waiting) > self.overlapping:
+                done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+                for check in done:
+                    check.result()
         self._struck_all = True
+        await asyncio.gather(*waiting)
 
-    async def _busy(self) -> bool:
-        return self.ledger.in_flight >= BUSY
+    async def _strike(self, number: int, fault: Fault) -> list[str]:
+        """The fault, and the drain beside it, of which what does not hold is returned."""
+        if not self.ledger.in_flight:
+            self.misfires.append(f"{fault} in peace")
+        before = len(supervisor_log(self.stack))
+        drain = self.drains[number] if self.drains else None
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(fault.strike(self.stack))
+            if drain:
+                tasks.create_task(drain.strike(self.stack))
+        said = supervisor_log(self.stack)[before:]
+        if misfire := fault.misfired(said):
+            self.misfires.append(misfire)
+        return drain.violations(said, self.ledger) if drain else []
 
+    async def _until_asked(self, commands: int) -> None:
+        """So many by now, so that each fault has its share of the load, and some under way."""
 
-def supervisor_log(stack: Stack) -> str:
-    return (stack.data / "logs" / "supervisor.log").read_text("utf-8")
+        async def under_load() -> bool:
+            return self.ledger.in_flight >= BUSY and len(self.ledger.entries) >= commands
+
+        await eventually(under_load, seconds=READY_SECONDS, what="load")

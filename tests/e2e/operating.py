@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
+from aiokafka import AIOKafkaConsumer
 from confluent_kafka import (
     ConsumerGroupTopicPartitions,
     KafkaError,
@@ -17,7 +18,7 @@ from confluent_kafka import (
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]  # exported
 
 from contracts.ids import uuid7
-from contracts.topics import Topic
+from contracts.topics import USERS_EVENTS, Topic
 from infra.embedded.credentials import load_or_create
 from infra.embedded.layout import Layout
 from tests.e2e.records import Raw, good_record
@@ -50,12 +51,15 @@ class Looking:
 
     def committed(self) -> dict[tuple[str, Place], int]:
         """Where every group stands on every partition."""
-        found = {}
-        for group in self.groups():
-            asked = self._admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)])
-            for each in asked[group].result(SECONDS).topic_partitions:
-                found[group, (each.topic, each.partition)] = each.offset
-        return found
+        asked = {
+            group: self._admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)])
+            for group in self.groups()
+        }
+        return {
+            (group, (each.topic, each.partition)): each.offset
+            for group, answer in asked.items()
+            for each in answer[group].result(SECONDS).topic_partitions
+        }
 
     def ends(self, topic: str) -> dict[int, int]:
         """Where each partition ends; nothing for a topic that is not there, or only just."""
@@ -112,6 +116,30 @@ async def a_follower(stack: Stack) -> UUID:
             uuid4().bytes * 2,
         )
     return user_id
+
+
+async def read_in(stack: Stack, group: str, ends: dict[int, int]) -> list[Any]:
+    """What a projection in this group gets, each partition up to its end."""
+    found: list[Any] = []
+    consumer = AIOKafkaConsumer(
+        USERS_EVENTS.name,
+        **stack.kafka_options(),
+        group_id=group,
+        enable_auto_commit=False,
+        auto_offset_reset="none",
+    )
+    async with consumer:
+
+        async def all_read() -> bool:
+            for batch in (await consumer.getmany(timeout_ms=200)).values():
+                found.extend(record for record in batch if record.offset < ends[record.partition])
+            places = consumer.assignment()
+            return len(places) == len(ends) and all(
+                [await consumer.position(place) >= ends[place.partition] for place in places]
+            )
+
+        await eventually(all_read, seconds=30, what="the end of the range")
+    return found
 
 
 @contextmanager

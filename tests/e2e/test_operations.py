@@ -3,7 +3,6 @@
 import asyncio
 import json
 from collections import Counter
-from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -22,6 +21,7 @@ from tests.e2e.operating import (
     audited,
     id_of,
     killed_when_begun,
+    read_in,
     send_good,
 )
 from tests.stack import Stack, eventually
@@ -66,30 +66,6 @@ async def test_a_replay_into_a_fresh_group_delivers_what_the_dry_run_counted_and
         return found == 1
 
     await eventually(recorded, what="the row of the audit log")
-
-
-async def read_in(stack: Stack, group: str, ends: dict[int, int]) -> list[Any]:
-    """What a projection in this group gets, each partition up to its end."""
-    found: list[Any] = []
-    consumer = AIOKafkaConsumer(
-        USERS_EVENTS.name,
-        **stack.kafka_options(),
-        group_id=group,
-        enable_auto_commit=False,
-        auto_offset_reset="none",
-    )
-    async with consumer:
-
-        async def all_read() -> bool:
-            for batch in (await consumer.getmany(timeout_ms=200)).values():
-                found.extend(record for record in batch if record.offset < ends[record.partition])
-            places = consumer.assignment()
-            return len(places) == len(ends) and all(
-                [await consumer.position(place) >= ends[place.partition] for place in places]
-            )
-
-        await eventually(all_read, seconds=30, what="the end of the range")
-    return found
 
 
 async def test_a_copy_has_bytes_key_headers_and_time_as_they_were_and_where_they_were(

@@ -1,8 +1,6 @@
 """What a process that was broken into could do: tried with its own credentials."""
 
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 import asyncpg
 import pytest
@@ -11,8 +9,9 @@ from aiokafka.errors import TopicAuthorizationFailedError
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, TopicPartition
 
 from contracts.topics import AUDIT_CHECKPOINTS, OPS_EVENTS, TOPICS, physical_topics
-from infra.embedded.credentials import ROLES, Credentials, load_or_create
+from infra.embedded.credentials import ROLES, load_or_create
 from infra.embedded.layout import Layout
+from tests.e2e.attempts import DENIED, connection_of, gets_its_way, in_the_database_as
 from tests.e2e.records import good_record
 from tests.stack import Stack
 
@@ -31,26 +30,8 @@ READABLE = {
 WITH_CREDENTIALS = ("users", "refresh_tokens", "mailed_tokens", "personal_keys", "sessions")
 NAMES_OF_SECRETS = ("password", "hash", "token", "secret", "sealed", "payload")
 TOPIC_NAMES = [topic.name for topic in physical_topics()]
-DENIED = (
-    asyncpg.InsufficientPrivilegeError,
-    asyncpg.WrongObjectTypeError,
-    asyncpg.FeatureNotSupportedError,
-    asyncpg.ObjectNotInPrerequisiteStateError,
-)
-"""The others are what nobody can do: truncate a view, write what it computes or joins."""
 READ_SECONDS = 20.0
 REFUSED = KafkaError.TOPIC_AUTHORIZATION_FAILED
-
-
-@asynccontextmanager
-async def as_gateway(stack: Stack) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
-    dsn = stack.urls["postgres"]["dsn"]
-    password = load_or_create(Layout(stack.data)).postgres["qnt9_gateway"]
-    conn = await asyncpg.connect(dsn, user="qnt9_gateway", password=password)
-    try:
-        yield conn
-    finally:
-        await conn.close()
 
 
 async def relations(stack: Stack) -> dict[str, str]:
@@ -70,7 +51,7 @@ async def relations(stack: Stack) -> dict[str, str]:
 
 async def test_the_gateway_can_write_nothing_in_the_database(stack: Stack) -> None:
     found = await relations(stack)
-    async with as_gateway(stack) as conn:
+    async with in_the_database_as("gateway", stack) as conn:
         for name, column in found.items():
             for statement in (
                 f'INSERT INTO {name} ("{column}") VALUES (NULL)',
@@ -86,7 +67,7 @@ async def test_the_gateway_can_write_nothing_in_the_database(stack: Stack) -> No
 
 
 async def test_the_gateway_can_neither_make_nor_become_anything(stack: Stack) -> None:
-    async with as_gateway(stack) as conn:
+    async with in_the_database_as("gateway", stack) as conn:
         for statement in (
             "CREATE TABLE public.mine (id int)",
             "CREATE SCHEMA mine",
@@ -103,7 +84,7 @@ async def test_the_gateway_can_neither_make_nor_become_anything(stack: Stack) ->
 
 async def test_the_gateway_reads_its_views_and_no_credential(stack: Stack) -> None:
     found = await relations(stack)
-    async with as_gateway(stack) as conn:
+    async with in_the_database_as("gateway", stack) as conn:
         readable = set()
         for name in found:
             try:
@@ -120,6 +101,22 @@ async def test_the_gateway_reads_its_views_and_no_credential(stack: Stack) -> No
     assert found.keys() >= set(WITH_CREDENTIALS)
 
 
+@pytest.mark.parametrize(
+    ("role", "told_of"),
+    [
+        ("gateway", []),
+        ("accounts", ["I9: the accounts may SELECT password_hash FROM users"]),
+        ("relay", ["I9: the relay may publish on users.events"]),
+    ],
+)
+async def test_the_short_list_of_attempts_tells_of_who_may_more(
+    stack: Stack, role: str, told_of: list[str]
+) -> None:
+    found = [each async for each in gets_its_way(stack, role)]
+    assert set(found) >= set(told_of)
+    assert bool(found) == bool(told_of)
+
+
 def may_write(role: str, topic: str) -> bool:
     """The rule in one place, apart from the topology: what a role's own work needs, no more."""
     if role == "gateway":
@@ -130,14 +127,6 @@ def may_write(role: str, topic: str) -> bool:
         return role == "audit"
     own = {c.name for t in TOPICS for c in t.consumers if c.principal == role}
     return topic.endswith(".dlq") and topic.split(".")[-2] in own
-
-
-def connection_of(role: str, credentials: Credentials, stack: Stack) -> dict[str, str]:
-    return {
-        **stack.kafka_options(),
-        "sasl_plain_username": role,
-        "sasl_plain_password": credentials.kafka[role],
-    }
 
 
 @pytest.mark.parametrize("role", ROLES)

@@ -4,22 +4,15 @@ import asyncio
 import base64
 import json
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 from uuid import uuid4
 
 import pytest
-from redis.asyncio import Redis
 
-from contracts.envelope import Envelope
-from contracts.ids import uuid7
-from contracts.topics import TOPICS, WATCHLISTS_EVENTS
-from tests.e2e.records import Raw
+from tests.e2e.planting import CONSUMERS, not_among, plant, plant_in_cache, planted_places
 from tests.e2e.searching import Piece, everything, places_of
 from tests.stack import Stack, User, eventually
-
-CONSUMERS = {consumer.principal for topic in TOPICS for consumer in topic.consumers}
 
 
 def _unique(text: str) -> str:
@@ -113,53 +106,6 @@ async def travel(stack: Stack) -> Journey:
     return Journey(email, name, agent, passwords, tuple(mailed), user)
 
 
-async def plant(stack: Stack, control: str) -> None:
-    """A marker on every topic, in every worker's log, in the database and in the cache."""
-    unreadable = Raw(
-        uuid7(), control.encode(), json.dumps({"x": control}).encode(), [(control, None)]
-    )
-    async with stack.producer() as producer:
-        for topic in TOPICS:
-            await unreadable.send(producer, topic.name)
-    envelope = Envelope(
-        id=uuid7(),
-        source="urn:qnt9:test",
-        type="qnt9.test.control.v1",
-        time=datetime.now(UTC),
-        correlation_id=control,
-    )
-    headers = {name: value.decode() for name, value in envelope.to_headers()}
-    async with stack.postgres() as conn:
-        await conn.execute(
-            """
-            INSERT INTO outbox (id, aggregatetype, aggregateid, type, payload, headers)
-            VALUES ($1, $2, $3, $4, $5, $6::jsonb)
-            """,
-            envelope.id,
-            WATCHLISTS_EVENTS.name.partition(".")[0],
-            control,
-            envelope.type,
-            json.dumps({"x": control}),
-            json.dumps(headers),
-        )
-    async with stack.http() as http:
-        await http.get("/nowhere", headers={"X-Request-ID": control})
-        await http.request("PROPFIND", "/verify")
-
-
-async def plant_in_cache(stack: Stack, control: str) -> None:
-    client: Any = Redis.from_url(stack.urls["redis"]["url"])
-    async with client as redis:
-        await redis.set(f"{control}:string", control, ex=600)
-        await redis.lpush(f"{control}:list", control)
-        await redis.sadd(f"{control}:set", control)
-        await redis.zadd(f"{control}:zset", {control: 1})
-        await redis.hset(f"{control}:hash", "field", control)
-        await redis.xadd(f"{control}:stream", {"field": control})
-        for kind in ("list", "set", "zset", "hash", "stream"):
-            await redis.expire(f"{control}:{kind}", 600)
-
-
 @pytest.fixture(scope="module")
 def control() -> str:
     return _unique("control")
@@ -196,17 +142,7 @@ async def pieces(stack: Stack, journey: Journey, control: str) -> list[Piece]:
 
 def test_the_search_finds_a_planted_text_in_each_place(pieces: list[Piece], control: str) -> None:
     found = places_of(control, pieces)
-    expected = [
-        *(f"topic {topic.name} 0" for topic in TOPICS),
-        *(f"topic {t.dead_letters(c)} 0" for t in TOPICS for c in t.consumers),
-        *(f"log {process}.log" for process in (*CONSUMERS, "gateway")),
-        *(f"table outbox_{datetime.now(UTC):%Y%m%d} {c}" for c in ("payload", "headers")),
-        *(f"table audit_log_{datetime.now(UTC):%Y%m}01 {c}" for c in ("payload", "headers")),
-        *(f"cache {control}:{k}" for k in ("string", "list", "set", "zset", "hash", "stream")),
-        "cache key",
-        "cache file",
-    ]
-    missed = [place for place in expected if not any(each.startswith(place) for each in found)]
+    missed = not_among(found, planted_places(control))
     assert not missed
     for part in ("key", "value", "header"):
         assert any(each.startswith("topic") and each.endswith(part) for each in found)

@@ -1,0 +1,127 @@
+"""What goes wrong under load, and proof that it did."""
+
+import asyncio
+import os
+import signal
+import time
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import psutil
+
+from infra.embedded.control import ask
+from infra.embedded.layout import Layout
+from tests.chaos.ledger import Ledger
+from tests.stack import Stack, eventually
+
+READY_SECONDS = 90.0
+BETWEEN_KILLS = 1.5
+"""Eight processes later the same one is killed again, and long back at work by then."""
+
+
+class Fault(Protocol):
+    """Something that goes wrong under load, and is over on return."""
+
+    @property
+    def seconds(self) -> float:
+        """How long nothing may work meanwhile."""
+        ...
+
+    async def strike(self, stack: Stack) -> None: ...
+
+    def misfired(self, log: str) -> str | None:
+        """In words, when nothing went wrong; by what the supervisor said meanwhile."""
+        ...
+
+
+@dataclass
+class Kill:
+    """SIGKILL; the supervisor starts another process. Its group still misses the dead one then."""
+
+    name: str
+    seconds: float = 0.0
+    pid: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.name} was killed"
+
+    async def strike(self, stack: Stack) -> None:
+        self.pid = await self._running(stack)
+        os.kill(self.pid, signal.SIGKILL)
+
+        async def successor() -> bool:
+            return await self._running(stack) not in {0, self.pid}
+
+        await eventually(
+            successor, seconds=READY_SECONDS, what=f"{self.name} started again", every=0.5
+        )
+        await asyncio.sleep(BETWEEN_KILLS)
+
+    async def _running(self, stack: Stack) -> int:
+        status = (await told(stack, do="status"))["status"]
+        return int(next(p for p in status["processes"] if p["name"] == self.name)["pid"] or 0)
+
+    def misfired(self, log: str) -> str | None:
+        died = f'"process": "{self.name}", "code": {-signal.SIGKILL}'
+        if psutil.pid_exists(self.pid) or died not in log:
+            return f"{self.name} {self.pid} was not killed"
+        return None
+
+
+@dataclass
+class Outage:
+    """A part is stopped for a while, and started again."""
+
+    name: str
+    seconds: float
+
+    def __str__(self) -> str:
+        return f"{self.name} was away"
+
+    async def strike(self, stack: Stack) -> None:
+        await asyncio.to_thread(stack.qnt9, "stop", self.name)
+        try:
+            await asyncio.sleep(self.seconds)
+        finally:
+            await asyncio.to_thread(stack.qnt9, "start", self.name)
+
+    def misfired(self, log: str) -> str | None:
+        stopped = f'"verb": "stop", "process": "{self.name}"'
+        return None if stopped in log else f"{self.name} was not stopped"
+
+
+@dataclass
+class Drain:
+    """SIGTERM, and another process in its place: no fault, and nobody may be the worse for it."""
+
+    name: str
+    began: float = field(default=0.0, init=False)
+    ended: float = field(default=0.0, init=False)
+
+    async def strike(self, stack: Stack) -> None:
+        self.began = time.monotonic()
+        answer = await told(stack, do="restart", name=self.name)
+        self.ended = time.monotonic()
+        assert answer["ok"], answer
+
+    def violations(self, log: str, ledger: Ledger) -> list[str]:
+        """I10, but for what becomes of the commands, as after any fault."""
+        found = []
+        if f'"process": "{self.name}", "code": 0, "event": "process_stopped"' not in log:
+            found.append(f"I10: {self.name} did not end with code 0 when it was drained")
+        if self.name == "gateway":
+            found += [
+                f"I10: {cut.name} was under way when the gateway was drained, and was cut off"
+                for cut in ledger.cuts
+                if cut.began < self.began <= cut.ended <= self.ended
+            ]
+        return found
+
+
+async def told(stack: Stack, **request: str) -> dict[str, Any]:
+    """What the supervisor answers; as `qnt9` asks it, without a process for each question."""
+    return await asyncio.to_thread(ask, Layout(stack.data), request)
+
+
+def supervisor_log(stack: Stack) -> str:
+    return (stack.data / "logs" / "supervisor.log").read_text("utf-8")
