@@ -29,6 +29,7 @@ AGENT = "qnt9-tests/1.0"
 UP_SECONDS = 180
 STANDING = "QNT9_TEST_STACK"
 """The data folder of a system that somebody else has started, to be used instead."""
+CHECKPOINTS = "QNT9_AUDIT_CHECKPOINT_SECONDS"
 STATUS = "status.json"
 """In that folder: what `qnt9 status --json` would say of it."""
 
@@ -251,6 +252,7 @@ def running_stack(
 ) -> Iterator[Stack]:
     """The system, up and ready; down again afterwards."""
     stack = Stack(data, source)
+    os.environ.setdefault(CHECKPOINTS, "5")
     stack.qnt9("up", "--detach", "--port-base", str(port_base), *options)
     try:
         yield stack

@@ -18,6 +18,7 @@ from tests.chaos.invariants import (
     watchlists_as_their_owners_left_them,
 )
 from tests.chaos.ledger import Closed, Entry, Kind, Ledger
+from tests.chaos.proof import Proof
 from tests.chaos.replays import Replays
 from tests.chaos.rest import Rest
 from tests.chaos.secrecy import Secrecy
@@ -41,6 +42,7 @@ class Checks:
     rest: Rest
     replays: Replays
     secrecy: Secrecy
+    proof: Proof
     found: list[str] = field(default_factory=list)
     made: int = 0
     seconds: list[float] = field(default_factory=list)
@@ -67,6 +69,8 @@ class Checks:
             note(await self._of(closed.entries + again, closed.gone))
             async for violation in self.secrecy.violations(new):
                 note([violation])
+            async for violation in self.proof.violations():
+                note([violation])
             async for violation in self.replays.violations(looking):
                 note([violation])
             for check in OF_THE_SYSTEM:
@@ -81,6 +85,8 @@ class Checks:
         emails = sorted({entry.email for entry in self.ledger.entries})
         note(await self._of(self.ledger.entries, emails))
         async for violation in self.secrecy.violations_in_everything():
+            note([violation])
+        async for violation in self.proof.violations_in_everything():
             note([violation])
 
     def _note(self, when: str) -> Note:
@@ -149,4 +155,6 @@ async def checking(stack: Stack, ledger: Ledger) -> AsyncIterator[Checks]:
     async with reading(stack) as read:
         secrecy = Secrecy(stack, ledger.secrets)
         await secrecy.plant()
-        yield Checks(stack, ledger, read, Rest(stack, read), Replays(stack, read), secrecy)
+        yield Checks(
+            stack, ledger, read, Rest(stack, read), Replays(stack, read), secrecy, Proof(stack)
+        )

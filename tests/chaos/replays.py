@@ -5,8 +5,6 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
-from pydantic import SecretStr
-
 from contracts.topics import USERS_EVENTS
 from infra.ops import replay as replays
 from infra.ops.broker import Broker
@@ -16,9 +14,8 @@ from infra.ops.points import Moment
 from infra.ops.ranges import resolve
 from infra.ops.runs import Run, Wish
 from infra.ops.sender import Sender
-from infra.settings import KafkaSettings
 from tests.chaos.seen import Place, Reading
-from tests.e2e.operating import Looking, read_in
+from tests.e2e.operating import Looking, kafka_settings, read_in
 from tests.stack import Stack
 
 LIVE = {consumer.group for consumer in consumers()}
@@ -45,7 +42,7 @@ class Replays:
     def __init__(self, stack: Stack, reading: Reading) -> None:
         self._stack = stack
         self._reading = reading
-        self._settings = _settings(stack)
+        self._settings = kafka_settings(stack)
         self._before: Offsets = {}
 
     async def violations(self, looking: Looking) -> AsyncIterator[str]:
@@ -75,14 +72,3 @@ class Replays:
                 yield f"I8: a replay of {records} records delivered {found}"
             for ours in (group, f"{replays.UNTIL_PREFIX}{group}"):
                 await broker.delete_group(ours)
-
-
-def _settings(stack: Stack) -> KafkaSettings:
-    kafka = stack.urls["kafka"]
-    return KafkaSettings(
-        kafka_bootstrap=kafka["bootstrap"],
-        kafka_username=kafka["username"],
-        kafka_password=SecretStr(kafka["password"]),
-        kafka_protocol=kafka["protocol"],
-        kafka_mechanism=kafka["mechanism"],
-    )

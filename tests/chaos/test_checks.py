@@ -17,10 +17,12 @@ from tests.chaos.invariants import (
     watchlists_as_their_owners_left_them,
 )
 from tests.chaos.ledger import Cut, Entry, Kind, Ledger, Verdict
+from tests.chaos.proof import Proof
 from tests.chaos.replays import moved
 from tests.chaos.secrecy import Secrecy
 from tests.chaos.seen import Fact, Published, Seen
 from tests.e2e.searching import Tail, places_of
+from tests.e2e.test_audit import changed
 from tests.stack import Stack
 
 ADA = "ada@example.com"
@@ -160,3 +162,11 @@ def test_a_drain_that_cut_a_request_off_or_failed_is_told_of() -> None:
     assert drain.violations(STOPPED, Ledger(cuts=[meanwhile])) == []
     assert len(drain.violations(STOPPED, Ledger(cuts=[before]))) == 1
     assert len(drain.violations(STOPPED.replace("0", "1"), Ledger())) == 1
+
+
+async def test_a_row_of_the_log_that_was_changed_is_told_of(stack: Stack) -> None:
+    await stack.verified_user()
+    assert not [v async for v in Proof(stack).violations()]
+    async with changed(stack) as event_id:
+        found = [v async for v in Proof(stack).violations()]
+    assert any(text.startswith("I5: ") and event_id in text for text in found)

@@ -16,11 +16,13 @@ from confluent_kafka import (
     TopicPartition,
 )
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]  # exported
+from pydantic import SecretStr
 
 from contracts.ids import uuid7
 from contracts.topics import USERS_EVENTS, Topic
 from infra.embedded.credentials import load_or_create
 from infra.embedded.layout import Layout
+from infra.settings import KafkaSettings
 from tests.e2e.records import Raw, good_record
 from tests.stack import Stack, eventually
 
@@ -176,3 +178,15 @@ def id_of(record: Any) -> UUID | None:
     """Of the message that a record carries, if it has one."""
     found = dict(record.headers).get("ce_id")
     return UUID(found.decode()) if found else None
+
+
+def kafka_settings(stack: Stack) -> KafkaSettings:
+    """Of the operator."""
+    kafka = stack.urls["kafka"]
+    return KafkaSettings(
+        kafka_bootstrap=kafka["bootstrap"],
+        kafka_username=kafka["username"],
+        kafka_password=SecretStr(kafka["password"]),
+        kafka_protocol=kafka["protocol"],
+        kafka_mechanism=kafka["mechanism"],
+    )

@@ -8,11 +8,10 @@ from uuid import UUID
 
 import httpx
 import pytest
-from pydantic import SecretStr
 
 from gateway.stream.catching_up import CatchUp, LostError, Missed
 from gateway.stream.positions import places_of
-from infra.settings import KafkaSettings
+from tests.e2e.operating import kafka_settings
 from tests.e2e.outages import is_problem, stopped
 from tests.e2e.streaming import (
     STREAM,
@@ -107,17 +106,6 @@ async def test_what_no_process_remembers_is_read_from_the_topic(stack: Stack) ->
     for start, until in ((10**9, end), (0, 10**9)):
         with pytest.raises(LostError, match="position-unknown"):
             await catch_up.events(Missed(unread=[(place, start, until)]), key)
-
-
-def kafka_settings(stack: Stack) -> KafkaSettings:
-    kafka = stack.urls["kafka"]
-    return KafkaSettings(
-        kafka_bootstrap=kafka["bootstrap"],
-        kafka_username=kafka["username"],
-        kafka_password=SecretStr(kafka["password"]),
-        kafka_protocol=kafka["protocol"],
-        kafka_mechanism=kafka["mechanism"],
-    )
 
 
 async def test_a_snapshot_of_the_quotes_then_each_new_price(stack: Stack) -> None:
