@@ -1,5 +1,6 @@
 """Reading topics without a group: all of them as it comes, or a bounded range once."""
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
@@ -107,7 +108,21 @@ async def _consumer(settings: KafkaSettings, client_id: str) -> AsyncIterator[AI
         await consumer.start()
         yield consumer
     finally:
-        await consumer.stop()
+        await _stop(consumer)
+
+
+async def _stop(consumer: AIOKafkaConsumer) -> None:
+    """As long as the broker is away aiokafka is cancelled in there by itself, half stopped.
+
+    It cancels a fetch that waits to try again, and does not expect that to be felt. To whoever
+    reads it would look like being cancelled: for ever, and nobody would know.
+    """
+    stopping = asyncio.ensure_future(consumer.stop())
+    await asyncio.wait({stopping})
+    if stopping.cancelled():
+        await consumer._client.close()  # noqa: SLF001  it is left open, with a task that goes on
+    else:
+        stopping.result()
 
 
 def _by_place(offsets: Mapping[Any, int]) -> dict[Place, int]:
