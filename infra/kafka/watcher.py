@@ -17,6 +17,8 @@ Place = tuple[str, int]
 
 WAIT_MS = 500
 REQUEST_MS = 20_000
+SILENT_SECONDS = 10.0
+"""How long a bounded reading waits for records that are there."""
 
 
 class GoneError(Exception):
@@ -73,7 +75,8 @@ async def read_range(
 ) -> AsyncGenerator[list[Record], None]:
     """The records from `start` on and before `until`, and up to `before` ahead of them.
 
-    Raises `GoneError`, `KafkaError`, `OSError`. Of an empty range it is only seen that it exists.
+    Raises `GoneError`, `KafkaError`, `OSError`, also for a broker that says nothing for a while.
+    Of an empty range it is only seen that it exists.
     Offsets have no gaps: nothing that writes here uses transactions, and no topic is compacted.
     """
     async with _consumer(settings, client_id) as consumer:
@@ -85,11 +88,16 @@ async def read_range(
             raise GoneError(f"{place} has {begin} to {end}, not {start} to {until}")
         at = max(begin, start - before) if start < until else until
         consumer.seek(partition, at)
+        loop = asyncio.get_running_loop()
+        heard = loop.time()
         while at < until:
             records = (await consumer.getmany(timeout_ms=WAIT_MS)).get(partition, [])
             if records:
                 at = records[-1].offset + 1
                 yield [record for record in records if record.offset < until]
+                heard = loop.time()
+            elif loop.time() - heard > SILENT_SECONDS:
+                raise TimeoutError(f"the broker of {place} is silent")
 
 
 @asynccontextmanager

@@ -10,7 +10,7 @@ from aiokafka.errors import KafkaTimeoutError
 from pydantic import SecretStr
 
 from infra.kafka import watcher
-from infra.kafka.watcher import Place, watching
+from infra.kafka.watcher import Place, read_range, watching
 from infra.settings import KafkaSettings
 
 PLACE: Place = ("users.events", 0)
@@ -50,6 +50,16 @@ class Silent:
 
     async def stop(self) -> None:
         Silent.stopped += 1
+
+
+async def test_a_broker_that_falls_silent_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watcher, "AIOKafkaConsumer", Silent)
+    monkeypatch.setattr(watcher, "SILENT_SECONDS", 0.05)
+    reading = read_range(SETTINGS, client_id="test", place=PLACE, start=0, until=9)
+    async with asyncio.timeout(2):
+        with pytest.raises(TimeoutError, match=r"users\.events.* silent"):
+            await anext(reading)
+    assert Silent.stopped == 1
 
 
 async def test_a_consumer_that_is_cancelled_by_itself_as_it_stops_cancels_nobody_else(
