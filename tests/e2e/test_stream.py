@@ -143,7 +143,13 @@ async def test_a_snapshot_of_the_quotes_then_each_new_price(stack: Stack) -> Non
 
             await eventually(shown, what="a quote of what was added")
             assert (await http.delete("/api/v1/watchlist/MSFT")).status_code == 204
-            await until_told(client, 2)
+
+            async def removed() -> bool:
+                return "qnt9.watchlist.item_removed.v1" in {
+                    each["type"] for each in client.own if each["data"].get("symbol") == "MSFT"
+                }
+
+            await eventually(removed, what="told of the removal")
             await publish_prices(stack, "MSFT", range(21, 22))
             await publish_prices(stack, "X0042.DE", range(3, 4))
 
