@@ -59,6 +59,8 @@ class Taken:
     policies: list[Policy] = field(default_factory=list)
     checks: list[Check] = field(default_factory=list)
     headers: list[tuple[str, str]] = field(default_factory=list)
+    locally: bool = False
+    """Whether the cache server could not say, so that this process counted."""
 
 
 class Limits:
@@ -87,6 +89,7 @@ class Limits:
             self._refuse_again(taken, policies)
         counts = await self._shared.take(taken.checks)
         if counts is None:
+            taken.locally = True
             counts = self._locally(taken)
         if not any(count.refused for count in counts):
             taken.headers = self._headers(policies, taken, counts)
@@ -105,7 +108,11 @@ class Limits:
     async def not_tried(self, taken: Taken) -> None:
         """Through no fault of the caller's, so it is no failure of theirs."""
         for policy, check in zip(taken.policies, taken.checks, strict=True):
-            if policy.until_success:
+            if not policy.until_success:
+                continue
+            if taken.locally:
+                self._closed.give_back(check.key)
+            else:
                 await self._shared.give_back(check.key)
 
     def _asked(self, policies: Policies, caller: Caller) -> Taken:

@@ -93,6 +93,8 @@ class SharedWindows:
                 await self._trip(asking)
         finally:
             self._travelling = None
+            _tell_none(self._waiting)
+            self._waiting = []
 
     async def _trip(self, asking: list[Waiting]) -> None:
         keys: list[str] = []
@@ -106,19 +108,17 @@ class SharedWindows:
                 arguments += (check.most, check.seconds * 1_000, 1 if check.unless else 0)
         try:
             numbers = await self._answer(keys, arguments)
+            at = 0
+            for checks, answer in asking:
+                places = range(at, at := at + 3 * len(checks), 3)
+                counts = [_count(*numbers[i : i + 3]) for i in places]
+                if not answer.done():
+                    answer.set_result(counts)
+            TRIPS.labels("answered").inc()
         except AWAY as error:
             self._without(asking, error)
-            return
-        except BaseException:
+        finally:
             _tell_none(asking)
-            raise
-        TRIPS.labels("answered").inc()
-        at = 0
-        for checks, answer in asking:
-            counts = [_count(*numbers[at + i : at + i + 3]) for i in range(0, 3 * len(checks), 3)]
-            at += 3 * len(checks)
-            if not answer.done():
-                answer.set_result(counts)
 
     async def _answer(self, keys: list[str], arguments: list[int]) -> list[int]:
         """Raises `TimeoutError`, but not for an answer that is here while this process was busy."""

@@ -63,6 +63,18 @@ class Windows:
     def forget(self, key: str) -> None:
         self._windows.pop(key, None)
 
+    def give_back(self, key: str) -> None:
+        """What was counted last was not tried after all."""
+        _, slots = self._windows.get(key, (0.0, {}))
+        latest = max(slots, default=None)
+        if latest is None:
+            return
+        slots[latest] -= 1
+        if not slots[latest]:
+            del slots[latest]
+        if not slots:
+            self.forget(key)
+
     def _slots(self, check: Check, now: float) -> dict[float, int]:
         _, slots = self._windows.get(check.key, (0.0, {}))
         return {start: n for start, n in slots.items() if start + check.seconds > now}

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection
+from contextlib import aclosing, suppress
 from datetime import datetime
 from typing import Any
 
@@ -58,8 +59,9 @@ class Feed:
         yield self._snapshot(quotes)
         if lost is None:
             try:
-                for event in await self._catch_up.events(found, subscription.key):
-                    yield await self._own(event)
+                async with aclosing(self._missed(found)) as frames:
+                    async for each in frames:
+                        yield each
             except LostError as error:
                 lost = str(error)
             except (KafkaError, OSError) as error:
@@ -72,6 +74,25 @@ class Feed:
             yield each
         reason = subscription.ended or "try-again"
         yield ending(reason, DRAINING_RETRY_MS if reason == "draining" else None)
+
+    async def _missed(self, found: Missed) -> AsyncGenerator[bytes, None]:
+        """What came before. The stream may be ended at any time, also while others are read for."""
+        subscription, loop = self._subscription, asyncio.get_running_loop()
+        reading = asyncio.ensure_future(self._catch_up.events(found, subscription.key))
+        reading.add_done_callback(lambda _: subscription.woken.set())
+        try:
+            beat_at = loop.time() + HEARTBEAT_SECONDS
+            while not reading.done() and subscription.ended is None:
+                if loop.time() >= beat_at:
+                    beat_at = loop.time() + HEARTBEAT_SECONDS
+                    yield heartbeat(self._at())
+                else:
+                    await self._sleep(beat_at)
+            for event in reading.result() if reading.done() else ():
+                if subscription.ended is None:
+                    yield await self._own(event)
+        finally:
+            reading.cancel()
 
     async def _live(self) -> AsyncGenerator[bytes, None]:
         subscription, loop = self._subscription, asyncio.get_running_loop()
@@ -87,12 +108,14 @@ class Feed:
                 self._position = self._position.or_later(self._hub.position(subscription.principal))
                 yield heartbeat(self._at())
             else:
-                subscription.woken.clear()
-                try:
-                    async with asyncio.timeout_at(min(beat_at, renew_at)):
-                        await subscription.woken.wait()
-                except TimeoutError:
-                    pass
+                await self._sleep(min(beat_at, renew_at))
+
+    async def _sleep(self, until: float) -> None:
+        """Or less, when something has come."""
+        self._subscription.woken.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout_at(until):
+                await self._subscription.woken.wait()
 
     async def _waiting(self) -> bytes:
         """What has come, a bounded lot of it."""

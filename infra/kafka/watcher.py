@@ -1,5 +1,6 @@
 """Reading topics without a group: all of them as it comes, or a bounded range once."""
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
@@ -16,6 +17,8 @@ Place = tuple[str, int]
 
 WAIT_MS = 500
 REQUEST_MS = 20_000
+SILENT_SECONDS = 10.0
+"""How long a bounded reading waits for records that are there."""
 
 
 class GoneError(Exception):
@@ -72,7 +75,8 @@ async def read_range(
 ) -> AsyncGenerator[list[Record], None]:
     """The records from `start` on and before `until`, and up to `before` ahead of them.
 
-    Raises `GoneError`, `KafkaError`, `OSError`. Of an empty range it is only seen that it exists.
+    Raises `GoneError`, `KafkaError`, `OSError`, also for a broker that says nothing for a while.
+    Of an empty range it is only seen that it exists.
     Offsets have no gaps: nothing that writes here uses transactions, and no topic is compacted.
     """
     async with _consumer(settings, client_id) as consumer:
@@ -84,11 +88,16 @@ async def read_range(
             raise GoneError(f"{place} has {begin} to {end}, not {start} to {until}")
         at = max(begin, start - before) if start < until else until
         consumer.seek(partition, at)
+        loop = asyncio.get_running_loop()
+        heard = loop.time()
         while at < until:
             records = (await consumer.getmany(timeout_ms=WAIT_MS)).get(partition, [])
             if records:
                 at = records[-1].offset + 1
                 yield [record for record in records if record.offset < until]
+                heard = loop.time()
+            elif loop.time() - heard > SILENT_SECONDS:
+                raise TimeoutError(f"the broker of {place} is silent")
 
 
 @asynccontextmanager
@@ -107,7 +116,21 @@ async def _consumer(settings: KafkaSettings, client_id: str) -> AsyncIterator[AI
         await consumer.start()
         yield consumer
     finally:
-        await consumer.stop()
+        await _stop(consumer)
+
+
+async def _stop(consumer: AIOKafkaConsumer) -> None:
+    """As long as the broker is away aiokafka is cancelled in there by itself, half stopped.
+
+    It cancels a fetch that waits to try again, and does not expect that to be felt. To whoever
+    reads it would look like being cancelled: for ever, and nobody would know.
+    """
+    stopping = asyncio.ensure_future(consumer.stop())
+    await asyncio.wait({stopping})
+    if stopping.cancelled():
+        await consumer._client.close()  # noqa: SLF001  it is left open, with a task that goes on
+    else:
+        stopping.result()
 
 
 def _by_place(offsets: Mapping[Any, int]) -> dict[Place, int]:

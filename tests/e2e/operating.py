@@ -165,11 +165,27 @@ async def audited(stack: Stack, action: str, **details: str) -> int:
 
 
 async def at_rest(stack: Stack) -> None:
-    """Nobody with a process has anything left to read."""
+    """Everything was read by all who are to read it, and every event is in the audit log."""
+
+    async def all_read() -> bool:
+        found = json.loads(await asyncio.to_thread(stack.qnt9, "lag", "--json"))
+        ours = [each for each in found if each["group"].startswith("qnt9.")]
+        return all(each["members"] and not each["lag"] for each in ours)
+
+    async def all_told() -> bool:
+        query = """
+            SELECT NOT EXISTS (
+                   SELECT FROM outbox
+                    WHERE published_at IS NULL
+                       OR NOT EXISTS (
+                          SELECT FROM audit_log WHERE audit_log.event_id = outbox.id))
+        """
+        async with stack.postgres() as conn:
+            return bool(await conn.fetchval(query))
 
     async def nothing_left() -> bool:
-        found = json.loads(await asyncio.to_thread(stack.qnt9, "lag", "--json"))
-        return not any(each["lag"] for each in found if each["members"])
+        # What was read has caused no more events; what these caused has been read, too.
+        return await all_read() and await all_told() and await all_read()
 
     await eventually(nothing_left, seconds=60, what="rest")
 

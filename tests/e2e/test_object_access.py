@@ -16,6 +16,7 @@ import pytest
 from gateway.endpoints import Endpoint, Who
 from gateway.examples import EXAMPLES
 from gateway.routes import ENDPOINTS
+from tests.e2e.outages import until_settled
 from tests.stack import Stack, User
 
 NOTE = f"only for its owner {uuid4().hex}"
@@ -51,7 +52,7 @@ async def owned(stack: Stack) -> Owned:
         answer = await http.put(
             "/api/v1/watchlist/AAPL", json={"note": NOTE}, headers={"Prefer": "respond-async"}
         )
-        assert answer.status_code == 202, answer.text
+        assert await until_settled(stack, owner, answer) == "succeeded"
         me = (await http.get("/api/v1/users/me")).json()
         [session] = (await http.get("/api/v1/users/me/sessions")).json()["sessions"]
     return Owned(owner, me["id"], session["id"], answer.json()["handle"])

@@ -169,6 +169,7 @@ async def test_a_group_with_members_is_never_moved(stack: Stack) -> None:
 
 
 async def test_lag_has_every_partition_of_every_group_with_its_members(stack: Stack) -> None:
+    await at_rest(stack)
     lags = json.loads(stack.qnt9("lag", "--json"))
     places = {(each["group"], each["topic"], each["partition"]) for each in lags}
     for partition in range(6):

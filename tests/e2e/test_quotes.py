@@ -150,7 +150,7 @@ async def test_a_watchlist_is_renewed_behind_its_quotes(stack: Stack, user: User
     symbols = cold(3)
     async with exchange_of(stack) as exchange, stack.http(headers=user.headers) as http:
         for symbol in symbols:
-            await http.put(f"/api/v1/watchlist/{symbol}", json={})
+            assert (await http.put(f"/api/v1/watchlist/{symbol}", json={})).status_code == 201
         await age_quotes(stack)
         before = await exchange.calls(symbols[0])
 
@@ -176,14 +176,21 @@ async def test_pounds_instead_of_pence_overnight_never_reach_a_client(
         good = (await http.get("/api/v1/quotes/BARC.L")).json()
         assert (good["currency"], good["quoted_unit"]) == ("GBP", "GBp")
         await age_quotes(stack)
+        async with stack.postgres() as database:
+            began = await database.fetchval("SELECT now()")
         await exchange.fault("BARC.L", kind="currency", value="GBP")
 
         async def told() -> bool:
             shown = (await http.get("/api/v1/quotes/BARC.L")).json()
             assert shown["price"] == good["price"]
             async with stack.postgres() as database:
-                query = "SELECT count(*) FROM audit_log WHERE action = 'quote.held_back'"
-                return bool(await database.fetchval(query))
+                query = """
+                    SELECT EXISTS (
+                           SELECT FROM audit_log
+                            WHERE action = 'quote.held_back' AND created_at >= $1
+                              AND details ->> 'symbol' = 'BARC.L')
+                """
+                return bool(await database.fetchval(query, began))
 
         await eventually(told, what="the event")
         shown = (await http.get("/api/v1/quotes/BARC.L")).json()

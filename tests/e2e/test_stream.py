@@ -29,6 +29,8 @@ from tests.stack import Stack, User, eventually
 WATCHLISTS = "watchlists.events"
 ADDED = "qnt9.watchlist."
 FELT_SECONDS = 2.0
+OUTAGE_SECONDS = 60.0
+"""At most, until a gateway knows that it has heard nothing; 30 on an idle machine."""
 
 
 @pytest.fixture(scope="module")
@@ -141,7 +143,13 @@ async def test_a_snapshot_of_the_quotes_then_each_new_price(stack: Stack) -> Non
 
             await eventually(shown, what="a quote of what was added")
             assert (await http.delete("/api/v1/watchlist/MSFT")).status_code == 204
-            await until_told(client, 2)
+
+            async def removed() -> bool:
+                return "qnt9.watchlist.item_removed.v1" in {
+                    each["type"] for each in client.own if each["data"].get("symbol") == "MSFT"
+                }
+
+            await eventually(removed, what="told of the removal")
             await publish_prices(stack, "MSFT", range(21, 22))
             await publish_prices(stack, "X0042.DE", range(3, 4))
 
@@ -243,6 +251,25 @@ async def test_so_many_streams_and_no_more(stack: Stack) -> None:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def test_an_outage_of_the_broker_ends_streams_and_they_go_on_after_it(stack: Stack) -> None:
+    user = await stack.verified_user()
+    client = Client(user)
+    async with listening(client, gateway(stack)) as stream, stopped(stack, "kafka"):
+        async with asyncio.timeout(OUTAGE_SECONDS):
+            await stream
+        assert client.connections[0].of("end") == [{"reason": "try-again"}]
+    async with stack.http() as http:
+        await change(http, user, 1)
+
+    async def open_again() -> bool:
+        async with stack.http(headers=user.headers) as http, http.stream("GET", STREAM) as answer:
+            return answer.status_code == 200
+
+    await eventually(open_again, seconds=60, what="a stream")
+    async with listening(client, gateway(stack)):
+        await until_told(client, 1)
 
 
 async def test_without_the_cache_server_there_are_streams_but_no_tickets(stack: Stack) -> None:

@@ -204,6 +204,25 @@ async def test_without_the_cache_server_guessing_ends_sooner(alone: Limits) -> N
     assert await allowed(alone, SIGN_IN, owner, 8) == 2
 
 
+async def test_without_the_cache_server_what_was_not_tried_is_no_failure_either(
+    alone: Limits,
+) -> None:
+    caller = a_user()
+    for _ in range(3):
+        await alone.not_tried(await alone.take(SIGN_IN, caller))
+    assert await allowed(alone, SIGN_IN, caller, 8) == 2
+
+
+async def test_what_was_not_tried_is_given_back_where_it_was_counted(
+    limits: Limits, alone: Limits
+) -> None:
+    caller = a_user()
+    counted_alone = await alone.take(SIGN_IN, caller)
+    assert await allowed(limits, SIGN_IN, caller, 8) == 5
+    await limits.not_tried(counted_alone)
+    assert await allowed(limits, SIGN_IN, caller, 1) == 0
+
+
 async def test_without_the_cache_server_reading_goes_on(alone: Limits) -> None:
     assert await allowed(alone, READ, a_user(), 130) == 120
 

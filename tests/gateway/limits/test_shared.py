@@ -173,3 +173,12 @@ async def test_any_number_of_requests_is_answered(redis: Redis, requests: int) -
     windows, check = SharedWindows(redis), a_check()
     counts = await asyncio.gather(*(windows.take([check]) for _ in range(requests)))
     assert sum(not c[0].refused for c in counts if c) == requests
+
+
+async def test_an_answer_that_nobody_understands_leaves_nobody_waiting(redis: Redis) -> None:
+    windows = SharedWindows(redis)
+    windows._script = redis.register_script("return {'what', 'is', 'this'}")
+    async with asyncio.timeout(ANSWER_SECONDS + SLACK_SECONDS):
+        answers = await asyncio.gather(*(windows.take([a_check()] * 2) for _ in range(300)))
+    assert answers == [None] * 300
+    assert await SharedWindows(redis).take([a_check()]), "the server is as it was"

@@ -112,6 +112,18 @@ async def test_what_succeeded_or_was_not_tried_leaves_the_count(redis: Redis) ->
     assert (await taken(windows.take, check))[0].remaining == 2
 
 
+def test_what_was_not_tried_leaves_the_count_in_memory() -> None:
+    check, windows = a_check(3, seconds=20), Windows(1)
+    for now in (0.0, 0.5, 5.0):
+        assert windows.take([check], now)
+    windows.give_back(check.key)
+    (count,) = windows.take([check], 6.0) or []
+    assert (count.refused, count.remaining, count.seconds) == (False, 0, 14.0), "the last one left"
+    for _ in range(5):
+        windows.give_back(check.key)
+    assert windows.take([a_check(3)], 6.0), "its room is free again"
+
+
 async def test_nothing_stays_in_the_server_for_ever(redis: Redis) -> None:
     check, windows = a_check(3, seconds=60), SharedWindows(redis)
     await taken(windows.take, check)

@@ -8,10 +8,12 @@ from uuid import UUID
 
 import orjson
 import pytest
+from aiokafka.errors import KafkaConnectionError
 
 from contracts.events import QuoteUpdated
 from gateway.stream import feed as feeds
 from gateway.stream.catching_up import READ_MOST, CatchUp, LostError, Missed, missed
+from gateway.stream.events import Event
 from gateway.stream.feed import Feed, Quotes
 from gateway.stream.hub import Hub
 from gateway.stream.positions import Position, Positions
@@ -21,12 +23,23 @@ from tests.gateway.stream.builders import removed as removed_
 QUOTE = {"price": "1.5", "as_of": "2026-11-03T09:07:00Z"}
 
 
+class Slow(CatchUp):
+    """Reads for as long as it is let."""
+
+    def __init__(self) -> None:
+        self.found: asyncio.Future[list[Event]] = asyncio.get_running_loop().create_future()
+
+    async def events(self, found: Missed, key: bytes) -> list[Event]:  # noqa: ARG002  the base's
+        return await self.found
+
+
 @dataclass
 class Listener:
     """A client on a hub of its own, whose quotes are all the same."""
 
     hub: Hub = field(default_factory=a_hub)
     log: Log = field(default_factory=Log)
+    catch_up: CatchUp = field(default_factory=lambda: CatchUp(cast("Any", None), client_id="test"))
     asked: list[list[str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -45,7 +58,7 @@ class Listener:
         found = missed(self.hub, self.subscription, since) if since else Missed()
         feed = Feed(
             hub=self.hub,
-            catch_up=CatchUp(cast("Any", None), client_id="test"),
+            catch_up=self.catch_up,
             positions=self.positions,
             latest=self.latest,
             subscription=self.subscription,
@@ -107,6 +120,76 @@ async def test_who_comes_back_is_told_what_was_missed_and_then_what_happens() ->
     assert listener.asked == [["VOD.L"]], "the watchlist was read after the others"
 
 
+async def test_who_signs_out_is_told_nothing_more_of_what_was_missed() -> None:
+    listener = Listener()
+    since = listener.hub.position(listener.principal)
+    listener.happens("AAPL", "MSFT", "VOD.L")
+    frames = listener.open(since)
+    for _ in range(3):
+        await anext(frames)
+    listener.subscription.end("session-ended")
+    assert await listener.rest(frames) == [("end", {"reason": "session-ended"})]
+
+
+@pytest.mark.parametrize("reason", ["session-ended", "draining"])
+async def test_a_stream_that_catches_up_is_ended_at_once(reason: str) -> None:
+    slow = Slow()
+    listener = Listener(catch_up=slow)
+    frames = listener.open(listener.hub.position(listener.principal))
+    for _ in range(2):
+        await anext(frames)
+    ending = asyncio.create_task(anext(frames))
+    await asyncio.sleep(0)
+    listener.subscription.end(reason)
+    async with asyncio.timeout(1):
+        assert f'{{"reason":"{reason}"}}' in (await ending).decode()
+    assert slow.found.cancelled(), "nobody waits for it any more"
+
+
+async def test_a_stream_that_is_cut_off_while_it_catches_up_reads_no_further() -> None:
+    slow = Slow()
+    listener = Listener(catch_up=slow)
+    frames = listener.open(listener.hub.position(listener.principal))
+    for _ in range(2):
+        await anext(frames)
+    waiting = asyncio.create_task(anext(frames))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    await asyncio.wait({waiting})
+    assert slow.found.cancelled()
+
+
+async def test_a_stream_that_catches_up_is_seen_to_live_and_goes_on_in_order(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(feeds, "HEARTBEAT_SECONDS", 0.01)
+    slow = Slow()
+    listener = Listener(catch_up=slow)
+    since = listener.hub.position(listener.principal)
+    listener.happens("AAPL")
+    frames = listener.open(since)
+    listener.happens("MSFT")
+    for _ in range(2):
+        await anext(frames)
+    for _ in range(3):
+        beat = (await anext(frames)).decode()
+        assert beat.startswith(":\nid: ")
+        assert listener.position(beat.split()[-1]) == since, "nothing is skipped"
+    missed_ = missed(listener.hub, listener.subscription, since)
+    slow.found.set_result([event for of_topic in missed_.known for event in of_topic])
+    sent = await listener.rest(frames)
+    assert [d["data"]["symbol"] for kind, d in sent if kind == "own"] == ["AAPL", "MSFT"]
+
+
+@pytest.mark.parametrize("error", [TimeoutError(), KafkaConnectionError()])
+async def test_what_cannot_be_read_is_asked_for_again(error: Exception) -> None:
+    slow = Slow()
+    listener = Listener(catch_up=slow)
+    slow.found.set_exception(error)
+    sent = await listener.rest(listener.open(listener.hub.position(listener.principal)))
+    assert sent[1:] == [("end", {"reason": "try-again"})]
+
+
 async def test_what_another_gateway_has_told_is_not_told_again() -> None:
     listener = Listener()
     ahead = Position(START, START + 2)
@@ -118,7 +201,7 @@ async def test_what_another_gateway_has_told_is_not_told_again() -> None:
     subscription = listener.hub.join(listener.principal)
     feed = Feed(
         hub=listener.hub,
-        catch_up=CatchUp(cast("Any", None), client_id="test"),
+        catch_up=listener.catch_up,
         positions=listener.positions,
         latest=listener.latest,
         subscription=subscription,
