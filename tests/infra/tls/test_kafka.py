@@ -3,8 +3,9 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import Any
 
 import pytest
@@ -14,7 +15,15 @@ from structlog.testing import capture_logs
 
 from contracts.commands import AddToWatchlist
 from contracts.topics import ACCOUNTS_COMMANDS, SIGNIN_COMMANDS, WATCHLIST, WATCHLIST_COMMANDS
-from infra.kafka.admin import TopologyError, compare_topology, ensure_topology
+from infra.kafka.admin import (
+    Changes,
+    Grant,
+    TopologyError,
+    binding,
+    binding_filter,
+    compare_topology,
+    ensure_topology,
+)
 from infra.kafka.connection import connection_options
 from infra.kafka.consumer import ConsumerShell
 from infra.kafka.gathering import Gathering, GatheringConsumer
@@ -73,6 +82,30 @@ def a_shell(
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
 async def test_the_operator_makes_and_compares_the_topology(made: TlsBroker, host: str) -> None:
     changes = await asyncio.to_thread(compare_topology, made.settings(host=host))
+    assert not changes, changes.lines()
+
+
+@pytest.mark.parametrize("of", [Grant.of_prefix, partial(Grant, host="192.0.2.7")])
+async def test_a_right_of_another_pattern_or_host_is_not_the_one_that_is_wanted(
+    made: TlsBroker, of: Callable[..., Grant]
+) -> None:
+    """It is taken away, and what is wanted is made beside it."""
+    wanted = Grant("gateway", "WRITE", "topic", TOPIC)
+    other = of(wanted.principal, wanted.operation, wanted.kind, wanted.name)
+    operator = Operator(made.settings())
+    [given] = operator.create_acls([binding(other)]).values()
+    await asyncio.to_thread(given.result, SECONDS)
+    [taken] = operator.delete_acls([binding_filter(wanted)]).values()
+    await asyncio.to_thread(taken.result, SECONDS)
+    compare = partial(asyncio.to_thread, compare_topology, made.settings())
+
+    async def known() -> bool:
+        changes = await compare()
+        return changes == Changes(missing_grants=(wanted,), surplus_grants=(other,))
+
+    await until(known)
+    await asyncio.to_thread(ensure_topology, made.settings())
+    changes = await compare()
     assert not changes, changes.lines()
 
 
