@@ -121,9 +121,14 @@ class Outcomes:
         ]
 
     def _wake(self, data: bytes) -> None:
-        announced: list[dict[str, Any]] = orjson.loads(data)["outcomes"]
-        for one in announced:
-            self._tell(UUID(one["id"]), Told(outcome_of(one["outcome"]), one["fingerprint"]))
+        """Anybody with the cache server's password can write here, so it may be anything."""
+        try:
+            announced: list[dict[str, Any]] = orjson.loads(data)["outcomes"]
+            for one in announced:
+                self._tell(UUID(one["id"]), Told(outcome_of(one["outcome"]), one["fingerprint"]))
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
+            log.warning("wakeup_unreadable", error=type(error).__name__, instead="polling")
+            return
         WOKEN.labels("wakeup").inc(len(announced))
 
     def _tell(self, command_id: UUID, told: Told) -> None:

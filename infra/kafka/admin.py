@@ -28,6 +28,7 @@ from infra.kafka.operator import SECONDS, Operator, UnreachableError
 from infra.settings import KafkaSettings
 
 KNOWN_SECONDS = 0.1
+ANY_HOST = "*"
 
 
 class TopologyError(Exception):
@@ -36,15 +37,23 @@ class TopologyError(Exception):
 
 @dataclass(frozen=True)
 class Grant:
-    """One right of one principal. A right to a group holds for every group of that prefix."""
+    """One right of one principal, to what has this name, or to all whose names begin with it."""
 
     principal: str
     operation: str
     kind: str
     name: str
+    pattern: str = "LITERAL"
+    host: str = ANY_HOST
+
+    @classmethod
+    def of_prefix(cls, principal: str, operation: str, kind: str, prefix: str) -> "Grant":
+        return cls(principal, operation, kind, prefix, pattern="PREFIXED")
 
     def __str__(self) -> str:
-        return f"{self.principal} {self.operation} {self.kind} {self.name}"
+        which = f"{self.kind} {self.name}{'…' if self.pattern == 'PREFIXED' else ''}"
+        where = "" if self.host == ANY_HOST else f" from {self.host}"
+        return f"{self.principal} {self.operation} {which}{where}"
 
 
 @dataclass(frozen=True)
@@ -79,7 +88,7 @@ def wanted_grants(topics: Iterable[PhysicalTopic]) -> set[Grant]:
         grants |= {Grant(writer, "WRITE", "topic", topic.name) for writer in topic.writers}
         for principal, group in topic.readers:
             grants.add(Grant(principal, "READ", "topic", topic.name))
-            grants.add(Grant(principal, "READ", "group", group))
+            grants.add(Grant.of_prefix(principal, "READ", "group", group))
         grants |= {Grant(watcher, "READ", "topic", topic.name) for watcher in topic.watchers}
     return grants
 
@@ -154,9 +163,11 @@ def _requests(admin: AdminClient, changes: Changes) -> Iterable[Any]:
         for resource in altered:
             yield from admin.incremental_alter_configs([resource]).values()
     if changes.missing_grants:
-        yield from admin.create_acls([_binding(each) for each in changes.missing_grants]).values()
+        yield from admin.create_acls([binding(each) for each in changes.missing_grants]).values()
     if changes.surplus_grants:
-        yield from admin.delete_acls([_filter(each) for each in changes.surplus_grants]).values()
+        yield from admin.delete_acls(
+            [binding_filter(each) for each in changes.surplus_grants]
+        ).values()
 
 
 def _settings_of(topic: PhysicalTopic) -> dict[str, str]:
@@ -183,7 +194,6 @@ def _differing_settings(
 
 _KINDS = {"topic": ResourceType.TOPIC, "group": ResourceType.GROUP}
 _KIND_NAMES = {kind: name for name, kind in _KINDS.items()}
-_PATTERNS = {"topic": ResourcePatternType.LITERAL, "group": ResourcePatternType.PREFIXED}
 
 
 def _present_grants(admin: AdminClient) -> set[Grant]:
@@ -203,16 +213,18 @@ def _present_grants(admin: AdminClient) -> set[Grant]:
             acl.operation.name,
             _KIND_NAMES.get(acl.restype, acl.restype.name.lower()),
             acl.name,
+            acl.resource_pattern_type.name,
+            acl.host,
         )
         for acl in _result(admin.describe_acls(everything, request_timeout=SECONDS))
     }
 
 
-def _binding(grant: Grant) -> AclBinding:
+def binding(grant: Grant) -> AclBinding:
     return AclBinding(*_description(grant))
 
 
-def _filter(grant: Grant) -> AclBindingFilter:
+def binding_filter(grant: Grant) -> AclBindingFilter:
     return AclBindingFilter(*_description(grant))
 
 
@@ -220,9 +232,9 @@ def _description(grant: Grant) -> tuple[Any, ...]:
     return (
         _KINDS.get(grant.kind) or ResourceType[grant.kind.upper()],
         grant.name,
-        _PATTERNS.get(grant.kind, ResourcePatternType.LITERAL),
+        ResourcePatternType[grant.pattern],
         f"User:{grant.principal}",
-        "*",
+        grant.host,
         AclOperation[grant.operation],
         AclPermissionType.ALLOW,
     )

@@ -8,7 +8,6 @@ import asyncio
 import random
 import time
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import structlog
@@ -22,7 +21,7 @@ from contracts.topics import Consumer, topics_of
 from infra.clients import ClientCipher
 from infra.kafka.connection import connection_options
 from infra.kafka.dead_letters import DeadLetters
-from infra.kafka.gathering import Gathering
+from infra.kafka.gathering import Gathering, GatheringConsumer
 from infra.kafka.producer import Producer
 from infra.kafka.records import Reader, RecordReader
 from infra.kafka.work import DOWN, BatchWork, Handle, Policy
@@ -218,18 +217,9 @@ class _DrainFirst(ConsumerRebalanceListener):
         )
 
 
-class _GatheringConsumer(AIOKafkaConsumer):
-    """FastStream's own loop asks it."""
-
-    gathering: Gathering
-
-    async def getmany(self, *partitions: Any, **options: Any) -> Any:
-        return await self.gathering.fetch(partial(super().getmany, *partitions), **options)
-
-
 def _builder(options: dict[str, Any], touch: Callable[[], None]) -> Callable[..., AIOKafkaConsumer]:
     def build(**connection: Any) -> AIOKafkaConsumer:
-        consumer = _GatheringConsumer(**(connection | options))
+        consumer = GatheringConsumer(**(connection | options))
         consumer.gathering = Gathering(touch)
         return consumer
 

@@ -6,7 +6,14 @@ until that is taken. Handled with company a record costs less, and waits a momen
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
+
+import structlog
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import ConsumerStoppedError
+
+log = structlog.get_logger(__name__)
 
 FEW = 4
 GATHER_SECONDS = 0.002
@@ -32,11 +39,55 @@ class Gathering:
         room = max_records - _count(fetched)
         if self._last > FEW and room > 0:
             await asyncio.sleep(GATHER_SECONDS)
-            for partition, more in (await getmany(timeout_ms=0, max_records=room)).items():
+            for partition, more in (await _what_follows(getmany, room)).items():
                 fetched.setdefault(partition, []).extend(more)
         self._last = _count(fetched)
         return fetched
 
 
+async def _what_follows(getmany: GetMany, room: int) -> Fetched:
+    """Nothing when it fails: what is in hand was given out for good, and must not go with it.
+
+    What fails for longer fails the next fetch, which has nothing in hand.
+    """
+    try:
+        return await getmany(timeout_ms=0, max_records=room)
+    except ConsumerStoppedError:
+        raise
+    except Exception as error:  # noqa: BLE001  # whatever it is, the records in hand are good
+        log.warning("fetch_cut_short", error=type(error).__name__, detail=str(error)[:200])
+        return {}
+
+
 def _count(fetched: Fetched) -> int:
     return sum(map(len, fetched.values()))
+
+
+class GatheringConsumer(AIOKafkaConsumer):
+    """FastStream's own loop asks it. What a failed fetch has drained is fetched again.
+
+    aiokafka moves on in one partition, and drops its records when those of another are corrupt:
+    the next commit would pass them.
+    """
+
+    gathering: Gathering
+
+    async def getmany(self, *partitions: Any, **options: Any) -> Any:
+        return await self.gathering.fetch(partial(self._all_or_nothing, *partitions), **options)
+
+    async def _all_or_nothing(self, *partitions: Any, **options: Any) -> Any:
+        before = {s: s.position for s in self._states().values() if s.has_valid_position}
+        try:
+            return await super().getmany(*partitions, **options)
+        except Exception:
+            for partition, state in self._states().items():
+                if state not in before:  # assigned meanwhile: from where the group has committed
+                    self._fetcher.request_offset_reset([partition], None)
+                elif state.has_valid_position and state.position != before[state]:
+                    self.seek(partition, before[state])
+            raise
+
+    def _states(self) -> dict[TopicPartition, Any]:
+        """Of what is assigned; `position` would wait for one that is not known yet."""
+        assigned = self.assignment()
+        return {p: self._subscription.subscription.assignment.state_value(p) for p in assigned}

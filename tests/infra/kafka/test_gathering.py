@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from aiokafka.errors import ConsumerStoppedError, TopicAuthorizationFailedError
 
 from infra.kafka import gathering
 from infra.kafka.gathering import FEW, Fetched, Gathering
@@ -13,13 +14,16 @@ MOST = 10
 class Broker:
     """Answers each fetch with what a script says, and records what was asked."""
 
-    def __init__(self, *answers: Fetched) -> None:
+    def __init__(self, *answers: Fetched | Exception) -> None:
         self._answers = list(answers)
         self.asked: list[tuple[int, int]] = []
 
     async def getmany(self, *, timeout_ms: int, max_records: int) -> Fetched:
         self.asked.append((timeout_ms, max_records))
-        return self._answers.pop(0)
+        answer = self._answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
 
 
 @pytest.fixture
@@ -32,7 +36,7 @@ def gathers(touched: list[None]) -> Gathering:
     return Gathering(lambda: touched.append(None))
 
 
-async def fetch(gathers: Gathering, *answers: Fetched) -> tuple[Fetched, Broker]:
+async def fetch(gathers: Gathering, *answers: Fetched | Exception) -> tuple[Fetched, Broker]:
     broker = Broker(*answers)
     return await gathers.fetch(broker.getmany, timeout_ms=100, max_records=MOST), broker
 
@@ -76,3 +80,21 @@ async def test_when_the_load_is_over_nobody_waits_any_longer(
     await fetch(gathers, some(1), {})
     _, broker = await fetch(gathers, some(1))
     assert len(broker.asked) == 1
+
+
+async def test_an_error_in_what_follows_takes_nothing_of_what_is_in_hand(
+    gathers: Gathering,
+) -> None:
+    """Those records have been given out: nobody fetches them again."""
+    await fetch(gathers, some(FEW + 1))
+    fetched, broker = await fetch(gathers, some(3), TopicAuthorizationFailedError("b"))
+    assert fetched == some(3)
+    assert len(broker.asked) == 2
+    with pytest.raises(TopicAuthorizationFailedError):
+        await fetch(gathers, TopicAuthorizationFailedError("b"))
+
+
+async def test_a_consumer_that_was_stopped_hands_out_nothing(gathers: Gathering) -> None:
+    await fetch(gathers, some(FEW + 1))
+    with pytest.raises(ConsumerStoppedError):
+        await fetch(gathers, some(3), ConsumerStoppedError())

@@ -3,18 +3,30 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import Any
 
 import pytest
-from aiokafka.errors import KafkaError
+from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka.errors import CorruptRecordException, KafkaError
 from structlog.testing import capture_logs
 
 from contracts.commands import AddToWatchlist
-from contracts.topics import WATCHLIST, WATCHLIST_COMMANDS
-from infra.kafka.admin import TopologyError, compare_topology, ensure_topology
+from contracts.topics import ACCOUNTS_COMMANDS, SIGNIN_COMMANDS, WATCHLIST, WATCHLIST_COMMANDS
+from infra.kafka.admin import (
+    Changes,
+    Grant,
+    TopologyError,
+    binding,
+    binding_filter,
+    compare_topology,
+    ensure_topology,
+)
+from infra.kafka.connection import connection_options
 from infra.kafka.consumer import ConsumerShell
+from infra.kafka.gathering import Gathering, GatheringConsumer
 from infra.kafka.operator import Operator, UnreachableError
 from infra.kafka.producer import Producer
 from infra.kafka.users import ensure_users
@@ -30,6 +42,7 @@ from tests.waiting import until
 
 SECONDS = 5.0
 TOPIC = WATCHLIST_COMMANDS.name
+UNUSED = (ACCOUNTS_COMMANDS.name, SIGNIN_COMMANDS.name)
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +85,30 @@ async def test_the_operator_makes_and_compares_the_topology(made: TlsBroker, hos
     assert not changes, changes.lines()
 
 
+@pytest.mark.parametrize("of", [Grant.of_prefix, partial(Grant, host="192.0.2.7")])
+async def test_a_right_of_another_pattern_or_host_is_not_the_one_that_is_wanted(
+    made: TlsBroker, of: Callable[..., Grant]
+) -> None:
+    """It is taken away, and what is wanted is made beside it."""
+    wanted = Grant("gateway", "WRITE", "topic", TOPIC)
+    other = of(wanted.principal, wanted.operation, wanted.kind, wanted.name)
+    operator = Operator(made.settings())
+    [given] = operator.create_acls([binding(other)]).values()
+    await asyncio.to_thread(given.result, SECONDS)
+    [taken] = operator.delete_acls([binding_filter(wanted)]).values()
+    await asyncio.to_thread(taken.result, SECONDS)
+    compare = partial(asyncio.to_thread, compare_topology, made.settings())
+
+    async def known() -> bool:
+        changes = await compare()
+        return changes == Changes(missing_grants=(wanted,), surplus_grants=(other,))
+
+    await until(known)
+    await asyncio.to_thread(ensure_topology, made.settings())
+    changes = await compare()
+    assert not changes, changes.lines()
+
+
 async def test_a_command_is_published_and_consumed_by_those_who_may(
     made: TlsBroker, resources: AsyncExitStack
 ) -> None:
@@ -94,6 +131,63 @@ async def test_a_command_is_published_and_consumed_by_those_who_may(
     await until(lambda: bool(taken), seconds=20)
     assert shell.problem is None
     assert taken[0].data == AddToWatchlist(symbol="AAPL")
+
+
+class FaultyOnce:
+    """Raises what a corrupt record makes aiokafka raise, when a second partition comes to be read.
+
+    By then it has given out the records of the first, and moved on in it.
+    """
+
+    def __init__(self) -> None:
+        self.partition: bytes | None = None
+        self.raised = False
+
+    def __call__(self, value: bytes) -> bytes:
+        partition = value.partition(b" ")[0]
+        self.partition = self.partition or partition
+        if not self.raised and partition != self.partition:
+            self.raised = True
+            raise CorruptRecordException("once")
+        return value
+
+
+@pytest.mark.parametrize("known", [True, False])
+async def test_what_a_failed_fetch_has_drained_comes_again(
+    made: TlsBroker, resources: AsyncExitStack, known: bool
+) -> None:
+    """Also when where it began was not known yet, as after a rebalance."""
+    topic = UNUSED[known]
+    faulty = FaultyOnce()
+    options = connection_options(made.settings())
+    producer = await resources.enter_async_context(AIOKafkaProducer(**options))
+    places = [TopicPartition(topic, number) for number in range(2)]
+    sent = [b"%d %d" % (place.partition, number) for place in places for number in range(5)]
+    for value in sent:
+        number = int(value.partition(b" ")[0])
+        await producer.send_and_wait(topic, value, partition=number)
+    consumer = GatheringConsumer(
+        **options,
+        auto_offset_reset="earliest",
+        enable_auto_commit=False,
+        value_deserializer=faulty,
+    )
+    consumer.gathering = Gathering(lambda: None)
+    await resources.enter_async_context(consumer)
+    consumer.assign(places)
+    if known:
+        for place in places:
+            consumer.seek(place, 0)
+    taken: list[bytes] = []
+    async with asyncio.timeout(20):
+        while len(taken) < len(sent):
+            try:
+                fetched = await consumer.getmany(timeout_ms=100, max_records=100)
+            except CorruptRecordException:
+                continue
+            taken += [record.value for records in fetched.values() for record in records]
+    assert faulty.raised
+    assert sorted(taken) == sent
 
 
 async def test_an_operators_tools_ask_over_tls(made: TlsBroker) -> None:
