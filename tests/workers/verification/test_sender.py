@@ -93,6 +93,22 @@ async def test_content_refused_for_good_fails_at_once(
     assert len(await events(slice_.database)) == 1
 
 
+async def test_a_relay_that_no_longer_knows_us_ends_no_mail_and_an_operator_is_called(
+    slice_: VerificationSlice,
+    server: MailServer,
+    start_sender: StartSender,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    server.at_recipient += [f"554 5.7.1 <{ADA}>: Relay access denied"] * 3
+    user_id, _ = await slice_.signed_up()
+    await start_sender()
+    await until_status(slice_, user_id, "sent")
+    (mail,) = await slice_.mails(user_id)
+    assert mail["attempts"] == 4
+    assert "".join(capsys.readouterr()).count("mail_needs_an_operator") == 1
+    assert not await events(slice_.database)
+
+
 async def test_what_is_deferred_is_tried_again_until_it_is_taken(
     slice_: VerificationSlice, server: MailServer, start_sender: StartSender
 ) -> None:
