@@ -21,7 +21,7 @@ from aiosmtplib.errors import (
 
 from infra.mail.port import DELIVERY_SECONDS, DeferredError, Journal, Letter, RefusedError
 from infra.mail.settings import PORTS, MailSettings
-from infra.tls import distrust, kind_of
+from infra.tls import distrust, is_lasting, kind_of
 
 QUIT_SECONDS = 1.0
 PERMANENT = 500
@@ -87,7 +87,7 @@ class Smtp:
             raise _at_recipient(error) from None
         except (SMTPException, OSError, ValueError) as error:
             ours = isinstance(error, SMTPAuthenticationError | SMTPSenderRefused)
-            ours = ours or distrust(error) is not None
+            ours = ours or is_lasting(error)
             raise DeferredError(_reason(error), ours=ours) from None
 
     async def _data(self, client: aiosmtplib.SMTP, letter: Letter) -> None:
