@@ -10,13 +10,11 @@ from urllib.parse import unquote, urlsplit
 
 import aiosmtplib
 from aiosmtplib.errors import (
-    SMTPAuthenticationError,
     SMTPConnectError,
     SMTPDataError,
     SMTPException,
     SMTPRecipientRefused,
     SMTPResponseException,
-    SMTPSenderRefused,
 )
 
 from infra.mail.port import DELIVERY_SECONDS, DeferredError, Journal, Letter, RefusedError
@@ -86,9 +84,8 @@ class Smtp:
         except SMTPRecipientRefused as error:
             raise _at_recipient(error) from None
         except (SMTPException, OSError, ValueError) as error:
-            ours = isinstance(error, SMTPAuthenticationError | SMTPSenderRefused)
-            ours = ours or is_lasting(error)
-            raise DeferredError(_reason(error), ours=ours) from None
+            refused = isinstance(error, SMTPResponseException) and error.code >= PERMANENT
+            raise DeferredError(_reason(error), ours=refused or is_lasting(error)) from None
 
     async def _data(self, client: aiosmtplib.SMTP, letter: Letter) -> None:
         rules = policy.SMTPUTF8 if letter.needs_utf8 else policy.SMTP.clone(cte_type="7bit")

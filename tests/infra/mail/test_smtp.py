@@ -1,3 +1,5 @@
+import asyncio
+
 import pytest
 from pydantic import ValidationError
 
@@ -103,6 +105,35 @@ async def test_a_sender_that_is_refused_waits_for_an_operator() -> None:
         with pytest.raises(DeferredError, match=r"^550 5\.7\.1$") as error:
             await Smtp(settings(server.url)).deliver(a_letter(), Note())
         assert error.value.ours
+
+
+async def test_a_sender_that_is_put_off_calls_nobody() -> None:
+    async with running_mail_server() as server:
+        server.at_sender.append("451 4.3.0 later")
+        with pytest.raises(DeferredError, match=r"^451 4\.3\.0$") as error:
+            await Smtp(settings(server.url)).deliver(a_letter(), Note())
+        assert not error.value.ours
+
+
+@pytest.mark.parametrize(
+    ("greeting", "reason", "ours"),
+    [
+        ("554 5.7.1 192.0.2.7 is blocked", "554 5.7.1", True),
+        ("421 4.3.2 Too busy", "421 4.3.2", False),
+    ],
+)
+async def test_a_server_that_does_not_let_us_in_for_good_waits_for_an_operator(
+    greeting: str, reason: str, *, ours: bool
+) -> None:
+    async def accept(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(f"{greeting}\r\n".encode())
+        writer.close()
+
+    async with await asyncio.start_server(accept, "127.0.0.1", 0) as server:
+        url = f"smtp://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        with pytest.raises(DeferredError) as error:
+            await Smtp(settings(url)).deliver(a_letter(), Note())
+    assert (str(error.value), error.value.ours) == (reason, ours)
 
 
 @pytest.mark.parametrize(
