@@ -13,7 +13,7 @@ def seconds_of(retry_after: str | None, now: datetime) -> float | None:
         return float(retry_after)
     try:
         until = parsedate_to_datetime(retry_after)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     until = until if until.tzinfo else until.replace(tzinfo=UTC)
     return max((until - now).total_seconds(), 0.0)

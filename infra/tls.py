@@ -6,6 +6,13 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
+_OTHER_PROTOCOL = {
+    "WRONG_VERSION_NUMBER",  # no TLS at all
+    "UNSUPPORTED_PROTOCOL",
+    "TLSV1_ALERT_PROTOCOL_VERSION",
+    "SSLV3_ALERT_HANDSHAKE_FAILURE",  # nothing that both can do
+}
+
 
 def certificates(path: Path) -> Path:
     """A file of certificates in PEM. Raises `ValueError`."""
@@ -29,11 +36,24 @@ def kind_of(error: BaseException) -> str:
 
 def distrust(error: BaseException) -> str | None:
     """Why TLS failed, where that is behind an error. Nothing in it was written by the server."""
+    behind = _behind(error)
+    if isinstance(behind, ssl.SSLCertVerificationError):
+        return f"TLS: {behind.verify_message.removesuffix('.')}"
+    return f"TLS: {behind.reason or type(behind).__name__}" if behind else None
+
+
+def is_lasting(error: BaseException) -> bool:
+    """Whether TLS will fail until somebody mends it; a server that went away may come back."""
+    behind = _behind(error)
+    if isinstance(behind, ssl.SSLCertVerificationError):
+        return True
+    return behind is not None and behind.reason in _OTHER_PROTOCOL
+
+
+def _behind(error: BaseException) -> ssl.SSLError | None:
     behind: BaseException | None = error
     while behind:
-        if isinstance(behind, ssl.SSLCertVerificationError):
-            return f"TLS: {behind.verify_message.removesuffix('.')}"
         if isinstance(behind, ssl.SSLError):
-            return f"TLS: {behind.reason or type(behind).__name__}"
+            return behind
         behind = behind.__cause__ or behind.__context__
     return None

@@ -10,23 +10,26 @@ from urllib.parse import unquote, urlsplit
 
 import aiosmtplib
 from aiosmtplib.errors import (
-    SMTPAuthenticationError,
     SMTPConnectError,
     SMTPDataError,
     SMTPException,
     SMTPRecipientRefused,
     SMTPResponseException,
-    SMTPSenderRefused,
 )
 
 from infra.mail.port import DELIVERY_SECONDS, DeferredError, Journal, Letter, RefusedError
 from infra.mail.settings import PORTS, MailSettings
-from infra.tls import distrust, kind_of
+from infra.tls import distrust, is_lasting, kind_of
 
 QUIT_SECONDS = 1.0
 PERMANENT = 500
 
-_ENHANCED = re.compile(r"[245]\.\d{1,3}\.\d{1,3}\b")
+MAILBOX = frozenset({550, 551, 552, 553, 556})
+"""What is said of a mailbox or its domain (RFC 5321, 7504), unless an enhanced code says more."""
+
+_ENHANCED = re.compile(r"(?:^|\(#)([245]\.\d{1,3}\.\d{1,3})\b")
+_ABOUT_US = re.compile(r"5\.(7\.\d+|1\.[78])")
+_ABOUT_RECIPIENT = re.compile(r"5\.[12]\.\d+")
 
 
 class Smtp:
@@ -79,18 +82,17 @@ class Smtp:
             await client.mail(letter.sender, options=options, encoding=encoding)
             await client.rcpt(letter.recipient, encoding=encoding)
         except SMTPRecipientRefused as error:
-            raise _verdict(error) from None
+            raise _at_recipient(error) from None
         except (SMTPException, OSError, ValueError) as error:
-            ours = isinstance(error, SMTPAuthenticationError | SMTPSenderRefused)
-            ours = ours or distrust(error) is not None
-            raise DeferredError(_reason(error), ours=ours) from None
+            refused = isinstance(error, SMTPResponseException) and error.code >= PERMANENT
+            raise DeferredError(_reason(error), ours=refused or is_lasting(error)) from None
 
     async def _data(self, client: aiosmtplib.SMTP, letter: Letter) -> None:
         rules = policy.SMTPUTF8 if letter.needs_utf8 else policy.SMTP.clone(cte_type="7bit")
         try:
             await client.data(letter.content.as_bytes(policy=rules))
         except SMTPDataError as error:
-            raise _verdict(error) from None
+            raise _at_content(error) from None
         except (SMTPException, OSError) as error:
             raise DeferredError(_reason(error), perhaps_taken=True) from None
 
@@ -108,7 +110,19 @@ class Smtp:
         )
 
 
-def _verdict(error: SMTPResponseException) -> DeferredError | RefusedError:
+def _at_recipient(error: SMTPRecipientRefused) -> DeferredError | RefusedError:
+    """Servers wait for the recipient to refuse also whom they do not know: that ends no mail."""
+    reason = _reason(error)
+    if error.code < PERMANENT:
+        return DeferredError(reason)
+    enhanced = _enhanced(error)
+    about_recipient = error.code in MAILBOX or _ABOUT_RECIPIENT.fullmatch(enhanced)
+    if about_recipient and not _ABOUT_US.fullmatch(enhanced):
+        return RefusedError(reason)
+    return DeferredError(reason, ours=True)
+
+
+def _at_content(error: SMTPDataError) -> DeferredError | RefusedError:
     kind = RefusedError if error.code >= PERMANENT else DeferredError
     return kind(_reason(error))
 
@@ -116,8 +130,13 @@ def _verdict(error: SMTPResponseException) -> DeferredError | RefusedError:
 def _reason(error: Exception) -> str:
     """Codes and the kind of error, nothing that the server wrote."""
     if isinstance(error, SMTPResponseException):
-        enhanced = _ENHANCED.match(error.message)
-        return " ".join(filter(None, (str(error.code), enhanced and enhanced[0])))
+        return " ".join(filter(None, (str(error.code), _enhanced(error))))
     if isinstance(error, SMTPConnectError) and not distrust(error):
         return "cannot connect"
     return kind_of(error)
+
+
+def _enhanced(error: SMTPResponseException) -> str:
+    """Its code by RFC 3463: at the start, or as qmail writes it, (#5.1.1); empty without one."""
+    found = _ENHANCED.search(error.message)
+    return found[1] if found else ""

@@ -1,6 +1,6 @@
 """The SQL of mails: queued by handlers, claimed by senders. The clock is the database's."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -67,9 +67,12 @@ class Claimed:
 
 
 async def claim(
-    conn: Connection, limit: int, lease: timedelta, in_hand: Iterable[UUID]
+    conn: Connection, limit: int, lease: timedelta, in_hand: Iterable[UUID], *, ended_leases: bool
 ) -> list[Claimed]:
-    """Due mails that nobody else has, the longest due first."""
+    """Due mails that nobody else has, the longest due first.
+
+    With `ended_leases`, also such as somebody else had.
+    """
     rows = await conn.fetch(
         """
         WITH due AS (
@@ -77,7 +80,7 @@ async def claim(
               FROM mails
              WHERE status IN ('queued', 'sending')
                AND next_attempt_at <= now()
-               AND (leased_until IS NULL OR leased_until <= now())
+               AND (leased_until IS NULL OR leased_until <= now() AND $4)
                AND id <> ALL($3::uuid[])
              ORDER BY next_attempt_at
              LIMIT $1
@@ -96,6 +99,7 @@ async def claim(
         limit,
         lease,
         list(in_hand),
+        ended_leases,
     )
     return [
         Claimed(
@@ -106,15 +110,20 @@ async def claim(
     ]
 
 
-async def renew(conn: Connection, lease: timedelta, in_hand: Iterable[UUID]) -> None:
-    """Still ours: a server may take its time."""
+async def renew(conn: Connection, lease: timedelta, in_hand: Collection[Claimed]) -> None:
+    """Still ours: a server may take its time, or the database have been away beyond the lease.
+
+    Nobody's who claimed it since, nor what was let go.
+    """
     await conn.execute(
         """
-        UPDATE mails SET leased_until = now() + $2::interval
-         WHERE id = ANY($1::uuid[]) AND status IN ('queued', 'sending')
-           AND leased_until > now()
+        UPDATE mails SET leased_until = now() + $3::interval
+          FROM unnest($1::uuid[], $2::int[]) AS held (id, attempts)
+         WHERE mails.id = held.id AND mails.attempts = held.attempts
+           AND status IN ('queued', 'sending') AND leased_until IS NOT NULL
         """,
-        list(in_hand),
+        [mail.id for mail in in_hand],
+        [mail.attempts for mail in in_hand],
         lease,
     )
 

@@ -20,7 +20,7 @@ from contracts.events import UserMailFailed
 from contracts.personal import ErasedError
 from infra.mail.port import DeferredError, Letter, Mailer, RefusedError
 from infra.mail.standing import Standing
-from infra.postgres.pool import TRANSIENT, UNAVAILABLE, Pool
+from infra.postgres.pool import CONNECT_SECONDS, TRANSIENT, UNAVAILABLE, Pool
 from infra.postgres.transaction import Transactions
 from workers.verification import mails
 from workers.verification.mails import Claimed
@@ -33,6 +33,11 @@ POLL_SECONDS = 1.0
 LEASE = timedelta(seconds=20)
 """Renewed while a mail is in hand; what a killed process had comes again after it."""
 BACKOFF_SECONDS = (0.2, 5.0)
+SETTLE_SECONDS = BACKOFF_SECONDS[1] + 2 * CONNECT_SECONDS
+"""For so long after the database was away, what others had stays theirs, though its lease ended.
+
+They may be about to record it: the longest back-off, after an attempt to connect, and a margin.
+"""
 STALLED_SECONDS = 120.0
 DRAIN_SECONDS = 10.0
 
@@ -70,12 +75,14 @@ class Sender:
         self._retry = retry or Retry()
         self._poll = poll
         self._lease = lease
-        self._in_hand: dict[UUID, asyncio.Task[None]] = {}
+        self._in_hand: dict[UUID, Claimed] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
         self._woken = asyncio.Event()
         self._stopping = asyncio.Event()
         self._stopped = asyncio.Event()
         self._failures = 0
         self._progress = self._renewed = time.monotonic()
+        self._settled_at = self._progress + SETTLE_SECONDS
 
     def wake(self) -> None:
         """A mail was queued."""
@@ -86,9 +93,9 @@ class Sender:
         try:
             while not self._stopping.is_set():
                 await self._step()
-            await asyncio.gather(*self._in_hand.values())
+            await asyncio.gather(*self._tasks)
         finally:
-            for task in self._in_hand.values():
+            for task in self._tasks:
                 task.cancel()
             self._stopped.set()
 
@@ -113,27 +120,36 @@ class Sender:
         free = 0 if self.standing.held else self._at_once - len(self._in_hand)
         try:
             await self._renew()
-            claimed = await self._claim(free) if free else []
+            claimed = await self._claim(free)  # also of none: it tells whether the database is away
         except DATABASE_DOWN as error:
             self._failures += 1
             log.warning("mails_not_claimed", error=type(error).__name__, tries=self._failures)
             await self._pause(_backoff(self._failures))
             return
+        if self._failures:
+            self._settled_at = time.monotonic() + SETTLE_SECONDS
         self._failures = 0
         for mail in claimed:
-            self._in_hand[mail.id] = asyncio.create_task(self._send(mail))
+            self._begin(mail)
         if not free or len(claimed) < free:
             await self._wait()
 
     async def _claim(self, free: int) -> list[Claimed]:
+        settled = not self._failures and time.monotonic() >= self._settled_at
         async with self._pool.acquire() as conn:
-            return await mails.claim(conn, free, self._lease, self._in_hand)
+            return await mails.claim(conn, free, self._lease, self._in_hand, ended_leases=settled)
+
+    def _begin(self, mail: Claimed) -> None:
+        self._in_hand[mail.id] = mail
+        task = asyncio.create_task(self._send(mail))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _renew(self) -> None:
         now = time.monotonic()
         if self._in_hand and now - self._renewed >= self._lease.total_seconds() / 4:
             async with self._pool.acquire() as conn:
-                await mails.renew(conn, self._lease, self._in_hand)
+                await mails.renew(conn, self._lease, self._in_hand.values())
             self._renewed = now
 
     async def _send(self, mail: Claimed) -> None:

@@ -1,3 +1,5 @@
+import asyncio
+
 import pytest
 from pydantic import ValidationError
 
@@ -103,6 +105,92 @@ async def test_a_sender_that_is_refused_waits_for_an_operator() -> None:
         with pytest.raises(DeferredError, match=r"^550 5\.7\.1$") as error:
             await Smtp(settings(server.url)).deliver(a_letter(), Note())
         assert error.value.ours
+
+
+async def test_a_sender_that_is_put_off_calls_nobody() -> None:
+    async with running_mail_server() as server:
+        server.at_sender.append("451 4.3.0 later")
+        with pytest.raises(DeferredError, match=r"^451 4\.3\.0$") as error:
+            await Smtp(settings(server.url)).deliver(a_letter(), Note())
+        assert not error.value.ours
+
+
+@pytest.mark.parametrize(
+    ("greeting", "reason", "ours"),
+    [
+        ("554 5.7.1 192.0.2.7 is blocked", "554 5.7.1", True),
+        ("421 4.3.2 Too busy", "421 4.3.2", False),
+    ],
+)
+async def test_a_server_that_does_not_let_us_in_for_good_waits_for_an_operator(
+    greeting: str, reason: str, *, ours: bool
+) -> None:
+    async def accept(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(f"{greeting}\r\n".encode())
+        writer.close()
+
+    async with await asyncio.start_server(accept, "127.0.0.1", 0) as server:
+        url = f"smtp://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        with pytest.raises(DeferredError) as error:
+            await Smtp(settings(url)).deliver(a_letter(), Note())
+    assert (str(error.value), error.value.ours) == (reason, ours)
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        ("554 5.7.1 <ada@example.com>: Relay access denied", "554 5.7.1"),
+        ("553 5.7.1 <no-reply@example.com>: Sender address rejected: not yours", "553 5.7.1"),
+        ("554 5.7.1 Service unavailable; Client host [192.0.2.7] blocked", "554 5.7.1"),
+        ("550 5.7.26 Unauthenticated", "550 5.7.26"),
+        ("550 5.1.8 <no-reply@example.com>: Sender address rejected", "550 5.1.8"),
+        ("504 5.5.2 <host>: Helo command rejected: need a full name", "504 5.5.2"),
+        ("553 that domain is not in my list of allowed hosts (#5.7.1)", "553 5.7.1"),
+        ("530 Authentication required", "530"),
+        ("535 Authentication failed", "535"),
+        ("554 Transaction failed", "554"),
+    ],
+)
+async def test_what_is_wrong_with_us_ends_no_mail_though_the_server_waits_for_the_recipient(
+    answer: str, reason: str
+) -> None:
+    async with running_mail_server() as server:
+        server.at_recipient.append(answer)
+        note = Note()
+        with pytest.raises(DeferredError) as error:
+            await Smtp(settings(server.url)).deliver(a_letter(), note)
+        assert (str(error.value), error.value.ours) == (reason, True)
+        assert not error.value.perhaps_taken
+        assert not note.lines
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        ("550 5.1.1 <ada@example.com> is nobody here", "550 5.1.1"),
+        ("501 5.1.3 Bad recipient address syntax", "501 5.1.3"),
+        ("550 5.2.1 Mailbox disabled", "550 5.2.1"),
+        ("554 5.2.2 Mailbox full", "554 5.2.2"),
+        ("550 5.5.0 Mailbox unavailable", "550 5.5.0"),
+        ("550 No such user", "550"),
+        ("553 Mailbox name not allowed", "553"),
+        ("556 5.1.10 Its domain takes no mail", "556 5.1.10"),
+    ],
+)
+async def test_what_is_wrong_with_the_recipient_ends_the_mail(answer: str, reason: str) -> None:
+    async with running_mail_server() as server:
+        server.at_recipient.append(answer)
+        with pytest.raises(RefusedError) as error:
+            await Smtp(settings(server.url)).deliver(a_letter(), Note())
+        assert str(error.value) == reason
+
+
+async def test_a_recipient_who_is_put_off_calls_nobody() -> None:
+    async with running_mail_server() as server:
+        server.at_recipient.append("450 4.7.1 Greylisted")
+        with pytest.raises(DeferredError, match=r"^450 4\.7\.1$") as error:
+            await Smtp(settings(server.url)).deliver(a_letter(), Note())
+        assert not error.value.ours
 
 
 async def test_without_the_tls_that_was_asked_for_nothing_is_sent() -> None:

@@ -97,7 +97,9 @@ async def test_a_right_of_another_pattern_or_host_is_not_the_one_that_is_wanted(
     await asyncio.to_thread(given.result, SECONDS)
     [taken] = operator.delete_acls([binding_filter(wanted)]).values()
     await asyncio.to_thread(taken.result, SECONDS)
-    compare = partial(asyncio.to_thread, compare_topology, made.settings())
+
+    async def compare() -> Changes:
+        return await asyncio.to_thread(compare_topology, made.settings())
 
     async def known() -> bool:
         changes = await compare()

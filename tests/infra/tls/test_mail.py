@@ -139,6 +139,43 @@ async def test_a_server_that_speaks_in_clear_where_tls_is_expected_gets_no_passw
         await server.stop()
 
 
+@pytest.mark.parametrize("alert", [None, 0, 80])  # none; close_notify; internal_error
+async def test_a_server_that_goes_in_the_middle_of_the_handshake_calls_no_operator(
+    alert: int | None, authority: Authority
+) -> None:
+    async with going_in_the_handshake(alert) as port:
+        server = MailServer(port=port)
+        with pytest.raises(DeferredError) as error:
+            await Smtp(settings("smtps", server, authority.file)).deliver(a_letter(), Note())
+    assert not error.value.ours
+    assert not error.value.perhaps_taken
+
+
+@pytest.mark.parametrize("alert", [40, 70])  # handshake_failure; protocol_version
+async def test_a_server_that_speaks_another_tls_is_a_fault_to_mend(
+    alert: int, authority: Authority
+) -> None:
+    async with going_in_the_handshake(alert) as port:
+        server = MailServer(port=port)
+        said = await refusal(server, settings("smtps", server, authority.file))
+    assert said.startswith("TLS: ")
+
+
+@asynccontextmanager
+async def going_in_the_handshake(alert: int | None) -> AsyncIterator[int]:
+    """The port of one that answers the first bytes with an alert (RFC 8446, 6), or with none."""
+
+    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        if alert is not None:
+            writer.write(bytes((21, 3, 3, 0, 2, 2 if alert else 1, alert)))
+        writer.close()
+
+    server = await asyncio.start_server(accept, "127.0.0.1", 0)
+    async with server:
+        yield server.sockets[0].getsockname()[1]
+
+
 def test_an_authority_without_tls_is_a_fault_of_settings(authority: Authority) -> None:
     with pytest.raises(ValidationError, match="needs smtps://"):
         settings("in clear", MailServer(port=25), authority.file)

@@ -217,6 +217,8 @@ def test_no_body_whatever_is_a_price_or_a_crash(body: bytes, status: int) -> Non
         ("Tue, 03 Nov 2026 11:00:00 GMT", 0),
         ("soon", None),
         ("-1", None),
+        ("Tue, 03 Nov 2026 12:10:00 +99999999999999999999", None),
+        ("Tue, 03 Nov 99999999999999999999 12:10:00 GMT", None),
     ],
 )
 def test_retry_after_is_seconds_or_a_date(header: str | None, seconds: float | None) -> None:

@@ -22,6 +22,7 @@ from infra.mail.port import Mailer
 from infra.mail.settings import MailSettings
 from infra.mail.smtp import Smtp
 from infra.postgres.personal_keys import user_keys
+from infra.postgres.pool import Pool
 from infra.postgres.transaction import Transactions
 from infra.received import Received
 from infra.seals import OpeningKeys, SealingKey, binding, decode_key
@@ -202,6 +203,7 @@ class StartSender(Protocol):
         lease: timedelta = ...,
         seconds: float = ...,
         mailer: Mailer | None = ...,
+        pool: Pool | None = ...,
     ) -> Sender: ...
 
 
@@ -228,8 +230,9 @@ async def start_sender(slice_: VerificationSlice, server: MailServer) -> AsyncIt
             lease: timedelta = timedelta(seconds=90),
             seconds: float = 5.0,
             mailer: Mailer | None = None,
+            pool: Pool | None = None,
         ) -> Sender:
-            pool = await slice_.database.pool("qnt9_verification")
+            pool = pool or await slice_.database.pool("qnt9_verification")
             settings = MailSettings.model_validate(
                 {"smtp_url": server.url, "mail_from": FROM, "smtp_seconds": seconds}
             )

@@ -1,7 +1,6 @@
 """The sender against a real server that refuses, defers, drops or is away."""
 
 import asyncio
-from datetime import timedelta
 
 import pytest
 from prometheus_client import REGISTRY
@@ -93,6 +92,22 @@ async def test_content_refused_for_good_fails_at_once(
     assert len(await events(slice_.database)) == 1
 
 
+async def test_a_relay_that_no_longer_knows_us_ends_no_mail_and_an_operator_is_called(
+    slice_: VerificationSlice,
+    server: MailServer,
+    start_sender: StartSender,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    server.at_recipient += [f"554 5.7.1 <{ADA}>: Relay access denied"] * 3
+    user_id, _ = await slice_.signed_up()
+    await start_sender()
+    await until_status(slice_, user_id, "sent")
+    (mail,) = await slice_.mails(user_id)
+    assert mail["attempts"] == 4
+    assert "".join(capsys.readouterr()).count("mail_needs_an_operator") == 1
+    assert not await events(slice_.database)
+
+
 async def test_what_is_deferred_is_tried_again_until_it_is_taken(
     slice_: VerificationSlice, server: MailServer, start_sender: StartSender
 ) -> None:
@@ -137,43 +152,6 @@ async def test_a_connection_lost_after_the_mail_is_answered_with_the_same_mail(
     assert first.content == second.content
     assert first.mail["Message-ID"] == second.mail["Message-ID"]
     assert sent_again() == before + 1
-
-
-async def test_a_mail_whose_sender_died_comes_again_when_its_lease_has_ended(
-    slice_: VerificationSlice, server: MailServer, start_sender: StartSender
-) -> None:
-    before = sent_again()
-    user_id, _ = await slice_.signed_up()
-    await slice_.database.execute(
-        """
-        UPDATE mails
-           SET status = 'sending', attempts = 1, leased_until = now() + interval '300 ms'
-        """
-    )
-    await start_sender()
-    await until_status(slice_, user_id, "sent")
-    (mail,) = await slice_.mails(user_id)
-    assert mail["attempts"] == 2
-    assert sent_again() == before + 1
-
-
-async def test_a_lease_is_renewed_while_the_server_takes_its_time(
-    slice_: VerificationSlice, server: MailServer, start_sender: StartSender
-) -> None:
-    server.open.clear()
-    user_id, _ = await slice_.signed_up()
-    await start_sender(lease=timedelta(seconds=1))
-    await until(lambda: server.asked == 1)
-    (first,) = await slice_.mails(user_id)
-
-    async def renewed() -> bool:
-        (now,) = await slice_.mails(user_id)
-        return bool(now["leased_until"] - first["leased_until"] > timedelta(seconds=1))
-
-    await until(renewed)
-    assert server.asked == 1
-    server.open.set()
-    await until_status(slice_, user_id, "sent")
 
 
 async def test_it_is_recorded_as_sending_before_anybody_can_have_it(
@@ -223,28 +201,6 @@ async def test_stopping_does_not_wait_for_ever(
     await sender.stop()
     assert await slice_.status(user_id) == "sending"
     server.open.set()
-
-
-async def test_what_was_taken_but_cannot_be_recorded_is_not_sent_again_meanwhile(
-    slice_: VerificationSlice, server: MailServer, start_sender: StartSender
-) -> None:
-    await slice_.database.execute(
-        """
-        REVOKE UPDATE ON mails FROM qnt9_verification;
-        GRANT UPDATE (status, attempts, next_attempt_at, leased_until, last_error)
-           ON mails TO qnt9_verification
-        """
-    )
-    user_id, _ = await slice_.signed_up()
-    await start_sender()
-    await until(lambda: len(server.taken) == 1)
-    await slice_.database.execute("UPDATE mails SET leased_until = now() - interval '1 s'")
-    bob, _ = await slice_.signed_up("bob@example.com")
-    await until(lambda: len(server.taken) == 2)
-    await slice_.database.execute("GRANT UPDATE ON mails TO qnt9_verification")
-    await until_status(slice_, user_id, "sent")
-    await until_status(slice_, bob, "sent")
-    assert sorted(taken.recipient for taken in server.taken) == [ADA, "bob@example.com"]
 
 
 async def test_a_person_who_was_erased_gets_no_mail(

@@ -1,0 +1,219 @@
+"""Whose a mail is: leases, and senders whose database was away."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+from pydantic import SecretStr
+
+from infra.postgres.pool import Pool, open_pool
+from infra.settings import PostgresSettings
+from tests.cable import Cable, a_cable
+from tests.mailserver import MailServer
+from tests.people import ADA
+from tests.postgres import Database
+from tests.waiting import until
+from tests.workers.verification.conftest import StartSender, VerificationSlice
+from tests.workers.verification.test_sender import sent_again, until_status
+from workers.verification import mails
+from workers.verification import sender as loop
+from workers.verification.mails import Claimed
+
+BOB = "bob@example.com"
+LEASE = timedelta(seconds=20)
+FOR_GOOD = 3600.0
+NOTICED = 3
+"""Connections that fail: a client may make two for one question, with TLS and without."""
+
+
+@dataclass(frozen=True)
+class Far:
+    """A sender's way to the database, apart from everybody else's."""
+
+    cable: Cable
+    pool: Pool
+
+
+@asynccontextmanager
+async def far_from(database: Database) -> AsyncIterator[Far]:
+    async with a_cable(database.dsn("qnt9_verification")) as cable:
+        settings = PostgresSettings(postgres_dsn=SecretStr(cable.url))
+        async with open_pool(settings, instance="test-far") as pool:
+            yield Far(cable, pool)
+
+
+@pytest.fixture
+async def ways(slice_: VerificationSlice) -> AsyncIterator[tuple[Far, Far]]:
+    """For two senders."""
+    async with far_from(slice_.database) as one, far_from(slice_.database) as other:
+        yield one, other
+
+
+async def test_a_mail_whose_sender_died_comes_again_when_its_lease_has_ended(
+    slice_: VerificationSlice,
+    server: MailServer,
+    start_sender: StartSender,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(loop, "SETTLE_SECONDS", 0.1)
+    before = sent_again()
+    user_id, _ = await slice_.signed_up()
+    await slice_.database.execute(
+        """
+        UPDATE mails
+           SET status = 'sending', attempts = 1, leased_until = now() + interval '300 ms'
+        """
+    )
+    await start_sender()
+    await until_status(slice_, user_id, "sent")
+    (mail,) = await slice_.mails(user_id)
+    assert mail["attempts"] == 2
+    assert sent_again() == before + 1
+
+
+async def test_a_lease_is_renewed_while_the_server_takes_its_time(
+    slice_: VerificationSlice, server: MailServer, start_sender: StartSender
+) -> None:
+    server.open.clear()
+    user_id, _ = await slice_.signed_up()
+    await start_sender(lease=timedelta(seconds=1))
+    await until(lambda: server.asked == 1)
+    (first,) = await slice_.mails(user_id)
+
+    async def renewed() -> bool:
+        (now,) = await slice_.mails(user_id)
+        return bool(now["leased_until"] - first["leased_until"] > timedelta(seconds=1))
+
+    await until(renewed)
+    assert server.asked == 1
+    server.open.set()
+    await until_status(slice_, user_id, "sent")
+
+
+async def test_what_was_taken_but_cannot_be_recorded_is_not_sent_again_meanwhile(
+    slice_: VerificationSlice, server: MailServer, start_sender: StartSender
+) -> None:
+    await slice_.database.execute(
+        """
+        REVOKE UPDATE ON mails FROM qnt9_verification;
+        GRANT UPDATE (status, attempts, next_attempt_at, leased_until, last_error)
+           ON mails TO qnt9_verification
+        """
+    )
+    user_id, _ = await slice_.signed_up()
+    await start_sender()
+    await until(lambda: len(server.taken) == 1)
+    await slice_.database.execute("UPDATE mails SET leased_until = now() - interval '1 s'")
+    bob, _ = await slice_.signed_up("bob@example.com")
+    await until(lambda: len(server.taken) == 2)
+    await slice_.database.execute("GRANT UPDATE ON mails TO qnt9_verification")
+    await until_status(slice_, user_id, "sent")
+    await until_status(slice_, bob, "sent")
+    assert sorted(taken.recipient for taken in server.taken) == [ADA, "bob@example.com"]
+
+
+async def test_a_mail_is_renewed_by_whose_it_is_also_after_its_lease(
+    slice_: VerificationSlice,
+) -> None:
+    mail = await claimed(slice_)
+    await end_leases(slice_)
+    await renew(slice_, mail)
+    assert await leased(slice_)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "leased_until = now() - interval '1 s', attempts = attempts + 1",
+        "leased_until = NULL",
+        "leased_until = now() - interval '1 s', status = 'sent'",
+    ],
+    ids=["another's", "let go", "done"],
+)
+async def test_a_mail_that_is_its_senders_no_longer_is_not_renewed(
+    slice_: VerificationSlice, change: str
+) -> None:
+    mail = await claimed(slice_)
+    await slice_.database.execute(f"UPDATE mails SET {change}")
+    await renew(slice_, mail)
+    assert not await leased(slice_)
+
+
+async def test_a_sender_that_has_just_come_takes_over_no_mail_of_another(
+    slice_: VerificationSlice, server: MailServer, start_sender: StartSender, ways: tuple[Far, Far]
+) -> None:
+    first, _ = ways
+    ada = await with_a_mail_before_the_server(slice_, server, start_sender, first)
+    await first.cable.cut()
+    server.open.set()
+    await until(lambda: len(server.taken) == 1)
+    await end_leases(slice_)
+    await start_sender()
+    bob, _ = await slice_.signed_up(BOB)
+    await until_status(slice_, bob, "sent")
+    first.cable.mend()
+    await until_status(slice_, ada, "sent")
+    assert [taken.recipient for taken in server.taken] == [ADA, BOB]
+
+
+async def test_a_database_that_was_away_makes_no_second_mail_whoever_reaches_it_first(
+    slice_: VerificationSlice,
+    server: MailServer,
+    start_sender: StartSender,
+    ways: tuple[Far, Far],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    first, second = ways
+    monkeypatch.setattr(loop, "SETTLE_SECONDS", 0.0)
+    ada = await with_a_mail_before_the_server(slice_, server, start_sender, first)
+    await start_sender(pool=second.pool)
+    await first.cable.cut()
+    await second.cable.cut()
+    monkeypatch.setattr(loop, "SETTLE_SECONDS", FOR_GOOD)
+    server.open.set()
+    await until(lambda: len(server.taken) == 1)
+    await until(lambda: second.cable.dropped >= NOTICED)
+    await end_leases(slice_)
+    second.cable.mend()
+    bob, _ = await slice_.signed_up(BOB)
+    await until_status(slice_, bob, "sent")
+    first.cable.mend()
+    await until_status(slice_, ada, "sent")
+    assert [taken.recipient for taken in server.taken] == [ADA, BOB]
+
+
+async def with_a_mail_before_the_server(
+    slice_: VerificationSlice, server: MailServer, start_sender: StartSender, far: Far
+) -> UUID:
+    """Whose mail it is: one sender has handed it over, and has not heard of it yet."""
+    server.open.clear()
+    ada, _ = await slice_.signed_up()
+    await start_sender(pool=far.pool)
+    await until(lambda: server.asked == 1)
+    return ada
+
+
+async def end_leases(slice_: VerificationSlice) -> None:
+    """As if the time had passed."""
+    await slice_.database.execute("UPDATE mails SET leased_until = now() - interval '1 s'")
+
+
+async def claimed(slice_: VerificationSlice) -> Claimed:
+    await slice_.signed_up()
+    pool = await slice_.database.pool("qnt9_verification")
+    async with pool.acquire() as conn:
+        (mail,) = await mails.claim(conn, 1, LEASE, [], ended_leases=False)
+    return mail
+
+
+async def renew(slice_: VerificationSlice, mail: Claimed) -> None:
+    pool = await slice_.database.pool("qnt9_verification")
+    async with pool.acquire() as conn:
+        await mails.renew(conn, LEASE, [mail])
+
+
+async def leased(slice_: VerificationSlice) -> bool:
+    return bool(await slice_.database.fetch("SELECT FROM mails WHERE leased_until > now()"))
