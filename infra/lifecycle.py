@@ -52,14 +52,20 @@ class GracefulShutdownHandler:
     def background(self, name: str, loop: Coroutine[Any, Any, None]) -> None:
         """Run a loop until its turn to be released comes. If it fails, the process ends."""
         task = asyncio.create_task(loop, name=name)
+        asked = False
 
         def ended(done: asyncio.Task[None]) -> None:
-            if not done.cancelled() and (error := done.exception()):
+            # A client that awaits what it has cancelled itself can end a loop that way.
+            astray = asyncio.CancelledError("by itself") if done.cancelled() and not asked else None
+            error = astray or (None if done.cancelled() else done.exception())
+            if error:
                 log.critical("loop_failed", loop=name, exc_info=error)
                 self.failed = True
                 self.draining.set()
 
         async def stop() -> None:
+            nonlocal asked
+            asked = True
             task.cancel()
             await asyncio.wait({task})
 

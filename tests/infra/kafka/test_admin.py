@@ -1,6 +1,6 @@
 """Who may do what on the broker."""
 
-from contracts.topics import OPS_EVENTS, TOPICS, physical_topics
+from contracts.topics import AUDIT_CHECKPOINTS, OPS_EVENTS, TOPICS, physical_topics
 from infra.kafka.admin import Changes, Grant, wanted_grants
 
 GRANTS = wanted_grants(physical_topics())
@@ -27,9 +27,10 @@ def test_events_are_written_by_the_relay_alone_but_for_the_operators_own() -> No
     assert writers == {"relay", "operator"}
 
 
-def test_a_worker_writes_its_own_dead_letters_only() -> None:
+def test_a_worker_writes_its_own_dead_letters_only_and_the_audit_its_checkpoints() -> None:
     for principal in {each.principal for each in GRANTS} - {"gateway", "relay", "operator"}:
-        assert all(name.endswith(".dlq") for name in written_by(principal))
+        others = {n for n in written_by(principal) if not n.endswith(".dlq")}
+        assert others == ({AUDIT_CHECKPOINTS.name} if principal == "audit" else set())
 
 
 def test_whoever_reads_a_topic_in_a_group_may_commit_in_it_and_who_watches_has_none() -> None:
