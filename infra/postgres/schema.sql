@@ -36,6 +36,7 @@ CREATE FUNCTION audit_link(previous bytea, head bytea, leaf bytea) RETURNS bytea
 CREATE FUNCTION ensure_partitions(parent text, period text, ahead integer) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public'
+    SET lock_timeout TO '300ms'
     AS $$
 DECLARE
     first timestamptz;

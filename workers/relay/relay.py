@@ -23,6 +23,7 @@ POLL_SECONDS = 0.5
 GATHER_SECONDS = 0.005
 REBALANCE_SECONDS = 1.0
 PARTITIONS_SECONDS = 3_600.0
+PARTITIONS_AGAIN_SECONDS = 60.0
 HOLD_SECONDS = 5.0
 BACKOFF_SECONDS = (0.2, 2.0)
 STALLED_SECONDS = 120.0
@@ -166,7 +167,13 @@ class Relay:
             except asyncpg.PostgresError as error:
                 if isinstance(error, UNAVAILABLE):
                     raise
-                log.exception("partitions_not_made", hint="events go to the default partition")
+                self._partitioned = now - PARTITIONS_SECONDS + PARTITIONS_AGAIN_SECONDS
+                log.warning(
+                    "partitions_not_made",
+                    error=type(error).__name__,
+                    detail=str(error)[:200],
+                    hint="days ahead are there; past those, events go to the default partition",
+                )
 
     async def _rebalance(self, conn: Connection) -> None:
         """Between turns only: what we give up, we are not sending."""
