@@ -1,6 +1,6 @@
 """Whose a mail is: leases, and senders whose database was away."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -9,6 +9,9 @@ from uuid import UUID
 import pytest
 from pydantic import SecretStr
 
+from infra.mail.port import Journal, Letter, Mailer
+from infra.mail.settings import MailSettings
+from infra.mail.smtp import Smtp
 from infra.postgres.pool import Pool, open_pool
 from infra.settings import PostgresSettings
 from tests.cable import Cable, a_cable
@@ -16,8 +19,8 @@ from tests.mailserver import MailServer
 from tests.people import ADA
 from tests.postgres import Database
 from tests.waiting import until
-from tests.workers.verification.conftest import StartSender, VerificationSlice
-from tests.workers.verification.test_sender import sent_again, until_status
+from tests.workers.verification.conftest import FROM, StartSender, VerificationSlice
+from tests.workers.verification.test_sender import all_are, sent_again, until_status
 from workers.verification import mails
 from workers.verification import sender as loop
 from workers.verification.mails import Claimed
@@ -35,6 +38,21 @@ class Far:
 
     cable: Cable
     pool: Pool
+
+
+@dataclass
+class Interrupted:
+    """Something happens between the first claim and its mail's way to the server."""
+
+    mailer: Mailer
+    event: Callable[[], Awaitable[object]]
+    happened: bool = False
+
+    async def deliver(self, letter: Letter, journal: Journal) -> None:
+        if not self.happened:
+            self.happened = True
+            await self.event()
+        await self.mailer.deliver(letter, journal)
 
 
 @asynccontextmanager
@@ -113,6 +131,24 @@ async def test_what_was_taken_but_cannot_be_recorded_is_not_sent_again_meanwhile
     await until_status(slice_, user_id, "sent")
     await until_status(slice_, bob, "sent")
     assert sorted(taken.recipient for taken in server.taken) == [ADA, "bob@example.com"]
+
+
+async def test_a_mail_that_was_cancelled_while_it_was_claimed_does_not_go(
+    slice_: VerificationSlice,
+    server: MailServer,
+    start_sender: StartSender,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    smtp = Smtp(MailSettings.model_validate({"smtp_url": server.url, "mail_from": FROM}))
+    user_id, _ = await slice_.signed_up()
+    await start_sender(mailer=Interrupted(smtp, slice_.ask_again))
+    await until(lambda: all_are(slice_, "sent", "cancelled"))
+    newest, cancelled = await slice_.mails(user_id)
+    assert (newest["status"], cancelled["status"]) == ("sent", "cancelled")
+    assert cancelled["attempts"] == 1
+    (taken,) = server.taken
+    assert taken.mail["Message-ID"] == newest["message_id"]
+    assert "".join(capsys.readouterr()).count("mail_dropped") == 1
 
 
 async def test_a_mail_is_renewed_by_whose_it_is_also_after_its_lease(
