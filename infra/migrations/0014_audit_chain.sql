@@ -56,9 +56,11 @@ RETURN sha256('\x01'::bytea || coalesce(previous, head) || leaf);
 CREATE AGGREGATE audit_links(head bytea, leaf bytea) (SFUNC = audit_link, STYPE = bytea);
 
 -- Whoever adds to a chain holds its head until the end of the transaction: no chain forks. A row
--- that was taken out and comes in again from its topic has its link already.
+-- that was taken out and comes in again from its topic has its link already. Plans are made when
+-- the tables are small and kept: without joins by hash or merge none reads a whole chain.
 CREATE FUNCTION extend_audit_chain() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp
+SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off AS $$
 BEGIN
     INSERT INTO audit_heads (topic, partition)
     SELECT DISTINCT topic, partition
@@ -68,7 +70,7 @@ BEGIN
      ORDER BY topic, partition
         ON CONFLICT DO NOTHING;
     PERFORM FROM audit_heads
-      WHERE (topic, partition) IN (SELECT topic, partition FROM added)
+      WHERE (topic, partition) IN (SELECT DISTINCT topic, partition FROM added)
       ORDER BY chain
         FOR UPDATE;
     WITH links AS (
