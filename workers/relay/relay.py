@@ -59,7 +59,7 @@ class Relay:
         self._woken = asyncio.Event()
         self._trouble: str | None = "no session with Postgres yet"
         self._failures = 0
-        self._rebalanced = self._partitioned = float("-inf")
+        self._rebalanced = self._partitions_due = float("-inf")
         self._progress = self._turn_began = time.monotonic()
         self._in_turn = False
 
@@ -160,20 +160,25 @@ class Relay:
         if now - self._rebalanced >= REBALANCE_SECONDS:
             await self._rebalance(conn)
             self._rebalanced = now
-        if now - self._partitioned >= PARTITIONS_SECONDS:
-            self._partitioned = now
-            try:
-                await store.ensure_partitions(conn)
-            except asyncpg.PostgresError as error:
-                if isinstance(error, UNAVAILABLE):
-                    raise
-                self._partitioned = now - PARTITIONS_SECONDS + PARTITIONS_AGAIN_SECONDS
-                log.warning(
-                    "partitions_not_made",
-                    error=type(error).__name__,
-                    detail=str(error)[:200],
-                    hint="days ahead are there; past those, events go to the default partition",
-                )
+        if now >= self._partitions_due:
+            self._partitions_due = now + PARTITIONS_AGAIN_SECONDS
+            await self._make_partitions(conn)
+
+    async def _make_partitions(self, conn: Connection) -> None:
+        """What is not made, or not in time, costs neither the session nor its shards."""
+        try:
+            await store.ensure_partitions(conn)
+        except (asyncpg.PostgresError, TimeoutError) as error:
+            if isinstance(error, UNAVAILABLE) and not isinstance(error, TimeoutError):
+                raise
+            log.warning(
+                "partitions_not_made",
+                error=type(error).__name__,
+                detail=str(error)[:200],
+                hint="days ahead are there; past those, events go to the default partition",
+            )
+        else:
+            self._partitions_due = time.monotonic() + PARTITIONS_SECONDS
 
     async def _rebalance(self, conn: Connection) -> None:
         """Between turns only: what we give up, we are not sending."""

@@ -40,6 +40,13 @@ def test_whoever_reads_a_topic_in_a_group_may_commit_in_it_and_who_watches_has_n
     assert readers == in_groups
 
 
+def test_a_right_says_what_it_holds_for() -> None:
+    right = Grant.of_prefix("gateway", "WRITE", "topic", "a.")
+    assert str(right) == "gateway WRITE topic a.…"
+    there = Grant("gateway", "WRITE", "topic", "a.commands", host="192.0.2.7")
+    assert str(there) == "gateway WRITE topic a.commands from 192.0.2.7"
+
+
 def test_changes_tell_what_differs_line_by_line() -> None:
     changes = Changes(
         partitions=(("a.commands", 1, 6),),

@@ -2,17 +2,19 @@ import asyncio
 from collections.abc import Sequence
 from functools import partial
 
+import asyncpg
 import pytest
 from pydantic import SecretStr
 
 from contracts.topics import MAX_RECORD_BYTES
 from infra.kafka.producer import IndeterminateError, Outgoing, RefusedError
-from infra.postgres.pool import open_session
+from infra.postgres.pool import Connection, open_session
 from infra.settings import PostgresSettings
 from tests.postgres import Database
 from tests.waiting import until
 from tests.workers.relay.conftest import MemoryKafka, Outbox, StartRelay
 from workers.relay import relay as loop
+from workers.relay import store
 from workers.relay.relay import Relay
 from workers.relay.rules import SHARDS
 
@@ -200,3 +202,41 @@ async def test_a_row_in_the_default_partition_stops_nothing(
     await until(outbox.is_empty)
     [today] = await database.fetch("SELECT count(*) AS n FROM outbox_other")
     assert today["n"] == 1
+
+
+async def sessions(database: Database) -> list[int]:
+    rows = await database.fetch(
+        "SELECT pid FROM pg_stat_activity"
+        " WHERE datname = current_database() AND usename = 'qnt9_relay'"
+    )
+    return [row["pid"] for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("error", "kept"),
+    [
+        (asyncpg.LockNotAvailableError("somebody reads the outbox"), True),
+        (TimeoutError(), True),
+        (asyncpg.ConnectionDoesNotExistError("the server is gone"), False),
+    ],
+)
+async def test_partitions_that_were_not_made_are_tried_again_soon_and_in_the_same_session(
+    start_relay: StartRelay,
+    database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+    kept: bool,
+) -> None:
+    tried_in: list[list[int]] = []
+
+    async def fail_once(_: Connection) -> None:
+        tried_in.append(await sessions(database))
+        if len(tried_in) == 1:
+            raise error
+
+    monkeypatch.setattr(loop, "PARTITIONS_AGAIN_SECONDS", 0.1)
+    monkeypatch.setattr(store, "ensure_partitions", fail_once)
+    relay = await start_relay()
+    await until(lambda: len(tried_in) == 2)
+    await until(lambda: relay.owned == set(SHARDS))
+    assert (tried_in[0] == tried_in[1]) == kept
