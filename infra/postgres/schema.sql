@@ -117,6 +117,9 @@ END $$;
 CREATE FUNCTION extend_audit_chain() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
+    SET enable_hashjoin TO 'off'
+    SET enable_mergejoin TO 'off'
+    SET enable_seqscan TO 'off'
     AS $$
 BEGIN
     INSERT INTO audit_heads (topic, partition)
@@ -127,7 +130,7 @@ BEGIN
      ORDER BY topic, partition
         ON CONFLICT DO NOTHING;
     PERFORM FROM audit_heads
-      WHERE (topic, partition) IN (SELECT topic, partition FROM added)
+      WHERE (topic, partition) IN (SELECT DISTINCT topic, partition FROM added)
       ORDER BY chain
         FOR UPDATE;
     WITH links AS (
