@@ -6,15 +6,16 @@ from infra.ops.errors import NotAllowedError
 from infra.ops.lag import consumers
 
 
-@pytest.mark.parametrize(
-    "topic", [t.name for t in physical_topics() if not t.name.endswith(".events")]
-)
+FACTS = [t.name for t in TOPICS if t.name.endswith((".events", ".checkpoints"))]
+
+
+@pytest.mark.parametrize("topic", [t.name for t in physical_topics() if t.name not in FACTS])
 def test_commands_and_dead_letters_are_not_replayed_but_redriven(topic: str) -> None:
     with pytest.raises(NotAllowedError, match="qnt9 dlq redrive"):
         check_source(topic)
 
 
-@pytest.mark.parametrize("topic", [*(t.name for t in TOPICS if t.name.endswith(".events")), "mine"])
+@pytest.mark.parametrize("topic", [*FACTS, "mine"])
 def test_events_are_replayed_and_so_is_an_earlier_copy(topic: str) -> None:
     check_source(topic)
 
