@@ -5,7 +5,6 @@ from infra.ops.allowed import check_group, check_source, check_topic
 from infra.ops.errors import NotAllowedError
 from infra.ops.lag import consumers
 
-
 FACTS = [t.name for t in TOPICS if t.name.endswith((".events", ".checkpoints"))]
 
 
