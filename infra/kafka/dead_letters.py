@@ -90,8 +90,7 @@ class DeadLetters:
 class FloodGuard:
     """Notices when a consumer sets aside so much that the fault must be its own.
 
-    100 in a row, or more than 1 % of the last 10,000 and at least 50. A young process has seen
-    fewer: then it is 1 % of those, so that 50 in a row are enough.
+    100 in a row, or more than 1 % of the last 10,000 and at least 50.
     """
 
     def __init__(self, in_a_row: int = 100, window: int = 10_000, at_least: int = 50) -> None:
@@ -108,5 +107,5 @@ class FloodGuard:
 
     @property
     def flooded(self) -> bool:
-        share = self._dead / (len(self._recent) or 1)
+        share = self._dead / (self._recent.maxlen or 1)
         return self._run >= self._in_a_row or (self._dead >= self._at_least and share > 0.01)
