@@ -4,7 +4,8 @@ import asyncio
 import contextlib
 import json
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
 import structlog
@@ -14,6 +15,8 @@ from infra.embedded.layout import Layout
 log = structlog.get_logger()
 
 NAME = "control.sock"
+
+_STANDING = threading.Lock()
 
 Answer = dict[str, Any]
 Respond = Callable[[dict[str, Any]], Awaitable[Answer]]
@@ -58,8 +61,7 @@ def ask(layout: Layout, request: dict[str, Any], timeout: float = 150.0) -> Answ
     with socket.socket(socket.AF_UNIX) as client:
         client.settimeout(timeout)
         try:
-            # A socket's path is at most 107 bytes, a data folder's is not: name it from within.
-            with contextlib.chdir(layout.run):
+            with _within(layout):
                 client.connect(NAME)
         except OSError as error:
             raise NotRunningError(str(error)) from error
@@ -75,7 +77,17 @@ def ask(layout: Layout, request: dict[str, Any], timeout: float = 150.0) -> Answ
 def _bound(layout: Layout) -> socket.socket:
     (layout.run / NAME).unlink(missing_ok=True)
     server = socket.socket(socket.AF_UNIX)
-    with contextlib.chdir(layout.run):
+    with _within(layout):
         server.bind(NAME)
     (layout.run / NAME).chmod(0o600)
     return server
+
+
+@contextlib.contextmanager
+def _within(layout: Layout) -> Iterator[None]:
+    """A socket's path is at most 107 bytes, a data folder's is not: it is named from within.
+
+    Where a process stands is the same for all of its threads, so one at a time.
+    """
+    with _STANDING, contextlib.chdir(layout.run):
+        yield

@@ -32,3 +32,15 @@ async def test_a_request_is_answered_however_deep_the_data_folder_is(layout: Lay
 def test_nobody_there_is_told_apart(layout: Layout) -> None:
     with pytest.raises(NotRunningError):
         ask(layout, {"do": "status"})
+
+
+async def test_many_threads_may_ask_at_once(layout: Layout) -> None:
+    async def respond(request: dict[str, Any]) -> dict[str, Any]:
+        return request
+
+    before = Path.cwd()
+    async with listening(layout, respond):
+        asked = [{"number": number} for number in range(200)]
+        answers = await asyncio.gather(*(asyncio.to_thread(ask, layout, each) for each in asked))
+    assert answers == asked
+    assert Path.cwd() == before
