@@ -15,6 +15,7 @@ from contracts.personal import PersonalKey
 from contracts.topics import CARRIED_BY
 from infra.clients import Client
 from infra.kafka.dead_letters import DeadLetters, Failure
+from infra.kafka.producer import Producer
 from infra.kafka.records import Record
 from infra.postgres.personal_keys import user_key_id
 from infra.received import Origin, Received
@@ -141,6 +142,37 @@ class MemoryDeadLetters(DeadLetters):
 
     async def write(self, record: Record, failure: Failure) -> None:
         self.written.append(Letter(record, failure))
+
+
+@dataclass
+class Published:
+    """A record that was acknowledged."""
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    headers: dict[str, bytes | None]
+
+
+class MemoryProducer(Producer):
+    """Acknowledges what is published, after these failures in turn."""
+
+    def __init__(self, *failures: Exception) -> None:
+        self.published: list[Published] = []
+        self._failures = list(failures)
+
+    async def publish(
+        self,
+        topic: str,
+        *,
+        key: bytes | None,
+        value: bytes | None,
+        headers: Sequence[tuple[str, bytes | None]],
+        seconds: float,  # noqa: ARG002
+    ) -> None:
+        if self._failures:
+            raise self._failures.pop(0)
+        self.published.append(Published(topic, key, value, dict(headers)))
 
 
 async def no_sleep(_: float) -> None:

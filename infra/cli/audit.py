@@ -11,7 +11,7 @@ import click
 
 from infra.audit.checkpoints import CheckpointChecker, CheckpointError
 from infra.audit.verification import Report, Verifier
-from infra.cli.operating import Progress, both_settings, broker_settings, loaded, run
+from infra.cli.operating import Progress, loaded, run
 from infra.cli.options import data_option, fail
 from infra.cli.target import point_at
 from infra.embedded.credentials import load_or_create
@@ -91,9 +91,10 @@ def verify(data: Path, kept: Any, *, as_json: bool) -> None:
     Every row is hashed again, every chain followed to its end, and checkpoints must be a part of
     it. They are checked with QNT9_AUDIT_PUBLIC_KEY. Exit code 1 when something is wrong.
     """
-    kafka, postgres = both_settings(data)
+    here = point_at(data, "QNT9_KAFKA_BOOTSTRAP", "QNT9_POSTGRES_DSN")
+    kafka, postgres = loaded(KafkaSettings), loaded(PostgresSettings)
     lines = [line.strip() for line in kept or () if line.strip()]
-    report = run(_verified(kafka, postgres, _checker(data), lines))
+    report = run(_verified(kafka, postgres, _checker(data, here=here), lines))
     if as_json:
         click.echo(json.dumps(_facts(report), default=str, indent=2))
     else:
@@ -108,8 +109,8 @@ def verify(data: Path, kept: Any, *, as_json: bool) -> None:
 @data_option
 def checkpoint(data: Path) -> None:
     """Print the newest checkpoint, to be kept where whoever rules this system cannot reach it."""
-    settings = broker_settings(data)
-    checker = _checker(data)
+    here = point_at(data, "QNT9_KAFKA_BOOTSTRAP")
+    settings, checker = loaded(KafkaSettings), _checker(data, here=here)
     signed = run(_newest_checkpoint(settings))
     if not signed:
         raise fail("there is no checkpoint yet; the audit worker makes one every few minutes")
@@ -121,12 +122,11 @@ def checkpoint(data: Path) -> None:
     click.echo(signed)
 
 
-def _checker(data: Path) -> CheckpointChecker:
-    """With the keys of the environment, else of the system of --data."""
+def _checker(data: Path, *, here: bool) -> CheckpointChecker:
+    """With the keys of the environment, or of the system of --data where that is looked at."""
     name = "QNT9_AUDIT_PUBLIC_KEY"
-    layout = Layout(data)
-    if name not in os.environ and f"{name}_FILE" not in os.environ and layout.secrets.exists():
-        os.environ[name] = load_or_create(layout).keys[name]
+    if here and name not in os.environ and f"{name}_FILE" not in os.environ:
+        os.environ[name] = load_or_create(Layout(data)).keys[name]
     return CheckpointChecker(loaded(AuditKeys).public_keys)
 
 
@@ -171,5 +171,6 @@ def _summary(report: Report) -> str:
         return f"NOT whole: {len(report.faults)} faults; {looked} are as they were recorded"
     signed = "no checkpoint yet"
     if last := report.newest:
-        signed = f"{report.checkpoints:,} checkpoints, the newest of {last.at:%Y-%m-%d %H:%M:%S}"
+        count = f"{report.checkpoints:,} checkpoint{'s' if report.checkpoints > 1 else ''}"
+        signed = f"{count}, the newest of {last.at:%Y-%m-%d %H:%M:%S}"
     return f"whole: {looked}; {signed}"

@@ -37,9 +37,10 @@ class Checkpoints:
         self._last = b""
 
     async def run(self) -> None:
+        """The first one as soon as there is something to sign."""
         while True:
-            made = await self.make()
-            await asyncio.sleep(self._seconds if made else min(RETRY_SECONDS, self._seconds))
+            signed = await self.make() and self._last
+            await asyncio.sleep(self._seconds if signed else min(RETRY_SECONDS, self._seconds))
 
     async def make(self) -> bool:
         """One, unless nothing was added since the last one of this process; False if it failed."""

@@ -1,5 +1,3 @@
-from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -10,36 +8,9 @@ from contracts.topics import MIB, WATCHLIST, WATCHLIST_COMMANDS
 from infra.kafka.dead_letters import DeadLetters, Failure, FloodGuard
 from infra.kafka.producer import IndeterminateError, Producer
 from infra.received import RetryableError
-from tests.builders import a_record
+from tests.builders import MemoryProducer, a_record
 
 NUMBER = AddToWatchlist(symbol="AAPL")
-
-
-@dataclass
-class Published:
-    topic: str
-    key: bytes | None
-    value: bytes | None
-    headers: dict[str, bytes | None]
-
-
-class MemoryProducer(Producer):
-    def __init__(self, *failures: Exception) -> None:
-        self.published: list[Published] = []
-        self._failures = list(failures)
-
-    async def publish(
-        self,
-        topic: str,
-        *,
-        key: bytes | None,
-        value: bytes | None,
-        headers: Sequence[tuple[str, bytes | None]],
-        seconds: float,  # noqa: ARG002
-    ) -> None:
-        if self._failures:
-            raise self._failures.pop(0)
-        self.published.append(Published(topic, key, value, dict(headers)))
 
 
 def dead_letters(producer: Producer) -> DeadLetters:
