@@ -29,9 +29,10 @@ AGENT = "qnt9-tests/1.0"
 UP_SECONDS = 180
 STANDING = "QNT9_TEST_STACK"
 """The data folder of a system that somebody else has started, to be used instead."""
-CHECKPOINTS = "QNT9_AUDIT_CHECKPOINT_SECONDS"
 STATUS = "status.json"
 """In that folder: what `qnt9 status --json` would say of it."""
+SETTINGS = {"QNT9_AUDIT_CHECKPOINT_SECONDS": "5"}
+"""What a system is started with, unless the environment says otherwise."""
 
 
 async def eventually(
@@ -91,7 +92,12 @@ class Stack:
         return subprocess.Popen(
             [sys.executable, "-m", "infra.cli", *arguments],
             cwd=self._source,
-            env={**os.environ, "PYTHONPATH": str(self._source), "QNT9_DATA": str(self.data)},
+            env={
+                **SETTINGS,
+                **os.environ,
+                "PYTHONPATH": str(self._source),
+                "QNT9_DATA": str(self.data),
+            },
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -252,7 +258,6 @@ def running_stack(
 ) -> Iterator[Stack]:
     """The system, up and ready; down again afterwards."""
     stack = Stack(data, source)
-    os.environ.setdefault(CHECKPOINTS, "5")
     stack.qnt9("up", "--detach", "--port-base", str(port_base), *options)
     try:
         yield stack

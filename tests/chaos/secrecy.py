@@ -1,7 +1,6 @@
 """I7: what the clients typed, were mailed or were handed stands nowhere; a control everywhere."""
 
-import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from uuid import uuid4
 
 from tests.chaos.canaries import Secrets
@@ -36,7 +35,7 @@ class Secrecy:
         """Every password there is, and the tokens that have come since, in what is new."""
         tokens = self._secrets.tokens[self._searched :]
         self._searched += len(tokens)
-        async for violation in self._in(Haystack(new), tokens[-TOKENS_OF_A_CHECK:]):
+        for violation in self._in(Haystack(new), tokens[-TOKENS_OF_A_CHECK:]):
             yield violation
 
     async def violations_in_everything(self) -> AsyncIterator[str]:
@@ -44,18 +43,17 @@ class Secrecy:
         tokens = self._secrets.tokens
         sample = tokens[:: max(1, len(tokens) // TOKENS_IN_THE_END)]
         async for pieces in _in_parts(one_by_one(self._stack)):
-            async for violation in self._in(Haystack(pieces), sample):
+            for violation in self._in(Haystack(pieces), sample):
                 yield violation
         for place in self._missing:
             yield f"I7: the control was not found in {place}, so nothing would have been"
 
-    async def _in(self, there: Haystack, tokens: Sequence[str]) -> AsyncIterator[str]:
+    def _in(self, there: Haystack, tokens: Sequence[str]) -> Iterator[str]:
         metrics = [each.place for each in there.pieces if each.place.startswith("metrics ")]
         self._missing = not_among(there.places_of(self.control) + metrics, self._missing)
         for name, text in (("a password", self._secrets.mark), *(("a token", t) for t in tokens)):
             for place in there.places_of(text):
                 yield f"I7: {name} stands in {place}"
-            await asyncio.sleep(0)  # the clients go on between two searches
 
 
 async def _in_parts(pieces: AsyncIterator[Piece]) -> AsyncIterator[list[Piece]]:

@@ -66,7 +66,7 @@ async def change(stack: Stack, user: User, chance: random.Random, end: float) ->
                 continue  # an idle connection was closed as we wrote; the topic says what counts
             assert answer.status_code in {200, 201, 202}, answer.text
             number += 1
-            await asyncio.sleep(chance.uniform(0.2, 1.5))
+            await asyncio.sleep(chance.uniform(0.2, 1.5))  # the pace of a person; waits for nothing
     return number
 
 
@@ -77,7 +77,7 @@ async def move_prices(stack: Stack, end: float) -> int:
         for symbol in SYMBOLS:
             await publish_prices(stack, symbol, range(price, price + 2))
         price += 2
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(0.5)  # the pace of a market; waits for nothing
     return price - 1
 
 
