@@ -63,14 +63,23 @@ async def second_gateway(stack: Stack, number: int = 2) -> AsyncIterator[tuple[P
 async def keep_asking(
     url: str, user: User, method: str, seen: Counter[str], told_to_stop: asyncio.Event
 ) -> None:
-    """One request after another, until we are sent elsewhere or nobody listens any more."""
+    """One request after another, until we are sent elsewhere or nobody listens any more.
+
+    What began before the process was told to stop is answered. Later, the kernel may still take a
+    connection that nobody will accept, and reset it.
+    """
     path = "/api/v1/watchlist/AAPL" if method == "PUT" else "/api/v1/watchlist"
     async with httpx.AsyncClient(base_url=url, headers=user.headers, timeout=30) as http:
         while True:
+            began_late = told_to_stop.is_set()
             try:
                 answer = await http.request(method, path)
             except httpx.ConnectError:
                 assert told_to_stop.is_set()
+                return
+            except (httpx.NetworkError, httpx.RemoteProtocolError):
+                if not began_late:
+                    raise
                 return
             seen[f"{method} {answer.status_code}"] += 1
             if answer.status_code == 503:
