@@ -12,7 +12,9 @@ from uuid import UUID
 import orjson
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 _SUITE = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
 _BLOCK = 512
@@ -66,6 +68,20 @@ class OpeningKeys:
         if scheme != "s1":
             raise SealError("unknown scheme")
         return orjson.loads(clear)
+
+    def derive(self, sealed: str, bound_to: bytes) -> bytes:
+        """32 secret bytes that this seal and this binding always give here (HKDF, RFC 5869).
+
+        Nobody can compute them without the private key and the seal, which holds randomness of its
+        sender's. Raises `SealError` for a seal of another key.
+        """
+        try:
+            _, key_id, body = sealed.split(".")
+            private = self._keys[key_id].private_bytes_raw()
+            salt = decode_key(body)
+        except (ValueError, KeyError) as error:
+            raise SealError("this seal cannot be opened here") from error
+        return HKDF(SHA256(), 32, salt=salt, info=b"qnt9:derived:" + bound_to).derive(private)
 
 
 def decode_key(text: str) -> bytes:

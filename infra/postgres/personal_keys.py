@@ -15,9 +15,11 @@ def user_key_id(user_id: UUID) -> str:
     return f"user:{user_id}"
 
 
-async def make_user_key(conn: Connection, user_id: UUID) -> PersonalKey:
-    """The key of a user who has none yet."""
-    key = PersonalKey(user_key_id(user_id), secrets.token_bytes(KEY_BYTES))
+async def make_user_key(
+    conn: Connection, user_id: UUID, secret: bytes | None = None
+) -> PersonalKey:
+    """The key of a user who has none yet: this secret (`KEY_BYTES` long), or a random one."""
+    key = PersonalKey(user_key_id(user_id), secret or secrets.token_bytes(KEY_BYTES))
     await conn.execute("INSERT INTO personal_keys (id, secret) VALUES ($1, $2)", key.id, key.secret)
     return key
 

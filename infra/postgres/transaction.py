@@ -6,6 +6,7 @@ tx.emit(UserEmailVerified(…), about=user.id, caused_by=received, key=user.key)
 tx.settle(received, Succeeded())
 """
 
+from collections import Counter
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from uuid import UUID
 
 from contracts.envelope import Envelope
 from contracts.events import Event
-from contracts.ids import uuid7
+from contracts.ids import derived_uuid7, uuid7
 from contracts.message import Message
 from contracts.outcomes import Outcome, outcome_of
 from contracts.personal import Personal, PersonalKey
@@ -60,6 +61,7 @@ class Transaction:
         self._source = source
         self.settled: list[Settled] = []
         self.emitted: list[Emitted] = []
+        self._emitted_by: Counter[tuple[UUID, str, str]] = Counter()
         self.announcements: list[Announcement] = []
         self.changes = AccessChanges()
 
@@ -93,13 +95,18 @@ class Transaction:
         about: UUID | str,
         caused_by: Received[Message] | None = None,
         key: PersonalKey | None = None,
+        event_id: UUID | None = None,
     ) -> UUID:
-        """Queue an event about one aggregate; personal fields are encrypted under `key`."""
+        """Queue an event about one aggregate; personal fields are encrypted under `key`.
+
+        Returns the event's id. It is derived from the message that caused it, so that handling
+        that message again gives the same event; without a cause it is `event_id`, or random.
+        """
         cause = caused_by.envelope if caused_by else None
         if caused_by and caused_by.client and key and event.client is None:
             client = Personal(caused_by.client.to_json())
             event = event.model_copy(update={"client": client})
-        event_id = uuid7()
+        event_id = self._derived_id(cause, event, about) if cause else event_id or uuid7()
         envelope = Envelope(
             id=event_id,
             source=self._source,
@@ -117,6 +124,13 @@ class Transaction:
         payload = event.model_dump_json(context={"personal": key})
         self.emitted.append(Emitted(envelope, topic, str(about), payload))
         return event_id
+
+    def _derived_id(self, cause: Envelope, event: Event, about: UUID | str) -> UUID:
+        """Of the cause, the consumer, what the event says of whom, and which of its kind it is."""
+        kind = (cause.id, event.type, str(about))
+        position = self._emitted_by[kind]
+        self._emitted_by[kind] += 1
+        return derived_uuid7(cause.time, self._source, *kind, position)
 
 
 class Transactions:

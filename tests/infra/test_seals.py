@@ -91,3 +91,19 @@ def test_random_bytes_do_not_open() -> None:
     for size in (1, 31, 32, 33, 48, 100):
         with pytest.raises(SealError):
             OPENING.open(f"{prefix}.{os.urandom(size).hex()}", BOUND)
+
+
+def test_derived_bytes_depend_on_the_key_the_seal_and_the_binding() -> None:
+    sealed, other = SEALING.seal(CONTENT, BOUND), SEALING.seal(CONTENT, BOUND)
+    derived = OPENING.derive(sealed, BOUND)
+    assert len(derived) == 32
+    assert OPENING.derive(sealed, BOUND) == derived
+    stranger = X25519PrivateKey.generate().private_bytes_raw()
+    assert OpeningKeys([stranger, PRIVATE.private_bytes_raw()]).derive(sealed, BOUND) == derived
+    assert len({derived, OPENING.derive(other, BOUND), OPENING.derive(sealed, b"else")}) == 3
+
+
+def test_nothing_is_derived_from_a_seal_of_another_key() -> None:
+    opening, _ = OpeningKeys.generate()
+    with pytest.raises(SealError):
+        opening.derive(SEALING.seal(CONTENT, BOUND), BOUND)

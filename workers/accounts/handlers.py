@@ -1,6 +1,5 @@
 """Commands about accounts."""
 
-import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,7 +8,7 @@ from uuid import UUID
 
 from contracts.commands import SignIn
 from contracts.events import UserSignedIn, UserSigninFailed
-from contracts.ids import uuid7
+from contracts.ids import derived_uuid7
 from contracts.message import Message
 from contracts.outcomes import Rejected
 from contracts.personal import PersonalKey
@@ -19,7 +18,7 @@ from infra.postgres.personal_keys import day_key
 from infra.postgres.pool import Pool
 from infra.postgres.transaction import Transaction, Transactions
 from infra.received import Received
-from infra.refresh_tokens import SECRET_BYTES, refresh_token
+from infra.refresh_tokens import refresh_token
 from infra.sealed import open_seal
 from infra.seals import OpeningKeys, SealingKey, binding
 from infra.tokens import TokenSigner
@@ -106,9 +105,15 @@ async def _begin_session(
     check: Check,
     reply_key: SealingKey,
 ) -> None:
-    """The tokens leave sealed to the process that asked; what is kept cannot make them again."""
-    account, session_id = locked.account, uuid7()
-    first_token = refresh_token(session_id, secrets.token_bytes(SECRET_BYTES))
+    """The tokens leave sealed to the process that asked; what is kept cannot make them again.
+
+    Session and first token are derived from the command and its seal: handled again on a restored
+    database, it begins the session whose token its client still holds.
+    """
+    account, command = locked.account, received.envelope
+    session_id = derived_uuid7(command.time, command.id, "session")
+    secret = slice_.seals.derive(received.data.sealed, binding(command.id, "first-token"))
+    first_token = refresh_token(session_id, secret)
     if check.renewed_hash:
         await store.renew_password_hash(tx.conn, account.user_id, check.renewed_hash)
     await store.insert_session(

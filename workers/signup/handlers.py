@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from contracts.commands import SignUp
 from contracts.events import UserSignedUp
-from contracts.ids import uuid7
+from contracts.ids import derived_uuid7
 from contracts.outcomes import Succeeded
 from infra.addresses import address_hash
 from infra.passwords import Passwords
@@ -12,7 +12,7 @@ from infra.postgres.personal_keys import make_user_key, user_keys
 from infra.postgres.transaction import Transactions
 from infra.received import Received
 from infra.sealed import open_seal
-from infra.seals import OpeningKeys
+from infra.seals import OpeningKeys, binding
 from workers.signup import store
 from workers.signup.rules import Application, decide
 
@@ -28,7 +28,12 @@ class Signup:
 
 
 async def sign_up(slice_: Signup, received: Received[SignUp]) -> None:
-    """The same work and the same outcome whether or not the address is taken."""
+    """The same work and the same outcome whether or not the address is taken.
+
+    Handled again on a restored database, it makes the same user with the same key, so that what
+    was published about that user in between stays readable.
+    """
+    command = received.envelope
     application = open_seal(
         slice_.seals,
         received.data.sealed,
@@ -42,7 +47,8 @@ async def sign_up(slice_: Signup, received: Received[SignUp]) -> None:
 
     async with slice_.transactions.begin() as tx:
         owner = await store.lock_owner(tx.conn, address)
-        event = decide(application, owner=owner, new_id=uuid7())
+        new_id = derived_uuid7(command.time, command.id, "user")
+        event = decide(application, owner=owner, new_id=new_id)
         if isinstance(event, UserSignedUp):
             await store.insert_user(
                 tx.conn,
@@ -52,7 +58,8 @@ async def sign_up(slice_: Signup, received: Received[SignUp]) -> None:
                 display_name=application.display_name,
                 password_hash=password_hash,
             )
-            key = await make_user_key(tx.conn, event.user_id)
+            secret = slice_.seals.derive(received.data.sealed, binding(command.id, "user-key"))
+            key = await make_user_key(tx.conn, event.user_id, secret)
         else:
             key = (await user_keys(tx.conn, [event.user_id]))[event.user_id]
         tx.emit(event, about=event.user_id, caused_by=received, key=key)

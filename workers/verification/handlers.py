@@ -3,10 +3,11 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from contracts.commands import ForgotPassword, ResendVerification, VerifyEmail
+from contracts.envelope import Envelope
 from contracts.events import (
     UserEmailChanged,
     UserEmailChangeRequested,
@@ -17,6 +18,7 @@ from contracts.events import (
     UserSignupRepeated,
     UserVerificationRequested,
 )
+from contracts.ids import derived_uuid7
 from contracts.message import Message
 from contracts.outcomes import Succeeded
 from contracts.personal import ErasedError, Personal
@@ -169,6 +171,7 @@ async def _mail_link(
             await store.void_links(tx.conn, [person.user_id], [template])
             draft = slice_.messages.draft(
                 template,
+                _mail_id(received.envelope, template, person.user_id),
                 person.user_id,
                 person.key,
                 to=wanted.email,
@@ -190,12 +193,12 @@ async def _mail_link(
 async def queue_mails(slice_: Verification, batch: Sequence[Received[Message]]) -> None:
     """The whole batch in one transaction; most events call for no mail and are only settled."""
     since = datetime.now(UTC) - MAILS_WANTED
-    events = [r.data for r in batch if isinstance(r.data, CallsForMail) and r.envelope.time > since]
+    calls = [call for r in batch if (call := _call_for_mail(r)) and r.envelope.time > since]
     async with slice_.mail_transactions.begin() as tx:
-        people = await store.recipients(tx.conn, {event.user_id for event in events})
-        heard = [event for event in events if event.user_id in people]
+        people = await store.recipients(tx.conn, {call.data.user_id for call in calls})
+        heard = [call for call in calls if call.data.user_id in people]
         drafts = [
-            *(d for e in heard for d in _drafts(slice_.messages, e, people[e.user_id])),
+            *(d for call in heard for d in _drafts(slice_.messages, call, people)),
             *await _address_drafts(slice_, tx, heard, people),
         ]
         await mails.insert_mails(tx.conn, drafts)
@@ -205,10 +208,20 @@ async def queue_mails(slice_: Verification, batch: Sequence[Received[Message]]) 
         slice_.wake_sender()
 
 
-def _drafts(messages: Messages, event: CallsForMail, person: Recipient) -> Iterator[Draft]:
+def _call_for_mail(received: Received[Message]) -> Received[CallsForMail] | None:
+    """The same, typed, if it is an event that calls for a mail."""
+    if isinstance(received.data, CallsForMail):
+        return cast("Received[CallsForMail]", received)
+    return None
+
+
+def _drafts(
+    messages: Messages, call: Received[CallsForMail], people: dict[UUID, Recipient]
+) -> Iterator[Draft]:
     """The mails to the person whom an event is about, at the address that is theirs."""
     to: str | None
-    match event:
+    person = people[call.data.user_id]
+    match call.data:
         case UserSignedUp(email=email):
             to = _clear(email, person) if person.needs_link else None
             template = VERIFY
@@ -221,17 +234,18 @@ def _drafts(messages: Messages, event: CallsForMail, person: Recipient) -> Itera
         case _:
             to, template = person.email, PASSWORD_CHANGED
     if to:
-        yield _draft(messages, template, person, to)
+        yield _draft(messages, call, template, person, to)
 
 
 async def _address_drafts(
     slice_: Verification,
     tx: Transaction,
-    events: Sequence[CallsForMail],
+    calls: Sequence[Received[CallsForMail]],
     people: dict[UUID, Recipient],
 ) -> list[Draft]:
     """The links to new addresses; for one that is somebody's, that person is told instead."""
-    ended, wanted = changes_of_address(events)
+    ended, wanted = changes_of_address([call.data for call in calls])
+    causes = {id(call.data): call for call in calls}
     if ended:
         await store.void_links(tx.conn, ended, [EMAIL_CHANGE])
     to = {user_id: _clear(event.new_email, people[user_id]) for user_id, event in wanted.items()}
@@ -240,16 +254,26 @@ async def _address_drafts(
     owners = await store.recipients(tx.conn, taken.values()) if taken else {}
     drafts = []
     for user_id, email in to.items():
+        call = causes[id(wanted[user_id])]
         owner_id = taken.get(hashes[user_id])
         if owner_id is None:
-            drafts.append(_draft(slice_.messages, EMAIL_CHANGE, people[user_id], email))
+            drafts.append(_draft(slice_.messages, call, EMAIL_CHANGE, people[user_id], email))
         elif owner_id != user_id and owner_id in owners:
-            drafts.append(_draft(slice_.messages, ADDRESS_WANTED, owners[owner_id], email))
+            drafts.append(_draft(slice_.messages, call, ADDRESS_WANTED, owners[owner_id], email))
     return drafts
 
 
-def _draft(messages: Messages, template: str, person: Recipient, to: str) -> Draft:
-    return messages.draft(template, person.user_id, person.key, to=to, name=person.display_name)
+def _draft(
+    messages: Messages, call: Received[Message], template: str, person: Recipient, to: str
+) -> Draft:
+    mail_id = _mail_id(call.envelope, template, person.user_id)
+    name = person.display_name
+    return messages.draft(template, mail_id, person.user_id, person.key, to=to, name=name)
+
+
+def _mail_id(cause: Envelope, template: str, to: UUID) -> UUID:
+    """The same for the same cause, so that a mail made again has the same Message-ID and link."""
+    return derived_uuid7(cause.time, cause.id, "mail", template, to)
 
 
 def _clear(email: Personal, person: Recipient) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from contracts.ids import derived_uuid7, time_of
 from contracts.personal import PersonalKey
 from infra.postgres.personal_keys import user_key_id
 from infra.postgres.pool import Connection
@@ -64,6 +65,11 @@ class Claimed:
     age: timedelta
     again: bool
     key: PersonalKey | None
+
+    @property
+    def failure_id(self) -> UUID:
+        """The id of the event that says that it was given up: one for each mail."""
+        return derived_uuid7(time_of(self.id), self.id, "failed")
 
 
 async def claim(

@@ -11,7 +11,6 @@ from uuid import UUID
 
 import jinja2
 
-from contracts.ids import uuid7
 from contracts.personal import PersonalKey
 from infra.mail.addresses import on_the_wire, parse_sender
 from infra.mail.port import Letter
@@ -95,6 +94,7 @@ class Messages:
     def draft(
         self,
         template: str,
+        mail_id: UUID,
         user_id: UUID,
         key: PersonalKey,
         *,
@@ -103,7 +103,6 @@ class Messages:
         on_request: bool = False,
     ) -> Draft:
         """A new mail of the latest version; who it is for can be read with the person's key."""
-        mail_id = uuid7()
         latest = TEMPLATES[template][-1]
         token = mailed_token(self._key, mail_id) if latest.page else None
         return Draft(

@@ -226,7 +226,7 @@ class Sender:
                     event = UserMailFailed(
                         user_id=mail.user_id, mail_id=str(mail.id), template=mail.template
                     )
-                    tx.emit(event, about=mail.user_id)
+                    tx.emit(event, about=mail.user_id, event_id=mail.failure_id)
 
         await self.insist(write)
         count(mail, status)

@@ -3,6 +3,7 @@
 from email.message import EmailMessage
 from uuid import UUID
 
+from contracts.ids import uuid7
 from infra.mail.port import Letter
 from tests.builders import NOW, a_personal_key
 from tests.workers.verification.conftest import FROM, messages
@@ -30,7 +31,7 @@ def a_letter(
     to: str = "ada@example.com", *, name: str | None = None, by: Messages | None = None
 ) -> Letter:
     by = by or messages()
-    draft = by.draft("verify", NOBODY, a_personal_key(), to=to, name=name)
+    draft = by.draft("verify", uuid7(), NOBODY, a_personal_key(), to=to, name=name)
     return by.render(
         draft.template,
         draft.template_version,

@@ -217,3 +217,31 @@ async def test_a_parked_command_is_remembered_once(
     await transactions.park(envelope, "it broke again")
     [row] = await database.fetch("SELECT command_id, consumer, reason FROM parked_commands")
     assert row == {"command_id": envelope.id, "consumer": "watchlist", "reason": "it broke"}
+
+
+async def test_message_handled_again_emits_the_same_event_ids(database: Database) -> None:
+    command = received(COMMAND, actor=USER)
+
+    async def ids_of(consumer: str) -> list[UUID]:
+        async with Transactions(await database.pool("qnt9_watchlist"), consumer).begin() as tx:
+            return [
+                tx.emit(added(), about=USER, caused_by=command),
+                tx.emit(added(), about=USER, caused_by=command),
+                tx.emit(
+                    WatchlistItemRemoved(user_id=USER, symbol="A"), about=USER, caused_by=command
+                ),
+                tx.emit(added(), about=uuid7(), caused_by=received(COMMAND)),
+            ]
+
+    first, again, elsewhere = [await ids_of(name) for name in ("watchlist", "watchlist", "other")]
+    assert first[:3] == again[:3]
+    assert len({*first, *again, *elsewhere}) == 3 + 2 + 4
+    assert {each.version for each in first} == {7}
+
+
+async def test_event_without_a_cause_has_an_id_of_its_own(transactions: Transactions) -> None:
+    given = uuid7()
+    async with transactions.begin() as tx:
+        ids = [tx.emit(added(), about=USER), tx.emit(added(), about=USER)]
+        assert tx.emit(added(), about=USER, event_id=given) == given
+    assert len({*ids, given}) == 3

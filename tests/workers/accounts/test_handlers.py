@@ -221,3 +221,20 @@ async def test_the_answer_opens_for_the_process_that_asked_and_for_no_other_comm
     assert isinstance(outcome, SealedOutcome)
     assert not slice_.opens(outcome, other)
     assert slice_.opens(outcome, command)
+
+
+async def test_sign_in_handled_again_on_a_restored_database_begins_the_same_session(
+    slice_: AccountsSlice,
+) -> None:
+    await slice_.user(verified=True)
+    command = slice_.command()
+
+    async def made() -> tuple[object, ...]:
+        await slice_.handle(command)
+        (session,) = await slice_.sessions()
+        (event,) = await written_events(slice_.database)
+        return session["id"], session["token_hash"], event.headers["ce_id"]
+
+    before = await made()
+    await slice_.database.execute("TRUNCATE sessions, refresh_tokens, inbox, outbox")
+    assert await made() == before

@@ -115,3 +115,20 @@ async def test_invalid_content_is_set_aside_without_repeating_it(slice_: SignupS
     with pytest.raises(PoisonError) as error:
         await slice_.handle(slice_.command("no address"))
     assert str(error.value) == "the content of the seal is not valid"
+
+
+async def test_sign_up_handled_again_on_a_restored_database_makes_the_same_user_and_key(
+    slice_: SignupSlice,
+) -> None:
+    command = slice_.command(display_name="Ada")
+
+    async def made() -> tuple[object, ...]:
+        await slice_.handle(command)
+        (user,) = await slice_.users()
+        (key,) = await slice_.database.fetch("SELECT id, secret FROM personal_keys")
+        (event,) = await written_events(slice_.database)
+        return user["id"], key["id"], key["secret"], event.headers["ce_id"]
+
+    before = await made()
+    await slice_.database.execute("TRUNCATE users, personal_keys, inbox, outbox CASCADE")
+    assert await made() == before

@@ -17,7 +17,7 @@ from tests.outbox import events, revealed, written_events
 from tests.people import ADA, ADDRESS_KEY, a_user
 from tests.workers.verification.conftest import VerificationSlice, a_token
 from workers.verification import store
-from workers.verification.handlers import verify_email
+from workers.verification.handlers import resend_verification, verify_email
 
 INVALID = {"status": "failed", "code": "invalid-token", "detail": None}
 DONE = {"status": "succeeded", "result": None, "created": False}
@@ -310,3 +310,35 @@ async def test_the_role_may_neither_read_events_nor_touch_passwords(
     ):
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await pool.execute(statement)
+
+
+async def test_event_handled_again_on_a_restored_database_queues_the_same_mail(
+    slice_: VerificationSlice,
+) -> None:
+    user_id = await a_user(slice_.database)
+    event = await slice_.sign_up_of(user_id)
+
+    async def made() -> tuple[object, ...]:
+        await slice_.hear(event)
+        (mail,) = await slice_.mails(user_id)
+        return mail["id"], mail["message_id"], await slice_.token_of(user_id)
+
+    before = await made()
+    await slice_.database.execute("TRUNCATE mails, mailed_tokens, inbox")
+    assert await made() == before
+
+
+async def test_request_handled_again_on_a_restored_database_mails_the_same_link(
+    slice_: VerificationSlice,
+) -> None:
+    user_id = await a_user(slice_.database)
+    command = slice_.resend()
+
+    async def made() -> tuple[object, ...]:
+        await resend_verification(slice_.parts, command)
+        (mail,) = await slice_.mails(user_id)
+        return mail["message_id"], await slice_.token_of(user_id)
+
+    before = await made()
+    await slice_.database.execute("TRUNCATE mails, mailed_tokens, inbox, outbox")
+    assert await made() == before

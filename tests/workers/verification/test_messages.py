@@ -5,6 +5,7 @@ from uuid import UUID
 
 import pytest
 
+from contracts.ids import uuid7
 from infra.mail.port import Letter
 from tests.builders import NOW, a_personal_key
 from tests.people import ADA
@@ -16,7 +17,7 @@ PERSON = a_personal_key()
 
 
 def a_draft(template: str = VERIFY, *, to: str = ADA, name: str | None = "Ada") -> Draft:
-    return messages().draft(template, NOBODY, PERSON, to=to, name=name)
+    return messages().draft(template, uuid7(), NOBODY, PERSON, to=to, name=name)
 
 
 NOBODY = UUID(int=7)
