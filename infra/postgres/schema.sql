@@ -222,6 +222,17 @@ BEGIN
     RETURN removed;
 END $_$;
 
+CREATE FUNCTION request_mail() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    INSERT INTO mail_requests (event_id, type, payload)
+    VALUES (new.id, new.type, new.payload)
+        ON CONFLICT DO NOTHING;
+    RETURN NULL;
+END $$;
+
 CREATE AGGREGATE audit_links(head bytea, leaf bytea) (
     SFUNC = audit_link,
     STYPE = bytea
@@ -376,6 +387,13 @@ CREATE VIEW last_quotes AS
     fetched_at,
     fresh_until
    FROM quotes;
+
+CREATE TABLE mail_requests (
+    event_id uuid NOT NULL,
+    type text NOT NULL,
+    payload text NOT NULL,
+    requested_at timestamp with time zone DEFAULT now() NOT NULL
+);
 
 CREATE TABLE mailed_tokens (
     token_hash bytea NOT NULL,
@@ -564,6 +582,9 @@ ALTER TABLE ONLY dead_letter_actions
 ALTER TABLE ONLY inbox
     ADD CONSTRAINT inbox_pkey PRIMARY KEY (message_id, consumer);
 
+ALTER TABLE ONLY mail_requests
+    ADD CONSTRAINT mail_requests_pkey PRIMARY KEY (event_id, type);
+
 ALTER TABLE ONLY mailed_tokens
     ADD CONSTRAINT mailed_tokens_mail_id_key UNIQUE (mail_id);
 
@@ -633,6 +654,8 @@ CREATE INDEX inbox_handled_at ON inbox USING brin (handled_at);
 
 CREATE INDEX inbox_results ON inbox USING btree (actor_id) WHERE (jsonb_typeof((outcome -> 'result'::text)) = 'object'::text);
 
+CREATE INDEX mail_requests_by_age ON mail_requests USING btree (requested_at);
+
 CREATE INDEX mailed_tokens_by_age ON mailed_tokens USING btree (expires_at);
 
 CREATE INDEX mailed_tokens_user ON mailed_tokens USING btree (user_id, purpose);
@@ -685,6 +708,8 @@ ALTER INDEX outbox_unpublished ATTACH PARTITION outbox_other_seq_idx;
 
 CREATE TRIGGER audit_chain AFTER INSERT ON audit_log REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION extend_audit_chain();
 
+CREATE TRIGGER mail_requests AFTER INSERT ON outbox FOR EACH ROW WHEN ((new.aggregatetype = 'users'::text)) EXECUTE FUNCTION request_mail();
+
 ALTER TABLE ONLY audit_chain
     ADD CONSTRAINT audit_chain_chain_fkey FOREIGN KEY (chain) REFERENCES audit_heads(chain);
 
@@ -723,6 +748,8 @@ GRANT ALL ON FUNCTION forget_handled(keep interval, most integer) TO qnt9_relay;
 REVOKE ALL ON FUNCTION forget_published(keep interval, most integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION forget_published(keep interval, most integer) TO qnt9_relay;
 
+REVOKE ALL ON FUNCTION request_mail() FROM PUBLIC;
+
 GRANT SELECT ON TABLE activity TO qnt9_gateway;
 
 GRANT SELECT ON TABLE audit_entries TO qnt9_gateway;
@@ -750,6 +777,8 @@ GRANT SELECT ON TABLE commands_parked TO qnt9_gateway;
 GRANT SELECT,INSERT,UPDATE ON TABLE quotes TO qnt9_quotes;
 
 GRANT SELECT ON TABLE last_quotes TO qnt9_gateway;
+
+GRANT SELECT,DELETE ON TABLE mail_requests TO qnt9_verification;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE mailed_tokens TO qnt9_verification;
 GRANT SELECT ON TABLE mailed_tokens TO qnt9_accounts;

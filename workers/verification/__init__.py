@@ -6,10 +6,12 @@ Consumes  verification.commands   VerifyEmail, ResendVerification, ForgotPasswor
                                   the others are only settled
 Emits     users.events            UserEmailVerified, UserEmailChanged, UserVerificationRequested,
                                   UserPasswordResetRequested, UserMailFailed
-Defines   mails, mailed_tokens
+Defines   mails, mailed_tokens, mail_requests
 Writes    mails, mailed_tokens    (and removes what is old: ADR 15)
           users                   (email, address_hash, email_confirmed_at, superseded_at,
                                   version, updated_at)
+Removes   mail_requests           (written by the database with every event of a user; no mail
+                                  is sent for an event that has none)
 Reads     users                   (all but password_hash), an address' rows locked in id order
           personal_keys
 

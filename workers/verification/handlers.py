@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 from contracts.commands import ForgotPassword, ResendVerification, VerifyEmail
@@ -30,6 +30,7 @@ from infra.sealed import open_seal
 from infra.seals import OpeningKeys
 from workers.verification import mails, store
 from workers.verification.messages import Draft, Messages
+from workers.verification.requests import requested
 from workers.verification.rules import (
     ADDRESS_WANTED,
     EMAIL_CHANGE,
@@ -191,10 +192,14 @@ async def _mail_link(
 
 
 async def queue_mails(slice_: Verification, batch: Sequence[Received[Message]]) -> None:
-    """The whole batch in one transaction; most events call for no mail and are only settled."""
-    since = datetime.now(UTC) - MAILS_WANTED
-    calls = [call for r in batch if (call := _call_for_mail(r)) and r.envelope.time > since]
+    """The whole batch in one transaction; most events call for no mail and are only settled.
+
+    What is mailed is what the slice that emitted an event wrote in the database (`requests.py`).
+    An event that it knows nothing of leaves no trace, so that it can still come true.
+    """
     async with slice_.mail_transactions.begin() as tx:
+        requests = await store.take_mail_requests(tx.conn, [r.envelope.id for r in batch])
+        calls, unknown = requested(batch, requests, since=datetime.now(UTC) - MAILS_WANTED)
         people = await store.recipients(tx.conn, {call.data.user_id for call in calls})
         heard = [call for call in calls if call.data.user_id in people]
         drafts = [
@@ -203,16 +208,10 @@ async def queue_mails(slice_: Verification, batch: Sequence[Received[Message]]) 
         ]
         await mails.insert_mails(tx.conn, drafts)
         for received in batch:
-            tx.settle(received)
+            if received not in unknown:
+                tx.settle(received)
     if drafts:
         slice_.wake_sender()
-
-
-def _call_for_mail(received: Received[Message]) -> Received[CallsForMail] | None:
-    """The same, typed, if it is an event that calls for a mail."""
-    if isinstance(received.data, CallsForMail):
-        return cast("Received[CallsForMail]", received)
-    return None
 
 
 def _drafts(

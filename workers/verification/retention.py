@@ -6,6 +6,7 @@ never mailed.
 
 from datetime import timedelta
 
+from contracts.topics import REMEMBERED_LEAST
 from infra.postgres.pool import Connection
 from infra.postgres.retention import Rule
 from workers.verification.rules import LINKS
@@ -16,6 +17,7 @@ def rules(keep: timedelta) -> list[Rule]:
     return [
         Rule("mailed_tokens", keep, forget_tokens),
         Rule("mails", keep + max(LINKS.values()), forget_mails),
+        Rule("mail_requests", REMEMBERED_LEAST, forget_mail_requests),
     ]
 
 
@@ -54,6 +56,28 @@ async def forget_mails(conn: Connection, keep: timedelta, most: int) -> int:
              LIMIT $2
         ), gone AS (
             DELETE FROM mails USING old WHERE mails.id = old.id RETURNING 1
+        )
+        SELECT count(*) FROM gone
+        """,
+        keep,
+        most,
+    )
+    return removed
+
+
+async def forget_mail_requests(conn: Connection, keep: timedelta, most: int) -> int:
+    """Requests whose event nobody delivers any more, such as that of a discarded dead letter."""
+    removed: int = await conn.fetchval(
+        """
+        WITH old AS (
+            SELECT event_id, type FROM mail_requests
+             WHERE requested_at < now() - $1::interval
+             ORDER BY requested_at
+             LIMIT $2
+        ), gone AS (
+            DELETE FROM mail_requests USING old
+             WHERE mail_requests.event_id = old.event_id AND mail_requests.type = old.type
+            RETURNING 1
         )
         SELECT count(*) FROM gone
         """,

@@ -231,3 +231,17 @@ async def owners(conn: Connection, address_hashes: Iterable[str]) -> dict[str, U
         list(address_hashes),
     )
     return {row["address_hash"]: row["id"] for row in rows}
+
+
+async def take_mail_requests(
+    conn: Connection, event_ids: Iterable[UUID]
+) -> dict[tuple[UUID, str], str]:
+    """Of these events, by id and type, what the slice that emitted them wrote.
+
+    Whoever takes a request is the last to see it.
+    """
+    rows = await conn.fetch(
+        "DELETE FROM mail_requests WHERE event_id = ANY($1) RETURNING event_id, type, payload",
+        list(event_ids),
+    )
+    return {(row["event_id"], row["type"]): row["payload"] for row in rows}

@@ -165,6 +165,7 @@ async def test_a_role_deletes_from_its_own_tables_alone(database: Database) -> N
         "refresh_tokens": {"qnt9_accounts"},
         "mails": {"qnt9_verification"},
         "mailed_tokens": {"qnt9_verification"},
+        "mail_requests": {"qnt9_verification"},
     }
 
 

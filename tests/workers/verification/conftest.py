@@ -135,6 +135,21 @@ class VerificationSlice:
         return Personal.of_token(key.encrypt(value))
 
     async def hear(self, *events: Received[Message]) -> None:
+        """Events that the slices which emit them wrote in the outbox."""
+        for event in events:
+            await self.database.execute(
+                """
+                INSERT INTO mail_requests (event_id, type, payload) VALUES ($1, $2, $3)
+                    ON CONFLICT DO NOTHING
+                """,
+                event.envelope.id,
+                event.envelope.type,
+                event.data.model_dump_json(),
+            )
+        await self.hear_from_topic(*events)
+
+    async def hear_from_topic(self, *events: Received[Message]) -> None:
+        """Events of which the database may know nothing."""
         await queue_mails(self.parts, events)
 
     async def token_of(self, user_id: UUID) -> str:
