@@ -3,6 +3,7 @@
 Ids (message, correlation, user) are bound by the edge of a process for one request or message.
 """
 
+import json
 import logging
 import re
 import secrets
@@ -13,13 +14,29 @@ import orjson
 import structlog
 from prometheus_client import Counter, Gauge, Histogram
 
+from infra.log_output import (
+    EVENTS_PER_INTERVAL,
+    LIBRARY_LINES_PER_INTERVAL,
+    LibraryHandler,
+    LogOutput,
+    RepeatFilter,
+    RepeatLimiter,
+    limit_repeats,
+    never_raises,
+)
+
 _TRACEPARENT = re.compile(r"^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$")
 _FRAMES = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
 _QUIET = ("aiokafka", "faststream", "httpx", "httpcore", "uvicorn", "asyncio", "mail")
 
 
 def configure_logging(service: str, level: str = "info") -> None:
-    """Every record of ours and of libraries becomes one JSON line on stdout."""
+    """Every record of ours and of libraries becomes one JSON line on stdout.
+
+    Logging never raises: a line that cannot be made or written is counted and dropped. Warnings
+    and errors that repeat are limited (`infra/log_output.py`).
+    """
+    output = LogOutput(sys.stdout)
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
@@ -29,19 +46,25 @@ def configure_logging(service: str, level: str = "info") -> None:
     ]
     structlog.configure(
         processors=[
+            limit_repeats(RepeatLimiter(EVENTS_PER_INTERVAL)),
             *shared,
             structlog.processors.EventRenamer("event"),
             structlog.processors.JSONRenderer(serializer=_dumps),
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stdout),
+        wrapper_class=never_raises(structlog.make_filtering_bound_logger(level)),
+        logger_factory=structlog.WriteLoggerFactory(file=output),  # type: ignore[arg-type]
         cache_logger_on_first_use=True,
     )
     structlog.contextvars.bind_contextvars(service=service)
-    handler = logging.StreamHandler(sys.stdout)
+    handler = LibraryHandler(output)
+    handler.addFilter(RepeatFilter(RepeatLimiter(LIBRARY_LINES_PER_INTERVAL)))
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[structlog.stdlib.add_logger_name, *shared],
+            foreign_pre_chain=[
+                structlog.stdlib.add_logger_name,
+                structlog.stdlib.ExtraAdder({"suppressed"}),
+                *shared,
+            ],
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 structlog.processors.JSONRenderer(serializer=_dumps),
@@ -70,7 +93,11 @@ def _without_details(stacks: list[dict[str, Any]]) -> None:
 
 
 def _dumps(value: object, **_: object) -> str:
-    return orjson.dumps(value, default=repr).decode()
+    """JSON of anything: what orjson refuses (half a surrogate, a huge number) is escaped."""
+    try:
+        return orjson.dumps(value, default=repr, option=orjson.OPT_NON_STR_KEYS).decode()
+    except TypeError:
+        return json.dumps(value, default=repr, skipkeys=True)
 
 
 def child_of(traceparent: str | None) -> str:

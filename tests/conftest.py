@@ -13,9 +13,20 @@ from xdist.scheduler import LoadScopeScheduling
 from infra.redis.client import open_redis
 from infra.settings import RedisSettings
 from tests.evidence import Evidence
+from tests.guard import Guard
 from tests.postgres import Database, Server, copy_of, migrated_template, running_server
 from tests.stack import PORT_BASE, STANDING, Stack, StandingStack, running_stack
 from tests.valkey import running_valkey
+
+GUARD = pytest.StashKey[Guard]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[GUARD] = Guard()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    config.stash[GUARD].end()
 
 
 @pytest.fixture(scope="session")

@@ -19,6 +19,7 @@ import httpx
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from contracts.topics import MAX_DEAD_LETTER_BYTES
+from tests.guard import watch_folder
 
 T = TypeVar("T")
 
@@ -258,6 +259,7 @@ def running_stack(
 ) -> Iterator[Stack]:
     """The system, up and ready; down again afterwards."""
     stack = Stack(data, source)
+    watch_folder(data)
     stack.qnt9("up", "--detach", "--port-base", str(port_base), *options)
     try:
         yield stack

@@ -6,12 +6,12 @@ import time
 from asyncio.subprocess import DEVNULL, STDOUT
 from collections.abc import Callable
 from enum import StrEnum
-from pathlib import Path
 
 import structlog
 
 from infra.embedded.environment import of_machine
 from infra.embedded.layout import Layout
+from infra.embedded.log_files import limit_size
 from infra.embedded.parts import Part
 from infra.embedded.records import Records
 
@@ -22,7 +22,7 @@ LONG_ENOUGH = 30.0
 """A process that lived this long starts over with the first delay."""
 PROBE_EVERY = 0.1
 ATTEMPTS_TO_COME_UP = 5
-LARGEST_LOG = 20 * 1024 * 1024
+"""So often it may end before it is ready until whoever waits for it is told; it is tried on."""
 
 
 class State(StrEnum):
@@ -59,29 +59,37 @@ class Process:
         self._records = records
         self._announce = announce
         self._ready = asyncio.Event()
+        self._was_ready = False
+        self._failing = asyncio.Event()
         self._stop = asyncio.Event()
         self._stop_now = asyncio.Event()
         self._keeping: asyncio.Task[None] | None = None
         self._turn = asyncio.Lock()
 
     async def start(self) -> None:
-        """Starts it and returns when it is ready. Started already: waits with whoever did."""
+        """Starts it and returns when it is ready. Started already: waits with whoever did.
+
+        Raises `NeverReadyError` when it fails again and again, and goes on trying even then.
+        """
         async with self._turn:
             if self._keeping is None or self._keeping.done():
                 self._stop.clear()
                 self._ready.clear()
+                self._failing.clear()
                 self._keeping = asyncio.create_task(self._keep())
             keeping = self._keeping
         ready = asyncio.create_task(self._ready.wait())
+        failing = asyncio.create_task(self._failing.wait())
         await asyncio.wait(
-            {ready, keeping},
+            {ready, failing, keeping},
             timeout=self.part.ready_within,
             return_when=asyncio.FIRST_COMPLETED,
         )
         ready.cancel()
+        failing.cancel()
         if self._ready.is_set():
             return
-        if keeping.done():
+        if self._failing.is_set() or keeping.done():
             raise NeverReadyError(self.detail)
         raise NotReadyYetError(f"not ready within {self.part.ready_within:.0f} s")
 
@@ -98,30 +106,36 @@ class Process:
         self._stop_now.set()
 
     async def _keep(self) -> None:
+        """Until it is stopped, whatever fails meanwhile: a full disk has room again one day."""
         delay, attempts = FIRST_DELAY, 0
         while not self._stop.is_set():
             self.began, self.took = time.monotonic(), None
+            code: int | None = None
             try:
                 code = await self._live_once()
+                ending = _ending(code)
             except Exception as error:
-                log.exception("process_not_started", process=self.part.name)
-                self.state, self.detail = State.FAILED, str(error) or repr(error)
-                return
+                log.exception("process_not_started", process=self.part.name, again_in=delay)
+                ending = str(error) or repr(error)
             if self._stop.is_set():
                 log.info("process_stopped", process=self.part.name, code=code)
                 return
+            self._ready.clear()
             lived = time.monotonic() - self.began
-            attempts = 0 if self._ready.is_set() else attempts + 1
-            if attempts == ATTEMPTS_TO_COME_UP:
+            came_up = self._was_ready_since_began()
+            attempts = 0 if came_up else attempts + 1
+            if attempts >= ATTEMPTS_TO_COME_UP or (code is None and not self._was_ready):
                 self.state = State.FAILED
-                self.detail = f"ended {attempts} times before it was ready, last {_ending(code)}"
-                self._ready.clear()
-                return
+                self.detail = f"ended {attempts} times before it was ready, last {ending}"
+                if code is None:
+                    self.detail = ending
+                self._failing.set()
+            else:
+                self.state, self.detail = State.RESTARTING, ending
             delay = FIRST_DELAY if lived > LONG_ENOUGH else delay
-            self.state, self.detail = State.RESTARTING, _ending(code)
             log.warning("process_died", process=self.part.name, code=code, again_in=delay)
-            if self._ready.is_set():
-                self._announce(f"{self.part.name} ended ({_ending(code)}), starting it again")
+            if came_up:
+                self._tell(f"{self.part.name} ended ({ending}), starting it again")
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stop.wait(), delay)
             delay = min(delay * 2, LONGEST_DELAY)
@@ -146,10 +160,11 @@ class Process:
             probing.cancel()
             stopping.cancel()
             self.pid = None
-            self._records.forget(self.part.name)
+            with contextlib.suppress(OSError):
+                self._records.forget(self.part.name)
 
     async def _spawn(self) -> asyncio.subprocess.Process:
-        _rotate(self._log_file)
+        limit_size(self._log_file)
         with self._log_file.open("ab") as output:
             child = await asyncio.create_subprocess_exec(
                 *self.part.command,
@@ -162,21 +177,33 @@ class Process:
                 umask=0o077,
             )
         self.pid = child.pid
-        self._records.add(
-            self.part.name, child.pid, tier=self.part.tier, stop_signal=self.part.stop_signal
-        )
+        try:
+            self._records.add(
+                self.part.name, child.pid, tier=self.part.tier, stop_signal=self.part.stop_signal
+            )
+        except OSError:  # it is written with the next one; the process runs, and is ours
+            log.exception("process_not_recorded", process=self.part.name)
         log.info("process_started", process=self.part.name, pid=child.pid)
         return child
 
     async def _probe_until_ready(self) -> None:
-        while not await self.part.probe():  # noqa: ASYNC110 - another process sets no event
+        while not await self._answers():  # noqa: ASYNC110 - another process sets no event
             await asyncio.sleep(PROBE_EVERY)
         self.took = time.monotonic() - self.began
         self.state, self.detail = State.READY, ""
-        if self._ready.is_set():
-            self._announce(f"{self.part.name} is back")
+        if self._was_ready:
+            self._tell(f"{self.part.name} is back")
+        self._was_ready = True
+        self._failing.clear()
         self._ready.set()
         log.info("process_ready", process=self.part.name, seconds=round(self.took, 2))
+
+    async def _answers(self) -> bool:
+        try:
+            return await self.part.probe()
+        except Exception:
+            log.exception("probe_failed", process=self.part.name)
+            return False
 
     async def _end(self, child: asyncio.subprocess.Process, ending: asyncio.Task[int]) -> None:
         self.state = State.STOPPING
@@ -193,6 +220,14 @@ class Process:
             with contextlib.suppress(ProcessLookupError):
                 child.kill()
 
+    def _was_ready_since_began(self) -> bool:
+        return self.took is not None
+
+    def _tell(self, what: str) -> None:
+        """To a terminal that may be gone, or a file on a disk that may be full."""
+        with contextlib.suppress(OSError):
+            self._announce(what)
+
     def _say(self, what: str) -> None:
         """Called from the thread that prepares; a stop ends the preparation here."""
         if self._stop.is_set():
@@ -202,9 +237,3 @@ class Process:
 
 def _ending(code: int) -> str:
     return f"signal {-code}" if code < 0 else f"exit code {code}"
-
-
-def _rotate(path: Path) -> None:
-    with contextlib.suppress(FileNotFoundError):
-        if path.stat().st_size > LARGEST_LOG:
-            path.replace(path.with_name(f"{path.name}.1"))

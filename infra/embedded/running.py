@@ -14,6 +14,7 @@ from infra.embedded.layout import Layout
 from infra.embedded.options import Options
 from infra.embedded.ownership import sole_owner
 from infra.embedded.supervisor import Supervisor
+from infra.log_output import LogOutput, never_raises
 
 
 async def supervise(
@@ -29,9 +30,10 @@ async def supervise(
                 structlog.processors.TimeStamper(fmt="iso", utc=True),
                 structlog.processors.add_log_level,
                 structlog.processors.format_exc_info,
-                structlog.processors.JSONRenderer(),
+                structlog.processors.JSONRenderer(default=repr),
             ],
-            logger_factory=structlog.WriteLoggerFactory(log_file),
+            wrapper_class=never_raises(structlog.make_filtering_bound_logger("debug")),
+            logger_factory=structlog.WriteLoggerFactory(LogOutput(log_file)),  # type: ignore[arg-type]
         )
         made = credentials.load_or_create(layout, announce)
         supervisor = Supervisor(options, layout, made, announce)

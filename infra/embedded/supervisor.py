@@ -12,6 +12,7 @@ from infra.embedded import status
 from infra.embedded.control import listening
 from infra.embedded.credentials import Credentials
 from infra.embedded.layout import Layout
+from infra.embedded.log_files import keep_bounded
 from infra.embedded.options import Options
 from infra.embedded.parts import Tier
 from infra.embedded.ports import Ports, is_free
@@ -70,6 +71,7 @@ class Supervisor:
         async with listening(self._layout, self._respond):
             coming_up = asyncio.create_task(self._come_up())
             draining = asyncio.create_task(self._drain.wait())
+            bounding = asyncio.create_task(keep_bounded(self._layout.logs))
             try:
                 await asyncio.wait({coming_up, draining}, return_when=asyncio.FIRST_COMPLETED)
                 if coming_up.done():
@@ -84,6 +86,7 @@ class Supervisor:
             finally:
                 coming_up.cancel()
                 draining.cancel()
+                bounding.cancel()
                 self.state = "stopping"
                 await self._go_down()
                 with suppress(asyncio.CancelledError, StartError):
