@@ -98,9 +98,19 @@ class ChangePermissions(Command):
 
 
 class VerifyEmail(Command):
-    """Redeem the token of a mailed link: it confirms the address that it was mailed to.
+    """Redeem the token of a mailed link to another address, which this confirms.
 
+    The link of a sign-up is redeemed by `ConfirmSignUp`; here it is refused with `proof-required`.
     The seal holds the token.
+    """
+
+    sealed: Sealed
+
+
+class ConfirmSignUp(Command):
+    """Redeem the token of a sign-up's mailed link, with proof that it is one's own sign-up.
+
+    The seal holds the token, and the password of the sign-up or the secret it was answered with.
     """
 
     sealed: Sealed

@@ -127,6 +127,7 @@ PASSWORDS_COMMANDS = Topic(
     carries=(
         commands.ChangePassword,
         commands.ResetPassword,
+        commands.ConfirmSignUp,
         commands.ChangeEmail,
         commands.EraseAccount,
     ),

@@ -1,6 +1,7 @@
 """From a request to a command on Kafka, and from its outcome to an answer."""
 
 import asyncio
+import base64
 import hashlib
 import hmac
 from collections.abc import Callable, Iterator
@@ -85,6 +86,12 @@ class Commands:
     def fresh_intent() -> Intent:
         """For what is never repeated: each request is a command of its own."""
         return Intent(uuid7(), datetime.now(UTC), None)
+
+    def secret_of(self, intent: Intent) -> str:
+        """43 url-safe characters that only this intent has; the same where it is repeated."""
+        identity = intent.id.bytes + (intent.fingerprint or "").encode()
+        digest = self._mac(b"signup-secret", identity)
+        return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
     async def accept(self, call: Call, intent: Intent, command: Command, *, key: str) -> Answer:
         """Publish, and answer 202 that tells the caller nothing more."""

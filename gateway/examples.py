@@ -54,7 +54,7 @@ EXAMPLES: dict[type[BaseModel], dict[str, Any]] = {
     },
     models.SignInBody: {"email": "ada@example.com", "password": _PASSWORD},
     models.RefreshBody: {"refresh_token": _REFRESH_TOKEN},
-    models.VerifyBody: {"token": _TOKEN},
+    models.VerifyBody: {"token": _TOKEN, "password": _PASSWORD, "signup_secret": None},
     models.ResendBody: {"email": "ada@example.com"},
     models.ForgotBody: {"email": "ada@example.com"},
     models.ResetBody: {"token": _TOKEN, "new_password": _NEW_PASSWORD},
@@ -114,6 +114,7 @@ EXAMPLES: dict[type[BaseModel], dict[str, Any]] = {
         "next_cursor": None,
     },
     models.Accepted: {"status": "accepted"},
+    models.SignedUp: {"status": "accepted", "signup_secret": _TOKEN},
     models.Pending: {"status": "pending", "handle": _HANDLE},
     models.Tokens: {
         "access_token": "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiIwMWExYTBhMyJ9.c2lnbmF0dXJl",

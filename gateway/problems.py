@@ -26,6 +26,9 @@ PROBLEMS: dict[str, Problem] = {
     "invalid-refresh-token": Problem(401, "The refresh token is not valid"),
     "token-reused": Problem(401, "The refresh token was used before; the session has ended"),
     "wrong-password": Problem(403, "The password is not the account's"),
+    "proof-required": Problem(
+        403, "The link of a sign-up also takes its password or its signup_secret"
+    ),
     "email-not-verified": Problem(403, "The e-mail address is not verified"),
     "forbidden": Problem(403, "This takes a permission that the caller does not have"),
     "not-found": Problem(404, "There is nothing here"),

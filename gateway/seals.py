@@ -34,6 +34,9 @@ class Seals:
     def for_password_reset(self, intent: Intent, content: dict[str, Any]) -> str:
         return _seal(self._accounts, intent, "password-reset", content)
 
+    def for_confirmation(self, intent: Intent, content: dict[str, Any]) -> str:
+        return _seal(self._accounts, intent, "confirm-signup", content)
+
     def for_email_change(self, intent: Intent, content: dict[str, Any]) -> str:
         return _seal(self._accounts, intent, "email-change", content)
 

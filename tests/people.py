@@ -1,5 +1,6 @@
 """Users, as the slices find them in the database."""
 
+import hashlib
 from uuid import UUID
 
 from contracts.ids import uuid7
@@ -27,6 +28,7 @@ async def a_user(
     erased: bool = False,
     password_hash: str | None = None,
     display_name: str | None = None,
+    signup_secret: str | None = None,
 ) -> UUID:
     """A row of its own, with a personal key."""
     user_id = uuid7()
@@ -50,4 +52,9 @@ async def a_user(
             erased,
         )
         await make_user_key(conn, user_id)
+        if signup_secret:
+            hashed = hashlib.sha256(signup_secret.encode()).digest()
+            await conn.execute(
+                "UPDATE users SET signup_secret_hash = $2 WHERE id = $1", user_id, hashed
+            )
     return user_id

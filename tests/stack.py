@@ -229,7 +229,9 @@ class Stack:
             body = {"email": email, "password": password, "display_name": "Ada"}
             assert (await http.post("/api/v1/auth/signup", json=body)).status_code == 202
             token = await self.mailed_token(email)
-            answer = await http.post("/api/v1/auth/verify", json={"token": token})
+            answer = await http.post(
+                "/api/v1/auth/verify", json={"token": token, "password": password}
+            )
             assert answer.status_code == 200, answer.text
         return await self.sign_in(email, password)
 

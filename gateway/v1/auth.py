@@ -1,8 +1,16 @@
 """Signing up, verifying, signing in and staying so."""
 
 import hmac
+from dataclasses import replace
 
-from contracts.commands import RefreshToken, ResendVerification, SignIn, SignUp, VerifyEmail
+from contracts.commands import (
+    ConfirmSignUp,
+    RefreshToken,
+    ResendVerification,
+    SignIn,
+    SignUp,
+    VerifyEmail,
+)
 from contracts.outcomes import Rejected, SealedOutcome, Succeeded
 from gateway.commands import Intent
 from gateway.endpoints import Answer, Call, Endpoint
@@ -14,6 +22,7 @@ from gateway.v1.models import (
     Pending,
     RefreshBody,
     ResendBody,
+    SignedUp,
     SignInBody,
     SignUpBody,
     Tokens,
@@ -33,16 +42,25 @@ async def sign_up(call: Call) -> Answer:
     body = call.body(SignUpBody)
     principal = principal_of(call, body.email)
     intent = call.edge.commands.intent(call, principal)
-    sealed = call.edge.seals.for_signup(intent, body.model_dump())
-    return await call.edge.commands.accept_once(call, intent, SignUp(sealed=sealed), key=principal)
+    secret = call.edge.commands.secret_of(intent)
+    sealed = call.edge.seals.for_signup(intent, {**body.model_dump(), "signup_secret": secret})
+    command = SignUp(sealed=sealed)
+    answer = await call.edge.commands.accept_once(call, intent, command, key=principal)
+    return replace(answer, body={**answer.body, "signup_secret": secret})
 
 
 async def verify(call: Call) -> Answer:
-    token = call.body(VerifyBody).token
-    principal = hashed(call, token)
-    intent = call.edge.commands.intent(call, principal)
-    sealed = call.edge.seals.for_verify(intent, {"token": token})
-    command = VerifyEmail(sealed=sealed)
+    """A link to another address is redeemed by itself, one of a sign-up with proof of it."""
+    body = call.body(VerifyBody)
+    principal = hashed(call, body.token)
+    command: VerifyEmail | ConfirmSignUp
+    if body.password is None and body.signup_secret is None:
+        intent = call.edge.commands.intent(call, principal)
+        command = VerifyEmail(sealed=call.edge.seals.for_verify(intent, {"token": body.token}))
+    else:
+        intent = call.edge.commands.intent(call, f"{principal} with proof")
+        content = body.model_dump(exclude_none=True)
+        command = ConfirmSignUp(sealed=call.edge.seals.for_confirmation(intent, content))
     return await call.edge.commands.perform(call, intent, command, key=principal, answer=_result)
 
 
@@ -118,7 +136,7 @@ ENDPOINTS = (
         "/api/v1/auth/signup",
         sign_up,
         "Sign up; a mail tells the owner of the address what to do",
-        {202: Accepted},
+        {202: SignedUp},
         body=SignUpBody,
         command=True,
         limits=SIGN_UP,
@@ -127,9 +145,15 @@ ENDPOINTS = (
         "POST",
         "/api/v1/auth/verify",
         verify,
-        "Verify an address with the token that was mailed to it",
+        "Verify an address with the token mailed to it; that of a sign-up takes proof as well",
         {200: Verified, 202: Pending},
-        problems=("invalid-token", "expired-token"),
+        problems=(
+            "invalid-token",
+            "expired-token",
+            "proof-required",
+            "wrong-password",
+            "try-again",
+        ),
         body=VerifyBody,
         command=True,
         limits=LINK,

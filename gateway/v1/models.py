@@ -80,9 +80,15 @@ class RefreshBody(Body):
 
 
 class VerifyBody(Body):
-    """The token of a mailed link."""
+    """The token of a mailed link. That of a sign-up also takes proof of who signed up.
+
+    `password` is the one of the sign-up, `signup_secret` what signing up was answered with; one of
+    the two is enough. A link to another address takes neither.
+    """
 
     token: Token
+    password: KnownPassword | None = None
+    signup_secret: Token | None = None
 
 
 class ResendBody(WithAddress):
@@ -141,6 +147,17 @@ class Accepted(BaseModel):
     """The command is in Kafka; nothing more is told."""
 
     status: Literal["accepted"]
+
+
+class SignedUp(BaseModel):
+    """The command is in Kafka; nothing more is told, whether or not the address is taken.
+
+    `signup_secret` confirms this sign-up together with the mailed token, instead of its password.
+    Keep it where nobody else reads it; a sign-up from elsewhere has another.
+    """
+
+    status: Literal["accepted"]
+    signup_secret: str
 
 
 class Pending(BaseModel):

@@ -479,6 +479,7 @@ CREATE TABLE users (
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
     superseded_at timestamp with time zone,
     erased_at timestamp with time zone,
+    signup_secret_hash bytea,
     CONSTRAINT users_tier_check CHECK ((tier = ANY (ARRAY['free'::text, 'plus'::text, 'pro'::text])))
 );
 
@@ -828,6 +829,7 @@ GRANT UPDATE(display_name) ON TABLE users TO qnt9_accounts;
 GRANT UPDATE(password_hash) ON TABLE users TO qnt9_accounts;
 
 GRANT UPDATE(email_confirmed_at) ON TABLE users TO qnt9_verification;
+GRANT UPDATE(email_confirmed_at) ON TABLE users TO qnt9_accounts;
 
 GRANT SELECT(tier) ON TABLE users TO qnt9_watchlist;
 GRANT UPDATE(tier) ON TABLE users TO qnt9_accounts;
@@ -843,8 +845,12 @@ GRANT UPDATE(updated_at) ON TABLE users TO qnt9_verification;
 GRANT SELECT(updated_at),UPDATE(updated_at) ON TABLE users TO qnt9_watchlist;
 
 GRANT UPDATE(superseded_at) ON TABLE users TO qnt9_verification;
+GRANT UPDATE(superseded_at) ON TABLE users TO qnt9_accounts;
 
 GRANT SELECT(erased_at) ON TABLE users TO qnt9_watchlist;
+
+GRANT INSERT(signup_secret_hash) ON TABLE users TO qnt9_signup;
+GRANT UPDATE(signup_secret_hash) ON TABLE users TO qnt9_accounts;
 
 GRANT SELECT ON TABLE profiles TO qnt9_gateway;
 

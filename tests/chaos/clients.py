@@ -78,7 +78,8 @@ class Client:
         assert token
         self.ledger.secrets.mailed(token)
         entry = Entry(Kind.VERIFY, self.email)
-        await self._perform(entry, Request("POST", "/auth/verify", {"token": token}), patient=True)
+        body = {"token": token, "password": self.password}
+        await self._perform(entry, Request("POST", "/auth/verify", body), patient=True)
         return entry.verdict is Verdict.OK and await self._until_ended(entry)
 
     async def _mailed_token(self) -> str | None:

@@ -17,7 +17,7 @@ from tests.stack import AGENT, PASSWORD, Stack, eventually
 SYMBOLS = ("AAPL", "SAP.DE", "VOD.L")
 STEPS = {
     "signup": ("signup.commands", "users.events", "user.signup"),
-    "verify": ("verification.commands", "users.events", "user.email_verified"),
+    "verify": ("passwords.commands", "users.events", "user.email_verified"),
     "signin": ("signin.commands", "users.events", "user.signin"),
     **{
         f"put-{symbol}": ("watchlist.commands", "watchlists.events", "watchlist.item_added")
@@ -76,8 +76,9 @@ async def traveller(stack: Stack) -> Traveller:
         token = await stack.mailed_token(someone.email)
         someone.answers["page"] = await http.get("/verify", params={"token": token})
         assert (await someone.user())["email_confirmed_at"] is None
-        await someone.ask("verify", "POST", "/auth/verify", {"token": token})
-        await someone.ask("verify-again", "POST", "/auth/verify", {"token": token})
+        proven = {"token": token, "password": PASSWORD}
+        await someone.ask("verify", "POST", "/auth/verify", proven)
+        await someone.ask("verify-again", "POST", "/auth/verify", proven)
         credentials = {"email": someone.email, "password": PASSWORD}
         tokens = await someone.ask("signin", "POST", "/auth/signin", credentials)
         bearer = {"Authorization": f"Bearer {tokens['access_token']}"}

@@ -37,7 +37,7 @@ def output(stack: Stack) -> str:
 
 
 def test_the_account_is_verified_and_signed_in(output: str) -> None:
-    assert '{"status":"accepted"}' in output
+    assert '{"status":"accepted","signup_secret":"' in output
     assert '"email_confirmed_at":"20' in output
     assert '"tier":"free"' in output
 

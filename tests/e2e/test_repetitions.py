@@ -99,7 +99,9 @@ async def test_one_key_two_hundred_times_signs_up_once(
         assert is_problem(refused, "idempotency-key-reused", retry=False)
         assert answers_of([await sign_up(PASSWORD)(gateway)]) == {ACCEPTED}
     await signed_up(stack, email)
-    answer = await gateways[0].post("/api/v1/auth/verify", json={"token": token})
+    answer = await gateways[0].post(
+        "/api/v1/auth/verify", json={"token": token, "password": PASSWORD}
+    )
     assert answer.status_code == 200, answer.text
     assert (await stack.sign_in(email)).access_token
     # Now that the address is taken nothing else is told.

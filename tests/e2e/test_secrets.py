@@ -68,14 +68,16 @@ async def travel(stack: Stack) -> Journey:
 
         account = {"email": email, "password": right, "display_name": name}
         await post("signup", account | {"password": weak}, 422)
-        await post("signup", account, 202)
+        signed_up = await post("signup", account, 202)
         mailed.append(await stack.mailed_token(email))
         await post("verify/resend", {"email": email}, 202)
         mailed.append(await eventually(newer_mail, seconds=90, what="another mail"))
         assert (await http.get("/verify", params={"token": mailed[1]})).status_code == 200
         await post("verify", {"token": mailed[0]}, 400)
         await post("verify", {"token": mailed[1] + "/"}, 422)
-        await post("verify", {"token": mailed[1]}, 200)
+        await post("verify", {"token": mailed[1]}, 403)
+        await post("verify", {"token": mailed[1], "password": wrong}, 403)
+        await post("verify", {"token": mailed[1], "signup_secret": signed_up["signup_secret"]}, 200)
         await post("signup", account | {"password": again}, 202)
         broken = json.dumps({"email": email, "password": right})[:-1]
         headers = {"Content-Type": "application/json"}

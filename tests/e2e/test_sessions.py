@@ -196,7 +196,9 @@ async def test_a_session_that_began_before_the_address_was_confirmed_is_let_in_a
         early = await stack.sign_in(email)
         answer = await there.get("/api/v1/watchlist", headers=early.headers)
         assert is_problem(answer, "email-not-verified", retry=False)
-        answer = await here.post("/api/v1/auth/verify", json={"token": mailed})
+        answer = await here.post(
+            "/api/v1/auth/verify", json={"token": mailed, "password": PASSWORD}
+        )
         assert answer.status_code == 200, answer.text
         for http in (here, there):
             answer = await http.get("/api/v1/watchlist", headers=early.headers)

@@ -3,25 +3,29 @@
 Consumes  signin.commands     SignIn
           accounts.commands   RefreshToken, SignOut, RevokeSession, UpdateProfile,
                               ChangeTier, ChangePermissions
-          passwords.commands  ChangePassword, ResetPassword, ChangeEmail, EraseAccount
+          passwords.commands  ChangePassword, ResetPassword, ConfirmSignUp, ChangeEmail,
+                              EraseAccount
 Emits     users.events        UserSignedIn, UserSigninFailed, UserTokenRefreshed,
                               UserTokenReuseDetected, UserSignedOut, UserSessionRevoked,
                               UserPasswordChanged, UserPasswordCheckFailed, UserPasswordReset,
+                              UserEmailVerified,
                               UserEmailChangeRequested, UserProfileUpdated, UserErased,
                               UserTierChanged, UserPermissionsChanged
 Defines   sessions, refresh_tokens
 Writes    sessions            (id, user_id, last_used_at, expires_at, ended_at)
           refresh_tokens      (token_hash, session_id, expires_at, spent_at)
           users               (password_hash, display_name, tier, permissions, version,
-                              updated_at)
-          mailed_tokens       (used_at, voided_at: of resets, and of links before a new password)
+                              updated_at, email_confirmed_at, superseded_at,
+                              signup_secret_hash)
+          mailed_tokens       (used_at, voided_at: of sign-ups, resets, and of links before a new
+                              password)
           personal_keys       (the day's, for addresses that nobody has)
 Removes   sessions, refresh_tokens, when they have expired long ago (ADR 15)
 
 An address and password that do not match cost the same work and get the same answer whether or
 not somebody has the address. Past its deadline a command changes nothing. What is asked about
 sessions that have begun is in `sessions.py`, apart from the hashing (ADR 10); what takes a
-password in `passwords.py`, what users say of themselves in `profiles.py` (ADR 11), what
-admins ask in `administration.py`. Erasing is the
+password in `passwords.py`, what confirms a sign-up in `confirmation.py` (ADR 18), what users say of
+themselves in `profiles.py` (ADR 11), what admins ask in `administration.py`. Erasing is the
 database's function `erase_user`, which reaches what this slice may not.
 """

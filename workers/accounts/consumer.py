@@ -12,8 +12,17 @@ from infra.process import Worker
 from infra.seals import OpeningKeys
 from infra.settings import Key, WorkerSettings
 from infra.tokens import TokenSigner
-from workers.accounts import administration, handlers, passwords, profiles, retention, sessions
+from workers.accounts import (
+    administration,
+    confirmation,
+    handlers,
+    passwords,
+    profiles,
+    retention,
+    sessions,
+)
 from workers.accounts.administration import Administration
+from workers.accounts.confirmation import Confirmation
 from workers.accounts.handlers import Accounts
 from workers.accounts.passwords import Guarded
 from workers.accounts.profiles import Profiles
@@ -60,9 +69,18 @@ async def start(worker: Worker, settings: AccountsSettings) -> None:
         seals=seals,
         passwords=accounts.passwords,
     )
+    confirming = Confirmation(
+        pool=worker.pool,
+        transactions=guarded.transactions,
+        seals=seals,
+        passwords=accounts.passwords,
+    )
     await worker.consume(
         PASSWORDS,
-        one_at_a_time({m: partial(handle, guarded) for m, handle in passwords.HANDLES.items()}),
+        one_at_a_time(
+            {m: partial(handle, guarded) for m, handle in passwords.HANDLES.items()}
+            | {m: partial(handle, confirming) for m, handle in confirmation.HANDLES.items()}
+        ),
         transactions=guarded.transactions,
         policy=POLICY,
     )

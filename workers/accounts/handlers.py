@@ -22,7 +22,7 @@ from infra.refresh_tokens import refresh_token
 from infra.sealed import open_seal
 from infra.seals import OpeningKeys, SealingKey, binding
 from infra.tokens import TokenSigner
-from workers.accounts import administration, passwords, profiles, sessions, store
+from workers.accounts import administration, confirmation, passwords, profiles, sessions, store
 from workers.accounts.rules import LOOKS, Account, Check, Credentials, failure, token_hash
 from workers.accounts.sessions import deadline_of, reply_key_of, sealed_tokens, utc_now
 from workers.accounts.store import Locked
@@ -152,5 +152,6 @@ HANDLES: dict[type[Message], Callable[..., Any]] = {
     **sessions.HANDLES,
     **profiles.HANDLES,
     **passwords.HANDLES,
+    **confirmation.HANDLES,
     **administration.HANDLES,
 }

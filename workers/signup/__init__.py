@@ -3,7 +3,8 @@
 Consumes  signup.commands   SignUp
 Emits     users.events      UserSignedUp, UserSignupRepeated
 Defines   users
-Writes    users             (id, email, address_hash, display_name, password_hash)
+Writes    users             (id, email, address_hash, display_name, password_hash,
+                             signup_secret_hash)
           personal_keys     (one for each new user)
 
 Each sign-up of an unverified address is a row of its own: whoever signs up first has no hold over

@@ -57,6 +57,7 @@ async def sign_up(slice_: Signup, received: Received[SignUp]) -> None:
                 address_hash=address,
                 display_name=application.display_name,
                 password_hash=password_hash,
+                secret_hash=application.secret_hash,
             )
             secret = slice_.seals.derive(received.data.sealed, binding(command.id, "user-key"))
             key = await make_user_key(tx.conn, event.user_id, secret)

@@ -1,5 +1,6 @@
 """What a sign-up comes to. Pure."""
 
+import hashlib
 from typing import Annotated
 from uuid import UUID
 
@@ -18,6 +19,13 @@ class Application(SealedContent):
     email: Annotated[str, AfterValidator(normalise)]
     password: Annotated[str, Field(min_length=1, max_length=1024, repr=False)]
     display_name: DisplayName | None = None
+    signup_secret: Annotated[str | None, Field(repr=False)] = None
+
+    @property
+    def secret_hash(self) -> bytes | None:
+        """What is kept of the secret that the gateway answers to whoever signs up."""
+        secret = self.signup_secret
+        return None if secret is None else hashlib.sha256(secret.encode()).digest()
 
 
 def decide(

@@ -26,16 +26,19 @@ async def insert_user(
     address_hash: str,
     display_name: str | None,
     password_hash: str,
+    secret_hash: bytes | None,
 ) -> None:
     """An unverified user."""
     await conn.execute(
         """
-        INSERT INTO users (id, email, address_hash, display_name, password_hash)
-        VALUES ($1, $2, $3, $4, $5)
+        INSERT INTO users (id, email, address_hash, display_name, password_hash,
+                           signup_secret_hash)
+        VALUES ($1, $2, $3, $4, $5, $6)
         """,
         user_id,
         email,
         address_hash,
         display_name,
         password_hash,
+        secret_hash,
     )

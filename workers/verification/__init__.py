@@ -4,7 +4,7 @@ Consumes  verification.commands   VerifyEmail, ResendVerification, ForgotPasswor
           users.events            UserSignedUp, UserSignupRepeated, UserPasswordChanged,
                                   UserPasswordReset, UserEmailChangeRequested, UserEmailChanged;
                                   the others are only settled
-Emits     users.events            UserEmailVerified, UserEmailChanged, UserVerificationRequested,
+Emits     users.events            UserEmailChanged, UserVerificationRequested,
                                   UserPasswordResetRequested, UserMailFailed
 Defines   mails, mailed_tokens, mail_requests
 Writes    mails, mailed_tokens    (and removes what is old: ADR 15)
@@ -16,6 +16,6 @@ Reads     users                   (all but password_hash), an address' rows lock
           personal_keys
 
 A token is the HMAC of its mail's id: the database holds its hash alone, and a mail rendered again
-is the same mail with the same link. `sender.py` runs beside the consumers (ADR 8). Tokens for new
-passwords are mailed here and redeemed by the slice that hashes (ADR 11).
+is the same mail with the same link. `sender.py` runs beside the consumers (ADR 8). Tokens of
+sign-ups and for new passwords are mailed here and redeemed by the slice that hashes (ADR 11, 18).
 """

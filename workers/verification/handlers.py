@@ -1,46 +1,37 @@
 """Commands about verification, and the mails that events call for."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 from contracts.commands import ForgotPassword, ResendVerification, VerifyEmail
-from contracts.envelope import Envelope
 from contracts.events import (
     UserEmailChanged,
-    UserEmailChangeRequested,
-    UserEmailVerified,
     UserEvent,
     UserPasswordResetRequested,
-    UserSignedUp,
-    UserSignupRepeated,
     UserVerificationRequested,
 )
-from contracts.ids import derived_uuid7
 from contracts.message import Message
 from contracts.outcomes import Succeeded
-from contracts.personal import ErasedError, Personal
+from contracts.personal import Personal
 from contracts.topics import USERS_EVENTS
 from infra.addresses import address_hash
 from infra.postgres.transaction import Transaction, Transactions
-from infra.received import PoisonError, Received
+from infra.received import Received
 from infra.sealed import open_seal
 from infra.seals import OpeningKeys
 from workers.verification import mails, store
+from workers.verification.drafts import clear, draft, drafts_of, mail_id
 from workers.verification.messages import Draft, Messages
 from workers.verification.requests import requested
 from workers.verification.rules import (
     ADDRESS_WANTED,
     EMAIL_CHANGE,
-    EMAIL_CHANGE_ASKED,
-    EMAIL_CHANGED,
     LINKS,
     MAILS_WANTED,
-    PASSWORD_CHANGED,
     RESET,
-    SIGNUP_REPEATED,
     VERIFY,
     Address,
     CallsForMail,
@@ -49,6 +40,7 @@ from workers.verification.rules import (
     Verify,
     changes_of_address,
     confirmed,
+    occasion,
     owner_of,
     redeem,
     token_hash,
@@ -90,7 +82,7 @@ async def verify_email(slice_: Verification, received: Received[VerifyEmail]) ->
         assert link
         await store.use_token(tx.conn, hashed)
         await store.supersede(tx.conn, decision.superseded)
-        event, outcome = await _confirm(slice_, tx, link, decision.person)
+        event, outcome = await _move(slice_, tx, link, decision.person)
         await store.void_links(tx.conn, [p.user_id for p in people], [VERIFY])
         for user_id in (link.user_id, *decision.superseded):
             tx.user_changed(user_id)
@@ -106,14 +98,10 @@ async def _lock(slice_: Verification, tx: Transaction, link: Link) -> list[Perso
     return await store.lock_people(tx.conn, address, also=link.user_id)
 
 
-async def _confirm(
+async def _move(
     slice_: Verification, tx: Transaction, link: Link, person: Person
 ) -> tuple[UserEvent, Succeeded]:
-    """The address of a sign-up, or another; then no link to the one before works any more."""
-    if link.purpose == VERIFY:
-        at = await store.confirm(tx.conn, link.user_id)
-        verified = UserEmailVerified(user_id=link.user_id, email=Personal(link.email))
-        return verified, confirmed(at)
+    """To another address; then no link to the one before works any more."""
     address = address_hash(slice_.address_key, link.email)
     at = await store.move(tx.conn, link.user_id, email=link.email, address_hash=address)
     await store.void_links(tx.conn, [link.user_id], LINKS)
@@ -170,16 +158,21 @@ async def _mail_link(
         mailed = person is not None and not await store.asked_lately(tx.conn, address, template)
         if mailed and person and person.key:
             await store.void_links(tx.conn, [person.user_id], [template])
-            draft = slice_.messages.draft(
+            about = None
+            if template == VERIFY:
+                client = await store.sign_up_client(tx.conn, person.user_id, person.key)
+                about = occasion(person.created_at) | {"client": client}
+            wanted_mail = slice_.messages.draft(
                 template,
-                _mail_id(received.envelope, template, person.user_id),
+                mail_id(received.envelope, template, person.user_id),
                 person.user_id,
                 person.key,
                 to=wanted.email,
                 name=person.display_name,
                 on_request=True,
+                about=about,
             )
-            await mails.insert_mails(tx.conn, [draft])
+            await mails.insert_mails(tx.conn, [wanted_mail])
             tx.emit(
                 event(user_id=person.user_id),
                 about=person.user_id,
@@ -203,7 +196,7 @@ async def queue_mails(slice_: Verification, batch: Sequence[Received[Message]]) 
         people = await store.recipients(tx.conn, {call.data.user_id for call in calls})
         heard = [call for call in calls if call.data.user_id in people]
         drafts = [
-            *(d for call in heard for d in _drafts(slice_.messages, call, people)),
+            *(d for call in heard for d in drafts_of(slice_.messages, call, people)),
             *await _address_drafts(slice_, tx, heard, people),
         ]
         await mails.insert_mails(tx.conn, drafts)
@@ -212,28 +205,6 @@ async def queue_mails(slice_: Verification, batch: Sequence[Received[Message]]) 
                 tx.settle(received)
     if drafts:
         slice_.wake_sender()
-
-
-def _drafts(
-    messages: Messages, call: Received[CallsForMail], people: dict[UUID, Recipient]
-) -> Iterator[Draft]:
-    """The mails to the person whom an event is about, at the address that is theirs."""
-    to: str | None
-    person = people[call.data.user_id]
-    match call.data:
-        case UserSignedUp(email=email):
-            to = _clear(email, person) if person.needs_link else None
-            template = VERIFY
-        case UserSignupRepeated(email=email):
-            to, template = _clear(email, person), SIGNUP_REPEATED
-        case UserEmailChanged(former_email=email):
-            to, template = _clear(email, person) if email else None, EMAIL_CHANGED
-        case UserEmailChangeRequested():
-            to, template = person.email, EMAIL_CHANGE_ASKED
-        case _:
-            to, template = person.email, PASSWORD_CHANGED
-    if to:
-        yield _draft(messages, call, template, person, to)
 
 
 async def _address_drafts(
@@ -247,7 +218,7 @@ async def _address_drafts(
     causes = {id(call.data): call for call in calls}
     if ended:
         await store.void_links(tx.conn, ended, [EMAIL_CHANGE])
-    to = {user_id: _clear(event.new_email, people[user_id]) for user_id, event in wanted.items()}
+    to = {user_id: clear(event.new_email, people[user_id]) for user_id, event in wanted.items()}
     hashes = {user_id: address_hash(slice_.address_key, email) for user_id, email in to.items()}
     taken = await store.owners(tx.conn, hashes.values()) if hashes else {}
     owners = await store.recipients(tx.conn, taken.values()) if taken else {}
@@ -256,30 +227,10 @@ async def _address_drafts(
         call = causes[id(wanted[user_id])]
         owner_id = taken.get(hashes[user_id])
         if owner_id is None:
-            drafts.append(_draft(slice_.messages, call, EMAIL_CHANGE, people[user_id], email))
+            drafts.append(draft(slice_.messages, call, EMAIL_CHANGE, people[user_id], to=email))
         elif owner_id != user_id and owner_id in owners:
-            drafts.append(_draft(slice_.messages, call, ADDRESS_WANTED, owners[owner_id], email))
+            drafts.append(draft(slice_.messages, call, ADDRESS_WANTED, owners[owner_id], to=email))
     return drafts
-
-
-def _draft(
-    messages: Messages, call: Received[Message], template: str, person: Recipient, to: str
-) -> Draft:
-    mail_id = _mail_id(call.envelope, template, person.user_id)
-    name = person.display_name
-    return messages.draft(template, mail_id, person.user_id, person.key, to=to, name=name)
-
-
-def _mail_id(cause: Envelope, template: str, to: UUID) -> UUID:
-    """The same for the same cause, so that a mail made again has the same Message-ID and link."""
-    return derived_uuid7(cause.time, cause.id, "mail", template, to)
-
-
-def _clear(email: Personal, person: Recipient) -> str:
-    try:
-        return str(email.reveal(person.key))
-    except ErasedError:
-        raise PoisonError("the address is not encrypted under its person's key") from None
 
 
 COMMANDS: dict[type[Message], Callable[[Verification, Received[Any]], Any]] = {

@@ -135,13 +135,16 @@ async def renew(conn: Connection, lease: timedelta, in_hand: Collection[Claimed]
 
 
 async def mark_sending(conn: Connection, mail: Claimed) -> bool:
-    """Whether it may go: still wanted, and still ours."""
+    """Whether it may go: still wanted, and still ours. One with a void link is cancelled."""
     found = await conn.fetchval(
         """
-        UPDATE mails SET status = 'sending'
+        UPDATE mails
+           SET status = CASE WHEN EXISTS (
+                   SELECT FROM mailed_tokens WHERE mail_id = mails.id AND voided_at IS NOT NULL
+               ) THEN 'cancelled' ELSE 'sending' END
          WHERE id = $1 AND attempts = $2 AND status IN ('queued', 'sending')
            AND leased_until > now()
-        RETURNING true
+        RETURNING status = 'sending'
         """,
         mail.id,
         mail.attempts,

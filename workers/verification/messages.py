@@ -1,5 +1,6 @@
 """Mails: drafted once, rendered as often as needed, always the same mail."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from email import policy
@@ -44,7 +45,10 @@ class Template:
 
 
 TEMPLATES = {
-    VERIFY: (Template(1, "Confirm your e-mail address", page="verify"),),
+    VERIFY: (
+        Template(1, "Confirm your e-mail address", page="verify"),
+        Template(2, "Confirm your e-mail address", page="verify"),
+    ),
     RESET: (Template(1, "Set a new password", page="reset"),),
     EMAIL_CHANGE: (Template(1, "Confirm your new e-mail address", page="verify"),),
     SIGNUP_REPEATED: (Template(1, "Somebody tried to sign up with your address"),),
@@ -101,8 +105,12 @@ class Messages:
         to: str,
         name: str | None,
         on_request: bool = False,
+        about: Mapping[str, str | None] | None = None,
     ) -> Draft:
-        """A new mail of the latest version; who it is for can be read with the person's key."""
+        """A new mail of the latest version; who it is for can be read with the person's key.
+
+        `about` is what else it tells: `when` and from which `client` something was done.
+        """
         latest = TEMPLATES[template][-1]
         token = mailed_token(self._key, mail_id) if latest.page else None
         return Draft(
@@ -111,7 +119,7 @@ class Messages:
             template,
             latest.version,
             f"<{mail_id}@{self._sender.domain}>",
-            key.encrypt({"to": to, "name": name}),
+            key.encrypt({**(about or {}), "to": to, "name": name}),
             on_request,
             token_hash(token) if token else None,
             LINKS[template] if token else None,
@@ -132,7 +140,12 @@ class Messages:
         if form is None:
             raise UnknownTemplateError(f"{template} version {version}")
         recipient = on_the_wire(parameters["to"])
-        shown: dict[str, Any] = {"name": greeted_name(parameters.get("name")), "site": self._url}
+        shown: dict[str, Any] = {
+            "name": greeted_name(parameters.get("name")),
+            "when": parameters.get("when"),
+            "client": parameters.get("client"),
+            "site": self._url,
+        }
         if form.page:
             shown["link"] = f"{self._url}/{form.page}?token={mailed_token(self._key, mail_id)}"
         mail = EmailMessage(policy=_POLICY)

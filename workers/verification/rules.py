@@ -4,10 +4,10 @@ import base64
 import hashlib
 import hmac
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import Annotated
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import AfterValidator, Field
@@ -24,6 +24,7 @@ from contracts.outcomes import Rejected, Succeeded
 from contracts.personal import PersonalKey
 from contracts.topics import REMEMBERED_LEAST
 from infra.addresses import normalise
+from infra.agents import described
 from infra.sealed import SealedContent
 
 NewPassword = UserPasswordChanged | UserPasswordReset
@@ -117,7 +118,7 @@ def redeem(
 ) -> Verify | Succeeded | Rejected:
     """What a token does, given its person, every sign-up of the address it was mailed to, and that.
 
-    The first link confirms the address that the person signed up with; another moves the person.
+    A link to another address moves the person. One of a sign-up takes proof, and another slice.
     """
     person = next((p for p in people if token and p.user_id == token.user_id), None)
     if token is None or person is None or person.gone:
@@ -130,6 +131,8 @@ def redeem(
         return Rejected("invalid-token")
     if token.expired:
         return Rejected("expired-token")
+    if token.purpose == VERIFY:
+        return Rejected("proof-required")
     return Verify(person, tuple(p.user_id for p in others if p.waits))
 
 
@@ -208,6 +211,18 @@ class Retry:
             return None
         whole: timedelta = min(self.most, self.first * 2 ** min(attempts - 1, 20))
         return max(whole * (1 - chance / 2), self.asked(seconds))
+
+
+def occasion(at: datetime, client: Mapping[str, Any] | None = None) -> dict[str, str | None]:
+    """When something was done and by which client, in words for a mail.
+
+    `client` is `{ip, agent}` of the request, as events have it.
+    """
+    when = f"{at.astimezone(UTC):%d %B %Y, %H:%M} UTC"
+    if not client:
+        return {"when": when, "client": None}
+    where = f", at {client['ip']}" if client.get("ip") else ""
+    return {"when": when, "client": f"{described(client.get('agent'))}{where}"}
 
 
 def greeted_name(name: str | None) -> str | None:

@@ -92,20 +92,6 @@ async def hold_address(conn: Connection, address_hash: str) -> None:
     await conn.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", address_hash)
 
 
-async def confirm(conn: Connection, user_id: UUID) -> datetime:
-    """When, by the clock of the database."""
-    at: datetime = await conn.fetchval(
-        """
-        UPDATE users
-           SET email_confirmed_at = now(), version = version + 1, updated_at = now()
-         WHERE id = $1
-        RETURNING email_confirmed_at
-        """,
-        user_id,
-    )
-    return at
-
-
 async def move(conn: Connection, user_id: UUID, *, email: str, address_hash: str) -> datetime:
     """To another address, confirmed now.
 
@@ -180,6 +166,17 @@ async def asked_lately(conn: Connection, address_hash: str, template: str) -> bo
     return found
 
 
+async def sign_up_client(conn: Connection, user_id: UUID, key: PersonalKey) -> str | None:
+    """From where somebody signed up, as the first mail about it said."""
+    parameters = await conn.fetchval(
+        "SELECT parameters FROM mails WHERE user_id = $1 AND template = $2 ORDER BY id LIMIT 1",
+        user_id,
+        VERIFY,
+    )
+    client: str | None = key.decrypt(parameters).get("client") if parameters else None
+    return client
+
+
 @dataclass(frozen=True, slots=True)
 class Recipient:
     """Somebody to write to. `email`: where it is confirmed. `needs_link`: no link was made yet."""
@@ -189,13 +186,14 @@ class Recipient:
     display_name: str | None = field(repr=False)
     email: str | None = field(repr=False)
     needs_link: bool
+    created_at: datetime
 
 
 async def recipients(conn: Connection, users: Iterable[UUID]) -> dict[UUID, Recipient]:
     """Those of these people who were not erased, nor are before this transaction ends."""
     rows = await conn.fetch(
         """
-        SELECT users.id, secret, display_name,
+        SELECT users.id, secret, display_name, users.created_at,
                CASE WHEN email_confirmed_at IS NOT NULL THEN email END AS email,
                email_confirmed_at IS NULL AND superseded_at IS NULL
                AND NOT EXISTS (
@@ -216,6 +214,7 @@ async def recipients(conn: Connection, users: Iterable[UUID]) -> dict[UUID, Reci
             row["display_name"],
             row["email"],
             row["needs_link"],
+            row["created_at"],
         )
         for row in rows
     }

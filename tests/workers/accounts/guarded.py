@@ -9,6 +9,7 @@ from uuid import UUID
 from contracts.commands import (
     ChangeEmail,
     ChangePassword,
+    ConfirmSignUp,
     EraseAccount,
     ResetPassword,
     UpdateProfile,
@@ -24,7 +25,8 @@ from tests.builders import an_envelope, received
 from tests.outbox import MemoryWakeups
 from tests.people import ADA, PASSWORD, a_user, quick_passwords
 from tests.postgres import Database
-from workers.accounts import passwords, profiles
+from workers.accounts import confirmation, passwords, profiles
+from workers.accounts.confirmation import Confirmation
 from workers.accounts.passwords import Guarded
 from workers.accounts.profiles import Profiles
 
@@ -35,6 +37,7 @@ PURPOSES: dict[type[Command], str] = {
     ChangeEmail: "email-change",
     EraseAccount: "erase",
     UpdateProfile: "profile",
+    ConfirmSignUp: "confirm-signup",
 }
 
 
@@ -44,6 +47,7 @@ class GuardedSlice:
 
     parts: Guarded
     profiles: Profiles
+    confirmation: Confirmation
     sealing: SealingKey
     wakeups: MemoryWakeups
     database: Database
@@ -67,10 +71,12 @@ class GuardedSlice:
         """What was announced of it."""
         if isinstance(command.data, UpdateProfile):
             await profiles.update_profile(self.profiles, command)
+        elif isinstance(command.data, ConfirmSignUp):
+            await confirmation.confirm_sign_up(self.confirmation, command)
         else:
             await passwords.HANDLES[type(command.data)](self.parts, command)
-        announced = self.wakeups.announced[-1]
-        assert (announced.command_id, announced.fingerprint) == (command.envelope.id, "a-body")
+        (announced,) = [a for a in self.wakeups.announced if a.command_id == command.envelope.id]
+        assert announced.fingerprint == "a-body"
         return announced.outcome
 
     async def change_password(
@@ -84,6 +90,9 @@ class GuardedSlice:
     async def reset_password(self, token: str, new: str = NEW_PASSWORD) -> Outcome:
         content = {"token": token, "new_password": new}
         return await self.handle(self.command(ResetPassword, content))
+
+    async def confirm_sign_up(self, token: str, **proof: str) -> Outcome:
+        return await self.handle(self.command(ConfirmSignUp, {"token": token, **proof}))
 
     async def change_email(
         self, user_id: UUID, new_email: str, password: str = PASSWORD
@@ -102,6 +111,10 @@ class GuardedSlice:
         async with self.parts.passwords.turn() as turn:
             about.setdefault("password_hash", await turn.hash(PASSWORD))
         return await a_user(self.database, email, **({"verified": True} | about))
+
+    async def hash(self, password: str) -> str:
+        async with self.parts.passwords.turn() as turn:
+            return await turn.hash(password)
 
     async def password_of(self, user_id: UUID) -> str | None:
         """Which of the two it is."""
@@ -174,12 +187,11 @@ async def a_guarded_slice(database: Database) -> GuardedSlice:
     seals, public = OpeningKeys.generate()
     wakeups = MemoryWakeups()
     pool = await database.pool("qnt9_accounts")
+    transactions, hashing = Transactions(pool, PASSWORDS.name, wakeups), quick_passwords()
     return GuardedSlice(
-        parts=Guarded(
-            pool=pool,
-            transactions=Transactions(pool, PASSWORDS.name, wakeups),
-            seals=seals,
-            passwords=quick_passwords(),
+        parts=Guarded(pool=pool, transactions=transactions, seals=seals, passwords=hashing),
+        confirmation=Confirmation(
+            pool=pool, transactions=transactions, seals=seals, passwords=hashing
         ),
         profiles=Profiles(transactions=Transactions(pool, ACCOUNTS.name, wakeups), seals=seals),
         sealing=SealingKey(decode_key(public)),

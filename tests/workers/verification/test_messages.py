@@ -11,13 +11,23 @@ from tests.builders import NOW, a_personal_key
 from tests.people import ADA
 from tests.workers.verification.conftest import MAIL_KEY, messages
 from workers.verification.messages import TEMPLATES, Draft, UnknownTemplateError
-from workers.verification.rules import LINKS, SIGNUP_REPEATED, VERIFY, mailed_token, token_hash
+from workers.verification.rules import (
+    LINKS,
+    RESET,
+    SIGNUP_REPEATED,
+    VERIFY,
+    mailed_token,
+    occasion,
+    token_hash,
+)
 
 PERSON = a_personal_key()
+FIREFOX = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0"
 
 
-def a_draft(template: str = VERIFY, *, to: str = ADA, name: str | None = "Ada") -> Draft:
-    return messages().draft(template, uuid7(), NOBODY, PERSON, to=to, name=name)
+def a_draft(template: str = RESET, *, to: str = ADA, name: str | None = "Ada") -> Draft:
+    about = occasion(NOW, {"ip": "203.0.113.7", "agent": FIREFOX})
+    return messages().draft(template, uuid7(), NOBODY, PERSON, to=to, name=name, about=about)
 
 
 NOBODY = UUID(int=7)
@@ -44,7 +54,7 @@ def test_the_link_stands_on_a_line_of_its_own_and_in_the_page() -> None:
     draft = a_draft()
     letter = rendered(draft)
     token = mailed_token(MAIL_KEY, draft.id)
-    link = f"https://qnt9.example.com/verify?token={token}"
+    link = f"https://qnt9.example.com/reset?token={token}"
     assert link in part(letter, "plain").splitlines()
     assert f'href="{link}"' in part(letter, "html")
     assert draft.token_hash == token_hash(token)
@@ -90,6 +100,16 @@ def test_a_repeated_sign_up_is_told_without_any_token() -> None:
     assert draft.token_hash is None
     assert "token" not in letter.content.as_string()
     assert "tried to sign up" in part(letter, "plain")
+
+
+@pytest.mark.parametrize("subtype", ["plain", "html"])
+def test_mail_of_a_sign_up_says_when_and_from_where_and_quotes_the_name(subtype: str) -> None:
+    text = part(rendered(a_draft(VERIFY)), subtype)
+    assert "03 November 2026, 12:00 UTC" in text
+    assert "Firefox on Windows, at 203.0.113.7" in text
+    assert any(quoted in text for quoted in ('"Ada"', "“Ada”"))
+    assert "Hello," in text
+    assert "Mozilla" not in text
 
 
 def test_nobody_without_a_name_is_greeted_by_one() -> None:

@@ -50,7 +50,13 @@ def a_person(
 
 def test_a_good_token_verifies_its_person_and_ends_the_others() -> None:
     ada, eve, gone = a_person(), a_person(), a_person(superseded=True)
-    assert redeem(Token(ada.user_id), [eve, ada, gone], ADA) == Verify(ada, (eve.user_id,))
+    token = Token(ada.user_id, EMAIL_CHANGE)
+    assert redeem(token, [eve, ada, gone], ADA) == Verify(ada, (eve.user_id,))
+
+
+def test_link_of_a_sign_up_takes_proof() -> None:
+    ada, eve = a_person(), a_person()
+    assert redeem(Token(ada.user_id), [eve, ada], ADA) == Rejected("proof-required")
 
 
 def test_a_used_token_says_again_when_it_was_used() -> None:
@@ -121,7 +127,7 @@ def test_a_token_for_an_address_that_is_somebody_elses_by_now_is_invalid() -> No
 
 def test_an_erased_owner_owns_nothing() -> None:
     ada, owner = a_person(), a_person(confirmed=True, erased=True)
-    assert redeem(Token(ada.user_id), [ada, owner], ADA) == Verify(ada, ())
+    assert redeem(Token(ada.user_id, EMAIL_CHANGE), [ada, owner], ADA) == Verify(ada, ())
 
 
 def test_the_used_token_of_somebody_who_was_erased_tells_nothing() -> None:

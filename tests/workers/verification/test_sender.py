@@ -33,7 +33,7 @@ async def test_a_queued_mail_is_sent_once_with_its_link(
     assert taken.mail["Message-ID"] == mail["message_id"]
     assert mail["sent_at"]
     assert (mail["attempts"], mail["last_error"], mail["leased_until"]) == (1, None, None)
-    assert (await slice_.redeem(token))["status"] == "succeeded"
+    assert (await slice_.redeem(token))["code"] == "proof-required"
 
 
 async def test_queueing_a_mail_wakes_it_long_before_the_clock(

@@ -1,0 +1,125 @@
+"""Confirming a sign-up: its mailed link, with proof of whose sign-up it is.
+
+The link shows that somebody reads the mailbox, the proof that this person chose the password. So a
+link never makes a password valid that somebody else chose, whoever presses it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from contracts.commands import ConfirmSignUp
+from contracts.events import UserEmailVerified, UserPasswordCheckFailed
+from contracts.message import Message
+from contracts.outcomes import Outcome, Rejected
+from contracts.personal import Personal
+from infra.passwords import Passwords
+from infra.postgres.pool import Pool
+from infra.postgres.transaction import Transaction, Transactions
+from infra.received import Received
+from infra.sealed import open_seal
+from infra.seals import OpeningKeys
+from workers.accounts import confirmation_store as store
+from workers.accounts.confirmation_rules import (
+    Confirmable,
+    Proof,
+    SignUp,
+    confirmed,
+    redeem,
+    unproven,
+)
+from workers.accounts.rules import LOOKS, token_hash
+
+
+@dataclass(frozen=True, kw_only=True)
+class Confirmation:
+    """What confirming a sign-up works with."""
+
+    pool: Pool
+    transactions: Transactions
+    seals: OpeningKeys
+    passwords: Passwords
+
+
+async def confirm_sign_up(deps: Confirmation, received: Received[ConfirmSignUp]) -> None:
+    """Single use; whoever comes second finds it done, or the address somebody else's.
+
+    The password is compared outside of the transaction, and again where it changed meanwhile.
+    """
+    proof = open_seal(
+        deps.seals,
+        received.data.sealed,
+        of=received.envelope,
+        purpose="confirm-signup",
+        holds=Proof,
+    )
+    hashed = token_hash(proof.token)
+    for _ in range(LOOKS):
+        async with deps.pool.acquire() as conn:
+            seen = redeem(
+                await store.find_link(conn, hashed),
+                await store.find_sign_ups(conn, hashed, lock=False),
+            )
+        proven = isinstance(seen, Confirmable) and await _proves(deps, proof, seen.sign_up)
+        async with deps.transactions.begin() as tx:
+            sign_ups = await store.find_sign_ups(tx.conn, hashed, lock=True)
+            now = redeem(await store.find_link(tx.conn, hashed), sign_ups)
+            if isinstance(now, Confirmable) and not _same(seen, now):
+                continue
+            outcome: Outcome
+            if not isinstance(now, Confirmable):
+                outcome = now
+            elif proven:
+                outcome = await _confirm(tx, received, now, hashed)
+            else:
+                outcome = _refuse(tx, received, now.sign_up, proof)
+            tx.settle(received, outcome, fingerprint=proof.fingerprint)
+            return
+    async with deps.transactions.begin() as tx:
+        tx.settle(received, Rejected("try-again"), fingerprint=proof.fingerprint)
+
+
+def _same(seen: object, now: Confirmable) -> bool:
+    """Whether what was proven is what would be confirmed."""
+    return (
+        isinstance(seen, Confirmable)
+        and seen.sign_up.user_id == now.sign_up.user_id
+        and seen.sign_up.password_hash == now.sign_up.password_hash
+    )
+
+
+async def _proves(deps: Confirmation, proof: Proof, sign_up: SignUp) -> bool:
+    if sign_up.has_secret(proof.signup_secret):
+        return True
+    if proof.password is None:
+        return False
+    async with deps.passwords.turn() as turn:
+        return await turn.matches(proof.password, sign_up.password_hash)
+
+
+async def _confirm(
+    tx: Transaction, received: Received[ConfirmSignUp], confirmable: Confirmable, hashed: bytes
+) -> Outcome:
+    sign_up = confirmable.sign_up
+    assert sign_up.email
+    await store.end_others(tx.conn, sign_up.user_id, confirmable.others)
+    at = await store.confirm(tx.conn, sign_up.user_id, hashed)
+    for user_id in (sign_up.user_id, *confirmable.others):
+        tx.user_changed(user_id)
+    event = UserEmailVerified(user_id=sign_up.user_id, email=Personal(sign_up.email))
+    tx.emit(event, about=event.user_id, caused_by=received, key=sign_up.key)
+    return confirmed(at)
+
+
+def _refuse(
+    tx: Transaction, received: Received[ConfirmSignUp], sign_up: SignUp, proof: Proof
+) -> Rejected:
+    if proof.password is not None:
+        event = UserPasswordCheckFailed(user_id=sign_up.user_id, purpose="signup")
+        tx.emit(event, about=event.user_id, caused_by=received, key=sign_up.key)
+    return unproven(proof)
+
+
+HANDLES: dict[type[Message], Callable[[Confirmation, Received[Any]], Any]] = {
+    ConfirmSignUp: confirm_sign_up,
+}

@@ -1,0 +1,94 @@
+"""The mails that an event calls for, to the person whom it is about."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+from uuid import UUID
+
+from contracts.envelope import Envelope
+from contracts.events import (
+    UserEmailChanged,
+    UserEmailChangeRequested,
+    UserSignedUp,
+    UserSignupRepeated,
+)
+from contracts.ids import derived_uuid7
+from contracts.message import Message
+from contracts.personal import ErasedError, Personal
+from infra.received import PoisonError, Received
+from workers.verification.messages import Draft, Messages
+from workers.verification.rules import (
+    EMAIL_CHANGE_ASKED,
+    EMAIL_CHANGED,
+    PASSWORD_CHANGED,
+    SIGNUP_REPEATED,
+    VERIFY,
+    CallsForMail,
+    occasion,
+)
+from workers.verification.store import Recipient
+
+
+def drafts_of(
+    messages: Messages, call: Received[CallsForMail], people: Mapping[UUID, Recipient]
+) -> Iterator[Draft]:
+    """The mails to the person whom an event is about, at the address that is theirs."""
+    to: str | None
+    about: dict[str, str | None] | None = None
+    person = people[call.data.user_id]
+    match call.data:
+        case UserSignedUp(email=email):
+            to = clear(email, person) if person.needs_link else None
+            template = VERIFY
+            about = occasion(person.created_at, _client(call.data, person))
+        case UserSignupRepeated(email=email):
+            to, template = clear(email, person), SIGNUP_REPEATED
+        case UserEmailChanged(former_email=email):
+            to, template = clear(email, person) if email else None, EMAIL_CHANGED
+        case UserEmailChangeRequested():
+            to, template = person.email, EMAIL_CHANGE_ASKED
+        case _:
+            to, template = person.email, PASSWORD_CHANGED
+    if to:
+        yield draft(messages, call, template, person, to=to, about=about)
+
+
+def draft(
+    messages: Messages,
+    call: Received[Message],
+    template: str,
+    person: Recipient,
+    *,
+    to: str,
+    about: Mapping[str, str | None] | None = None,
+) -> Draft:
+    """A mail that a message calls for, to a person at an address."""
+    return messages.draft(
+        template,
+        mail_id(call.envelope, template, person.user_id),
+        person.user_id,
+        person.key,
+        to=to,
+        name=person.display_name,
+        about=about,
+    )
+
+
+def mail_id(cause: Envelope, template: str, to: UUID) -> UUID:
+    """The same for the same cause, so that a mail made again has the same Message-ID and link."""
+    return derived_uuid7(cause.time, cause.id, "mail", template, to)
+
+
+def clear(email: Personal, person: Recipient) -> str:
+    """The address. Raises `PoisonError` for one that its person's key does not open."""
+    try:
+        return str(email.reveal(person.key))
+    except ErasedError:
+        raise PoisonError("the address is not encrypted under its person's key") from None
+
+
+def _client(event: CallsForMail, person: Recipient) -> dict[str, Any] | None:
+    """The `{ip, agent}` of the request that an event comes from, where that is known."""
+    if event.client is None:
+        return None
+    client: dict[str, Any] = event.client.reveal(person.key)
+    return client
