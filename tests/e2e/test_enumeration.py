@@ -44,6 +44,8 @@ class Samples:
 def shown(answer: httpx.Response) -> tuple[object, ...]:
     """All that a caller can compare."""
     body = {name: v for name, v in answer.json().items() if name != "request_id"}
+    if secret := body.get("signup_secret"):
+        body["signup_secret"] = f"{len(secret)} characters"
     headers = {name: v for name, v in answer.headers.items() if name not in UNTOLD}
     return answer.status_code, body, headers, sorted(answer.headers)
 
