@@ -503,6 +503,19 @@ CREATE TABLE refresh_tokens (
     spent_at timestamp with time zone
 );
 
+CREATE TABLE relay_shards (
+    shard smallint NOT NULL,
+    relay uuid,
+    CONSTRAINT relay_shards_shard_check CHECK (((shard >= 0) AND (shard <= 7)))
+);
+
+CREATE TABLE relays (
+    id uuid NOT NULL,
+    session_pid integer NOT NULL,
+    session_started timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL
+);
+
 CREATE TABLE schema_migrations (
     number integer NOT NULL,
     name text NOT NULL,
@@ -619,6 +632,12 @@ ALTER TABLE ONLY quotes
 ALTER TABLE ONLY refresh_tokens
     ADD CONSTRAINT refresh_tokens_pkey PRIMARY KEY (token_hash);
 
+ALTER TABLE ONLY relay_shards
+    ADD CONSTRAINT relay_shards_pkey PRIMARY KEY (shard);
+
+ALTER TABLE ONLY relays
+    ADD CONSTRAINT relays_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY schema_migrations
     ADD CONSTRAINT schema_migrations_pkey PRIMARY KEY (number);
 
@@ -725,6 +744,9 @@ ALTER TABLE ONLY mails
 
 ALTER TABLE ONLY refresh_tokens
     ADD CONSTRAINT refresh_tokens_session_id_fkey FOREIGN KEY (session_id) REFERENCES sessions(id);
+
+ALTER TABLE ONLY relay_shards
+    ADD CONSTRAINT relay_shards_relay_fkey FOREIGN KEY (relay) REFERENCES relays(id) ON DELETE SET NULL;
 
 ALTER TABLE ONLY sessions
     ADD CONSTRAINT sessions_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id);
@@ -855,6 +877,14 @@ GRANT UPDATE(signup_secret_hash) ON TABLE users TO qnt9_accounts;
 GRANT SELECT ON TABLE profiles TO qnt9_gateway;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE refresh_tokens TO qnt9_accounts;
+
+GRANT SELECT ON TABLE relay_shards TO qnt9_relay;
+
+GRANT UPDATE(relay) ON TABLE relay_shards TO qnt9_relay;
+
+GRANT SELECT,INSERT,DELETE ON TABLE relays TO qnt9_relay;
+
+GRANT UPDATE(expires_at) ON TABLE relays TO qnt9_relay;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE sessions TO qnt9_accounts;
 

@@ -25,6 +25,7 @@ async def run(settings: RelaySettings) -> None:
         relay = Relay(session, process.producer)
         process.health.alive["relay"] = lambda: None if relay.alive else "no progress"
         process.health.ready["relay"] = lambda: relay.problem
+        process.health.details["relay"] = lambda: relay.details
         process.shutdown.background("relay loop", relay.run())
         process.shutdown.on_shutdown("relay", relay.stop)
         outbox = timedelta(days=settings.relay_outbox_kept_days)

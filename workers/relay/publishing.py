@@ -1,6 +1,7 @@
 """Rows to Kafka: side by side over partitions, one batch after the other within each."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import structlog
@@ -29,8 +30,13 @@ class Sent:
     away: str | None = None
 
 
-async def publish(producer: Producer, rows: list[Row]) -> Sent:
-    """Returns when Kafka has answered for every row, or has not in time."""
+async def publish(
+    producer: Producer, rows: list[Row], may_go_on: Callable[[], bool] = lambda: True
+) -> Sent:
+    """Returns when Kafka has answered for every row, or has not in time.
+
+    Once `may_go_on` is false no further batch is begun.
+    """
     sent = Sent()
     async with asyncio.TaskGroup() as tasks:
         for topic, of_topic in by_topic(rows).items():
@@ -43,7 +49,8 @@ async def publish(producer: Producer, rows: list[Row]) -> Sent:
                 _refuse(sent, of_topic, error)
                 continue
             for partition, of_partition in partitions.items():
-                tasks.create_task(_in_order(producer, topic, partition, of_partition, sent))
+                work = _in_order(producer, topic, partition, of_partition, sent, may_go_on)
+                tasks.create_task(work)
     return sent
 
 
@@ -55,12 +62,17 @@ async def _by_partition(producer: Producer, topic: str, rows: list[Row]) -> dict
     return partitions
 
 
-async def _in_order(
-    producer: Producer, topic: str, partition: int, rows: list[Row], sent: Sent
+async def _in_order(  # noqa: PLR0917  # of one call, above
+    producer: Producer,
+    topic: str,
+    partition: int,
+    rows: list[Row],
+    sent: Sent,
+    may_go_on: Callable[[], bool],
 ) -> None:
     """One partition's rows. After a failure nothing later is sent, so order cannot suffer."""
     rows = _without_oversized(rows, sent)
-    while rows:
+    while rows and may_go_on():
         try:
             count = await producer.publish_head(
                 topic, partition, [row.record for row in rows], seconds=ACK_SECONDS

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from datetime import UTC, datetime
+from typing import Any
 
 import asyncpg
 import structlog
@@ -13,8 +13,9 @@ from prometheus_client import Counter, Gauge
 from infra.kafka.producer import Producer
 from infra.postgres.pool import TRANSIENT, UNAVAILABLE, Connection
 from workers.relay import store
+from workers.relay.leases import LEASE_SECONDS, Lease, LeaseLostError
 from workers.relay.publishing import publish
-from workers.relay.rules import Held, fair_share, to_release, to_try
+from workers.relay.rules import Held, View, fair_share, to_release, to_try
 
 log = structlog.get_logger(__name__)
 
@@ -31,8 +32,11 @@ WAITING_SECONDS = 5.0
 DRAIN_SECONDS = 10.0
 
 PUBLISHED = Counter("qnt9_relay_published_total", "Events that Kafka acknowledged", ["topic"])
-LAG = Gauge("qnt9_relay_lag_seconds", "Age of the oldest unpublished event of the owned shards")
+LAG = Gauge(
+    "qnt9_relay_lag_seconds", "Age of the oldest unpublished event of all shards, owned or not"
+)
 OWNED = Gauge("qnt9_relay_shards", "Shards owned")
+UNOWNED = Gauge("qnt9_relay_shards_unowned", "Shards that no relay owns")
 
 
 class KafkaAwayError(Exception):
@@ -48,11 +52,14 @@ class Relay:
         producer: Producer,
         *,
         poll: float = POLL_SECONDS,
+        lease_seconds: float = LEASE_SECONDS,
     ) -> None:
         self._open_session = open_session
         self._producer = producer
         self._poll = poll
+        self._lease_seconds = lease_seconds
         self._owned: set[int] = set()
+        self._view = View()
         self._held = Held(HOLD_SECONDS)
         self._stopping = asyncio.Event()
         self._stopped = asyncio.Event()
@@ -69,6 +76,8 @@ class Relay:
             while not self._stopping.is_set():
                 try:
                     await self._session()
+                except LeaseLostError as error:
+                    await self._back_off("the lease on its shards", error)
                 except (*UNAVAILABLE, *TRANSIENT, asyncpg.PostgresError) as error:
                     await self._back_off("Postgres", error)
         finally:
@@ -97,31 +106,45 @@ class Relay:
             return f"a turn has been waiting for {waiting:.0f} s"
         if self._trouble:
             return self._trouble
-        held = len(self._held.keys(time.monotonic()))
-        return f"the broker refuses the events of {held} aggregates" if held else None
+        if held := len(self._held.keys(time.monotonic())):
+            return f"the broker refuses the events of {held} aggregates"
+        return self._view.problem(time.monotonic())
 
     @property
     def owned(self) -> frozenset[int]:
         return frozenset(self._owned)
 
+    @property
+    def details(self) -> dict[str, Any]:
+        """What this relay owns and sees, for operators."""
+        return {"shards": sorted(self._owned), **self._view.details(time.monotonic())}
+
     async def _session(self) -> None:
-        """One database session: its locks are our shards."""
+        """One session that reads and marks, beside one that keeps the lease on our shards."""
         try:
-            async with self._open_session() as conn:
+            async with self._open_session() as conn, self._open_session() as leasing:
+                lease = Lease(leasing, seconds=self._lease_seconds)
                 await conn.add_listener("outbox", self._on_notify)
                 await store.read_in_order(conn)
-                await store.announce_presence(conn)
-                while not self._stopping.is_set():
-                    await self._step(conn)
+                await lease.begin()
+                keeping = asyncio.create_task(lease.keep())
+                try:
+                    while not self._stopping.is_set():
+                        lease.check()
+                        await self._step(conn, lease)
+                finally:
+                    keeping.cancel()
+                    await asyncio.wait({keeping})
+                await lease.end()
         finally:
             self._disown()
 
-    async def _step(self, conn: Connection) -> None:
+    async def _step(self, conn: Connection, lease: Lease) -> None:
         self._progress = time.monotonic()
-        await self._keep_house(conn)
+        await self._keep_house(conn, lease)
         self._woken.clear()
         try:
-            full = await self._turn(conn)
+            full = await self._turn(conn, lease)
         except KafkaAwayError as error:
             await self._back_off("Kafka", error)
             return
@@ -131,19 +154,17 @@ class Relay:
         if not full:
             await self._wait()
 
-    async def _turn(self, conn: Connection) -> bool:
+    async def _turn(self, conn: Connection, lease: Lease) -> bool:
         """Whether there is probably more."""
         if not self._owned:
-            LAG.set(0)
             return False
         self._turn_began, self._in_turn = time.monotonic(), True
         try:
             now = time.monotonic()
             rows = await store.unpublished(conn, self._owned, self._held.keys(now), ROWS_A_TURN)
-            LAG.set((datetime.now(UTC) - rows[0].created_at).total_seconds() if rows else 0)
             if not rows:
                 return False
-            sent = await publish(self._producer, rows)
+            sent = await publish(self._producer, rows, lambda: lease.is_held)
             self._held.hold(sent.refused, time.monotonic())
             if sent.acknowledged:
                 await store.mark_published(conn, sent.acknowledged)
@@ -155,10 +176,10 @@ class Relay:
         finally:
             self._in_turn = False
 
-    async def _keep_house(self, conn: Connection) -> None:
+    async def _keep_house(self, conn: Connection, lease: Lease) -> None:
         now = time.monotonic()
         if now - self._rebalanced >= REBALANCE_SECONDS:
-            await self._rebalance(conn)
+            await self._rebalance(conn, lease)
             self._rebalanced = now
         if now >= self._partitions_due:
             self._partitions_due = now + PARTITIONS_AGAIN_SECONDS
@@ -180,17 +201,26 @@ class Relay:
         else:
             self._partitions_due = time.monotonic() + PARTITIONS_SECONDS
 
-    async def _rebalance(self, conn: Connection) -> None:
+    async def _rebalance(self, conn: Connection, lease: Lease) -> None:
         """Between turns only: what we give up, we are not sending."""
         before = frozenset(self._owned)
+        await store.remove_expired(conn)
         share = fair_share(await store.count_relays(conn))
         for shard in to_release(self._owned, share):
-            await store.release_shard(conn, shard)
-            self._owned.discard(shard)
+            await store.release_shard(conn, lease.relay, shard)
+        owners = await store.shard_owners(conn)
+        self._owned = {shard for shard, owner in owners.items() if owner == lease.relay}
+        free = {shard for shard, owner in owners.items() if owner is None}
         for shard in to_try(self._owned, share):
-            if len(self._owned) < share and await store.take_shard(conn, shard):
+            if len(self._owned) == share or shard not in free:
+                continue
+            if await store.take_shard(conn, lease.relay, shard):
                 self._owned.add(shard)
+                free.discard(shard)
         OWNED.set(len(self._owned))
+        self._view.look(free, await store.oldest_unpublished_seconds(conn), time.monotonic())
+        UNOWNED.set(len(free))
+        LAG.set(self._view.lag)
         if before != self._owned:
             log.info("shards_owned", shards=sorted(self._owned))
 

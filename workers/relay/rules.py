@@ -8,6 +8,10 @@ from infra.kafka.producer import Outgoing
 
 SHARDS = range(8)
 """As the column `shard` of the outbox counts them."""
+UNOWNED_SECONDS = 5.0
+"""Longer than it takes to hand a shard over; after it a shard without an owner is a problem."""
+LAG_SECONDS = 10.0
+"""An unpublished event that waits for longer is a problem."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,3 +66,37 @@ class Held:
         """Those that still wait."""
         self._until = {key: until for key, until in self._until.items() if until > now}
         return list(self._until)
+
+
+@dataclass
+class View:
+    """What a relay sees of all shards, its own or not. Times are of a monotonic clock."""
+
+    free: frozenset[int] = frozenset()
+    lag: float = 0.0
+    """Seconds that the oldest unpublished event had waited at the last look."""
+    _looked_at: float = 0.0
+    _free_since: float = 0.0
+
+    def look(self, free: Iterable[int], lag: float, now: float) -> None:
+        """Take note of the shards without an owner and of the oldest unpublished event."""
+        before, self.free = self.free, frozenset(free)
+        if not before & self.free:
+            self._free_since = now
+        self.lag, self._looked_at = lag, now
+
+    def lag_now(self, now: float) -> float:
+        """How long the oldest unpublished event waits by now, as far as is known; 0 for none."""
+        return self.lag + now - self._looked_at if self.lag else 0.0
+
+    def problem(self, now: float) -> str | None:
+        """Why events are held up, in an operator's words; None when they are not."""
+        if self.free and now - self._free_since > UNOWNED_SECONDS:
+            names = ", ".join(map(str, sorted(self.free)))
+            return f"no relay owns the shards {names}"
+        lag = self.lag_now(now)
+        return f"the oldest unpublished event waits for {lag:.0f} s" if lag > LAG_SECONDS else None
+
+    def details(self, now: float) -> dict[str, object]:
+        """For operators."""
+        return {"lag_seconds": round(self.lag_now(now), 1), "unowned_shards": sorted(self.free)}

@@ -1,16 +1,12 @@
-"""The SQL of the relay. All of it runs in one session: who loses the session owns nothing more."""
+"""The SQL of the relay: leases on shards, unpublished events, and which of them are published."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from uuid import UUID
 
 from infra.kafka.producer import Outgoing
 from infra.postgres.pool import Connection
 from workers.relay.rules import Row
-
-LOCKS = 0x514E5453
-"""The class of the relays' advisory locks; the second number is a shard, or PRESENCE."""
-
-PRESENCE = 1_000
 
 
 async def read_in_order(conn: Connection) -> None:
@@ -18,33 +14,102 @@ async def read_in_order(conn: Connection) -> None:
     await conn.execute("SET enable_bitmapscan = off")
 
 
-async def announce_presence(conn: Connection) -> None:
-    """Be counted among the relays for as long as the session lasts."""
-    await conn.execute("SELECT pg_advisory_lock_shared($1, $2)", LOCKS, PRESENCE)
+async def register(conn: Connection, relay: UUID, seconds: float) -> None:
+    """Begin a lease, which runs out after so many seconds, or with the session of `conn`."""
+    await conn.execute(
+        """
+        INSERT INTO relays (id, session_pid, session_started, expires_at)
+        SELECT $1, pid, backend_start, clock_timestamp() + make_interval(secs => $2)
+          FROM pg_stat_activity
+         WHERE pid = pg_backend_pid()
+        """,
+        relay,
+        seconds,
+    )
+
+
+async def renew(conn: Connection, relay: UUID, seconds: float) -> bool:
+    """Extend a lease. False when it has run out, or another relay has removed it."""
+    renewed: int | None = await conn.fetchval(
+        """
+        UPDATE relays
+           SET expires_at = clock_timestamp() + make_interval(secs => $2)
+         WHERE id = $1 AND expires_at > clock_timestamp()
+        RETURNING 1
+        """,
+        relay,
+        seconds,
+    )
+    return renewed is not None
+
+
+async def deregister(conn: Connection, relay: UUID) -> None:
+    """End a lease, and with it the ownership of its shards."""
+    await conn.execute("DELETE FROM relays WHERE id = $1", relay)
+
+
+async def remove_expired(conn: Connection) -> None:
+    """End the leases that have run out or whose session is over. Their shards become free."""
+    await conn.execute(
+        """
+        DELETE FROM relays
+         WHERE expires_at <= clock_timestamp()
+            OR NOT EXISTS (
+                   SELECT FROM pg_stat_activity
+                    WHERE pid = session_pid AND backend_start = session_started
+               )
+        """
+    )
+
+
+async def shard_owners(conn: Connection) -> dict[int, UUID | None]:
+    """Which relay owns each shard; None where none does."""
+    rows = await conn.fetch("SELECT shard, relay FROM relay_shards ORDER BY shard")
+    return {row["shard"]: row["relay"] for row in rows}
 
 
 async def count_relays(conn: Connection) -> int:
-    count: int = await conn.fetchval(
-        """
-        SELECT count(DISTINCT pid)
-          FROM pg_locks
-         WHERE locktype = 'advisory' AND classid = $1::int AND objid = $2::int AND granted
-           AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-        """,
-        LOCKS,
-        PRESENCE,
-    )
+    """How many relays have a lease."""
+    count: int = await conn.fetchval("SELECT count(*) FROM relays")
     return count
 
 
-async def take_shard(conn: Connection, shard: int) -> bool:
-    """Whether it was free."""
-    taken: bool = await conn.fetchval("SELECT pg_try_advisory_lock($1, $2)", LOCKS, shard)
-    return taken
+async def take_shard(conn: Connection, relay: UUID, shard: int) -> bool:
+    """Take a shard that no relay owns. False when one does, or our lease has run out."""
+    taken: int | None = await conn.fetchval(
+        """
+        UPDATE relay_shards
+           SET relay = $1
+         WHERE shard = $2
+           AND relay IS NULL
+           AND EXISTS (SELECT FROM relays WHERE id = $1 AND expires_at > clock_timestamp())
+        RETURNING 1
+        """,
+        relay,
+        shard,
+    )
+    return taken is not None
 
 
-async def release_shard(conn: Connection, shard: int) -> None:
-    await conn.execute("SELECT pg_advisory_unlock($1, $2)", LOCKS, shard)
+async def release_shard(conn: Connection, relay: UUID, shard: int) -> None:
+    """Give up a shard, if it is ours."""
+    await conn.execute(
+        "UPDATE relay_shards SET relay = NULL WHERE shard = $2 AND relay = $1", relay, shard
+    )
+
+
+async def oldest_unpublished_seconds(conn: Connection) -> float:
+    """How long the oldest unpublished event of all shards has waited, owned or not; 0 for none."""
+    seconds: float | None = await conn.fetchval(
+        """
+        SELECT extract(epoch FROM clock_timestamp() - created_at)::float8
+          FROM outbox
+         WHERE published_at IS NULL
+         ORDER BY seq
+         LIMIT 1
+        """
+    )
+    return max(0.0, seconds or 0.0)
 
 
 async def unpublished(
@@ -85,7 +150,10 @@ async def unpublished(
 
 
 async def mark_published(conn: Connection, rows: Sequence[Row]) -> None:
-    """The bounds let Postgres leave out every other partition."""
+    """The bounds let Postgres leave out every other partition.
+
+    Whoever marks need not own the shard any more: what Kafka acknowledged is published.
+    """
     created: list[datetime] = [row.created_at for row in rows]
     await conn.execute(
         """
@@ -93,6 +161,7 @@ async def mark_published(conn: Connection, rows: Sequence[Row]) -> None:
            SET published_at = now()
           FROM unnest($1::bigint[], $2::timestamptz[]) AS done (seq, created_at)
          WHERE outbox.seq = done.seq
+           AND outbox.published_at IS NULL
            AND outbox.created_at = done.created_at
            AND outbox.created_at BETWEEN $3 AND $4
         """,

@@ -20,6 +20,7 @@ from workers.relay.relay import Relay
 
 PARTITIONS = 3
 BATCH = 50
+LEASE_SECONDS = 2.0
 
 
 class MemoryKafka(Producer):
@@ -101,7 +102,7 @@ class Outbox:
 
 
 class StartRelay(Protocol):
-    async def __call__(self, *, poll: float = 0.05) -> Relay: ...
+    async def __call__(self, *, poll: float = 0.05, kafka: MemoryKafka | None = None) -> Relay: ...
 
 
 @pytest.fixture
@@ -119,10 +120,10 @@ async def start_relay(database: Database, kafka: MemoryKafka) -> AsyncIterator[S
     """Each call starts one more relay, with a pool of its own."""
 
     @asynccontextmanager
-    async def running(poll: float) -> AsyncIterator[Relay]:
+    async def running(poll: float, kafka: MemoryKafka) -> AsyncIterator[Relay]:
         settings = PostgresSettings.model_validate({"postgres_dsn": database.dsn("qnt9_relay")})
         session = partial(open_session, settings, instance=f"relay-{uuid4().hex[:4]}")
-        relay = Relay(session, kafka, poll=poll)
+        relay = Relay(session, kafka, poll=poll, lease_seconds=LEASE_SECONDS)
         task = asyncio.create_task(relay.run())
         try:
             yield relay
@@ -132,7 +133,7 @@ async def start_relay(database: Database, kafka: MemoryKafka) -> AsyncIterator[S
 
     async with AsyncExitStack() as stack:
 
-        async def start(*, poll: float = 0.05) -> Relay:
-            return await stack.enter_async_context(running(poll))
+        async def start(*, poll: float = 0.05, kafka: MemoryKafka = kafka) -> Relay:
+            return await stack.enter_async_context(running(poll, kafka))
 
-        yield start
+        yield start  # type: ignore[misc]
