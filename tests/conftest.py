@@ -86,7 +86,19 @@ def evidence(request: pytest.FixtureRequest) -> Evidence:
     return Evidence(f"make prove NAME={request.node.name.removeprefix('test_')}")
 
 
-WHOLE_SYSTEM_FOLDERS = {"e2e", "chaos", "containers"}
+FIRST_SYSTEM = {"e2e"}
+SECOND_SYSTEM = {
+    "chaos",
+    "containers",
+    "test_everything_killed.py",
+    "test_floods.py",
+    "test_limits.py",
+    "test_many_streams.py",
+    "test_quote_outage.py",
+    "test_repetitions.py",
+}
+"""Folders and files whose tests run against a system of their own, about half of the time it takes
+to run them all."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -98,11 +110,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 class BesideTheSystem(LoadScopeScheduling):
-    """Tests of the whole system follow one another; the others run beside them, file by file."""
+    """Tests of the whole system run in two sequences; the others run beside them, file by file."""
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
-        return "system" if WHOLE_SYSTEM_FOLDERS & set(file.split("/")) else file
+        parts = set(file.split("/"))
+        if SECOND_SYSTEM & parts:
+            return "second system"
+        return "first system" if FIRST_SYSTEM & parts else file
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -24,7 +24,8 @@ from tests.guard import watch_folder
 T = TypeVar("T")
 
 ROOT = Path(__file__).parents[1]
-PORT_BASE = int(os.environ.get("QNT9_TEST_PORT_BASE", "21000"))
+WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+PORT_BASE = int(os.environ.get("QNT9_TEST_PORT_BASE", "21000")) + 1000 * WORKER
 PASSWORD = "Correct-horse-7-battery"
 AGENT = "qnt9-tests/1.0"
 UP_SECONDS = 180
