@@ -109,6 +109,7 @@ EXAMPLES: dict[type[BaseModel], dict[str, Any]] = {
                 "ip_address": "203.0.113.7",
                 "user_agent": "Mozilla/5.0",
                 "created_at": "2026-11-03T09:30:02Z",
+                "correlation_id": "01a1a0c2-6f11-7a02-9d1e-8b2f31c0aa17",
             }
         ],
         "next_cursor": None,

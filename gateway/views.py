@@ -86,6 +86,7 @@ async def audit_entries(
     *,
     user_id: UUID | None,
     action: str | None,
+    correlation_id: str | None,
     since: datetime | None,
     until: datetime | None,
     before: tuple[datetime, UUID] | None,
@@ -94,18 +95,21 @@ async def audit_entries(
     """Entries of the audit log, newest first, from one that was shown already."""
     return await pool.fetch(
         """
-        SELECT id, user_id, actor_id, action, details, ip_address, user_agent, created_at
+        SELECT id, user_id, actor_id, action, details, ip_address, user_agent, created_at,
+               correlation_id
           FROM audit_entries
          WHERE ($1::uuid IS NULL OR user_id = $1)
            AND ($2::text IS NULL OR action = $2)
-           AND ($3::timestamptz IS NULL OR created_at >= $3)
-           AND ($4::timestamptz IS NULL OR created_at < $4)
-           AND ($5::timestamptz IS NULL OR (created_at, id) < ($5, $6::uuid))
+           AND ($3::text IS NULL OR correlation_id = $3)
+           AND ($4::timestamptz IS NULL OR created_at >= $4)
+           AND ($5::timestamptz IS NULL OR created_at < $5)
+           AND ($6::timestamptz IS NULL OR (created_at, id) < ($6, $7::uuid))
          ORDER BY created_at DESC, id DESC
-         LIMIT $7
+         LIMIT $8
         """,
         user_id,
         action,
+        correlation_id,
         since,
         until,
         *(before or (None, None)),

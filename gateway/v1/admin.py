@@ -55,6 +55,7 @@ async def audit(call: Call) -> Answer:
         call.edge.pool,
         user_id=page.user_id,
         action=page.action,
+        correlation_id=page.correlation_id,
         since=page.since,
         until=page.until,
         before=read_cursor(page.cursor),

@@ -54,10 +54,14 @@ class UsersPage(Page):
 
 
 class AuditPage(Page):
-    """Which entries: about this user, of this action, from a time on and before another."""
+    """Which entries: about this user, of this action, from a time on and before another.
+
+    `correlation_id` is the `X-Request-ID` of the request that caused them.
+    """
 
     user_id: UUID | None = None
     action: Annotated[str, Field(max_length=64, pattern=r"^[a-z_]+(\.[a-z_]+)*$")] | None = None
+    correlation_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{1,128}$")] | None = None
     since: Annotated[Instant | None, Field(alias="from")] = None
     until: Annotated[Instant | None, Field(alias="to")] = None
 
@@ -92,6 +96,7 @@ class AuditEntry(BaseModel):
     ip_address: str | None
     user_agent: str | None
     created_at: datetime
+    correlation_id: str
 
 
 class AuditEntries(BaseModel):

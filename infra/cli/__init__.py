@@ -1,8 +1,11 @@
 """`qnt9`: runs the system on one machine, and serves its operators."""
 
 from importlib import import_module
+from typing import Any
 
 import click
+
+from infra.cli.failures import OutputError, end_of_output, explained, guard_output
 
 COMMANDS = {
     "up": "up",
@@ -47,6 +50,17 @@ class Commands(click.Group):
             return _missing(cmd_name, error.name)
         command: click.Command = getattr(module, cmd_name)
         return command
+
+    def main(self, *args: Any, **options: Any) -> Any:
+        guard_output()
+        try:
+            return super().main(*args, **options)
+        except OutputError as error:
+            end_of_output(error)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with explained():
+            return super().invoke(ctx)
 
 
 def _missing(name: str, package: str) -> click.Command:

@@ -1,16 +1,15 @@
 """`qnt9 audit`: what happened, for people, and whether the record of it is whole."""
 
-import asyncio
 import json
 import os
 from pathlib import Path
 from typing import Any
 
-import asyncpg
 import click
 
 from infra.audit.checkpoints import CheckpointChecker, CheckpointError
 from infra.audit.verification import Report, Verifier
+from infra.cli.audit_list import list_rows
 from infra.cli.operating import Progress, loaded, run
 from infra.cli.options import data_option, fail
 from infra.cli.target import point_at
@@ -18,15 +17,8 @@ from infra.embedded.credentials import load_or_create
 from infra.embedded.layout import Layout
 from infra.ops.broker import Broker
 from infra.ops.checkpoints import checked, newest
-from infra.settings import (
-    AuditKeys,
-    KafkaSettings,
-    PostgresSettings,
-    SettingsError,
-    load,
-)
-
-COLUMNS = ("created_at", "action", "user_id", "ip_address", "user_agent", "details")
+from infra.ops.database import open_connection
+from infra.settings import AuditKeys, KafkaSettings, PostgresSettings
 
 
 @click.group(epilog="Example: qnt9 audit list --limit 20")
@@ -34,46 +26,7 @@ def audit() -> None:
     """The audit log."""
 
 
-@audit.command("list", epilog="Example: qnt9 audit list --limit 20 --action user.signin")
-@data_option
-@click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True)
-@click.option("--action", help="Only this action.")
-@click.option("--user", "user_id", type=click.UUID, help="Only this user.")
-@click.option("--json", "as_json", is_flag=True, help="For scripts.")
-def list_rows(data: Path, limit: int, action: str | None, user_id: Any, *, as_json: bool) -> None:
-    """Show the newest rows. Uses QNT9_POSTGRES_DSN, else the system of --data."""
-    point_at(data, unless="QNT9_POSTGRES_DSN")
-    try:
-        dsn = load(PostgresSettings).postgres_dsn.get_secret_value()
-        rows = asyncio.run(_newest(dsn, limit, action, user_id))
-    except (SettingsError, OSError, asyncpg.PostgresError) as error:
-        raise fail(str(error)) from error
-    if as_json:
-        click.echo(json.dumps([dict(row) for row in rows], default=str, indent=2))
-        return
-    for row in reversed(rows):
-        when = f"{row['created_at']:%Y-%m-%d %H:%M:%S}"
-        who = f"user={row['user_id'] or '-'} ip={row['ip_address'] or '-'}"
-        click.echo(f"{when}  {row['action']:24} {who} client={row['user_agent'] or '-'}")
-
-
-async def _newest(dsn: str, limit: int, action: str | None, user_id: Any) -> list[asyncpg.Record]:
-    connection = await asyncpg.connect(dsn)
-    try:
-        return await connection.fetch(
-            """
-            SELECT created_at, action, user_id, ip_address, user_agent, details
-              FROM audit_log
-             WHERE ($2::text IS NULL OR action = $2) AND ($3::uuid IS NULL OR user_id = $3)
-             ORDER BY created_at DESC, event_id DESC
-             LIMIT $1
-            """,
-            limit,
-            action,
-            user_id,
-        )
-    finally:
-        await connection.close()
+audit.add_command(list_rows)
 
 
 @audit.command(epilog="Example: qnt9 audit verify --checkpoints kept-elsewhere.jws")
@@ -135,16 +88,13 @@ async def _verified(
 ) -> Report:
     async with Broker(kafka) as broker:
         signed = kept + await newest(broker)
-    conn = await asyncpg.connect(postgres.postgres_dsn.get_secret_value())
-    try:
+    async with open_connection(postgres, command_seconds=None) as conn:
         total = await conn.fetchval("SELECT coalesce(sum(length), 0)::bigint FROM audit_heads")
         faults: list[str] = []
         with Progress("verified", total) as progress:
             report = await Verifier().verify(conn, checked(signed, checker, faults), progress.seen)
         report.faults[:0] = faults
         return report
-    finally:
-        await conn.close()
 
 
 async def _newest_checkpoint(settings: KafkaSettings) -> str:

@@ -8,7 +8,7 @@ import click
 
 from infra.embedded.ports import SCALABLE
 
-SECONDS = 30
+SECONDS = 60
 
 
 @click.group(epilog="Example: qnt9 config check gateway")
@@ -34,13 +34,16 @@ def check(roles: tuple[str, ...], as_json: bool) -> None:
 def _faults_of(role: str) -> list[str]:
     """Each role knows its settings; its process is asked, and only looks at them."""
     module = role if role == "gateway" else f"workers.{role}"
-    done = subprocess.run(  # noqa: S603
-        (sys.executable, "-P", "-m", module, "--check"),
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-        check=False,
-    )
+    try:
+        done = subprocess.run(  # noqa: S603
+            (sys.executable, "-P", "-m", module, "--check"),
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return [f"  did not answer within {SECONDS} s"]
     if not done.returncode:
         return []
     return [f"  {line}" for line in done.stderr.splitlines()] or [f"  exit code {done.returncode}"]

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import click
 
-from infra.cli.operating import broker_settings, run, table
+from infra.cli.operating import broker_settings, run
 from infra.cli.options import data_option
+from infra.cli.tables import table
 from infra.ops.broker import Broker
 from infra.ops.lag import Lag, measure
 from infra.settings import KafkaSettings

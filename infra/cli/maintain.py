@@ -1,35 +1,56 @@
 """Migrations and keys: what an operator does to any installation."""
 
-import asyncio
 import json
 from pathlib import Path
 
-import asyncpg
 import click
-from pydantic_settings import SettingsConfigDict
 
+from infra.cli.operating import loaded, run
 from infra.cli.options import data_option, fail
 from infra.cli.target import point_at
 from infra.containers.secrets import Hosts, write_secrets
 from infra.embedded.credentials import generate_keys
-from infra.postgres.migrate import MigrationError
+from infra.ops.database import database_errors
+from infra.postgres.migrate import PATIENCE, Patience
 from infra.postgres.migrate import migrate as run_migrations
-from infra.settings import PostgresSettings, SettingsError, load
+from infra.settings import PostgresSettings
 
 
-@click.command(epilog="Example: QNT9_POSTGRES_DSN=postgresql://… qnt9 migrate")
+@click.command(epilog="Example: QNT9_POSTGRES_DSN=postgresql://… qnt9 migrate --lock-timeout 0.2")
 @data_option
-def migrate(data: Path) -> None:
-    """Bring the database up to date. Uses QNT9_POSTGRES_DSN, else the system of --data."""
+@click.option(
+    "--lock-timeout",
+    type=click.FloatRange(0.01, 60),
+    default=PATIENCE.lock_seconds,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long a migration waits for a lock at a time; writers may wait behind it.",
+)
+@click.option(
+    "--within",
+    type=click.FloatRange(0),
+    default=PATIENCE.seconds,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long a migration that finds a table locked is tried again.",
+)
+def migrate(data: Path, lock_timeout: float, within: float) -> None:
+    """Bring the database up to date. Uses QNT9_POSTGRES_DSN, else the system of --data.
+
+    A migration that cannot have a lock at once is rolled back and tried again, so that nobody
+    waits behind it for a transaction that somebody has left open.
+    """
     point_at(data, unless="QNT9_POSTGRES_DSN")
-    try:
-        dsn = load(_Database).postgres_dsn.get_secret_value()
-        applied = asyncio.run(run_migrations(dsn))
-    except (MigrationError, SettingsError, OSError, asyncpg.PostgresError) as error:
-        raise fail(str(error)) from error
-    for name in applied:
+    dsn = loaded(PostgresSettings).postgres_dsn.get_secret_value()
+    patience = Patience(lock_timeout, within, lambda text: click.echo(text, err=True))
+    for name in run(_migrated(dsn, patience)):
         click.echo(f"applied {name}")
     click.echo("the database is up to date")
+
+
+async def _migrated(dsn: str, patience: Patience) -> list[str]:
+    async with database_errors(dsn):
+        return await run_migrations(dsn, patience=patience)
 
 
 @click.group(epilog="Example: qnt9 keys generate > keys.env")
@@ -60,7 +81,3 @@ def files(folder: Path) -> None:
     except OSError as error:
         raise fail(f"{error.strerror}: {error.filename}") from error
     click.echo(f"{len(names)} files in {folder}/, readable by you alone")
-
-
-class _Database(PostgresSettings):
-    model_config = SettingsConfigDict(env_prefix="QNT9_", extra="ignore")

@@ -4,19 +4,17 @@ import asyncio
 import logging
 import sys
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn, Self, TypeVar
 
-import asyncpg
 import click
+import structlog
 
-from infra.cli.options import fail
+from infra.cli.failures import GuardedOutput
 from infra.cli.target import point_at
-from infra.ops.errors import OpsError
-from infra.postgres.pool import UNAVAILABLE
-from infra.settings import KafkaSettings, PostgresSettings, Settings, SettingsError, load
+from infra.settings import KafkaSettings, PostgresSettings, Settings, load
 
 T = TypeVar("T")
 S = TypeVar("S", bound=Settings)
@@ -37,18 +35,16 @@ def both_settings(data: Path) -> tuple[KafkaSettings, PostgresSettings]:
 
 
 def run(work: Coroutine[Any, Any, T], *, when_stopped: str = "stopped", code: int = 1) -> T:
-    """Its result; a failure in one line, Ctrl-C as these words and this exit code."""
+    """Its result; Ctrl-C as these words and this exit code."""
     # The clients' own words about reconnecting would only be in the way.
     for client in ("aiokafka", "kafka"):
         logging.getLogger(client).setLevel(logging.CRITICAL)
+    if isinstance(sys.stdout, GuardedOutput):  # the program's own process, not a test's
+        structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     try:
         return asyncio.run(work)
     except KeyboardInterrupt:
         _end(when_stopped, code)
-    except OpsError as error:
-        raise fail(str(error)) from error
-    except (*UNAVAILABLE, asyncpg.PostgresError) as error:
-        raise fail(f"the database: {str(error) or type(error).__name__}") from error
 
 
 def _end(message: str, code: int) -> NoReturn:
@@ -58,11 +54,8 @@ def _end(message: str, code: int) -> NoReturn:
 
 
 def loaded(kind: type[S]) -> S:
-    """Settings, or every fault of them and exit code 1."""
-    try:
-        return load(kind)
-    except SettingsError as error:
-        raise fail(str(error)) from error
+    """Settings. Raises `SettingsError`, which ends the command with every fault."""
+    return load(kind)
 
 
 class Progress:
@@ -92,15 +85,3 @@ class Progress:
         share = f"{self._done * 100 // max(self._total, 1)} %"
         line = f"{self._what} {self._done:,} of {self._total:,} ({share}, {rate:,.0f}/s)"
         click.echo(f"\r\x1b[K{line}" if self._terminal else line, err=True, nl=not self._terminal)
-
-
-def table(rows: Sequence[tuple[str, ...]], *, right: frozenset[int] = frozenset()) -> str:
-    """Columns as wide as they must be; the first row is the heading."""
-    widths = [max(len(row[n]) for row in rows) for n in range(len(rows[0]))]
-    return "\n".join(
-        "  ".join(
-            text.rjust(width) if n in right else text.ljust(width)
-            for n, (text, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    )

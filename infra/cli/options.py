@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import click
 
 from infra.embedded.options import DEFAULT_FOLDER
+from infra.ops.types import unknown_type
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -26,6 +27,12 @@ def data_option(command: F) -> F:
         callback=_absolute,
         help="The folder that holds everything the system keeps.",
     )(command)
+
+
+def check_type(type_: str | None, topic: str) -> None:
+    """Raises a usage error for a type that no record of the topic can have."""
+    if type_ is not None and (fault := unknown_type(type_, topic)):
+        raise click.BadParameter(fault, param_hint="--type")
 
 
 def fail(message: str) -> click.ClickException:

@@ -11,8 +11,8 @@ from rich.console import Console
 
 from infra.cli.follow import LOOK_EVERY
 from infra.cli.options import data_option, fail
-from infra.cli.view import Picture, print_status
-from infra.embedded.control import NotRunningError, ask
+from infra.cli.view import Picture, output_console, print_status
+from infra.embedded.control import ACT_SECONDS, NotRunningError, ask
 from infra.embedded.layout import Layout
 from infra.embedded.ownership import is_running
 from infra.embedded.records import Records
@@ -50,7 +50,10 @@ def down(data: Path) -> None:
 @data_option
 @click.option("--json", "as_json", is_flag=True, help="For scripts; carries credentials.")
 def status(data: Path, as_json: bool) -> None:
-    """Show what runs, its pids and health. Exit code 1 when nothing runs."""
+    """Show what runs, its pids and health, and why a part is not ready.
+
+    Exit code 1 when nothing runs, or when a part is not ready or was stopped.
+    """
     try:
         answer: dict[str, Any] = ask(Layout(data), {"do": "status"})["status"]
     except NotRunningError:
@@ -58,11 +61,11 @@ def status(data: Path, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(answer, indent=2))
     else:
-        print_status(Console(highlight=False), answer)
+        print_status(output_console(), answer)
         if answer["state"] == "stopped" and (left := _left_over(Layout(data))):
             click.echo(f"left over from a supervisor that was killed: {left}")
             click.echo("qnt9 up starts anew, qnt9 down ends them")
-    if answer["state"] == "stopped":
+    if answer["state"] != "ready":
         raise SystemExit(1)
 
 
@@ -77,7 +80,7 @@ def _verb(verb: str, text: str) -> click.Command:
     @click.argument("name")
     def command(data: Path, name: str) -> None:
         try:
-            answer = ask(Layout(data), {"do": verb, "name": name})
+            answer = ask(Layout(data), {"do": verb, "name": name}, ACT_SECONDS)
         except NotRunningError as error:
             raise fail("nothing is running; qnt9 up starts it") from error
         if answer.get("unknown"):

@@ -14,6 +14,8 @@ from infra.embedded.layout import Layout
 
 URL = "QNT9_YAHOO_URL"
 SOURCE = "QNT9_QUOTES_SOURCE"
+DOCTOR_SECONDS = 300.0
+"""Ten calls, each of which has a time-out of its own."""
 
 
 @click.group(epilog="Example: qnt9 quotes doctor")
@@ -38,7 +40,10 @@ def doctor(data: Path, url: str | None) -> None:
         environment |= _of_running(data)
     # The slice is a program of its own: nothing here imports it.
     done = subprocess.run(
-        (sys.executable, "-P", "-m", "workers.quotes.doctor"), env=environment, check=False
+        (sys.executable, "-P", "-m", "workers.quotes.doctor"),
+        env=environment,
+        check=False,
+        timeout=DOCTOR_SECONDS,
     )
     if done.returncode:
         raise SystemExit(done.returncode)

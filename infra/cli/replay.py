@@ -4,22 +4,23 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 
 import click
 
-from infra.cli.operating import Progress, broker_settings, run, table
-from infra.cli.options import data_option
+from infra.cli.operating import Progress, broker_settings, run
+from infra.cli.options import check_type, data_option
+from infra.cli.tables import table
 from infra.ops import replay as replays
 from infra.ops.allowed import check_group, check_source, check_topic
 from infra.ops.broker import Broker, Range
+from infra.ops.errors import TurnedRoundError
 from infra.ops.journal import By, this_operator
-from infra.ops.points import point_of
+from infra.ops.points import Point, ends_before, point_of
 from infra.ops.ranges import Chooses, count, resolve
 from infra.ops.runs import Run, Wish
 from infra.ops.sender import Sender
-from infra.ops.shown import matches
+from infra.ops.shown import Wanted
 from infra.settings import KafkaSettings
 
 STOPPED = "stopped; what was acknowledged is noted: run the same command again and it goes on"
@@ -32,14 +33,20 @@ class Asked:
     wish: Wish
     dry_run: bool
     rate: float | None
+    again: bool
     as_json: bool
     by: By
+    now: datetime
+
+    @property
+    def points(self) -> tuple[Point, Point]:
+        """Raises `ValueError`."""
+        return point_of(self.wish.begin, self.now), point_of(self.wish.end, self.now)
 
     @property
     def chooses(self) -> Chooses | None:
-        if self.wish.only_type is None and self.wish.only_key is None:
-            return None
-        return partial(matches, type_=self.wish.only_type, key=self.wish.only_key)
+        wanted = Wanted(type=self.wish.only_type, key=self.wish.only_key)
+        return None if wanted.is_anything else wanted.matches
 
 
 @click.command(
@@ -49,13 +56,21 @@ class Asked:
 @click.argument("topic")
 @data_option
 @click.option("--from", "begin", required=True, metavar="T|OFFSET", help="Where the range begins.")
-@click.option("--to", "end", required=True, metavar="T|OFFSET", help="Before what it ends.")
+@click.option(
+    "--to",
+    "end",
+    default="now",
+    show_default=True,
+    metavar="T|OFFSET",
+    help="Before what it ends.",
+)
 @click.option("--partition", "partitions", type=int, multiple=True, help="Only these partitions.")
 @click.option("--type", "only_type", help="Only this type: user.signed_up, or in full.")
 @click.option("--key", "only_key", help="Only records with this key.")
 @click.option("--to-group", "group", help="Put this fresh group before the range.")
 @click.option("--to-topic", "copy_to", help="Copy the records to this topic of your own.")
 @click.option("--dry-run", is_flag=True, help="Count what is in the range, and change nothing.")
+@click.option("--again", is_flag=True, help="Copy once more what these words have copied before.")
 @click.option("--rate", type=click.FloatRange(min=0.1), help="At most so many records a second.")
 @click.option("--reason", "--why", "reason", help="Why; it is kept in the audit log.")
 @click.option("--json", "as_json", is_flag=True, help="For scripts.")
@@ -70,6 +85,7 @@ def replay(  # noqa: PLR0917 - click passes them by name
     group: str | None,
     copy_to: str | None,
     dry_run: bool,
+    again: bool,
     rate: float | None,
     reason: str | None,
     as_json: bool,
@@ -83,7 +99,8 @@ def replay(  # noqa: PLR0917 - click passes them by name
     --to-topic copies records as they are, with their times, and adds the headers
     qnt9_replay_topic, _partition, _offset and _run. A topic that is not there is made, with as many
     partitions, and kept until you delete it. Killed at any point, the same command goes on where
-    the broker had acknowledged everything; records that it had not may be there twice.
+    the broker had acknowledged everything; records that it had not may be there twice. Once it has
+    finished, the same command says so and copies nothing, for seven days; --again copies again.
 
     --to-group is for projections: the group's offsets stand at the start of the range, and the
     projection reads from there. The end is printed, and stands in the committed offsets of the
@@ -106,8 +123,10 @@ def replay(  # noqa: PLR0917 - click passes them by name
         ),
         dry_run,
         rate,
+        again,
         as_json,
         this_operator(reason),
+        datetime.now(UTC),
     )
     _check_words(asked)
     run(_replay(broker_settings(data), asked), when_stopped=STOPPED)
@@ -116,9 +135,14 @@ def replay(  # noqa: PLR0917 - click passes them by name
 def _check_words(asked: Asked) -> None:
     for option, text in (("--from", asked.wish.begin), ("--to", asked.wish.end)):
         try:
-            point_of(text, datetime.now(UTC))
+            point_of(text, asked.now)
         except ValueError as error:
             raise click.BadParameter(str(error), param_hint=option) from error
+    if ends_before(*asked.points):
+        raise click.UsageError(
+            f"the range ends before it begins: --from {asked.wish.begin} --to {asked.wish.end}"
+        )
+    check_type(asked.wish.only_type, asked.wish.topic)
     if asked.wish.to_group and asked.wish.to_topic:
         raise click.UsageError("--to-group or --to-topic, not both")
     if not (asked.wish.to_group or asked.wish.to_topic or asked.dry_run):
@@ -138,11 +162,16 @@ async def _replay(settings: KafkaSettings, asked: Asked) -> None:
         check_group(asked.wish.to_group)
     async with Broker(settings) as broker:
         before = await replays.begun(broker, wish)
-        ranges = before.left if before else await _ranges(broker, wish)
+        if before and before.finished:
+            if not asked.again:
+                _say_finished(asked, before)
+                return
+            before = None
+        ranges = before.left if before else await _ranges(broker, asked)
         counts = await _counted(broker, asked, ranges)
         if before:
             click.echo(f"going on with run {before.id}: {before.records_sent:,} are done", err=True)
-        if asked.dry_run:
+        if asked.dry_run or not (before or sum(counts.values())):
             _print_counts(asked, ranges, counts)
             return
         async with Sender(settings) as sender:
@@ -153,10 +182,24 @@ async def _replay(settings: KafkaSettings, asked: Asked) -> None:
                 await _to_topic(broker, sender, asked, current, counts)
 
 
-async def _ranges(broker: Broker, wish: Wish) -> list[Range]:
-    now = datetime.now(UTC)
-    begin, end = point_of(wish.begin, now), point_of(wish.end, now)
-    return await resolve(broker, wish.topic, begin, end, wish.partitions)
+async def _ranges(broker: Broker, asked: Asked) -> list[Range]:
+    try:
+        resolved = await resolve(broker, asked.wish.topic, *asked.points, asked.wish.partitions)
+    except TurnedRoundError as error:
+        raise click.UsageError(str(error)) from error
+    for each in resolved.clipped:
+        click.echo(f"the range was cut: {each}", err=True)
+    return resolved.ranges
+
+
+def _say_finished(asked: Asked, run: Run) -> None:
+    wish = asked.wish
+    said = (
+        f"finished before: {run.records_sent:,} records of {wish.topic} are in {wish.to_topic}; "
+        "nothing was copied (--again copies once more)"
+    )
+    answer = {"run": str(run.id), "records": run.records_sent, "topic": wish.to_topic}
+    _say(asked, {**answer, "finished_before": True}, said)
 
 
 async def _counted(broker: Broker, asked: Asked, ranges: Sequence[Range]) -> dict[int, int]:

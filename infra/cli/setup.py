@@ -3,17 +3,17 @@
 import asyncio
 from collections.abc import Iterator
 
-import asyncpg
 import click
 from pydantic import BaseModel, Json, SecretStr
 from pydantic_settings import SettingsConfigDict
 
-from infra.cli.options import fail
-from infra.kafka.admin import TopologyError, ensure_topology
+from infra.cli.operating import loaded
+from infra.kafka.admin import ensure_topology
 from infra.kafka.users import ensure_users
-from infra.postgres.migrate import MigrationError, migrate
+from infra.ops.database import database_errors
+from infra.postgres.migrate import migrate
 from infra.postgres.roles import ensure_database
-from infra.settings import KafkaSettings, PostgresSettings, SettingsError, load
+from infra.settings import KafkaSettings, PostgresSettings
 
 
 class Passwords(BaseModel):
@@ -40,22 +40,16 @@ def setup() -> None:
     QNT9_ADMIN_POSTGRES_DSN (may make roles), QNT9_POSTGRES_DSN (qnt9_owner), QNT9_KAFKA_… (a super
     user) and QNT9_PASSWORDS: {"postgres": {role: password}, "kafka": {user: password}}.
     """
-    try:
-        settings = load(SetupSettings)
-        for line in _steps(settings):
-            click.echo(line)
-    except (MigrationError, TopologyError, SettingsError) as error:
-        raise fail(str(error)) from error
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        raise fail(f"the database: {str(error) or repr(error)}") from error
+    for line in _steps(loaded(SetupSettings)):
+        click.echo(line)
 
 
 def _steps(settings: SetupSettings) -> Iterator[str]:
     passwords = settings.passwords
     roles, users = _clear(passwords.postgres), _clear(passwords.kafka)
-    asyncio.run(ensure_database(settings.admin_postgres_dsn.get_secret_value(), roles))
+    asyncio.run(_make_database(settings.admin_postgres_dsn.get_secret_value(), roles))
     yield f"the database has its {len(roles)} roles"
-    applied = asyncio.run(migrate(settings.postgres_dsn.get_secret_value()))
+    applied = asyncio.run(_migrated(settings.postgres_dsn.get_secret_value()))
     yield from (f"applied {name}" for name in applied)
     yield "the database is up to date"
     ensure_users(settings, users)
@@ -67,3 +61,13 @@ def _steps(settings: SetupSettings) -> Iterator[str]:
 
 def _clear(words: dict[str, SecretStr]) -> dict[str, str]:
     return {name: word.get_secret_value() for name, word in words.items()}
+
+
+async def _make_database(dsn: str, roles: dict[str, str]) -> None:
+    async with database_errors(dsn):
+        await ensure_database(dsn, roles)
+
+
+async def _migrated(dsn: str) -> list[str]:
+    async with database_errors(dsn):
+        return await migrate(dsn)

@@ -3,7 +3,7 @@
 import json
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,70 +11,118 @@ from typing import Any
 import click
 
 from infra.cli.operating import broker_settings, run
-from infra.cli.options import data_option
+from infra.cli.options import check_type, data_option
 from infra.cli.points import POINT
+from infra.cli.tables import wrapped
 from infra.ops.broker import Broker
-from infra.ops.points import Moment, Point
+from infra.ops.errors import TurnedRoundError
+from infra.ops.points import BEGINNING, Moment, Point
 from infra.ops.ranges import resolve
-from infra.ops.shown import Shown, matches, show
+from infra.ops.shown import Shown, Wanted, show
 from infra.settings import KafkaSettings
+
+
+class HeaderType(click.ParamType[tuple[str, str]]):
+    """NAME=TEXT."""
+
+    name = "NAME=TEXT"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, str]:
+        if isinstance(value, tuple):
+            return value
+        name, equals, text = str(value).partition("=")
+        if not (name and equals):
+            self.fail(f"{value!r} is not NAME=TEXT, such as ce_source=urn:qnt9:relay", param, ctx)
+        return name, text
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One call of the command."""
+
+    topic: str
+    begin: Point | None
+    until_end: bool
+    wanted: Wanted
+    limit: int | None
+    as_json: bool
 
 
 @click.command(epilog="Example: qnt9 tail users.events --from 10m --type user.signed_up")
 @click.argument("topic")
 @data_option
-@click.option("--from", "begin", type=POINT, help="Offset, time, or age such as 10m. Default: now.")
+@click.option(
+    "--from",
+    "begin",
+    type=POINT,
+    help="Offset, time, or age such as 10m. Default: now; with --until-end the beginning.",
+)
+@click.option("--until-end", is_flag=True, help="Show what is there now, then end.")
 @click.option("--type", "only_type", help="Only this type: user.signed_up, or in full.")
 @click.option("--key", "only_key", help="Only records with this key.")
+@click.option("--correlation-id", help="Only what one request has caused.")
+@click.option(
+    "--header", "headers", type=HeaderType(), multiple=True, help="Only with this header."
+)
+@click.option("--text", help="Only with these words in key, headers or data, as they are shown.")
 @click.option("--limit", type=click.IntRange(1), help="End after so many. Default: Ctrl-C.")
 @click.option("--json", "as_json", is_flag=True, help="One object a line, for scripts.")
 def tail(  # noqa: PLR0917 - click passes them by name
     topic: str,
     data: Path,
     begin: Point | None,
+    until_end: bool,
     only_type: str | None,
     only_key: str | None,
+    correlation_id: str | None,
+    headers: tuple[tuple[str, str], ...],
+    text: str | None,
     limit: int | None,
     as_json: bool,
 ) -> None:
     """Show the messages of TOPIC, decoded, as they come.
 
-    Personal and sealed values are shown as what they are, never in clear. Nobody's offsets move.
+    Personal and sealed values are shown as what they are, never in clear, and cannot be searched.
+    Nobody's offsets move.
     """
-    chosen = {"type_": only_type, "key": only_key}
-    run(
-        _tail(broker_settings(data), topic, begin, chosen, limit, as_json=as_json),
-        when_stopped="",
-        code=0,
-    )
+    check_type(only_type, topic)
+    wanted = Wanted(only_type, only_key, correlation_id, headers, text)
+    asked = Asked(topic, begin, until_end, wanted, limit, as_json)
+    run(_tail(broker_settings(data), asked), when_stopped="", code=0)
 
 
-async def _tail(
-    settings: KafkaSettings,
-    topic: str,
-    begin: Point | None,
-    chosen: dict[str, str | None],
-    limit: int | None,
-    *,
-    as_json: bool,
-) -> None:
+async def _tail(settings: KafkaSettings, asked: Asked) -> None:
     shown = 0
-    async with Broker(settings) as broker, aclosing(_records(broker, topic, begin)) as records:
+    async with Broker(settings) as broker, aclosing(_records(broker, asked)) as records:
         async for record in records:
-            if not matches(record, type_=chosen["type_"], key=chosen["key"]):
+            if not asked.wanted.matches(record):
                 continue
-            click.echo(_as_json(show(record)) if as_json else line_of(show(record)))
+            each = show(record)
+            click.echo(_as_json(each) if asked.as_json else wrapped(line_of(each)))
             shown += 1
-            if shown == limit:
+            if shown == asked.limit:
                 return
 
 
-async def _records(broker: Broker, topic: str, begin: Point | None) -> AsyncGenerator[Any, None]:
-    now = datetime.now(UTC)
-    end = Moment(int(now.timestamp() * 1000) + 1)
-    ranges = await resolve(broker, topic, begin or end, end)
-    async with aclosing(broker.follow(topic, {r.partition: r.start for r in ranges})) as records:
-        async for record in records:
+async def _records(broker: Broker, asked: Asked) -> AsyncGenerator[Any, None]:
+    """What is there from the beginning of the range on, then what comes, if that is wanted."""
+    end = Moment(int(datetime.now(UTC).timestamp() * 1000) + 1)
+    begin = asked.begin or (BEGINNING if asked.until_end else end)
+    if not asked.until_end:
+        resolved = await resolve(broker, asked.topic, begin, begin)
+        starts = {each.partition: each.start for each in resolved.ranges}
+        async with aclosing(broker.follow(asked.topic, starts)) as records:
+            async for record in records:
+                yield record
+        return
+    try:
+        ranges = (await resolve(broker, asked.topic, begin, end)).ranges
+    except TurnedRoundError as error:
+        raise click.UsageError(str(error)) from error
+    async for batch in broker.read(asked.topic, ranges):
+        for record in batch.records:
             yield record
 
 

@@ -7,9 +7,10 @@ from typing import Any
 import click
 
 from contracts.topics import TOPICS, PhysicalTopic, physical_topics
-from infra.cli.operating import broker_settings, table
-from infra.cli.options import data_option, fail
-from infra.kafka.admin import TopologyError, compare_topology, ensure_topology
+from infra.cli.operating import broker_settings
+from infra.cli.options import data_option
+from infra.cli.tables import table
+from infra.kafka.admin import compare_topology, ensure_topology
 
 
 @click.command(epilog="Example: qnt9 topics --create")
@@ -23,12 +24,9 @@ def topics(data: Path, *, create: bool, everything: bool, as_json: bool) -> None
     Uses QNT9_KAFKA_BOOTSTRAP and its companions, else the system of --data.
     """
     settings = broker_settings(data)
-    try:
-        if create:
-            ensure_topology(settings)
-        lines = compare_topology(settings).lines()
-    except TopologyError as error:
-        raise fail(str(error)) from error
+    if create:
+        ensure_topology(settings)
+    lines = compare_topology(settings).lines()
     logical = {topic.name for topic in TOPICS}
     shown = [t for t in physical_topics() if everything or as_json or t.name in logical]
     if as_json:

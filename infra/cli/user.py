@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -20,13 +20,15 @@ from infra.cli.target import point_at
 from infra.embedded.credentials import load_or_create
 from infra.embedded.layout import Layout
 from infra.ops import users
+from infra.ops.database import open_database
 from infra.ops.journal import this_operator
 from infra.ops.users import Admin, Did
 from infra.passwords import Passwords
-from infra.postgres.pool import Pool, open_pool
+from infra.postgres.pool import Pool
 from infra.postgres.transaction import Transactions
+from infra.redis.access import AccessChanges
 from infra.redis.client import open_redis
-from infra.redis.wakeups import Wakeups
+from infra.redis.wakeups import Announcement, Wakeups
 from infra.settings import Key, PostgresSettings, RedisSettings
 
 SAID = {
@@ -99,7 +101,7 @@ async def _make(settings: _Accounts, email: str, password: str | None = None) ->
     if password is not None:
         async with Passwords(at_once=1).turn() as turn:
             hashed = await turn.hash(password)
-    async with open_pool(settings, instance="qnt9-user") as pool, _wakeups(settings) as wakeups:
+    async with open_database(settings) as pool, _wakeups(settings) as wakeups:
         return await users.make_admin(
             Transactions(pool, "operator", wakeups),
             email,
@@ -109,19 +111,31 @@ async def _make(settings: _Accounts, email: str, password: str | None = None) ->
         )
 
 
+class _SpokenWakeups(Wakeups):
+    """Tells the operator when the cache server did not pass a change on."""
+
+    async def announce(
+        self, announcements: Iterable[Announcement], changes: AccessChanges | None = None
+    ) -> bool:
+        if heard := await super().announce(announcements, changes):
+            return heard
+        click.echo("Valkey does not answer: gateways hear of it within ten seconds", err=True)
+        return False
+
+
 @asynccontextmanager
 async def _wakeups(settings: _Accounts) -> AsyncIterator[Wakeups | None]:
     if settings.redis_url is None:
         yield None
         return
     async with open_redis(loaded(RedisSettings)) as redis:
-        yield Wakeups(redis)
+        yield _SpokenWakeups(redis)
 
 
 async def _found(
     settings: PostgresSettings, email: str | None, user_id: UUID | None
 ) -> list[dict[str, Any]]:
-    async with open_pool(settings, instance="qnt9-user") as pool:
+    async with open_database(settings) as pool:
         found = await users.find(pool, email=email, user_id=user_id)
         return [await _about(pool, dict(row), email) for row in found]
 

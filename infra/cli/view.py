@@ -5,10 +5,14 @@ from typing import Any
 
 from rich.console import Console, Group
 from rich.live import Live
+from rich.padding import Padding
 from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
+from infra.cli.tables import output_width
+
+ANY_LENGTH = 10_000
 FIRST = ("kafka", "postgres", "valkey", "migrations", "topics", "inbox", "exchange")
 LAST = ("gateway",)
 COLOURS = {
@@ -127,16 +131,26 @@ def print_banner(console: Console, progress: Progress, data: str, *, attached: b
 
 def print_status(console: Console, status: dict[str, Any]) -> None:
     colour = COLOURS.get(status["state"], "bold")
-    console.print(Text(status["state"], style=colour), status["data"], soft_wrap=True)
+    console.print(Text(status["state"], style=colour), status["data"])
     for process in ordered(status["processes"]):
         state = Text(f"{process['state']:<11}", style=COLOURS.get(process["state"], "dim"))
         pid = "" if process["pid"] is None else str(process["pid"])
         where = process["health_url"] or ""
-        console.print(
-            Text(f"  {process['name']:<16}"), state, Text(f"{pid:>8}  {where}"), soft_wrap=True
-        )
+        console.print(Text(f"  {process['name']:<14}"), state, Text(f"{pid:>8}  {where}"))
+        for name, problem in process.get("problems", {}).items():
+            _indented(console, f"{name}: {problem}", COLOURS["unready"])
         for provider in process.get("details", {}).get("providers", ()):
-            console.print(Text(f"    {_of_provider(provider)}", style="dim"), soft_wrap=True)
+            _indented(console, _of_provider(provider), "dim")
+
+
+def output_console() -> Console:
+    """As wide as the terminal, or as COLUMNS says; in a pipe lines may be of any length."""
+    width = output_width()
+    return Console(highlight=False, width=ANY_LENGTH if width is None else width)
+
+
+def _indented(console: Console, text: str, style: str) -> None:
+    console.print(Padding(Text(text, style=style), (0, 0, 0, 6), expand=False))
 
 
 def _of_provider(provider: dict[str, Any]) -> str:

@@ -5,6 +5,7 @@ import contextlib
 import json
 import socket
 import threading
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
@@ -22,8 +23,18 @@ Answer = dict[str, Any]
 Respond = Callable[[dict[str, Any]], Awaitable[Answer]]
 
 
+ANSWER_SECONDS = 20.0
+"""What is looked at is told within seconds: parts are asked for two at most."""
+ACT_SECONDS = 150.0
+"""A part that is started or stopped is waited for."""
+
+
 class NotRunningError(Exception):
     """Nobody listens in this data folder."""
+
+
+class SilentError(Exception):
+    """The supervisor is there and does not answer."""
 
 
 @contextlib.asynccontextmanager
@@ -56,22 +67,37 @@ async def _serve(
         writer.close()
 
 
-def ask(layout: Layout, request: dict[str, Any], timeout: float = 150.0) -> Answer:
-    """Blocks until the supervisor has answered."""
-    with socket.socket(socket.AF_UNIX) as client:
-        client.settimeout(timeout)
-        try:
-            with _within(layout):
-                client.connect(NAME)
-        except OSError as error:
-            raise NotRunningError(str(error)) from error
-        client.sendall(json.dumps(request).encode() + b"\n")
-        with client.makefile("rb") as replies:
-            line = replies.readline()
-    if not line:
+def ask(layout: Layout, request: dict[str, Any], timeout: float = ANSWER_SECONDS) -> Answer:
+    """Blocks until the supervisor has answered. Raises `NotRunningError` and `SilentError`."""
+    try:
+        line = _asked(layout, request, timeout)
+    except TimeoutError as error:
+        raise SilentError(
+            f"the supervisor of {layout.root} does not answer within {timeout:.0f} s; "
+            f"see {layout.log_of('supervisor')}"
+        ) from error
+    except (FileNotFoundError, NotADirectoryError, ConnectionError) as error:
+        raise NotRunningError(str(error)) from error
+    if not line.endswith(b"\n"):
         raise NotRunningError("the supervisor ended before it answered")
     answer: Answer = json.loads(line)
     return answer
+
+
+def _asked(layout: Layout, request: dict[str, Any], timeout: float) -> bytes:
+    ends = time.monotonic() + timeout
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(timeout)
+        with _within(layout):
+            client.connect(NAME)
+        client.sendall(json.dumps(request).encode() + b"\n")
+        line = b""
+        while not line.endswith(b"\n"):
+            client.settimeout(max(ends - time.monotonic(), 0.001))
+            if not (part := client.recv(65_536)):
+                break
+            line += part
+    return line
 
 
 def _bound(layout: Layout) -> socket.socket:

@@ -19,13 +19,16 @@ async def answers_ready(url: str) -> bool:
     return False
 
 
-async def details(health_url: str) -> dict[str, Any]:
-    """What a process tells with its readiness of what is outside; nothing when it does not."""
+async def readiness(health_url: str) -> dict[str, Any] | None:
+    """What a process says of its readiness: `problems` by check, `details` of what is outside.
+
+    None when it does not answer in time, or with something else.
+    """
     with suppress(httpx.HTTPError, ValueError):
         async with httpx.AsyncClient(timeout=SECONDS, trust_env=False) as client:
-            found: dict[str, Any] = (await client.get(health_url)).json().get("details", {})
-            return found
-    return {}
+            found = (await client.get(health_url)).json()
+            return found if isinstance(found, dict) else None
+    return None
 
 
 async def listens(host: str, port: int) -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from infra.embedded.credentials import KAFKA_USERS, Credentials
 from infra.embedded.environment import dsn, kafka_settings, redis_url
 from infra.embedded.ports import LOOPBACK, Ports
-from infra.embedded.probes import details as details_of
+from infra.embedded.probes import readiness
 from infra.embedded.process import Process, State
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ async def of_running(supervisor: "Supervisor") -> dict[str, Any]:
     """The whole truth, each part asked anew."""
     processes = sorted(supervisor.processes.values(), key=_order)
     states = await asyncio.gather(*(_state(each) for each in processes))
-    told = await asyncio.gather(*(_details(each) for each in processes))
+    told = await asyncio.gather(*(_told(each) for each in processes))
     state = supervisor.state
     if state == "ready" and any(each != State.READY for each in states):
         state = "degraded"
@@ -66,9 +66,10 @@ async def of_running(supervisor: "Supervisor") -> dict[str, Any]:
                 "pid": process.pid,
                 "state": shown,
                 "health_url": process.part.health_url,
-                **({"details": details} if details else {}),
+                "problems": _problems(process, shown, said),
+                **({"details": said["details"]} if said and said.get("details") else {}),
             }
-            for process, shown, details in zip(processes, states, told, strict=True)
+            for process, shown, said in zip(processes, states, told, strict=True)
         ],
     }
 
@@ -92,9 +93,20 @@ async def _state(process: Process) -> str:
     return process.state if answers or process.state != State.READY else "unready"
 
 
-async def _details(process: Process) -> dict[str, Any]:
+async def _told(process: Process) -> dict[str, Any] | None:
     url = process.part.health_url
-    return await details_of(url) if url and process.state == State.READY else {}
+    return await readiness(url) if url and process.state == State.READY else None
+
+
+def _problems(process: Process, shown: str, said: dict[str, Any] | None) -> dict[str, str]:
+    """Why a part is not ready, by check; nothing for one that is, or that somebody stopped."""
+    if shown in {State.READY, State.STOPPED}:
+        return {}
+    if said and said.get("problems"):
+        return dict(said["problems"])
+    if shown == "unready":
+        return {"process": "does not answer"}
+    return {"process": process.detail} if process.detail else {}
 
 
 def _order(process: Process) -> tuple[int, str]:

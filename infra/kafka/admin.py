@@ -24,6 +24,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # exported, b
 )
 
 from contracts.topics import PhysicalTopic, physical_topics
+from infra.error_text import describe
 from infra.kafka.operator import SECONDS, Operator, UnreachableError
 from infra.settings import KafkaSettings
 
@@ -114,7 +115,7 @@ def _compare(admin: Operator) -> Changes:
     try:
         existing = admin.topics()
     except UnreachableError as error:
-        raise TopologyError(f"the broker does not answer the operator: {error}") from error
+        raise TopologyError(f"Kafka does not answer: {error}") from error
     known = {name: topic for name, topic in wanted.items() if name in existing}
     grants, present = wanted_grants(wanted.values()), _present_grants(admin)
     ours = {grant.principal for grant in grants}
@@ -244,4 +245,4 @@ def _result(future: Any) -> Any:
     try:
         return future.result(timeout=SECONDS)
     except (KafkaException, TimeoutError) as error:
-        raise TopologyError(str(error)) from error
+        raise TopologyError(f"Kafka: {describe(error)}") from error

@@ -10,6 +10,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # exported, b
     NewTopic,
 )
 
+from infra.error_text import describe
 from infra.kafka.operator import SECONDS, Operator, UnreachableError
 
 Place = tuple[str, int]
@@ -33,7 +34,7 @@ def partitions(admin: Operator) -> dict[str, int]:
     try:
         found = admin.topics()
     except UnreachableError as error:
-        raise GroupsError(f"the broker does not answer the operator: {error}") from error
+        raise GroupsError(f"Kafka does not answer: {error}") from error
     return {name: len(topic.partitions) for name, topic in found.items()}
 
 
@@ -100,4 +101,4 @@ def _result(future: Any) -> Any:
     try:
         return future.result(timeout=SECONDS)
     except (KafkaException, TimeoutError) as error:
-        raise GroupsError(str(error)) from error
+        raise GroupsError(f"Kafka: {describe(error)}") from error

@@ -53,7 +53,7 @@ class Operator(AdminClient):
 
     def _why(self, error: KafkaException) -> str:
         if self._met:
-            return self._met.str()
+            return " ".join(self._met.str().split())
         # A listener of the other protocol hangs up without a word.
         return f"{error.args[0].str()}; is it up, and does it speak {self._protocol} there?"
 

@@ -29,7 +29,7 @@ def ensure_users(settings: KafkaSettings, passwords: Mapping[str, str]) -> None:
     try:
         admin.topics()
     except UnreachableError as error:
-        raise TopologyError(f"the broker does not answer the operator: {error}") from error
+        raise TopologyError(f"Kafka does not answer: {error}") from error
     info = ScramCredentialInfo(_MECHANISMS[settings.kafka_mechanism], ITERATIONS)
     wanted: list[UserScramCredentialAlteration] = [
         UserScramCredentialUpsertion(user, info, password.encode())

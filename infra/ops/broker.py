@@ -1,7 +1,15 @@
 """The broker as these tools use it: offsets and bounded reads, without a consumer group."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Iterable,
+    Mapping,
+)
+from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
@@ -10,17 +18,23 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from contracts.topics import MAX_DEAD_LETTER_BYTES
+from infra.error_text import describe
 from infra.kafka import groups as on_groups
 from infra.kafka.connection import connection_options
 from infra.kafka.groups import Committed, GroupsError, Place
 from infra.kafka.operator import Operator
 from infra.ops.errors import CutOffError, OpsError
 from infra.settings import KafkaSettings
+from infra.tls import distrust
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
+CONNECT_SECONDS = 15.0
 SILENT_SECONDS = 30.0
+STOP_SECONDS = 5.0
+ASK_AGAIN_SECONDS = 10.0
+"""A topic that is followed and says nothing: then the broker is asked whether it is there."""
 REQUEST_MS = 20_000
 
 
@@ -65,11 +79,13 @@ class Broker:
 
     async def __aenter__(self) -> Self:
         try:
-            await self._consumer.start()
-        except (KafkaError, OSError) as error:
-            await self._consumer.stop()
+            async with asyncio.timeout(CONNECT_SECONDS):
+                await self._consumer.start()
+        except (KafkaError, OSError, TimeoutError) as error:
+            await self._stop()
             raise OpsError(
-                f"the broker cannot be reached ({type(error).__name__}): "
+                f"Kafka at {self._settings.kafka_bootstrap} cannot be reached "
+                f"({distrust(error) or type(error).__name__}): "
                 "is it up, and are user name, password and CA file right?"
             ) from error
         return self
@@ -77,7 +93,12 @@ class Broker:
     async def __aexit__(
         self, _: type[BaseException] | None, __: BaseException | None, ___: TracebackType | None
     ) -> None:
-        await self._consumer.stop()
+        await self._stop()
+
+    async def _stop(self) -> None:
+        with suppress(KafkaError, OSError, TimeoutError):
+            async with asyncio.timeout(STOP_SECONDS):
+                await self._consumer.stop()
 
     @property
     def settings(self) -> KafkaSettings:
@@ -121,10 +142,7 @@ class Broker:
     ) -> dict[Place, int | None]:
         """The first record with this timestamp or a later one; None where there is none yet."""
         asked = {TopicPartition(*place): timestamp_ms for place in places}
-        try:
-            found = await self._consumer.offsets_for_times(asked)
-        except KafkaError as error:
-            raise OpsError(f"the broker does not answer: {type(error).__name__}") from error
+        found = await self._bounded(self._consumer.offsets_for_times(asked))
         return {
             (p.topic, p.partition): None if at is None or at.offset < 0 else at.offset
             for p, at in found.items()
@@ -158,17 +176,27 @@ class Broker:
                 raise CutOffError(topic, TimeoutError())
 
     async def follow(self, topic: str, starts: Mapping[int, int]) -> AsyncGenerator[Any, None]:
-        """Every record from these offsets on, as it comes, for ever."""
+        """Every record from these offsets on, as it comes, for ever.
+
+        Raises `OpsError` when the broker goes away: its client alone would wait without a word.
+        """
         places = {TopicPartition(topic, p): offset for p, offset in starts.items()}
         self._consumer.assign(list(places))
         for place, offset in places.items():
             self._consumer.seek(place, offset)
+        loop = asyncio.get_running_loop()
+        heard = loop.time()
         while True:
             found = await self._fetch(topic, timeout_ms=500)
             for record in sorted(
                 (r for records in found.values() for r in records), key=lambda r: r.timestamp
             ):
                 yield record
+            if found:
+                heard = loop.time()
+            elif loop.time() - heard > ASK_AGAIN_SECONDS:
+                await self.ends([(topic, number) for number in starts])
+                heard = loop.time()
 
     async def _fetch(self, topic: str, *places: TopicPartition, **options: int) -> dict[Any, Any]:
         try:
@@ -194,8 +222,14 @@ class Broker:
             raise OpsError(str(error)) from error
 
     async def _offsets(self, question: Any, places: Iterable[Place]) -> dict[Place, int]:
-        try:
-            found = await question([TopicPartition(*place) for place in places])
-        except KafkaError as error:
-            raise OpsError(f"the broker does not answer: {type(error).__name__}") from error
+        found = await self._bounded(question([TopicPartition(*place) for place in places]))
         return {(p.topic, p.partition): int(offset) for p, offset in found.items()}
+
+    async def _bounded(self, answer: Awaitable[T]) -> T:
+        try:
+            async with asyncio.timeout(SILENT_SECONDS):
+                return await answer
+        except (KafkaError, OSError, TimeoutError) as error:
+            raise OpsError(
+                f"Kafka at {self._settings.kafka_bootstrap} does not answer: {describe(error)}"
+            ) from error

@@ -9,11 +9,15 @@ class NotAllowedError(OpsError):
     """What was asked for is never done, whatever the state of the system."""
 
 
+class TurnedRoundError(OpsError):
+    """A range ends before it begins."""
+
+
 class CutOffError(OpsError):
     """The broker went away in the middle of it."""
 
     def __init__(self, topic: str, error: BaseException) -> None:
         super().__init__(
-            f"{topic}: the broker did not answer for everything ({type(error).__name__}); what it "
+            f"{topic}: Kafka did not answer for everything ({type(error).__name__}); what it "
             "acknowledged is kept: run the same command again and it goes on"
         )

@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from infra.ops import letters as on_letters
 from infra.ops.actions import Action, actions
 from infra.ops.broker import Broker, Range
+from infra.ops.database import open_database
 from infra.ops.errors import OpsError
 from infra.ops.letters import Box, Letter, Number
-from infra.postgres.pool import Pool, open_pool
+from infra.postgres.pool import Pool
 from infra.settings import KafkaSettings, PostgresSettings
 
 Wanted = Callable[[Letter], bool]
@@ -69,5 +70,8 @@ def after_the_marked(each: Range, marked: set[int]) -> Range:
 
 @asynccontextmanager
 async def opened(kafka: KafkaSettings, postgres: PostgresSettings) -> AsyncIterator[Office]:
-    async with Broker(kafka) as broker, open_pool(postgres, instance="qnt9-ops") as pool:
-        yield Office(broker, pool)
+    """Both are asked at once, so that the one that is away is named before anything is done."""
+    async with open_database(postgres) as pool:
+        await pool.fetchval("SELECT true")
+        async with Broker(kafka) as broker:
+            yield Office(broker, pool)

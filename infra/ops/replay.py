@@ -2,11 +2,13 @@
 
 Nobody's group is moved: records are read without one, and a copy keeps where it is in the
 committed offsets of a group of its own, `qnt9.ops.replay.<what was asked for>`, which nobody
-reads in. A run that was killed is found there and goes on.
+reads in. A run that was killed is found there and goes on; one that finished is found there, too,
+until the broker forgets it (seven days), and is not made twice.
 """
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from uuid import UUID
 
 from contracts.events import OpsReplayed
@@ -28,8 +30,20 @@ Seen = Callable[[int], None]
 
 
 async def begun(broker: Broker, wish: Wish) -> Run | None:
-    """The run that these words began and that did not come to its end."""
-    return Run.from_offsets(await broker.committed(wish.progress_group))
+    """The run that these words began, come to its end or not.
+
+    None for a finished one whose copies are gone: somebody has deleted the topic meanwhile.
+    """
+    run = Run.from_offsets(await broker.committed(wish.progress_group))
+    if run and run.finished and not await _copies_are_there(broker, wish, run):
+        return None
+    return run
+
+
+async def _copies_are_there(broker: Broker, wish: Wish, run: Run) -> bool:
+    partitions = (await broker.partitions()).get(wish.to_topic or "", 0)
+    ends = await broker.ends([(wish.to_topic or "", number) for number in range(partitions)])
+    return sum(ends.values()) >= run.records_sent > 0
 
 
 async def copy(
@@ -66,7 +80,10 @@ async def copy(
 async def finish(
     broker: Broker, sender: Sender, wish: Wish, run: Run, *, by: journal.By, records: int
 ) -> None:
-    """Leave the event, then forget where it stood. The other way round could lose the event."""
+    """Leave the event, then forget where it stood. The other way round could lose the event.
+
+    Of a copy it is remembered that it is finished.
+    """
     event = OpsReplayed(
         operator=by.operator,
         reason=by.reason,
@@ -78,7 +95,10 @@ async def finish(
         only_key=wish.only_key,
     )
     await journal.record(sender, event, about=wish.topic, id_=run.id)
-    if wish.progress_group in await broker.groups():
+    if wish.to_topic:
+        finished = replace(run, finished=True)
+        await broker.set_committed(wish.progress_group, finished.to_offsets(wish.topic))
+    elif wish.progress_group in await broker.groups():
         await broker.delete_group(wish.progress_group)
 
 

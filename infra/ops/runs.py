@@ -23,6 +23,7 @@ class Note:
     start: int
     until: int
     sent: int
+    finished: bool = False
 
 
 _NOTE = TypeAdapter(Note)
@@ -53,12 +54,16 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A replay that was begun: what it is about, and where it stands in each partition."""
+    """A replay that was begun: what it is about, and where it stands in each partition.
+
+    A copy that came to its end is kept as finished, so that it is not made twice by mistake.
+    """
 
     id: UUID
     ranges: tuple[Range, ...]
     positions: Mapping[int, int] = field(default_factory=dict)
     sent: Mapping[int, int] = field(default_factory=dict)
+    finished: bool = False
 
     @classmethod
     def of(cls, ranges: Iterable[Range]) -> Self:
@@ -84,6 +89,7 @@ class Run:
             tuple(Range(number, note.start, note.until) for number, note in sorted(notes.items())),
             {place[1]: at.offset for place, at in offsets.items()},
             {number: note.sent for number, note in notes.items()},
+            all(note.finished for note in notes.values()),
         )
 
     def to_offsets(self, topic: str) -> dict[Place, Committed]:
@@ -98,7 +104,7 @@ class Run:
         }
 
     def _note(self, each: Range) -> str:
-        note = Note(self.id, each.start, each.until, self.sent[each.partition])
+        note = Note(self.id, each.start, each.until, self.sent[each.partition], self.finished)
         return orjson.dumps(note).decode()
 
     @property

@@ -13,10 +13,12 @@ from aiokafka.errors import KafkaError
 from aiokafka.partitioner import DefaultPartitioner
 
 from contracts.topics import MAX_DEAD_LETTER_BYTES
+from infra.error_text import describe
 from infra.kafka.connection import connection_options
 from infra.ops.errors import CutOffError, OpsError
 from infra.settings import KafkaSettings
 
+START_SECONDS = 20.0
 ACK_SECONDS = 30.0
 STOP_SECONDS = 5.0
 BATCH_BYTES = 65_536
@@ -51,16 +53,20 @@ class Sender:
 
     async def __aenter__(self) -> Self:
         try:
-            await self._producer.start()
-        except (KafkaError, OSError) as error:
-            await self._producer.stop()
-            raise OpsError(f"the broker cannot be reached: {type(error).__name__}") from error
+            async with asyncio.timeout(START_SECONDS):
+                await self._producer.start()
+        except (KafkaError, OSError, TimeoutError) as error:
+            await self._stop()
+            raise OpsError(f"Kafka cannot be reached: {describe(error)}") from error
         return self
 
     async def __aexit__(
         self, _: type[BaseException] | None, __: BaseException | None, ___: TracebackType | None
     ) -> None:
-        with suppress(KafkaError, TimeoutError):
+        await self._stop()
+
+    async def _stop(self) -> None:
+        with suppress(KafkaError, OSError, TimeoutError):
             async with asyncio.timeout(STOP_SECONDS):
                 await self._producer.stop()
 

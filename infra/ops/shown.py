@@ -10,6 +10,7 @@ import orjson
 from contracts.personal import Personal
 from contracts.topics import MESSAGES
 from infra.kafka.records import Record, RecordReader, Unreadable, headers_as_text
+from infra.ops.types import short
 
 _PERSONAL = re.compile(r"^p1\.((?:user|day):[0-9a-f-]+)\.[A-Za-z0-9_-]+$")
 _READER = RecordReader(MESSAGES, None)
@@ -60,15 +61,50 @@ def show(record: Record) -> Shown:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which records are looked for; None is any. `type` is in full or as `user.signed_up`.
+
+    `text` is looked for in what is shown, whatever its case: values that are not shown cannot be
+    found. `headers` are names and the text that each must have.
+    """
+
+    type: str | None = None
+    key: str | None = None
+    correlation_id: str | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+    text: str | None = None
+
+    @property
+    def is_anything(self) -> bool:
+        return self == Wanted()
+
+    def matches(self, record: Record) -> bool:
+        """Cheap questions first."""
+        if self.key is not None and record.key != self.key.encode(errors="surrogateescape"):
+            return False
+        given = {name: _text(value or b"") for name, value in record.headers}
+        if self.type is not None and self.type not in {
+            given.get("ce_type", ""),
+            short(given.get("ce_type", "")),
+        }:
+            return False
+        if self.correlation_id is not None and self.correlation_id != given.get("ce_correlationid"):
+            return False
+        if any(given.get(name) != text for name, text in self.headers):
+            return False
+        return self.text is None or self.text.casefold() in _searched(record).casefold()
+
+
+def _searched(record: Record) -> str:
+    shown = show(record)
+    parts = (shown.key or "", *shown.headers.values(), orjson.dumps(shown.data).decode())
+    return "\n".join(parts)
+
+
 def matches(record: Record, *, type_: str | None, key: str | None) -> bool:
     """Whether a record has this key, and this type in full or as `user.signed_up`."""
-    if key is not None and record.key != key.encode():
-        return False
-    if type_ is None:
-        return True
-    found = {name: value for name, value in record.headers if name == "ce_type"}.get("ce_type")
-    full = _text(found or b"")
-    return type_ in {full, re.sub(r"^qnt9\.|\.v\d+$", "", full)}
+    return Wanted(type=type_, key=key).matches(record)
 
 
 def printable(text: str) -> str:

@@ -1,19 +1,29 @@
 """Forward-only migrations: `infra/migrations/NNNN_what_it_does.sql`, each once, in one transaction.
 
 A migration that was applied is never edited: its checksum is kept, and a difference is refused.
+
+Whoever waits for the lock of a table makes everybody wait who comes after, so a migration waits for
+a moment only, is rolled back, and tries again later with nothing held.
 """
 
+import asyncio
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import asyncpg
 
+from infra.postgres.pool import Connection
+
 FOLDER = Path(__file__).parents[1] / "migrations"
 LOCK = 0x514E5439
 """Of the advisory lock that lets one runner at a time."""
+
+CONNECT_SECONDS = 10
+ANSWER_SECONDS = 30
+FIRST_WAIT, LONGEST_WAIT = 0.5, 10.0
 
 _NAME = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")
 
@@ -62,12 +72,31 @@ def pending(
     return [each for each in migrations if each.number not in applied]
 
 
-async def migrate(dsn: str, folder: Path = FOLDER) -> list[str]:
-    """Apply what is pending, as the owner; the names of what was applied."""
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a migration waits for a lock, and how long it goes on trying.
+
+    `lock_seconds`: what writers may have to wait behind it at a time. `seconds`: since the first
+    try of a migration; then it is given up. `tell` hears of every try that failed.
+    """
+
+    lock_seconds: float = 0.5
+    seconds: float = 300.0
+    tell: Callable[[str], None] = lambda _: None
+
+
+PATIENCE = Patience()
+
+
+async def migrate(dsn: str, folder: Path = FOLDER, *, patience: Patience = PATIENCE) -> list[str]:
+    """Apply what is pending, as the owner; the names of what was applied.
+
+    Raises `MigrationError`; what was applied before stays applied.
+    """
     migrations = read_migrations(folder)
-    connection = await asyncpg.connect(dsn, timeout=10)
+    connection = await asyncpg.connect(dsn, timeout=CONNECT_SECONDS)
     try:
-        await connection.execute("SELECT pg_advisory_lock($1)", LOCK)
+        await _alone(connection, patience)
         await connection.execute(
             """
             CREATE TABLE IF NOT EXISTS schema_migrations (
@@ -82,15 +111,81 @@ async def migrate(dsn: str, folder: Path = FOLDER) -> list[str]:
         applied = {row["number"]: (row["name"], row["checksum"]) for row in rows}
         todo = pending(migrations, applied)
         for each in todo:
-            await _apply(connection, each)
+            await _apply_when_free(connection, each, patience)
+        await connection.close(timeout=CONNECT_SECONDS)
         return [each.name for each in todo]
     finally:
-        await connection.close()
+        connection.terminate()  # where something failed, without a farewell that could wait
 
 
-async def _apply(connection: "asyncpg.Connection[asyncpg.Record]", migration: Migration) -> None:
+async def _alone(connection: Connection, patience: Patience) -> None:
+    """One runner at a time. Raises `MigrationError` when another one takes too long."""
+    async for waits in _tries(patience):
+        if await connection.fetchval(
+            "SELECT pg_try_advisory_lock($1)", LOCK, timeout=ANSWER_SECONDS
+        ):
+            return
+        patience.tell(f"another migration is under way; tries again in {waits:.1f} s")
+    raise MigrationError(f"another migration is still under way after {patience.seconds:.0f} s")
+
+
+async def _apply_when_free(
+    connection: Connection, migration: Migration, patience: Patience
+) -> None:
+    """Raises `MigrationError` when it fails, or somebody holds a lock for too long."""
+    async for waits in _tries(patience):
+        try:
+            return await _apply(connection, migration, patience.lock_seconds)
+        except asyncpg.LockNotAvailableError:
+            patience.tell(
+                f"{migration.name}: a table is locked by {await _holders(connection)}; "
+                f"tries again in {waits:.1f} s"
+            )
+    raise MigrationError(
+        f"{migration.name}: a table is still locked after {patience.seconds:.0f} s, by "
+        f"{await _holders(connection)}; nothing of it was applied"
+    )
+
+
+async def _tries(patience: Patience) -> AsyncIterator[float]:
+    """The seconds that are waited after this try, until patience ends."""
+    loop = asyncio.get_running_loop()
+    ends = loop.time() + patience.seconds
+    waits = FIRST_WAIT
+    while True:
+        yield waits
+        if loop.time() + waits > ends:
+            return
+        await asyncio.sleep(waits)
+        waits = min(waits * 2, LONGEST_WAIT)
+
+
+async def _holders(connection: Connection) -> str:
+    """Transactions that have been open for longest: one of them holds the lock."""
+    rows = await connection.fetch(
+        """
+        SELECT pid, usename, state, extract(epoch FROM now() - xact_start)::int AS seconds
+          FROM pg_stat_activity
+         WHERE xact_start IS NOT NULL AND pid <> pg_backend_pid() AND datname = current_database()
+         ORDER BY xact_start
+         LIMIT 3
+        """
+    )
+    return (
+        ", ".join(
+            f"process {row['pid']} of {row['usename']} ({row['state']}, {row['seconds']} s)"
+            for row in rows
+        )
+        or "another transaction"
+    )
+
+
+async def _apply(connection: Connection, migration: Migration, lock_seconds: float) -> None:
     try:
         async with connection.transaction():
+            await connection.execute(
+                "SELECT set_config('lock_timeout', $1, true)", f"{lock_seconds * 1000:.0f}ms"
+            )
             await connection.execute(migration.sql)
             await connection.execute(
                 "INSERT INTO schema_migrations (number, name, checksum) VALUES ($1, $2, $3)",
@@ -98,5 +193,7 @@ async def _apply(connection: "asyncpg.Connection[asyncpg.Record]", migration: Mi
                 migration.name,
                 migration.checksum,
             )
+    except asyncpg.LockNotAvailableError:
+        raise
     except asyncpg.PostgresError as error:
         raise MigrationError(f"{migration.name}: {error}") from error

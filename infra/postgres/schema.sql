@@ -275,7 +275,8 @@ CREATE VIEW audit_entries AS
     created_at,
     ( SELECT COALESCE(jsonb_object_agg(jsonb_each.key, jsonb_each.value), '{}'::jsonb) AS "coalesce"
            FROM jsonb_each(audit_log.details) jsonb_each(key, value)
-          WHERE ((jsonb_each.key <> 'user_id'::text) AND (COALESCE((jsonb_each.value #>> '{}'::text[]), ''::text) !~~ 'p1.%'::text))) AS details
+          WHERE ((jsonb_each.key <> 'user_id'::text) AND (COALESCE((jsonb_each.value #>> '{}'::text[]), ''::text) !~~ 'p1.%'::text))) AS details,
+    correlation_id
    FROM audit_log;
 
 CREATE TABLE audit_heads (
@@ -656,9 +657,13 @@ CREATE INDEX audit_log_action ON ONLY audit_log USING btree (action, created_at 
 
 CREATE INDEX audit_log_actor ON ONLY audit_log USING btree (((headers ->> 'ce_actorid'::text))) WHERE ((headers ->> 'ce_actorid'::text) <> (user_id)::text);
 
+CREATE INDEX audit_log_correlation ON ONLY audit_log USING btree (correlation_id, created_at DESC);
+
 CREATE INDEX audit_log_created ON ONLY audit_log USING btree (created_at DESC, event_id DESC);
 
 CREATE INDEX audit_log_other_action_created_at_idx ON audit_log_other USING btree (action, created_at DESC);
+
+CREATE INDEX audit_log_other_correlation_id_created_at_idx ON audit_log_other USING btree (correlation_id, created_at DESC);
 
 CREATE INDEX audit_log_other_created_at_event_id_idx ON audit_log_other USING btree (created_at DESC, event_id DESC);
 
@@ -713,6 +718,8 @@ CREATE INDEX users_updated_at ON users USING btree (updated_at) WHERE ((version 
 CREATE UNIQUE INDEX users_verified_address ON users USING btree (address_hash) WHERE ((email_confirmed_at IS NOT NULL) AND (erased_at IS NULL));
 
 ALTER INDEX audit_log_action ATTACH PARTITION audit_log_other_action_created_at_idx;
+
+ALTER INDEX audit_log_correlation ATTACH PARTITION audit_log_other_correlation_id_created_at_idx;
 
 ALTER INDEX audit_log_created ATTACH PARTITION audit_log_other_created_at_event_id_idx;
 

@@ -61,7 +61,7 @@ class Replays:
         wish = Wish(USERS_EVENTS.name, begin.isoformat(), end.isoformat(), to_group=group)
         async with Broker(self._settings) as broker, Sender(self._settings) as sender:
             points = Moment(int(begin.timestamp() * 1_000)), Moment(int(end.timestamp() * 1_000))
-            run = Run.of(await resolve(broker, wish.topic, *points))
+            run = Run.of((await resolve(broker, wish.topic, *points)).ranges)
             records = sum(each.until - each.start for each in run.ranges)
             await replays.put_before(broker, wish, run)
             by = By("a test", "to see that nobody is moved")

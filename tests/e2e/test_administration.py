@@ -169,6 +169,7 @@ async def test_users_are_listed_page_by_page_by_tier_and_verification(
         (USERS, {"cursor": "AAAA"}),
         (USERS, {"colour": "red"}),
         (AUDIT, {"user_id": "no-id"}),
+        (AUDIT, {"correlation_id": "a\0b"}),
         (AUDIT, {"action": "user.\0"}),
         (AUDIT, {"from": "yesterday"}),
         (AUDIT, {"from": "1793696820.5"}),
@@ -206,6 +207,8 @@ async def test_the_audit_log_says_who_did_what_to_whom(
     assert first["user_id"] == user_id
     assert first["actor_id"] == await id_of(http, admin.email)
     assert first["ip_address"] == "127.0.0.1"
+    caused = {"correlation_id": first["correlation_id"]}
+    assert (await http.get(AUDIT, params=caused)).json()["entries"] == [first]
     page = (await http.get(AUDIT, params=wanted | {"limit": 1})).json()
     assert page["entries"] == [last]
     rest = (await http.get(AUDIT, params=wanted | {"cursor": page["next_cursor"]})).json()

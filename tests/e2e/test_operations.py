@@ -121,12 +121,17 @@ async def test_a_replay_that_was_killed_goes_on_and_leaves_one_event(stack: Stac
     assert copies.keys() >= sent
     batch = 20 // 4
     assert copies.total() - len(copies) <= batch, "more was repeated than had no acknowledgement"
-    assert not [group for group in looking.groups() if group.startswith("qnt9.ops.replay.")]
 
     async def recorded() -> int:
         return await audited(stack, "ops.replayed", destination=f"topic {copy}")
 
     assert await eventually(recorded, what="the row of the audit log") == 1
+
+    once_more = json.loads(stack.qnt9(*words, "--json"))
+    assert once_more["finished_before"] is True
+    assert looking.size(copy) == copies.total(), "a copy that is finished is not made twice"
+    again = json.loads(stack.qnt9(*words, "--again", "--json"))
+    assert looking.size(copy) == copies.total() + again["records"]
 
 
 @pytest.mark.parametrize(
@@ -140,13 +145,18 @@ async def test_a_replay_that_was_killed_goes_on_and_leaves_one_event(stack: Stac
         (("users.events",), 2, "--to-group or --to-topic"),
         (("users.events", "--to-group", "g", "--type", "user.signed_up"), 2, "need --to-topic"),
         (("users.events", "--to-group", "g", "--to-topic", "t"), 2, "not both"),
+        (("users.events", "--to-topic", "t", "--type", "user.sign_up"), 2, "'user.signed_up'"),
+        (("users.events", "--to-topic", "t", "--from", "now", "--to", "1h"), 2, "before it begins"),
+        (("users.events", "--to-group", "g", "--to", "beginning"), 2, "before it begins"),
+        (("users.events", "--to-group", "g", "--from", "now", "--to", "0"), 2, "before it begins"),
+        (("users.events", "--to-group", "g", "--from", "now", "--to", "1"), 2, "before it begins"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else None,
 )
 def test_what_a_replay_must_not_do_is_refused_before_anything_happens(
     stack: Stack, words: tuple[str, ...], code: int, said: str
 ) -> None:
-    refused = stack.run("replay", *words, "--from", "0", "--to", "now")
+    refused = stack.run("replay", words[0], "--from", "0", "--to", "now", *words[1:])
     assert refused.returncode == code
     assert said in refused.stderr
     assert not refused.stdout
@@ -187,6 +197,40 @@ async def test_tail_shows_messages_as_they_come(stack: Stack) -> None:
     assert (shown["id"], shown["type"]) == (str(record.id), "qnt9.user.signin_failed.v1")
     assert shown["data"]["reason"] == "unknown_address"
     assert "qnt9.user.signin_failed.v1" in stack.qnt9(*words, "--limit", "1")
+
+
+async def test_tail_ends_at_the_end_and_searches(stack: Stack) -> None:
+    sent = await send_good(stack, USERS_EVENTS, 4)
+    chosen = sent[2]
+
+    def found(*words: str) -> list[dict[str, object]]:
+        lines = stack.qnt9("tail", USERS_EVENTS.name, "--until-end", "--json", *words)
+        return [json.loads(line) for line in lines.splitlines()]
+
+    [shown] = found("--header", f"ce_id={chosen.id}")
+    assert shown["id"] == str(chosen.id)
+    assert [shown] == found("--text", str(chosen.id).upper(), "--from", "1h")
+    assert shown in found("--correlation-id", str(shown["correlation_id"]))
+    assert found("--text", "nobody has ever written this") == []
+    wrong = await asyncio.to_thread(stack.run, "tail", "users.events", "--type", "user.sign_up")
+    assert wrong.returncode == 2
+    assert "Did you mean 'user.signed_up'?" in wrong.stderr
+
+
+async def test_a_range_that_is_cut_says_so(stack: Stack) -> None:
+    await send_good(stack, USERS_EVENTS, 6)
+    words = ("replay", USERS_EVENTS.name, "--dry-run", "--json")
+    everything = await asyncio.to_thread(
+        stack.run, *words, "--from", "1969-12-31", "--to", "999999999"
+    )
+    assert everything.returncode == 0
+    assert "999999999 is beyond the end of partitions 0, 1, 2, 3, 4, 5" in everything.stderr
+    since = await asyncio.to_thread(stack.run, *words, "--from", "99999d")
+    assert since.returncode == 0
+    assert "cut" not in since.stderr
+    assert json.loads(since.stdout)["records"] >= json.loads(everything.stdout)["records"] > 0
+    future = await asyncio.to_thread(stack.run, *words, "--from", "1h", "--to", "2099-01-01")
+    assert "its end lies in the future" in future.stderr
 
 
 def test_topics_shows_the_topology_and_that_the_broker_has_it(stack: Stack) -> None:
