@@ -265,6 +265,18 @@ class OpsDiscarded(OpsEvent):
     message_ids: list[UUID]
 
 
+class OpsRecovered(OpsEvent):
+    """A restored database was brought up to what Kafka knows.
+
+    `groups` has the consumer groups that were moved back, and how many messages each handles
+    again; `events` is how many events were published that the database had lost.
+    """
+
+    recovery_id: UUID
+    groups: dict[str, int]
+    events: int
+
+
 class AuditCheckpointed(Event):
     """Where the hash chains of the audit log ended, for who wants to prove the log later.
 

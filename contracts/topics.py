@@ -219,7 +219,12 @@ QUOTES_EVENTS = Topic(
 )
 OPS_EVENTS = Topic(
     "ops.events",
-    carries=(events.OpsReplayed, events.OpsRedriven, events.OpsDiscarded),
+    carries=(
+        events.OpsReplayed,
+        events.OpsRedriven,
+        events.OpsDiscarded,
+        events.OpsRecovered,
+    ),
     key="topic that was worked on",
     producer="operator",
     consumers=(AUDIT,),

@@ -13,11 +13,13 @@ from contracts.topics import Consumer
 from infra.clients import ClientCipher
 from infra.health import Health
 from infra.kafka.consumer import ConsumerShell
+from infra.kafka.database_age import DatabaseAge
 from infra.kafka.producer import Producer
 from infra.kafka.records import Reader
 from infra.kafka.work import Handle, Policy
 from infra.lifecycle import GracefulShutdownHandler
 from infra.postgres.pool import Pool, open_pool
+from infra.postgres.recovery import Memory
 from infra.postgres.retention import Rule, keep_house
 from infra.postgres.transaction import Transactions
 from infra.redis.client import open_redis
@@ -47,8 +49,13 @@ class Process:
         transactions: Transactions | None,
         policy: Policy | None = None,
         reader: Reader | None = None,
+        memory: Memory | None = None,
     ) -> None:
-        """Start a consumer; it is stopped before anything it uses."""
+        """Start a consumer; it is stopped before anything it uses.
+
+        It joins its group when the database knows what the group has read (`database_age`);
+        `memory` is what it remembers itself, where it has no transactions for that.
+        """
         shell = ConsumerShell(
             consumer,
             self.settings,
@@ -63,7 +70,21 @@ class Process:
         self.health.alive[consumer.name] = lambda: None if shell.alive else "no progress"
         self.health.ready[consumer.name] = lambda: shell.problem
         self.shutdown.on_shutdown(consumer.name, shell.stop)
-        self.start(f"start {consumer.name}", shell.run())
+        if memory is None and transactions and consumer.inbox:
+            memory = transactions.memory
+        self.start(f"start {consumer.name}", self._join(consumer, shell, memory))
+
+    async def _join(self, consumer: Consumer, shell: ConsumerShell, memory: Memory | None) -> None:
+        if memory is None:
+            await shell.run()
+            return
+        age = DatabaseAge(
+            self.settings, consumer, self.pool, memory, client_id=self.settings.instance
+        )
+        self.health.ready[f"{consumer.name} database"] = lambda: age.problem
+        await age.current()
+        await shell.run()
+        await age.watch()
 
     def start(self, name: str, loop: Coroutine[Any, Any, None]) -> None:
         """Run a loop beside the consumers, cancelled in its turn. If it fails, the process ends."""

@@ -25,6 +25,7 @@ COMMANDS = {
     "schemas": "schemas",
     "audit": "audit",
     "rebuild": "rebuild",
+    "recover": "recover",
     "quotes": "quotes",
     "user": "user",
     "config": "config",

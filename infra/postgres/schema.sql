@@ -233,6 +233,37 @@ BEGIN
     RETURN NULL;
 END $$;
 
+CREATE FUNCTION skip_recovered_event() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    UPDATE recovered_events SET repeated_at = now() WHERE id = new.id;
+    IF FOUND THEN
+        RETURN NULL;
+    END IF;
+    RETURN new;
+END $$;
+
+CREATE FUNCTION unknown_messages(reader text, ids uuid[]) RETURNS SETOF uuid
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT id
+      FROM unnest(ids) AS id
+     WHERE CASE WHEN reader = 'audit'
+                THEN NOT EXISTS (SELECT FROM audit_log WHERE event_id = id)
+                WHEN EXISTS (SELECT FROM inbox WHERE message_id = id AND consumer = reader)
+                  OR EXISTS (SELECT FROM parked_commands WHERE command_id = id)
+                  OR EXISTS (SELECT FROM dead_letter_actions WHERE message_id = id)
+                THEN false
+                WHEN reader = 'verification-mails'
+                THEN EXISTS (SELECT FROM mail_requests WHERE event_id = id)
+                  OR NOT EXISTS (SELECT FROM audit_log WHERE event_id = id)
+                ELSE true
+           END
+$$;
+
 CREATE AGGREGATE audit_links(head bytea, leaf bytea) (
     SFUNC = audit_link,
     STYPE = bytea
@@ -496,6 +527,26 @@ CREATE VIEW profiles AS
    FROM users
   WHERE ((erased_at IS NULL) AND (superseded_at IS NULL));
 
+CREATE TABLE recovered_events (
+    id uuid NOT NULL,
+    type text NOT NULL,
+    consumer text NOT NULL,
+    cause_id uuid,
+    awaited boolean NOT NULL,
+    recovered_at timestamp with time zone DEFAULT now() NOT NULL,
+    repeated_at timestamp with time zone,
+    given_up_at timestamp with time zone
+);
+
+CREATE TABLE recoveries (
+    id uuid NOT NULL,
+    operator text NOT NULL,
+    reason text NOT NULL,
+    points jsonb NOT NULL,
+    began_at timestamp with time zone DEFAULT now() NOT NULL,
+    finished_at timestamp with time zone
+);
+
 CREATE TABLE refresh_tokens (
     token_hash bytea NOT NULL,
     session_id uuid NOT NULL,
@@ -630,6 +681,12 @@ ALTER TABLE ONLY query_answers
 ALTER TABLE ONLY quotes
     ADD CONSTRAINT quotes_pkey PRIMARY KEY (symbol);
 
+ALTER TABLE ONLY recovered_events
+    ADD CONSTRAINT recovered_events_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY recoveries
+    ADD CONSTRAINT recoveries_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY refresh_tokens
     ADD CONSTRAINT refresh_tokens_pkey PRIMARY KEY (token_hash);
 
@@ -697,6 +754,10 @@ CREATE INDEX outbox_other_seq_idx ON outbox_other USING btree (seq) WHERE (publi
 
 CREATE INDEX query_answers_by_age ON query_answers USING btree (told_at);
 
+CREATE INDEX recovered_events_awaited ON recovered_events USING btree (id) WHERE (awaited AND (repeated_at IS NULL) AND (given_up_at IS NULL));
+
+CREATE INDEX recovered_events_by_cause ON recovered_events USING btree (cause_id, consumer);
+
 CREATE INDEX refresh_tokens_by_age ON refresh_tokens USING btree (expires_at);
 
 CREATE INDEX refresh_tokens_session ON refresh_tokens USING btree (session_id);
@@ -736,6 +797,8 @@ ALTER INDEX outbox_unpublished ATTACH PARTITION outbox_other_seq_idx;
 CREATE TRIGGER audit_chain AFTER INSERT ON audit_log REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION extend_audit_chain();
 
 CREATE TRIGGER mail_requests AFTER INSERT ON outbox FOR EACH ROW WHEN ((new.aggregatetype = 'users'::text)) EXECUTE FUNCTION request_mail();
+
+CREATE TRIGGER recovered_events BEFORE INSERT ON outbox FOR EACH ROW WHEN ((new.published_at IS NULL)) EXECUTE FUNCTION skip_recovered_event();
 
 ALTER TABLE ONLY audit_chain
     ADD CONSTRAINT audit_chain_chain_fkey FOREIGN KEY (chain) REFERENCES audit_heads(chain);
@@ -779,6 +842,15 @@ REVOKE ALL ON FUNCTION forget_published(keep interval, most integer) FROM PUBLIC
 GRANT ALL ON FUNCTION forget_published(keep interval, most integer) TO qnt9_relay;
 
 REVOKE ALL ON FUNCTION request_mail() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION skip_recovered_event() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION unknown_messages(reader text, ids uuid[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION unknown_messages(reader text, ids uuid[]) TO qnt9_signup;
+GRANT ALL ON FUNCTION unknown_messages(reader text, ids uuid[]) TO qnt9_accounts;
+GRANT ALL ON FUNCTION unknown_messages(reader text, ids uuid[]) TO qnt9_verification;
+GRANT ALL ON FUNCTION unknown_messages(reader text, ids uuid[]) TO qnt9_watchlist;
+GRANT ALL ON FUNCTION unknown_messages(reader text, ids uuid[]) TO qnt9_audit;
 
 GRANT SELECT ON TABLE activity TO qnt9_gateway;
 
@@ -882,6 +954,42 @@ GRANT INSERT(signup_secret_hash) ON TABLE users TO qnt9_signup;
 GRANT UPDATE(signup_secret_hash) ON TABLE users TO qnt9_accounts;
 
 GRANT SELECT ON TABLE profiles TO qnt9_gateway;
+
+GRANT SELECT(id) ON TABLE recovered_events TO qnt9_signup;
+GRANT SELECT(id) ON TABLE recovered_events TO qnt9_accounts;
+GRANT SELECT(id) ON TABLE recovered_events TO qnt9_verification;
+GRANT SELECT(id) ON TABLE recovered_events TO qnt9_watchlist;
+GRANT SELECT(id) ON TABLE recovered_events TO qnt9_quotes;
+
+GRANT SELECT(consumer) ON TABLE recovered_events TO qnt9_signup;
+GRANT SELECT(consumer) ON TABLE recovered_events TO qnt9_accounts;
+GRANT SELECT(consumer) ON TABLE recovered_events TO qnt9_verification;
+GRANT SELECT(consumer) ON TABLE recovered_events TO qnt9_watchlist;
+GRANT SELECT(consumer) ON TABLE recovered_events TO qnt9_quotes;
+
+GRANT SELECT(cause_id) ON TABLE recovered_events TO qnt9_signup;
+GRANT SELECT(cause_id) ON TABLE recovered_events TO qnt9_accounts;
+GRANT SELECT(cause_id) ON TABLE recovered_events TO qnt9_verification;
+GRANT SELECT(cause_id) ON TABLE recovered_events TO qnt9_watchlist;
+GRANT SELECT(cause_id) ON TABLE recovered_events TO qnt9_quotes;
+
+GRANT SELECT(awaited) ON TABLE recovered_events TO qnt9_signup;
+GRANT SELECT(awaited) ON TABLE recovered_events TO qnt9_accounts;
+GRANT SELECT(awaited) ON TABLE recovered_events TO qnt9_verification;
+GRANT SELECT(awaited) ON TABLE recovered_events TO qnt9_watchlist;
+GRANT SELECT(awaited) ON TABLE recovered_events TO qnt9_quotes;
+
+GRANT SELECT(repeated_at) ON TABLE recovered_events TO qnt9_signup;
+GRANT SELECT(repeated_at) ON TABLE recovered_events TO qnt9_accounts;
+GRANT SELECT(repeated_at) ON TABLE recovered_events TO qnt9_verification;
+GRANT SELECT(repeated_at) ON TABLE recovered_events TO qnt9_watchlist;
+GRANT SELECT(repeated_at) ON TABLE recovered_events TO qnt9_quotes;
+
+GRANT SELECT(given_up_at) ON TABLE recovered_events TO qnt9_signup;
+GRANT SELECT(given_up_at) ON TABLE recovered_events TO qnt9_accounts;
+GRANT SELECT(given_up_at) ON TABLE recovered_events TO qnt9_verification;
+GRANT SELECT(given_up_at) ON TABLE recovered_events TO qnt9_watchlist;
+GRANT SELECT(given_up_at) ON TABLE recovered_events TO qnt9_quotes;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE refresh_tokens TO qnt9_accounts;
 

@@ -6,6 +6,7 @@ tx.emit(UserEmailVerified(…), about=user.id, caused_by=received, key=user.key)
 tx.settle(received, Succeeded())
 """
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
@@ -21,6 +22,7 @@ from contracts.message import Message
 from contracts.outcomes import Outcome, outcome_of
 from contracts.personal import Personal, PersonalKey
 from contracts.topics import CARRIED_BY
+from infra.postgres import recovery
 from infra.postgres.pool import Connection, Pool
 from infra.received import Received
 from infra.redis.access import AccessChanges
@@ -56,9 +58,10 @@ class Emitted:
 class Transaction:
     """What one transaction has to say besides the slice's own SQL."""
 
-    def __init__(self, conn: Connection, source: str) -> None:
+    def __init__(self, conn: Connection, consumer: str) -> None:
         self.conn = conn
-        self._source = source
+        self._consumer = consumer
+        self._source = f"urn:qnt9:{consumer}"
         self.settled: list[Settled] = []
         self.emitted: list[Emitted] = []
         self._emitted_by: Counter[tuple[UUID, str, str]] = Counter()
@@ -79,6 +82,10 @@ class Transaction:
         self.settled.append(Settled(cause.id, cause.type, cause.actor_id, fingerprint, data))
         if outcome and cause.reply_to:
             self.announcements.append(Announcement(cause.reply_to, cause.id, outcome, fingerprint))
+
+    async def happened(self, received: Received[Message]) -> bool:
+        """As `Transactions.happened`."""
+        return await recovery.has_happened(self.conn, self._consumer, received.envelope.id)
 
     def session_ended(self, session_id: UUID) -> None:
         """Every gateway is told, once this is committed."""
@@ -140,30 +147,69 @@ class Transactions:
         self._pool = pool
         self._consumer = consumer
         self._wakeups = wakeups
+        self.memory = recovery.Memory()
+        self.awaited: frozenset[UUID] = frozenset()
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[Transaction]:
-        """Commits on leaving the block, then announces. Raises `ConcurrentDeliveryError`."""
-        async with self._pool.acquire() as conn, conn.transaction():
-            tx = Transaction(conn, f"urn:qnt9:{self._consumer}")
-            yield tx
-            await _save(conn, self._consumer, tx.settled, tx.emitted)
+        """Commits on leaving the block, then announces.
+
+        Raises `ConcurrentDeliveryError`, and `AwaitedError` a while after it was found: what has to
+        be handled first may be handled side by side.
+        """
+        try:
+            async with self._pool.acquire() as conn, conn.transaction():
+                tx = Transaction(conn, self._consumer)
+                yield tx
+                recovery.refuse_awaited(self.awaited, tx.settled)
+                await _save(conn, self._consumer, tx.settled, tx.emitted)
+        except recovery.AwaitedError:
+            await asyncio.sleep(recovery.AWAITED_SECONDS)
+            raise
+        if tx.settled:
+            self.memory.remember(tx.settled[-1].message_id)
         if self._wakeups and (tx.announcements or tx.changes):
             await self._wakeups.announce(tx.announcements, tx.changes)
 
     async def handled(self, received: Iterable[Received[Message]]) -> dict[UUID, Settled]:
-        """Which of these this consumer has handled before."""
+        """Which of these this consumer has handled before.
+
+        Those that are events whose cause has to be handled again before them are in `awaited` from
+        then on. Raises `RestoredDatabaseError` when the database no longer knows what was handled
+        last.
+        """
+        ids = [r.envelope.id for r in received]
+        last = self.memory.last
         async with self._pool.acquire() as conn:
             rows = await conn.fetch(
                 """
-                SELECT message_id, type, actor_id, fingerprint, outcome
+                SELECT message_id, type, actor_id, fingerprint, outcome, false AS awaited
                   FROM inbox
                  WHERE consumer = $1 AND message_id = ANY($2)
+                 UNION ALL
+                SELECT id, '', NULL, NULL, NULL, true
+                  FROM recovered_events
+                 WHERE id = ANY($2) AND awaited AND repeated_at IS NULL AND given_up_at IS NULL
                 """,
                 self._consumer,
-                [r.envelope.id for r in received],
+                [*ids, last] if last else ids,
             )
-        return {row["message_id"]: Settled(*row) for row in rows}
+        found = {row["message_id"]: Settled(*row[:5]) for row in rows if not row["awaited"]}
+        if last and last not in found:
+            raise self.memory.contradict()
+        awaited = (row["message_id"] for row in rows if row["awaited"])
+        self.awaited = frozenset(id_ for id_ in awaited if id_ not in found)
+        if last and last not in ids:
+            del found[last]
+        return found
+
+    async def happened(self, received: Received[Message]) -> bool:
+        """Whether it was handled before the database was restored: its events are published.
+
+        What has passed since, its deadline for example, is no reason to decide otherwise.
+        """
+        async with self._pool.acquire() as conn:
+            return await recovery.has_happened(conn, self._consumer, received.envelope.id)
 
     async def announce_again(self, duplicates: Iterable[tuple[Received[Message], Settled]]) -> None:
         """Tell whoever waits for a duplicate what became of the first."""
@@ -199,7 +245,11 @@ class Transactions:
 async def _save(
     conn: Connection, consumer: str, settled: list[Settled], emitted: list[Emitted]
 ) -> None:
-    """Inbox and outbox rows, in one statement. Raises `ConcurrentDeliveryError`."""
+    """Inbox and outbox rows, in one statement.
+
+    Raises `ConcurrentDeliveryError`, and `AwaitedError` when a message that is handled again does
+    not make the events that it made before: it depends on what is not handled again yet.
+    """
     if not settled and not emitted:
         return
     row = await conn.fetchrow(
@@ -222,6 +272,11 @@ async def _save(
             RETURNING 1
         )
         SELECT (SELECT count(*) FROM settled) AS settled,
+               EXISTS (
+                   SELECT FROM recovered_events
+                    WHERE cause_id = ANY($2) AND consumer = $1 AND id <> ALL($7)
+                      AND awaited AND repeated_at IS NULL AND given_up_at IS NULL
+               ) AS awaited,
                CASE WHEN EXISTS (SELECT FROM emitted) THEN pg_notify('outbox', '') END
         """,
         consumer,
@@ -240,3 +295,5 @@ async def _save(
     assert row
     if row["settled"] != len(settled):
         raise ConcurrentDeliveryError
+    if row["awaited"]:
+        raise recovery.AwaitedError("what this caused before is not made again yet")

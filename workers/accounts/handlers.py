@@ -24,7 +24,7 @@ from infra.seals import OpeningKeys, SealingKey, binding
 from infra.tokens import TokenSigner
 from workers.accounts import administration, confirmation, passwords, profiles, sessions, store
 from workers.accounts.rules import LOOKS, Account, Check, Credentials, failure, token_hash
-from workers.accounts.sessions import deadline_of, reply_key_of, sealed_tokens, utc_now
+from workers.accounts.sessions import deadline_now, reply_key_of, sealed_tokens, utc_now
 from workers.accounts.store import Locked
 
 
@@ -43,7 +43,7 @@ class Accounts:
 
 async def sign_in(slice_: Accounts, received: Received[SignIn]) -> None:
     """A session before the deadline, or none: after it, nobody is left to take the tokens."""
-    deadline = deadline_of(received)
+    deadline = await deadline_now(slice_.transactions, received, slice_.now())
     if slice_.now() < deadline and await _attempt(slice_, received, deadline):
         return
     async with slice_.transactions.begin() as tx:

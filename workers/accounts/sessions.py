@@ -44,7 +44,7 @@ class Sessions:
 
 async def refresh_token(slice_: Sessions, received: Received[RefreshToken]) -> None:
     """A new pair before the deadline, or nothing is spent: nobody is left to take it."""
-    deadline = deadline_of(received)
+    deadline = await deadline_now(slice_.transactions, received, slice_.now())
     reply_key = reply_key_of(received.data)
     refresh = open_seal(
         slice_.seals,
@@ -154,11 +154,21 @@ def sealed_tokens(
     return SealedOutcome(reply_key.seal(tokens, bound_to))
 
 
-def deadline_of(received: Received[SignIn] | Received[RefreshToken]) -> datetime:
-    """Raises `PoisonError`: what hands out tokens is worthless without one."""
-    if received.envelope.deadline is None:
+async def deadline_now(
+    transactions: Transactions,
+    received: Received[SignIn] | Received[RefreshToken],
+    now: datetime,
+) -> datetime:
+    """Until when a command may hand out tokens. Raises `PoisonError` for one without a deadline.
+
+    Handled again on a recovered database, what it did in time the first time has no deadline.
+    """
+    deadline = received.envelope.deadline
+    if deadline is None:
         raise PoisonError("a command for tokens without a deadline")
-    return received.envelope.deadline
+    if now >= deadline and await transactions.happened(received):
+        return datetime.max.replace(tzinfo=UTC)
+    return deadline
 
 
 def reply_key_of(command: SignIn | RefreshToken) -> SealingKey:

@@ -12,6 +12,7 @@ from infra.audit.checkpoints import CheckpointSigner
 from infra.kafka.records import AnyEventReader
 from infra.kafka.work import Policy
 from infra.postgres.pool import UNAVAILABLE, Pool
+from infra.postgres.recovery import Memory
 from infra.process import Process
 from infra.settings import BusSettings, Key
 from workers.audit import store
@@ -42,12 +43,14 @@ async def start(process: Process, settings: AuditSettings) -> None:
     )
     process.shutdown.on_shutdown("last checkpoint", checkpoints.make)
     process.shutdown.background("checkpoints", checkpoints.run())
+    memory = Memory()
     await process.consume(
         AUDIT,
-        partial(record_events, process.pool),
+        partial(record_events, process.pool, memory),
         transactions=None,
         policy=POLICY,
         reader=AnyEventReader(),
+        memory=memory,
     )
 
 

@@ -18,6 +18,7 @@ from contracts.outcomes import Succeeded
 from contracts.personal import Personal
 from contracts.topics import USERS_EVENTS
 from infra.addresses import address_hash
+from infra.postgres.recovery import AwaitedError
 from infra.postgres.transaction import Transaction, Transactions
 from infra.received import Received
 from infra.sealed import open_seal
@@ -42,6 +43,7 @@ from workers.verification.rules import (
     confirmed,
     occasion,
     owner_of,
+    ready_events,
     redeem,
     token_hash,
     who_waits,
@@ -155,7 +157,9 @@ async def _mail_link(
     address = address_hash(slice_.address_key, wanted.email)
     async with slice_.transactions.begin() as tx:
         person = whom(await store.lock_people(tx.conn, address))
-        mailed = person is not None and not await store.asked_lately(tx.conn, address, template)
+        mailed = person is not None and (
+            not await store.asked_lately(tx.conn, address, template) or await tx.happened(received)
+        )
         if mailed and person and person.key:
             await store.void_links(tx.conn, [person.user_id], [template])
             about = None
@@ -189,10 +193,12 @@ async def queue_mails(slice_: Verification, batch: Sequence[Received[Message]]) 
 
     What is mailed is what the slice that emitted an event wrote in the database (`requests.py`).
     An event that it knows nothing of leaves no trace, so that it can still come true.
+    Raises `AwaitedError` afterwards when some of it has to wait (see `ready_events`).
     """
+    ready, waiting = ready_events(batch, slice_.mail_transactions.awaited)
     async with slice_.mail_transactions.begin() as tx:
-        requests = await store.take_mail_requests(tx.conn, [r.envelope.id for r in batch])
-        calls, unknown = requested(batch, requests, since=datetime.now(UTC) - MAILS_WANTED)
+        requests = await store.take_mail_requests(tx.conn, [r.envelope.id for r in ready])
+        calls, unknown = requested(ready, requests, since=datetime.now(UTC) - MAILS_WANTED)
         people = await store.recipients(tx.conn, {call.data.user_id for call in calls})
         heard = [call for call in calls if call.data.user_id in people]
         drafts = [
@@ -200,11 +206,13 @@ async def queue_mails(slice_: Verification, batch: Sequence[Received[Message]]) 
             *await _address_drafts(slice_, tx, heard, people),
         ]
         await mails.insert_mails(tx.conn, drafts)
-        for received in batch:
+        for received in ready:
             if received not in unknown:
                 tx.settle(received)
     if drafts:
         slice_.wake_sender()
+    if waiting:
+        raise AwaitedError("the cause of an event has to be handled again before it")
 
 
 async def _address_drafts(

@@ -4,7 +4,7 @@ import base64
 import hashlib
 import hmac
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
@@ -20,11 +20,13 @@ from contracts.events import (
     UserSignedUp,
     UserSignupRepeated,
 )
+from contracts.message import Message
 from contracts.outcomes import Rejected, Succeeded
 from contracts.personal import PersonalKey
 from contracts.topics import REMEMBERED_LEAST
 from infra.addresses import normalise
 from infra.agents import described
+from infra.received import Received
 from infra.sealed import SealedContent
 
 NewPassword = UserPasswordChanged | UserPasswordReset
@@ -171,6 +173,20 @@ def changes_of_address(
                 wanted.pop(user_id, None)
                 ended.add(user_id)
     return ended, wanted
+
+
+def ready_events(
+    batch: Sequence[Received[Message]], awaited: Collection[UUID]
+) -> tuple[list[Received[Message]], list[Received[Message]]]:
+    """Those that can be handled, and those that wait with or behind an awaited one of their key."""
+    ready: list[Received[Message]] = []
+    waiting: list[Received[Message]] = []
+    blocked: set[bytes | None] = set()
+    for received in batch:
+        if received.envelope.id in awaited:
+            blocked.add(received.origin.key)
+        (waiting if received.origin.key in blocked else ready).append(received)
+    return ready, waiting
 
 
 def mailed_token(key: bytes, mail_id: UUID) -> str:

@@ -15,6 +15,7 @@ from contracts.ids import uuid7
 from infra.kafka.records import AnyEventReader, Record
 from infra.kafka.work import BatchWork
 from infra.postgres.pool import Pool
+from infra.postgres.recovery import Memory
 from tests.builders import NOW, ARecord, MemoryDeadLetters, a_record, no_sleep
 from tests.postgres import Database
 from workers.audit.consumer import POLICY
@@ -71,7 +72,7 @@ def an_audit(database: Database, pool: Pool) -> Audit:
     dead_letters = MemoryDeadLetters()
     work = BatchWork(
         "audit",
-        partial(record_events, pool),
+        partial(record_events, pool, Memory()),
         reader=AnyEventReader(),
         dead_letters=dead_letters,
         transactions=None,
