@@ -6,8 +6,9 @@ from pathlib import Path
 
 import click
 
-from infra.cli.operating import Progress, both_settings, run, table
+from infra.cli.operating import Progress, both_settings, run
 from infra.cli.options import data_option
+from infra.cli.tables import table
 from infra.ops.broker import Broker
 from infra.ops.journal import By, this_operator
 from infra.ops.recovery import apply, progress, store
