@@ -1,6 +1,6 @@
 """What the gateway is told at its start."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_settings import NoDecode
 
-from gateway.limits.policies import SETS, STRICT, ByTier, with_changes
+from gateway.limits.policies import SETS, STRICT, ByTier, excessive, with_changes
 from infra.settings import (
     KafkaSettings,
     Key,
@@ -17,6 +17,10 @@ from infra.settings import (
     ProcessSettings,
     RedisSettings,
 )
+from infra.unsafe_settings import Violation
+
+MOST = {"body_bytes_most": 1024 * 1024, "streams_most": 100_000, "streams_of_a_user": 100}
+"""What is more than this in production has a name of its own to be accepted by."""
 
 
 def _networks(value: object) -> object:
@@ -89,6 +93,15 @@ class GatewaySettings(
     streams_of_a_user: int = Field(default=5, ge=1)
     """Of one process, each of them."""
     drain_seconds: float = Field(default=15.0, gt=0, le=60)
+
+    @classmethod
+    def violations(cls, given: Mapping[str, str]) -> Iterator[Violation]:
+        """Limits that are so large that they are none."""
+        for fault in excessive(given.get("gateway_quotas", "")):
+            yield Violation("gateway_quotas", fault, "large-quotas")
+        for name, most in MOST.items():
+            if (text := given.get(name, "")).isdecimal() and int(text) > most:
+                yield Violation(name, f"is more than {most:,}", "large-quotas")
 
     @property
     def quotas(self) -> Mapping[str, ByTier]:

@@ -5,10 +5,14 @@ import sys
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
+import structlog
 import uvloop
 
 from infra.settings import ProcessSettings, SettingsError
 from infra.telemetry import configure_logging
+from infra.unsafe_settings import RISKS
+
+log = structlog.get_logger(__name__)
 
 CHECK = "--check"
 """`qnt9 config check` asks each program whether it would start, with this argument."""
@@ -24,8 +28,11 @@ def main(kind: type[S], run: Callable[[S], Coroutine[Any, Any, None]]) -> None:
             sys.stderr.write(f"{fault}\n")
         raise SystemExit(2) from None
     if CHECK in sys.argv[1:]:
+        sys.stdout.writelines(f"accepted: {RISKS[name]} ({name})\n" for name in settings.risks)
         return
     configure_logging(settings.instance, settings.log_level)
+    if settings.risks:
+        log.warning("unsafe_settings_accepted", risks=settings.risks)
 
     # What was imported stays for life. Requests leave little to collect, and collecting often is
     # what the slowest of them wait for.

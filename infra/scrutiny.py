@@ -8,13 +8,14 @@ import base64
 import binascii
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import pairwise
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from infra.unsafe_settings import Violation, accepted, violations
+
 PASSWORD_CHARACTERS = 12
 _FEWEST_DIFFERENT = 6
-_TRUE = {"1", "true", "yes", "on", "t", "y"}
 
 # The keys of the examples in RFC 8032 (and 8037) and RFC 7748: everybody has them.
 _OF_STANDARDS = {
@@ -43,15 +44,25 @@ _MAY_HAVE_NONE = {"smtp_url"}
 
 
 def doubts(
-    names: Iterable[str], keys: Iterable[str], given: Mapping[str, str]
+    names: Collection[str],
+    keys: Iterable[str],
+    given: Mapping[str, str],
+    more: Iterable[Violation] = (),
 ) -> Iterator[tuple[str, str]]:
-    """Settings and what is wrong with them. `names` are known to the process, `keys` are keys."""
+    """Settings and what is wrong with them. `names` are known to the process, `keys` are keys.
+
+    `more` are violations that only the process itself can know.
+    """
     known = {name: given[name] for name in names if given.get(name)}
     yield from _keys({name: known[name] for name in keys if name in known})
     if known.get("environment") == "development":
         return
     yield from _passwords(known)
-    yield from _open_doors(known, set(names))
+    yield from _open_doors(known)
+    fine = accepted(known)
+    for each in (*violations(known, names), *more):
+        if each.risk not in fine:
+            yield each.setting, str(each)
 
 
 def weak_key(key: bytes) -> str | None:
@@ -119,7 +130,7 @@ def _password_in(url: str) -> str | None:
     return unquote(password) or None
 
 
-def _open_doors(given: Mapping[str, str], names: set[str]) -> Iterator[tuple[str, str]]:
+def _open_doors(given: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     if given.get("log_level", "").lower() == "debug":
         yield "log_level", "debug is for development"
     if given.get("public_url", "https:").lower().startswith("http:"):
@@ -129,11 +140,3 @@ def _open_doors(given: Mapping[str, str], names: set[str]) -> Iterator[tuple[str
     for origin in given.get("cors_origins", "").split(","):
         if origin.strip().lower().startswith("http:"):
             yield "cors_origins", f"{origin.strip()!r} must be https"
-    if given.get("plaintext_allowed", "").lower() in _TRUE:
-        return
-    unless = "or QNT9_PLAINTEXT_ALLOWED=true on a network that nobody else hears"
-    if "kafka_protocol" in names and given.get("kafka_protocol") == "SASL_PLAINTEXT":
-        yield "kafka_protocol", f"must be SASL_SSL, {unless}"
-    starts_tls = given.get("smtp_starttls", "").lower() in _TRUE
-    if given.get("smtp_url", "").lower().startswith("smtp:") and not starts_tls:
-        yield "smtp_url", f"must be smtps:// or have QNT9_SMTP_STARTTLS=true, {unless}"

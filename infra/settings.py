@@ -7,6 +7,7 @@ import base64
 import binascii
 import os
 import re
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
@@ -26,6 +27,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from contracts.topics import REMEMBERED_LEAST
 from infra import scrutiny
 from infra.tls import CaFile, certificates
+from infra.unsafe_settings import PLAINTEXT, Violation, accepted, read_risks
 
 PREFIX = "QNT9_"
 KEY_BYTES = 32
@@ -98,9 +100,25 @@ class ProcessSettings(Settings):
     instance: str = "unnamed"
     log_level: LogLevel = "info"
     plaintext_allowed: bool = False
-    """Outside development: Kafka and mail without TLS, where the network itself is private."""
+    """Outside development: servers without TLS, where the network itself is private."""
+    accepted_risks: Annotated[str, AfterValidator(read_risks)] = ""
+    """Outside development: unsafe settings that are wanted, by their names in `unsafe_settings`."""
     health_host: str = "127.0.0.1"
     health_port: int = 0
+
+    @classmethod
+    def violations(cls, given: Mapping[str, str]) -> Iterable[Violation]:
+        """Unsafe settings that this process alone has. `given` are the values, unread."""
+        del given
+        return ()
+
+    @property
+    def risks(self) -> list[str]:
+        """What is unsafe and accepted outside development."""
+        if self.environment == "development":
+            return []
+        names = {"accepted_risks": self.accepted_risks}
+        return sorted(accepted(names) | (PLAINTEXT if self.plaintext_allowed else set()))
 
     @classmethod
     def load(cls) -> Self:
@@ -202,8 +220,12 @@ def _doubts(kind: type[Settings], from_files: dict[str, Any]) -> list[str]:
         return []
     names = list(kind.model_fields)
     given = {name: os.environ.get(f"{PREFIX}{name.upper()}", "") for name in names} | from_files
-    found = scrutiny.doubts(names, (name for name in names if _is_key(kind, name)), given)
-    return [f"{PREFIX}{name.upper()}: {fault}" for name, fault in found]
+    keys = (name for name in names if _is_key(kind, name))
+    found = scrutiny.doubts(names, keys, given, kind.violations(given))
+    of_setting: dict[str, list[str]] = {}
+    for name, fault in found:
+        of_setting.setdefault(name, []).append(fault)
+    return [f"{PREFIX}{name.upper()}: {'; '.join(each)}" for name, each in of_setting.items()]
 
 
 def _is_key(kind: type[Settings], name: str) -> bool:

@@ -3,7 +3,7 @@
 An endpoint declares its policies; the numbers of a name come in a strict and a relaxed set.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
@@ -166,3 +166,26 @@ def with_changes(base: Mapping[str, ByTier], text: str) -> Mapping[str, ByTier]:
             raise ValueError(f"{part!r} allows nothing")
         numbers[name] |= {tier: Quota(most, seconds) for tier in tiers}
     return numbers
+
+
+TIMES_STRICT = {True: 10, False: 100}
+"""So many times the strict number is no limit any more: of policies that are closed, of others."""
+
+
+def excessive(text: str) -> Iterator[str]:
+    """Changes that leave a policy without effect: far more at once, or in the long run."""
+    try:
+        changed = with_changes(STRICT, text)
+    except ValueError:
+        return
+    for name, quotas in changed.items():
+        times = TIMES_STRICT[POLICIES[name].closed]
+        for tier, quota in quotas.items():
+            strict = STRICT[name][tier]
+            rate, strict_rate = quota.most / quota.seconds, strict.most / strict.seconds
+            if quota.most > times * strict.most or rate > times * strict_rate:
+                yield (
+                    f"{name}={quota.most}/{quota.seconds} is more than {times} times the strict "
+                    f"{strict.most}/{strict.seconds}"
+                )
+                break

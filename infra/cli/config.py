@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import dataclass
 
 import click
 
@@ -21,17 +22,29 @@ def config() -> None:
 @click.option("--json", "as_json", is_flag=True, help="For scripts.")
 def check(roles: tuple[str, ...], as_json: bool) -> None:
     """Validate the settings in the environment for ROLES, or for all; names all faults at once."""
-    faults = {role: _faults_of(role) for role in roles or SCALABLE}
+    found = {role: _looked_at(role) for role in roles or SCALABLE}
+    faults = {role: each.faults for role, each in found.items()}
     if as_json:
-        click.echo(json.dumps({"faults": faults}, indent=2))
+        risks = {role: each.accepted for role, each in found.items()}
+        click.echo(json.dumps({"faults": faults, "accepted": risks}, indent=2))
     else:
-        for role, found in faults.items():
-            click.echo("\n".join((f"{role}: {'not ' if found else ''}fit to start", *found)))
+        for role, each in found.items():
+            head = f"{role}: {'not ' if each.faults else ''}fit to start"
+            lines = (head, *each.faults, *each.accepted)
+            click.echo("\n  ".join(lines))
     if any(faults.values()):
         raise SystemExit(1)
 
 
-def _faults_of(role: str) -> list[str]:
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What a process said of the settings that it found."""
+
+    faults: list[str]
+    accepted: list[str]
+
+
+def _looked_at(role: str) -> Looked:
     """Each role knows its settings; its process is asked, and only looks at them."""
     module = role if role == "gateway" else f"workers.{role}"
     try:
@@ -43,7 +56,7 @@ def _faults_of(role: str) -> list[str]:
             check=False,
         )
     except subprocess.TimeoutExpired:
-        return [f"  did not answer within {SECONDS} s"]
+        return Looked([f"did not answer within {SECONDS} s"], [])
     if not done.returncode:
-        return []
-    return [f"  {line}" for line in done.stderr.splitlines()] or [f"  exit code {done.returncode}"]
+        return Looked([], done.stdout.splitlines())
+    return Looked(done.stderr.splitlines() or [f"exit code {done.returncode}"], [])

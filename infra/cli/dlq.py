@@ -1,18 +1,21 @@
 """`qnt9 dlq`: what was set aside, why, and what becomes of it."""
 
 import json
-from dataclasses import asdict
+from contextlib import aclosing
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import click
 
+from infra.cli.letter_options import Chosen, chosen, filter_options
 from infra.cli.numbers import NUMBER
 from infra.cli.operating import both_settings, run
 from infra.cli.options import data_option
 from infra.cli.redrive import discard, redrive
+from infra.cli.tables import wrapped
 from infra.ops.actions import Action
-from infra.ops.letters import Group, Letter, Listed, Number, boxes_of, grouped
+from infra.ops.letters import Group, Letter, Listed, Number, grouped
 from infra.ops.office import opened
 from infra.ops.shown import show
 from infra.settings import KafkaSettings, PostgresSettings
@@ -28,11 +31,10 @@ def dlq() -> None:
     """
 
 
-@dlq.command("list", epilog="Example: qnt9 dlq list watchlist.commands --json")
+@dlq.command("list", epilog="Example: qnt9 dlq list watchlist.commands --failure timeout --from 2h")
 @click.argument("topic", required=False)
 @data_option
-@click.option("--consumer", help="Only what this consumer set aside.")
-@click.option("--reason", help="Only letters with these words in their reason.")
+@filter_options
 @click.option(
     "--limit",
     type=click.IntRange(0),
@@ -40,28 +42,52 @@ def dlq() -> None:
     show_default=True,
     help="Letters shown of each group.",
 )
+@click.option("--page", type=click.IntRange(1), help="End after so many letters.")
+@click.option("--after", type=NUMBER, help="Go on after this letter.")
 @click.option("--json", "as_json", is_flag=True, help="Every letter, for scripts.")
 def list_(  # noqa: PLR0917 - click passes them by name
     topic: str | None,
     data: Path,
-    consumer: str | None,
-    reason: str | None,
     limit: int,
+    page: int | None,
+    after: Number | None,
     as_json: bool,
+    **filters: Any,
 ) -> None:
     """List what is set aside and not dealt with.
 
-    By consumer and reason, the latest trouble last.
+    By consumer and reason, the latest trouble last. With --page so many letters in the order in
+    which they were set aside, consumer by consumer; what was the last of them is said in the end.
     """
-    found = run(_listed(both_settings(data), topic, consumer, reason or ""))
+    wanted = chosen(topic, **filters)
+    found = run(_listed(both_settings(data), wanted, after, page))
     if as_json:
-        click.echo(json.dumps([_listed_json(letter) for letter in found], indent=2))
-        return
-    for group in grouped(found):
-        click.echo(_group_text(group, limit))
-        click.echo()
-    waiting = f"{len(found):,} dead letter{'s' if len(found) != 1 else ''} to deal with"
-    click.echo(waiting if found else "no dead letters to deal with")
+        click.echo(json.dumps([_listed_json(letter) for letter in found.letters], indent=2))
+    else:
+        for group in grouped(found.letters):
+            click.echo(wrapped(_group_text(group, limit)))
+            click.echo()
+        click.echo(_summary(found))
+    if found.more:
+        click.echo(f"there are more: --after {found.letters[-1].number}", err=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Letters that were looked for, among how many; whether the page ended before they did."""
+
+    letters: list[Listed]
+    of: int
+    more: bool
+
+
+def _summary(found: Found) -> str:
+    plural = "s" if found.of != 1 else ""
+    if not found.of:
+        return "no dead letters to deal with"
+    if len(found.letters) < found.of:
+        return f"{len(found.letters):,} of {found.of:,} dead letter{plural} match"
+    return f"{found.of:,} dead letter{plural} to deal with"
 
 
 @dlq.command("show", epilog="Example: qnt9 dlq show watchlist.commands.watchlist:17")
@@ -80,16 +106,24 @@ def show_(number: Number, data: Path, *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(content, default=str, ensure_ascii=False, indent=2))
         return
-    click.echo(_letter_text(letter, content))
+    click.echo(wrapped(_letter_text(letter, content)))
 
 
 async def _listed(
-    settings: Settings, topic: str | None, consumer: str | None, reason: str
-) -> list[Listed]:
-    boxes = boxes_of(topic, consumer)
+    settings: Settings, wanted: Chosen, after: Number | None, page: int | None
+) -> Found:
+    listed: list[Listed] = []
+    seen = 0
     async with opened(*settings) as office:
-        letters = office.open_letters(boxes, lambda letter: reason in letter.reason)
-        return [Listed.of(letter) async for letter, _ in letters]
+        letters = office.open_letters(wanted.boxes, lambda _: True, after)
+        async with aclosing(letters):
+            async for letter, _ in letters:
+                if page is not None and len(listed) == page:
+                    return Found(listed, seen, more=True)
+                seen += 1
+                if wanted.filter.matches(letter):
+                    listed.append(Listed.of(letter))
+    return Found(listed, seen, more=False)
 
 
 async def _one(settings: Settings, number: Number) -> tuple[Letter, Action | None]:

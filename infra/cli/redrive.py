@@ -6,18 +6,20 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import click
 
+from infra.cli.letter_options import Chosen, chosen, filter_options
 from infra.cli.numbers import NUMBER
 from infra.cli.operating import Progress, both_settings, run
 from infra.cli.options import data_option, fail
 from infra.ops import redrive as redrives
 from infra.ops.journal import By, this_operator
-from infra.ops.letters import Letter, Number, boxes_of
+from infra.ops.letters import Letter, Number
 from infra.ops.office import Office, opened
-from infra.ops.redrive import Dealt
 from infra.ops.replay import Pace
+from infra.ops.reports import Reports, reporting
 from infra.ops.sender import Sender
 from infra.settings import KafkaSettings, PostgresSettings
 
@@ -31,12 +33,19 @@ class Asked:
 
     verb: str
     numbers: tuple[Number, ...]
-    consumer: str | None
-    reason: str
+    chosen: Chosen
     dry_run: bool
     rate: float | None
     as_json: bool
     by: By
+
+
+@dataclass(frozen=True, slots=True)
+class Outlet:
+    """Where letters go, and where it is told."""
+
+    sender: Sender
+    reports: Reports
 
 
 @dataclass
@@ -54,10 +63,10 @@ class Tally:
 @click.command(epilog="Example: qnt9 dlq redrive --all --consumer watchlist --dry-run")
 @click.argument("numbers", nargs=-1, type=NUMBER)
 @data_option
-@click.option("--all", "everything", is_flag=True, help="Every letter that is not dealt with.")
-@click.option("--consumer", help="With --all: only what this consumer set aside.")
-@click.option("--reason", help="With --all: only letters with these words in their reason.")
-@click.option("--why", help="Why; it is kept in the audit log.")
+@click.option("--all", "everything", is_flag=True, help="All that the other options choose.")
+@click.option("--topic", help="Only what was set aside from this topic.")
+@filter_options
+@click.option("--reason", "--why", "reason", help="Why you do it; it is kept in the audit log.")
 @click.option("--rate", type=click.FloatRange(min=0.1), help="At most so many letters a second.")
 @click.option("--dry-run", is_flag=True, help="Say what would be sent, and change nothing.")
 @click.option("--json", "as_json", is_flag=True, help="For scripts.")
@@ -65,12 +74,12 @@ def redrive(  # noqa: PLR0917 - click passes them by name
     numbers: tuple[Number, ...],
     data: Path,
     everything: bool,
-    consumer: str | None,
+    topic: str | None,
     reason: str | None,
-    why: str | None,
     rate: float | None,
     dry_run: bool,
     as_json: bool,
+    **filters: Any,
 ) -> None:
     """Send dead letters again to who failed on them.
 
@@ -79,36 +88,55 @@ def redrive(  # noqa: PLR0917 - click passes them by name
     Stopped at any point nothing is lost: the same command goes on. A letter that fails again comes
     back as a new one. An old one whose command does not wait for it any more is not sent.
     """
-    if bool(numbers) == everything:
-        raise click.UsageError("the numbers of letters, or --all")
-    if not everything and (consumer or reason):
-        raise click.UsageError("--consumer and --reason choose among --all")
-    asked = Asked(
-        "redriven", numbers, consumer, reason or "", dry_run, rate, as_json, this_operator(why)
-    )
+    wanted = _chosen(numbers, topic, filters, everything=everything)
+    asked = Asked("redriven", numbers, wanted, dry_run, rate, as_json, this_operator(reason))
     run(_deal(both_settings(data), asked), when_stopped=STOPPED)
 
 
 @click.command(
     epilog="Example: qnt9 dlq discard watchlist.commands.watchlist:17-28 --reason 'a test client'"
 )
-@click.argument("numbers", nargs=-1, required=True, type=NUMBER)
+@click.argument("numbers", nargs=-1, type=NUMBER)
 @data_option
-@click.option("--reason", "--why", "why", required=True, help="Why; it is kept in the audit log.")
+@click.option("--all", "everything", is_flag=True, help="All that the other options choose.")
+@click.option("--topic", help="Only what was set aside from this topic.")
+@filter_options
+@click.option(
+    "--reason", "--why", "reason", required=True, help="Why; it is kept in the audit log."
+)
 @click.option("--dry-run", is_flag=True, help="Say what would be given up, and change nothing.")
 @click.option("--json", "as_json", is_flag=True, help="For scripts.")
-def discard(
-    numbers: tuple[Number, ...], data: Path, why: str, *, dry_run: bool, as_json: bool
+def discard(  # noqa: PLR0917 - click passes them by name
+    numbers: tuple[Number, ...],
+    data: Path,
+    everything: bool,
+    topic: str | None,
+    reason: str,
+    dry_run: bool,
+    as_json: bool,
+    **filters: Any,
 ) -> None:
     """Give dead letters up, for good.
 
     A command among them has failed from now on: its status says `discarded`. The letters stay in
     their topic, but are not listed any more.
     """
-    if not why.strip():
+    if not reason.strip():
         raise click.UsageError("--reason must say something")
-    asked = Asked("discarded", numbers, None, "", dry_run, None, as_json, this_operator(why))
+    wanted = _chosen(numbers, topic, filters, everything=everything)
+    asked = Asked("discarded", numbers, wanted, dry_run, None, as_json, this_operator(reason))
     run(_deal(both_settings(data), asked), when_stopped=STOPPED)
+
+
+def _chosen(
+    numbers: tuple[Number, ...], topic: str | None, filters: dict[str, Any], *, everything: bool
+) -> Chosen:
+    if bool(numbers) == everything:
+        raise click.UsageError("the numbers of letters, or --all")
+    wanted = chosen(topic, **filters)
+    if numbers and wanted.narrows:
+        raise click.UsageError("--topic, --consumer, --failure and the like choose among --all")
+    return wanted
 
 
 async def _deal(settings: Settings, asked: Asked) -> None:
@@ -119,8 +147,11 @@ async def _deal(settings: Settings, asked: Asked) -> None:
         if asked.dry_run:
             await _look(office, asked, tally)
         else:
-            async with Sender(settings[0]) as sender:
-                await _deal_with(office, sender, asked, tally, total)
+            async with (
+                Sender(settings[0]) as sender,
+                reporting(office.pool, sender) as reports,
+            ):
+                await _deal_with(office, Outlet(sender, reports), asked, tally, total)
     _say(asked, tally)
 
 
@@ -136,7 +167,7 @@ async def _look(office: Office, asked: Asked, tally: Tally) -> None:
 
 
 async def _deal_with(
-    office: Office, sender: Sender, asked: Asked, tally: Tally, total: int
+    office: Office, outlet: Outlet, asked: Asked, tally: Tally, total: int
 ) -> None:
     pace = Pace(asked.rate)
     at_once = redrives.AT_ONCE if asked.rate is None else max(1, int(asked.rate / 4))
@@ -144,18 +175,17 @@ async def _deal_with(
         async with aclosing(_letters(office, asked, tally)) as letters:
             async for batch in redrives.batches(letters, min(at_once, redrives.AT_ONCE)):
                 await pace.wait_for(len(batch))
-                dealt = await _act(office, sender, asked, batch)
+                event_id = await outlet.reports.event_for(batch[0].box, len(batch))
+                act = redrives.redrive if asked.verb == "redriven" else redrives.discard
+                dealt = await act(
+                    office.pool, outlet.sender, batch[0].box, batch, asked.by, event_id=event_id
+                )
                 tally.done[batch[0].box.name] += len(dealt.done)
                 tally.before += [
                     f"{each.number}: by somebody else just now" for each in dealt.others
                 ]
                 tally.doubt(dealt.doubtful)
                 progress.seen(len(batch))
-
-
-async def _act(office: Office, sender: Sender, asked: Asked, batch: list[Letter]) -> Dealt:
-    act = redrives.redrive if asked.verb == "redriven" else redrives.discard
-    return await act(office.pool, sender, batch[0].box, batch, asked.by)
 
 
 async def _count(office: Office, asked: Asked) -> int:
@@ -169,8 +199,7 @@ async def _letters(office: Office, asked: Asked, tally: Tally) -> AsyncGenerator
     if asked.numbers:
         letters = office.named(dict.fromkeys(asked.numbers))
     else:
-        boxes = boxes_of(None, asked.consumer)
-        letters = office.open_letters(boxes, lambda letter: asked.reason in letter.reason)
+        letters = office.open_letters(asked.chosen.boxes, asked.chosen.filter.matches)
     async with aclosing(letters):
         async for letter, before in letters:
             if before:

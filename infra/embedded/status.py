@@ -66,7 +66,7 @@ async def of_running(supervisor: "Supervisor") -> dict[str, Any]:
                 "pid": process.pid,
                 "state": shown,
                 "health_url": process.part.health_url,
-                "problems": _problems(process, shown, said),
+                **({"problems": why} if (why := _problems(process, shown, said)) else {}),
                 **({"details": said["details"]} if said and said.get("details") else {}),
             }
             for process, shown, said in zip(processes, states, told, strict=True)

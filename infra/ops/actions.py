@@ -6,6 +6,8 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
+from asyncpg import Record
+
 from contracts.outcomes import Rejected
 from infra.ops.letters import Letter
 from infra.postgres.pool import Connection
@@ -38,13 +40,23 @@ async def actions(conn: Connection, topic: str) -> dict[int, Action]:
 
 
 async def claim(
-    conn: Connection, kind: Kind, letters: Sequence[Letter], operator: str, reason: str
+    conn: Connection,
+    kind: Kind,
+    letters: Sequence[Letter],
+    operator: str,
+    reason: str,
+    *,
+    event_id: UUID | None = None,
 ) -> set[tuple[str, int]]:
-    """Mark letters as dealt with; those that another transaction has not dealt with first."""
+    """Mark letters as dealt with; those that another transaction has not dealt with first.
+
+    `event_id` is the event that will tell of them later; None when this transaction does.
+    """
     rows = await conn.fetch(
         """
-        INSERT INTO dead_letter_actions (topic, "offset", action, operator, reason, message_id)
-        SELECT topic, "offset", $1, $2, $3, message_id
+        INSERT INTO dead_letter_actions
+               (topic, "offset", action, operator, reason, message_id, event_id)
+        SELECT topic, "offset", $1, $2, $3, message_id, $7
           FROM unnest($4::text[], $5::bigint[], $6::uuid[])
             AS letter (topic, "offset", message_id)
          ORDER BY topic, "offset"
@@ -57,8 +69,42 @@ async def claim(
         [letter.record.topic for letter in letters],
         [letter.record.offset for letter in letters],
         [letter.message_id for letter in letters],
+        event_id,
     )
     return {(row["topic"], row["offset"]) for row in rows}
+
+
+async def untold(conn: Connection) -> list[UUID]:
+    """Events that have marks and were not published."""
+    rows = await conn.fetch(
+        """
+        SELECT DISTINCT event_id
+          FROM dead_letter_actions
+         WHERE told_at IS NULL AND event_id IS NOT NULL
+         ORDER BY event_id
+        """
+    )
+    return [row["event_id"] for row in rows]
+
+
+async def done_under(conn: Connection, event_id: UUID) -> list[Record]:
+    """The marks that an event tells of, in order."""
+    return await conn.fetch(
+        """
+        SELECT topic, "offset", action, operator, reason, message_id, acted_at
+          FROM dead_letter_actions
+         WHERE event_id = $1
+         ORDER BY "offset"
+        """,
+        event_id,
+    )
+
+
+async def mark_told(conn: Connection, event_id: UUID) -> None:
+    """Its event is published."""
+    await conn.execute(
+        "UPDATE dead_letter_actions SET told_at = now() WHERE event_id = $1", event_id
+    )
 
 
 async def unclaim(conn: Connection, letters: Sequence[Letter]) -> None:

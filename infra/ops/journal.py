@@ -34,14 +34,21 @@ def this_operator(reason: str | None) -> By:
     return By(f"{name} (sudo: {before})" if before else name, reason or UNSAID)
 
 
-async def record(sender: Sender, event: OpsEvent, *, about: str, id_: UUID | None = None) -> None:
+async def record(
+    sender: Sender,
+    event: OpsEvent,
+    *,
+    about: str,
+    id_: UUID | None = None,
+    time: datetime | None = None,
+) -> None:
     """Returns when the broker has it. The same id twice is one row of the audit log."""
     event_id = id_ or uuid7()
     envelope = Envelope(
         id=event_id,
         source=SOURCE,
         type=event.type,
-        time=datetime.now(UTC),
+        time=time or datetime.now(UTC),
         subject=about,
         correlation_id=str(event_id),
     )

@@ -25,12 +25,20 @@ class Office:
     pool: Pool
 
     async def open_letters(
-        self, boxes: Sequence[Box], wanted: Wanted
+        self, boxes: Sequence[Box], wanted: Wanted, after: Number | None = None
     ) -> AsyncGenerator[Seen, None]:
-        """What is not dealt with, box by box, in the order in which it was set aside."""
+        """What is not dealt with, box by box, in the order in which it was set aside.
+
+        With `after`, what follows that letter in this order.
+        """
+        if after:
+            names = [box.name for box in boxes]
+            boxes = boxes[names.index(after.box.name) :] if after.box.name in names else ()
         for box in boxes:
             done = await self.done(box)
             everything = await on_letters.whole(self.broker, box)
+            if after and box == after.box:
+                everything = replace(everything, start=max(everything.start, after.last + 1))
             left = after_the_marked(everything, set(done))
             async for letter in on_letters.read(self.broker, box, [left]):
                 if letter.record.offset not in done and wanted(letter):
@@ -44,20 +52,34 @@ class Office:
                 yield letter, done.get(letter.record.offset)
 
     async def check(self, numbers: Iterable[Number]) -> None:
-        """Raises `OpsError` when one of them is not there."""
+        """Raises `OpsError` that says which of them are not there."""
         for number in numbers:
             there = await on_letters.whole(self.broker, number.box)
-            if number.first < there.start or number.last >= there.until:
-                last = f" to {number.last}" if number.last > number.first else ""
-                raise OpsError(
-                    f"{number.box.name} has no letter {number.first}{last}; "
-                    "`qnt9 dlq list` shows those it has"
-                )
+            if missing := absent(number, there):
+                raise OpsError(f"{number.box.name} {missing}; nothing was done")
 
     async def done(self, box: Box) -> dict[int, Action]:
         """What was done about letters of this box, by offset."""
         async with self.pool.acquire() as conn:
             return await actions(conn, box.dead_letters)
+
+
+def absent(number: Number, there: Range) -> str | None:
+    """Which letters of a number are not there, and which of its box are; None when all are."""
+    parts = [
+        (first, last)
+        for first, last in (
+            (number.first, min(number.last, there.start - 1)),
+            (max(number.first, there.until), number.last),
+        )
+        if first <= last
+    ]
+    if not parts:
+        return None
+    missing = " and ".join(f"{a} to {b}" if b > a else str(a) for a, b in parts)
+    plural = "s" if number.last > number.first else ""
+    has = f"it has {there.start} to {there.until - 1}" if not there.is_empty else "it is empty"
+    return f"has no letter{plural} {missing}: {has}"
 
 
 def after_the_marked(each: Range, marked: set[int]) -> Range:

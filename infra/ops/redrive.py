@@ -69,43 +69,63 @@ def copy_of(letter: Letter) -> Copy:
 
 
 async def redrive(
-    pool: Pool, sender: Sender, box: Box, letters: Sequence[Letter], by: journal.By
+    pool: Pool,
+    sender: Sender,
+    box: Box,
+    letters: Sequence[Letter],
+    by: journal.By,
+    *,
+    event_id: UUID | None = None,
 ) -> Dealt:
-    """Letters of one box, in their order. Returns when Kafka has them and they are marked."""
-    async with _marked(pool, "redriven", letters, by) as (conn, dealt):
+    """Letters of one box, in their order. Returns when Kafka has them and they are marked.
+
+    With `event_id` the caller publishes the event that tells of them; without, it is done here.
+    """
+    async with _marked(pool, "redriven", letters, by, event_id) as (conn, dealt):
         if dealt.done:
             await actions.remember(conn, box.consumer.name, _ids(dealt.done))
             await actions.unpark(conn, _ids(dealt.done))
             await sender.send(box.redrive, map(copy_of, dealt.done))
-            event = OpsRedriven(
-                operator=by.operator,
-                reason=by.reason,
-                dead_letters=box.dead_letters,
-                offsets=[letter.record.offset for letter in dealt.done],
-                message_ids=_ids(dealt.done),
-            )
-            await journal.record(sender, event, about=box.dead_letters)
+            if event_id is None:
+                await _tell(sender, OpsRedriven, box, dealt.done, by)
     return dealt
 
 
 async def discard(
-    pool: Pool, sender: Sender, box: Box, letters: Sequence[Letter], by: journal.By
+    pool: Pool,
+    sender: Sender,
+    box: Box,
+    letters: Sequence[Letter],
+    by: journal.By,
+    *,
+    event_id: UUID | None = None,
 ) -> Dealt:
-    """Letters of one box, for good; commands among them have failed."""
-    async with _marked(pool, "discarded", letters, by) as (conn, dealt):
+    """Letters of one box, for good; commands among them have failed. `event_id` as above."""
+    async with _marked(pool, "discarded", letters, by, event_id) as (conn, dealt):
         if dealt.done:
             if carries_commands(box) and _ids(dealt.done):
                 await actions.give_up(conn, box.consumer.name, dealt.done)
                 await actions.unpark(conn, _ids(dealt.done))
-            event = OpsDiscarded(
-                operator=by.operator,
-                reason=by.reason,
-                dead_letters=box.dead_letters,
-                offsets=[letter.record.offset for letter in dealt.done],
-                message_ids=_ids(dealt.done),
-            )
-            await journal.record(sender, event, about=box.dead_letters)
+            if event_id is None:
+                await _tell(sender, OpsDiscarded, box, dealt.done, by)
     return dealt
+
+
+async def _tell(
+    sender: Sender,
+    kind: type[OpsRedriven | OpsDiscarded],
+    box: Box,
+    letters: Sequence[Letter],
+    by: journal.By,
+) -> None:
+    event = kind(
+        operator=by.operator,
+        reason=by.reason,
+        dead_letters=box.dead_letters,
+        offsets=[letter.record.offset for letter in letters],
+        message_ids=_ids(letters),
+    )
+    await journal.record(sender, event, about=box.dead_letters)
 
 
 def carries_commands(box: Box) -> bool:
@@ -114,10 +134,16 @@ def carries_commands(box: Box) -> bool:
 
 @asynccontextmanager
 async def _marked(
-    pool: Pool, kind: actions.Kind, letters: Sequence[Letter], by: journal.By
+    pool: Pool,
+    kind: actions.Kind,
+    letters: Sequence[Letter],
+    by: journal.By,
+    event_id: UUID | None,
 ) -> AsyncIterator[tuple[Connection, Dealt]]:
     async with pool.acquire() as conn, conn.transaction():
-        claimed = await actions.claim(conn, kind, letters, by.operator, by.reason)
+        claimed = await actions.claim(
+            conn, kind, letters, by.operator, by.reason, event_id=event_id
+        )
         dealt = Dealt()
         for letter in letters:
             mine = (letter.record.topic, letter.record.offset) in claimed

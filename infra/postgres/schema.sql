@@ -401,6 +401,8 @@ CREATE TABLE dead_letter_actions (
     reason text NOT NULL,
     message_id uuid,
     acted_at timestamp with time zone DEFAULT now() NOT NULL,
+    event_id uuid,
+    told_at timestamp with time zone,
     CONSTRAINT dead_letter_actions_action_check CHECK ((action = ANY (ARRAY['redriven'::text, 'discarded'::text])))
 );
 
@@ -729,6 +731,8 @@ CREATE INDEX audit_log_other_expr_idx ON audit_log_other USING btree (((headers 
 CREATE INDEX audit_log_user ON ONLY audit_log USING btree (user_id, created_at DESC);
 
 CREATE INDEX audit_log_other_user_id_created_at_idx ON audit_log_other USING btree (user_id, created_at DESC);
+
+CREATE INDEX dead_letter_actions_untold ON dead_letter_actions USING btree (event_id) WHERE ((told_at IS NULL) AND (event_id IS NOT NULL));
 
 CREATE INDEX inbox_by_age ON inbox USING btree (handled_at);
 

@@ -24,6 +24,15 @@ IN_PRODUCTION = {
     "QNT9_SMTP_URL": "smtps://mail.example.com",
     "QNT9_LIMITS": "strict",
 }
+UNSAFE: "Changes" = {
+    "LIMITS": "relaxed",
+    "TRUSTED_PROXIES": "0.0.0.0/0",
+    "POSTGRES_DSN": "postgresql://qnt9_gateway:wK3_vq9-Tz0aLx@db.example.com/qnt9",
+    "REDIS_URL": "redis://:pJ7hYc2VfMs6GkXw@cache.example.com/0",
+    "KAFKA_PROTOCOL": "SASL_PLAINTEXT",
+    "PUBLIC_URL": "https://user@qnt9.example.com/?a=b#c",
+    "GATEWAY_QUOTAS": "signin-failures=100000/1",
+}
 
 
 @pytest.fixture(scope="module")
@@ -208,6 +217,7 @@ REFUSED: list[tuple[str, str, Changes, str]] = [
     ("gateway", "CORS_ORIGINS", {"CORS_ORIGINS": "http://a.example.com"}, "must be https"),
     ("gateway", "GATEWAY_QUOTAS", {"GATEWAY_QUOTAS": "nothing=1/2"}, "there is no policy"),
     ("gateway", "LIMITS", {"LIMITS": "off"}, "strict"),
+    ("relay", "ACCEPTED_RISKS", {"ACCEPTED_RISKS": "anything"}, "there is no risk 'anything'"),
     ("gateway", "OUTCOMES_KEPT_DAYS", {"OUTCOMES_KEPT_DAYS": "21"}, "or equal to 22"),
     ("relay", "OUTCOMES_KEPT_DAYS", {"OUTCOMES_KEPT_DAYS": "21"}, "or equal to 22"),
     ("relay", "RELAY_OUTBOX_KEPT_DAYS", {"RELAY_OUTBOX_KEPT_DAYS": "0"}, "or equal to 1"),
@@ -255,7 +265,22 @@ async def test_what_is_wrong_with_mail_is_named_at_once(credentials: Credentials
     assert "canary" not in str(faults), "no value is repeated"
 
 
+async def test_production_refuses_every_unsafe_setting_by_name(credentials: Credentials) -> None:
+    faults = await faults_of("gateway", settings_of("gateway", credentials, **UNSAFE))
+    assert sorted({fault.partition(":")[0] for fault in faults}) == [
+        f"QNT9_{name}" for name in sorted(UNSAFE)
+    ]
+    assert all("QNT9_ACCEPTED_RISKS=" in fault for fault in faults)
+    assert "wK3_vq9" not in str(faults), "no secret is repeated"
+
+
+ALL_ACCEPTED = (
+    "relaxed-limits, large-quotas, wide-proxies, public-url, kafka-plaintext, postgres-plaintext, "
+    "redis-plaintext"
+)
 ALLOWED: list[tuple[str, Changes]] = [
+    ("gateway", UNSAFE | {"ACCEPTED_RISKS": ALL_ACCEPTED}),
+    ("gateway", UNSAFE | {"ENVIRONMENT": "development"}),
     ("relay", {"KAFKA_PROTOCOL": "SASL_PLAINTEXT", "PLAINTEXT_ALLOWED": "true"}),
     ("verification", {"SMTP_URL": "smtp://mail.example.com", "PLAINTEXT_ALLOWED": "true"}),
     ("verification", {"SMTP_URL": "smtp://mail.example.com", "SMTP_STARTTLS": "true"}),
