@@ -24,10 +24,10 @@ ENV PATH=/opt/qnt9/bin:$PATH \
     QNT9_HEALTH_HOST=0.0.0.0 \
     QNT9_HEALTH_PORT=8080 \
     QNT9_HTTP_HOST=0.0.0.0 \
-    QNT9_HTTP_PORT=8080
+    QNT9_HTTP_PORT=8000
 WORKDIR /tmp
 USER 10001:10001
-EXPOSE 8080
+EXPOSE 8000 8080
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
     CMD ["python", "-m", "infra.containers.healthy", "live"]

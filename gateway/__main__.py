@@ -3,6 +3,8 @@
 import secrets
 from functools import partial
 
+from starlette.applications import Starlette
+
 from gateway.access import Access
 from gateway.callers import Callers
 from gateway.commands import Commands
@@ -12,7 +14,7 @@ from gateway.known import Known
 from gateway.limits.limiter import Limits
 from gateway.limits.shared import SharedWindows
 from gateway.outcomes import Outcomes
-from gateway.protocol import BoundedProtocol
+from gateway.protocol import ProblemRenderer, client_key, connection_bounds
 from gateway.quotes import Quotes
 from gateway.repetitions import Repetitions
 from gateway.routes import ENDPOINTS
@@ -50,7 +52,14 @@ async def run(settings: GatewaySettings) -> None:
         checker = TokenChecker(settings.token_public_key)
         known = Known(redis, pool)
         tickets, streams = Tickets(redis, settings.gateway_key), Streams(settings)
-        callers = Callers(checker, access, pool, tickets, settings.trusted_proxies)
+        callers = Callers(
+            checker,
+            access,
+            pool,
+            tickets,
+            settings.trusted_proxies,
+            forwarded_header=settings.forwarded_header,
+        )
         shutdown.background("events", streams.watch())
         shutdown.background("streams of ended sessions", streams.end_with_sessions(callers.current))
         shutdown.background("streams at the end", streams.end_at(shutdown.draining))
@@ -73,9 +82,26 @@ async def run(settings: GatewaySettings) -> None:
         health.ready["process"] = lambda: "draining" if shutdown.draining.is_set() else None
         health.ready["kafka"] = lambda: None if producer.connected else "not connected yet"
         health.ready["access"] = lambda: access.problem
-        app = Application(edge, ENDPOINTS, health.routes())
-        host, port = settings.http_host, settings.http_port
-        await enter(http_server(app, host, port, protocol=BoundedProtocol))
+        await enter(
+            http_server(
+                Starlette(routes=health.routes()),
+                settings.health_host,
+                settings.health_port,
+                name="operations",
+            )
+        )
+        app = Application(edge, ENDPOINTS, health.public_routes())
+        await enter(
+            http_server(
+                app,
+                settings.http_host,
+                settings.http_port,
+                name="public",
+                bounds=connection_bounds(settings),
+                client_key=client_key(settings.trusted_proxies),
+                render=ProblemRenderer(app.security),
+            )
+        )
         shutdown.on_shutdown("requests", partial(app.drained, settings.drain_seconds))
         health.started = True
         await shutdown.run_until_signalled()

@@ -1,7 +1,6 @@
 """Reading a request's body: bounded, JSON, valid, or a problem that says which."""
 
 import json
-import re
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -9,11 +8,11 @@ import orjson
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from gateway.fields import is_json, is_plain
 from gateway.incoming import CutOffError, Incoming
 from gateway.problems import ProblemError
 
 DEEPEST = 16
-_JSON = re.compile(r'\s*application/json\s*(;\s*charset\s*=\s*"?utf-8"?\s*)?', re.IGNORECASE)
 
 
 async def read_json(request: Incoming, most: int, *, empty: Any = None) -> Any:
@@ -31,8 +30,10 @@ async def read_json(request: Incoming, most: int, *, empty: Any = None) -> Any:
         raise ProblemError("malformed-request", "The body ended early.") from error
     if not chunks:
         return empty
-    if not _JSON.fullmatch(request.headers.get("content-type", "")):
+    if not is_json(request.headers.get("content-type", "")):
         raise ProblemError("unsupported-media-type")
+    if not is_plain(request.headers.get("content-encoding", "")):
+        raise ProblemError("unsupported-media-type", "The body must have no Content-Encoding.")
     return parsed(bytes(chunks))
 
 

@@ -2,13 +2,14 @@
 
 import time
 from collections import OrderedDict
-from ipaddress import IPv4Network, IPv6Network, ip_address
 
 from contracts.values import Permission
 from gateway import views
 from gateway.access import Access
 from gateway.bodies import read_query
 from gateway.endpoints import Who
+from gateway.fields import bearer_token
+from gateway.forwarded import Network, Source, address_of, client_address
 from gateway.incoming import Incoming
 from gateway.problems import ProblemError
 from gateway.stream.tickets import Tickets
@@ -30,13 +31,16 @@ class Callers:
         access: Access,
         pool: Pool,
         tickets: Tickets,
-        trusted_proxies: tuple[IPv4Network | IPv6Network, ...],
+        trusted_proxies: tuple[Network, ...],
+        *,
+        forwarded_header: Source = "auto",
     ) -> None:
         self._checker = checker
         self._access = access
         self._pool = pool
         self._tickets = tickets
         self._trusted = trusted_proxies
+        self._forwarded_header = forwarded_header
         self._checked: OrderedDict[str, Principal] = OrderedDict()
 
     async def authenticate(
@@ -69,8 +73,8 @@ class Callers:
 
     def principal(self, request: Incoming) -> Principal:
         """Whom the bearer token names, as of now. Raises `ProblemError`."""
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not token:
+        token = bearer_token(request.headers.get("authorization", ""))
+        if token is None:
             raise ProblemError("unauthenticated", headers=_CHALLENGE)
         principal = self._checked.get(token)
         if principal is None:
@@ -97,18 +101,9 @@ class Callers:
     def client(self, request: Incoming) -> Client:
         """Address and agent; forwarded addresses count only from trusted proxies."""
         agent = request.headers.get("user-agent", "")[:AGENT_CHARACTERS] or None
-        ip = request.peer
-        if ip and self._trusted:
-            forwarded = request.headers.get("x-forwarded-for", "").split(",")
-            for hop in reversed([h.strip() for h in forwarded if h.strip()]):
-                if not self._is_trusted(ip):
-                    break
-                try:
-                    ip = str(ip_address(hop))
-                except ValueError:
-                    break
-        return Client(ip, agent)
-
-    def _is_trusted(self, ip: str) -> bool:
-        address = ip_address(ip)
-        return any(address in network for network in self._trusted)
+        peer = address_of(request.peer) if request.peer else None
+        if peer is None:
+            return Client(request.peer, agent)
+        if self._trusted:
+            peer = client_address(peer, request.headers, self._trusted, self._forwarded_header)
+        return Client(str(peer), agent)

@@ -33,7 +33,7 @@ from infra.kafka.producer import (
     Outgoing,
     Producer,
 )
-from infra.telemetry import child_of
+from infra.trace_context import child_of
 
 log = structlog.get_logger(__name__)
 
@@ -235,7 +235,7 @@ class Commands:
             causation_id=call.request_id,
             actor_id=call.user.user_id if call.user else None,
             traceparent=child_of(call.traceparent),
-            tracestate=call.request.headers.get("tracestate"),
+            tracestate=call.tracestate,
             reply_to=reply_to,
             deadline=deadline,
             # Where the body has a secret, its fingerprint travels inside the seal.

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from gateway.dispatch import Methods
+from gateway.dispatch import Methods, allowed
 from gateway.endpoints import Answer
 from gateway.incoming import Incoming
 
@@ -63,9 +63,9 @@ class Cors:
             or not request.path.startswith(_SHARED)
         ):
             return None
-        allowed = (
-            ("Access-Control-Allow-Methods", ", ".join(sorted(methods))),
+        permitted = (
+            ("Access-Control-Allow-Methods", ", ".join(allowed(methods))),
             ("Access-Control-Allow-Headers", ", ".join(REQUEST_HEADERS)),
             ("Access-Control-Max-Age", str(REMEMBERED_SECONDS)),
         )
-        return Answer(204, None, allowed)
+        return Answer(204, None, permitted)

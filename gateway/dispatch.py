@@ -57,7 +57,18 @@ class Dispatch:
 
 
 def endpoint_for(method: str, methods: Methods) -> Endpoint:
-    """Raises `ProblemError` that names the methods there are."""
+    """HEAD is answered as GET is, but for its content.
+
+    Raises `ProblemError` that names the methods there are.
+    """
     if endpoint := methods.get(method):
         return endpoint
-    raise ProblemError("method-not-allowed", headers={"Allow": ", ".join(sorted(methods))})
+    if method == "HEAD" and (endpoint := methods.get("GET")) and not endpoint.is_stream:
+        return endpoint
+    raise ProblemError("method-not-allowed", headers={"Allow": ", ".join(allowed(methods))})
+
+
+def allowed(methods: Methods) -> list[str]:
+    """The methods that a path takes."""
+    get = methods.get("GET")
+    return sorted([*methods, "HEAD"] if get and not get.is_stream else methods)

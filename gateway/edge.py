@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import re
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,7 +13,6 @@ from prometheus_client import Histogram
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from contracts.ids import uuid7
 from gateway.access import Access
 from gateway.bodies import read_json, read_query, validated
 from gateway.callers import Callers
@@ -28,6 +26,7 @@ from gateway.incoming import Incoming
 from gateway.limits.limiter import Caller, Limits
 from gateway.limits.policies import FAULTY
 from gateway.problems import ProblemError
+from gateway.protocol import request_id_of
 from gateway.quotes import Quotes
 from gateway.seals import Seals
 from gateway.searching import Searches
@@ -39,7 +38,7 @@ from infra.addresses import address_hash
 from infra.clients import Client
 from infra.lifecycle import GracefulShutdownHandler
 from infra.postgres.pool import UNAVAILABLE, Pool
-from infra.telemetry import child_of
+from infra.trace_context import child_of, trace_state
 
 log = structlog.get_logger(__name__)
 
@@ -51,8 +50,8 @@ SECONDS = Histogram(
 )
 SLOW_SECONDS = 1.0
 LINGER_SECONDS = 1.0
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._:\-]{1,128}")
-_OF_OPERATIONS = ("/health/", "/metrics")
+_OF_OPERATIONS = ("/health/",)
+_SAFE = ("GET", "HEAD", "OPTIONS")
 
 
 @dataclass
@@ -83,7 +82,7 @@ class Application:
         self._edge = edge
         self._dispatch = Dispatch(endpoints, operations)
         self._cors = Cors(edge.settings.cors_origins)
-        self._security = security_headers(https=edge.settings.environment != "development")
+        self.security = security_headers(https=edge.settings.environment != "development")
         self._samples: dict[tuple[str, str, int], Histogram] = {}
         self._in_flight = 0
         self._idle = asyncio.Event()
@@ -92,13 +91,12 @@ class Application:
         assert scope["type"] == "http"
         started = time.perf_counter()
         request = Incoming.of(scope, receive)
-        given = request.headers.get("x-request-id", "")
-        request_id = given if _REQUEST_ID.fullmatch(given) else str(uuid7())
+        request_id = request_id_of(request.headers.get("x-request-id"))
         exchange = Exchange(
             send,
             request_id,
             self._edge.shutdown.draining,
-            security=self._security,
+            security=self.security,
             cors=self._cors.headers(request),
         )
         self._in_flight += 1
@@ -112,6 +110,9 @@ class Application:
         except UNAVAILABLE as error:
             log.warning("reads_unavailable", error=type(error).__name__)
             await exchange.problem(ProblemError("reads-unavailable"))
+        except asyncio.CancelledError:
+            log.warning("request_cancelled", path=request.path, method=request.method)
+            await exchange.problem(ProblemError(self._when_cancelled(request)))
         except Exception:
             log.exception("request_failed", path=request.path, method=request.method)
             await exchange.problem(ProblemError("internal-error"))
@@ -120,6 +121,12 @@ class Application:
             if not self._in_flight:
                 self._idle.set()
         self._observe(request.method, exchange, time.perf_counter() - started)
+
+    def _when_cancelled(self, request: Incoming) -> str:
+        """The problem of a request whose handler was cancelled, by the server or astray."""
+        if request.method not in _SAFE:
+            return "indeterminate"
+        return "draining" if self._edge.shutdown.draining.is_set() else "try-again"
 
     async def drained(self, most: float) -> None:
         """Keep answering (503 to what is new) until nothing is in flight, at least a moment."""
@@ -141,6 +148,7 @@ class Application:
             await exchange.answer(preflight)
             return
         endpoint = endpoint_for(request.method, methods)
+        _check_fields(request)
         answer = await self._limited(endpoint, request, exchange)
         if isinstance(answer, Streamed):
             await exchange.stream(answer, request)
@@ -201,6 +209,7 @@ class Application:
             request=request,
             request_id=exchange.request_id,
             traceparent=child_of(request.headers.get("traceparent")),
+            tracestate=trace_state(request.headers),
             client=client,
             user=user,
             payload=payload,
@@ -224,3 +233,16 @@ class Application:
                 status=exchange.status,
                 ms=round(seconds * 1000, 1),
             )
+
+
+def _check_fields(request: Incoming) -> None:
+    """Raises `ProblemError` for fields that change what is asked and cannot be obeyed."""
+    if request.repeated:
+        raise ProblemError("malformed-request", f"There must be one {request.repeated} field.")
+    headers, is_safe = request.headers, request.method in _SAFE
+    if_match = headers.get("if-match")
+    # Nothing here has an entity tag, so what asks for one is false (RFC 9110, 13.1).
+    if (if_match is not None and not (is_safe and if_match.strip(" \t") == "*")) or (
+        not is_safe and headers.get("if-none-match", "").strip(" \t") == "*"
+    ):
+        raise ProblemError("precondition-failed")

@@ -70,6 +70,7 @@ class Call:
     request: Incoming
     request_id: str
     traceparent: str
+    tracestate: str | None
     client: Client
     user: Principal | None
     payload: BaseModel | None
@@ -130,6 +131,11 @@ class Endpoint:
     keyed: bool = True
     by_ticket: bool = False
     media_type: str = "application/json"
+
+    @property
+    def is_stream(self) -> bool:
+        """Whether the answer goes on without end."""
+        return self.media_type == "text/event-stream"
 
     @property
     def repeatable(self) -> bool:

@@ -6,8 +6,8 @@ from typing import Self
 
 from starlette.types import Receive, Scope
 
-ABORT = "qnt9.abort"
-"""The ASGI extension under which our protocol gives its means to cut a connection."""
+from gateway.fields import SINGLETONS
+from infra.http.connection import ABORT
 
 
 class CutOffError(Exception):
@@ -29,14 +29,20 @@ class Incoming:
     query: str = ""
     params: dict[str, str] = field(default_factory=dict)
     abort: Callable[[], None] = lambda: None
+    repeated: str | None = None
+    """A field with one value that came with two."""
 
     @classmethod
     def of(cls, scope: Scope, receive: Receive) -> Self:
         """The request of an ASGI scope."""
         headers: dict[str, str] = {}
+        repeated = None
         for raw_name, raw_value in scope["headers"]:
             name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
-            headers[name] = f"{headers[name]},{value}" if name in headers else value
+            if name in headers:
+                value = f"{headers[name]},{value}"
+                repeated = name if name in SINGLETONS else repeated
+            headers[name] = value
         client = scope.get("client")
         request = cls(
             scope["method"],
@@ -47,6 +53,7 @@ class Incoming:
             scope.get("query_string", b"").decode("latin-1"),
         )
         request.abort = scope.get("extensions", {}).get(ABORT, request.abort)
+        request.repeated = repeated
         return request
 
     async def gone(self) -> None:

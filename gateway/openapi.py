@@ -24,7 +24,7 @@ TITLE = "QNT9"
 VERSION = "1"
 _COMPONENT = "#/components/schemas/{model}"
 
-_OF_EVERY_ROUTE = ("draining", "internal-error")
+_OF_EVERY_ROUTE = ("precondition-failed", "draining", "internal-error")
 _OF_BODIES = (
     "malformed-request",
     "body-too-large",

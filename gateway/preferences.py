@@ -3,10 +3,15 @@
 import re
 from dataclasses import dataclass
 
+from gateway.fields import QUOTED, TCHAR, members, unquoted
 from gateway.problems import ProblemError
 
-_KEY = re.compile(r"^[\x21\x23-\x7e][\x20\x21\x23-\x7e]{0,253}[\x21\x23-\x7e]?$")
-_WAIT = re.compile(r"^wait\s*=\s*\"?(\d+)\"?$", re.IGNORECASE)
+_KEY = re.compile(r"[\x21\x23-\x7e](?:[\x20\x21\x23-\x7e]{0,253}[\x21\x23-\x7e])?")
+_QUOTED_KEY = re.compile(r'("(?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\])*")(?: *;[\x20-\x7e]*)?')
+_PREFERENCE = re.compile(
+    rf"({TCHAR}+)(?:[ \t]*=[ \t]*({TCHAR}+|{QUOTED}))?(?:[ \t]*;[\t\x20-\x7e\x80-\xff]*)?"
+)
+_SECONDS = re.compile(r"[0-9]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,22 +29,29 @@ def preference(header: str | None, *, default: float, most: float) -> Preference
     """
     if header is None:
         return Preference(default)
-    tokens = [part.split(";")[0].strip() for part in header.split(",")]
-    for match in filter(None, map(_WAIT.match, tokens)):
-        seconds = min(float(match[1]), most)
+    found: dict[str, str] = {}
+    for member in members(header):
+        if match := _PREFERENCE.fullmatch(member):
+            found.setdefault(match[1].lower(), unquoted(match[2] or ""))
+    if _SECONDS.fullmatch(wish := found.get("wait", "")):
+        seconds = min(float(wish), most)
         return Preference(seconds, f"wait={seconds:g}")
-    if "respond-async" in map(str.lower, tokens):
+    if found.get("respond-async") == "":
         return Preference(0.0, "respond-async")
     return Preference(default)
 
 
 def idempotency_key(header: str | None) -> str | None:
-    """The key, quoted (as the IETF draft has it) or bare. Raises `ProblemError`."""
+    """The key, quoted (a string of RFC 8941, as the IETF draft has it) or bare.
+
+    Raises `ProblemError`.
+    """
     if header is None:
         return None
-    key = header.strip()
-    if len(key) >= 2 and key[0] == key[-1] == '"':
-        key = key[1:-1]
-    if not _KEY.match(key):
+    key = header.strip(" \t")
+    if key.startswith('"'):
+        quoted = _QUOTED_KEY.fullmatch(key)
+        key = unquoted(quoted[1]) if quoted else ""
+    if not _KEY.fullmatch(key):
         raise ProblemError("invalid-idempotency-key", "1 to 255 printable ASCII characters")
     return key

@@ -1,62 +1,76 @@
-"""What never becomes a request: bytes that are no HTTP, and heads without end."""
+"""The public port: how much its connections may take, and what refused ones are told."""
 
-from typing import Any
+import re
+import resource
+from collections.abc import Sequence
 
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+import structlog
 
 from contracts.ids import uuid7
-from gateway.incoming import ABORT
-from gateway.problems import PROBLEM_JSON, ProblemError
+from gateway.forwarded import Network, address_of, is_within
+from gateway.limits.limiter import site_of
+from gateway.problems import PROBLEM_JSON, PROBLEMS, ProblemError
+from gateway.settings import GatewaySettings
+from infra.http.bounds import Bounds, ClientKey
+from infra.http.refusals import Headers, Refusal
 
-HEAD_BYTES = 32 * 1024
+log = structlog.get_logger(__name__)
+
+OTHER_FILES = 256
+"""File descriptors for all that is no connection of a client's."""
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._:\-]{1,128}")
 
 
-class BoundedProtocol(HttpToolsProtocol):
-    """Bounds the head, which uvicorn does not; answers a problem where uvicorn answers text.
+def request_id_of(given: str | None) -> str:
+    """The client's, where it is one line of a modest alphabet, or a new one."""
+    return given if given and _REQUEST_ID.fullmatch(given) else str(uuid7())
 
-    Whoever answers may cut the connection of a client that takes nothing any more.
-    """
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._head_bytes = 0
-        self._in_head = True
+class ProblemRenderer:
+    """Renders a refusal as the edge renders its problems."""
 
-    def data_received(self, data: bytes) -> None:
-        self._head_bytes += len(data)
-        super().data_received(data)
-        if self._in_head and self._head_bytes > HEAD_BYTES and not self.transport.is_closing():
-            self._refuse(ProblemError("head-too-large", f"At most {HEAD_BYTES} bytes."))
+    def __init__(self, security: Sequence[tuple[bytes, bytes]]) -> None:
+        self._security = security
 
-    def on_message_begin(self) -> None:
-        super().on_message_begin()
-        scope: Any = self.scope
-        scope["extensions"] = {ABORT: self.transport.abort}
-        self._in_head = True
+    def __call__(self, refusal: Refusal, headers: Headers) -> tuple[Headers, bytes]:
+        given = [value.decode("latin-1") for name, value in headers if name == b"x-request-id"]
+        request_id = request_id_of(given[0] if len(given) == 1 else None)
+        problem = PROBLEMS[refusal.code]
+        fields = [
+            (b"content-type", PROBLEM_JSON.encode()),
+            (b"x-request-id", request_id.encode()),
+            *self._security,
+        ]
+        if problem.retry_after is not None:
+            fields.append((b"retry-after", str(problem.retry_after).encode()))
+        return fields, ProblemError(refusal.code, refusal.detail).body(request_id)
 
-    def on_headers_complete(self) -> None:
-        self._in_head = False
-        self._head_bytes = 0
-        super().on_headers_complete()
 
-    def on_message_complete(self) -> None:
-        super().on_message_complete()
-        self._in_head = True
-        self._head_bytes = 0
+def connection_bounds(settings: GatewaySettings) -> Bounds:
+    """As set, but for no more connections than the process may have files open."""
+    wanted = settings.max_connections + OTHER_FILES
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    connections = settings.max_connections
+    if soft < wanted:
+        connections = max(soft - OTHER_FILES, soft // 2)
+        log.warning("connections_limited_by_open_files", connections=connections, files=soft)
+    return Bounds(
+        connections=connections,
+        connections_of_client=settings.max_connections_per_client,
+        buffered_bytes=settings.max_buffered_bytes,
+    )
 
-    def send_400_response(self, msg: str) -> None:  # noqa: ARG002  uvicorn's signature
-        self._refuse(ProblemError("malformed-request", "This is not HTTP/1.1."))
 
-    def _refuse(self, error: ProblemError) -> None:
-        request_id = str(uuid7())
-        body = error.body(request_id)
-        head = (
-            f"content-type: {PROBLEM_JSON}\r\n"
-            f"content-length: {len(body)}\r\n"
-            f"x-request-id: {request_id}\r\n"
-            "x-content-type-options: nosniff\r\n"
-            "cache-control: no-store\r\n"
-            "connection: close\r\n\r\n"
-        )
-        self.transport.write(STATUS_LINE[error.problem.status] + head.encode() + body)
-        self.transport.close()
+def client_key(trusted_proxies: Sequence[Network]) -> ClientKey:
+    """Connections are counted by site; those of a trusted proxy are of many clients."""
+
+    def key(peer: str) -> str | None:
+        address = address_of(peer)
+        if address is None or is_within(address, trusted_proxies):
+            return None
+        return site_of(str(address))
+
+    return key

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_settings import NoDecode
 
+from gateway.forwarded import Source
 from gateway.limits.policies import SETS, STRICT, ByTier, excessive, with_changes
 from infra.settings import (
     KafkaSettings,
@@ -79,6 +80,7 @@ class GatewaySettings(
     token_public_key: Key
 
     trusted_proxies: Networks = ()
+    forwarded_header: Source = "auto"
     cors_origins: Origins = ()
     limits: Literal["strict", "relaxed"] = "strict"
     gateway_quotas: Annotated[str, AfterValidator(_quotas)] = ""
@@ -92,6 +94,11 @@ class GatewaySettings(
     streams_most: int = Field(default=2_000, ge=1)
     streams_of_a_user: int = Field(default=5, ge=1)
     """Of one process, each of them."""
+    max_connections: int = Field(default=4_096, ge=16)
+    max_connections_per_client: int = Field(default=512, ge=1)
+    """Of one address, or of one /64 network; those of trusted proxies are not counted."""
+    max_buffered_bytes: int = Field(default=32 * 1024 * 1024, ge=1024 * 1024)
+    """Heads and bodies of requests that are not answered yet, of all connections together."""
     drain_seconds: float = Field(default=15.0, gt=0, le=60)
 
     @classmethod

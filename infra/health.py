@@ -25,7 +25,19 @@ class Health:
     details: dict[str, Callable[[], Any]] = field(default_factory=dict)
     """Told with readiness, and no reason against it: the state of what is outside."""
 
+    def public_routes(self) -> list[Route]:
+        """For load balancers on a port that anyone reaches: whether, and not why."""
+
+        async def live(_: Request) -> Response:
+            return _answer_briefly(self.alive)
+
+        async def ready(_: Request) -> Response:
+            return _answer_briefly({"process": self._starting, **self.ready})
+
+        return [Route("/health/live", live), Route("/health/ready", ready)]
+
     def routes(self) -> list[Route]:
+        """For operators, on a port of their own."""
         return [
             Route("/health/live", self._live),
             Route("/health/ready", self._ready),
@@ -57,6 +69,14 @@ def _answer(checks: dict[str, Problem], details: dict[str, Any] | None = None) -
         body["details"] = details
     return JSONResponse(
         body, status_code=503 if problems else 200, headers={"Cache-Control": "no-store"}
+    )
+
+
+def _answer_briefly(checks: dict[str, Problem]) -> Response:
+    failed = any(check() for check in checks.values())
+    body = {"status": "unavailable" if failed else "ok"}
+    return JSONResponse(
+        body, status_code=503 if failed else 200, headers={"Cache-Control": "no-store"}
     )
 
 

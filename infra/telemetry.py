@@ -5,8 +5,6 @@ Ids (message, correlation, user) are bound by the edge of a process for one requ
 
 import json
 import logging
-import re
-import secrets
 import sys
 from typing import Any
 
@@ -25,7 +23,6 @@ from infra.log_output import (
     never_raises,
 )
 
-_TRACEPARENT = re.compile(r"^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$")
 _FRAMES = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
 _QUIET = ("aiokafka", "faststream", "httpx", "httpcore", "uvicorn", "asyncio", "mail")
 
@@ -98,13 +95,6 @@ def _dumps(value: object, **_: object) -> str:
         return orjson.dumps(value, default=repr, option=orjson.OPT_NON_STR_KEYS).decode()
     except TypeError:
         return json.dumps(value, default=repr, skipkeys=True)
-
-
-def child_of(traceparent: str | None) -> str:
-    """The same trace with a new span; a new trace where there is none (W3C Trace Context)."""
-    match = _TRACEPARENT.match(traceparent or "")
-    trace_id, flags = (match[1], match[3]) if match else (secrets.token_hex(16), "01")
-    return f"00-{trace_id}-{secrets.token_hex(8)}-{flags}"
 
 
 # Every metric that more than one module touches; a slice's own stand in the slice.

@@ -2,7 +2,7 @@
 
 import base64
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -11,6 +11,9 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 ISSUER = "qnt9"
+AUDIENCE = "qnt9-api"
+TYPE = "at+jwt"
+"""The type of an access token (RFC 9068, 2.1): no other kind of token that this key signs."""
 ALGORITHM = "EdDSA"
 LIFETIME = timedelta(minutes=10)
 SKEW = timedelta(seconds=5)
@@ -74,6 +77,7 @@ class TokenSigner:
         issued = int(now.timestamp())
         claims = {
             "iss": ISSUER,
+            "aud": AUDIENCE,
             "sub": str(user_id),
             "sid": str(session_id),
             "iat": issued,
@@ -83,7 +87,9 @@ class TokenSigner:
             "permissions": [*permissions],
             "ver": version,
         }
-        return jwt.encode(claims, self._key, algorithm=ALGORITHM, headers={"kid": self._kid})
+        return jwt.encode(
+            claims, self._key, algorithm=ALGORITHM, headers={"kid": self._kid, "typ": TYPE}
+        )
 
 
 class TokenChecker:
@@ -95,13 +101,15 @@ class TokenChecker:
     def check(self, token: str) -> Principal:
         """Raises `TokenError`."""
         try:
+            _check_type(jwt.get_unverified_header(token))
             claims = jwt.decode(
                 token,
                 self._key,
                 algorithms=[ALGORITHM],
                 issuer=ISSUER,
+                audience=AUDIENCE,
                 leeway=SKEW,
-                options={"require": ["exp", "iat", "sub", "sid", "ver"]},
+                options={"require": ["exp", "iat", "aud", "iss", "sub", "sid", "ver"]},
             )
             return Principal(
                 UUID(claims["sub"]),
@@ -114,6 +122,13 @@ class TokenChecker:
             )
         except (jwt.PyJWTError, KeyError, ValueError, TypeError) as error:
             raise TokenError(type(error).__name__) from error
+
+
+def _check_type(header: Mapping[str, object]) -> None:
+    """Raise `TokenError` unless it says that this is an access token (RFC 9068, 4)."""
+    kind = header.get("typ")
+    if not isinstance(kind, str) or kind.lower().removeprefix("application/") != TYPE:
+        raise TokenError("another type of token")
 
 
 def _encode(raw: bytes) -> str:

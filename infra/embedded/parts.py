@@ -88,21 +88,23 @@ def _role(
     role: str, instance: int, credentials: Credentials, ports: Ports, options: Options
 ) -> Part:
     name = role if instance == 1 else f"{role}-{instance}"
+    health = ports.health(role, instance)
+    url = f"http://{LOOPBACK}:{health}"
+    listens = {"QNT9_HEALTH_HOST": LOOPBACK, "QNT9_HEALTH_PORT": str(health)}
+    listening: tuple[int, ...] = (health,)
+    where = f"{url}/health/ready"
     if role == "gateway":
         port = ports.gateway(instance)
-        listens = {"QNT9_HTTP_HOST": LOOPBACK, "QNT9_HTTP_PORT": str(port)}
-    else:
-        port = ports.health(role, instance)
-        listens = {"QNT9_HEALTH_HOST": LOOPBACK, "QNT9_HEALTH_PORT": str(port)}
-    url = f"http://{LOOPBACK}:{port}"
+        listens |= {"QNT9_HTTP_HOST": LOOPBACK, "QNT9_HTTP_PORT": str(port)}
+        listening, where = (port, health), f"http://{LOOPBACK}:{port}"
     return Part(
         name,
         _TIERS.get(role, Tier.WORKERS),
         _python(module_of(role)),
         environment.of_role(role, credentials, ports, options) | listens | {"QNT9_INSTANCE": name},
         probe=lambda: answers_ready(url),
-        where=url if role == "gateway" else f"{url}/health/ready",
-        ports=(port,),
+        where=where,
+        ports=listening,
         after=("migrations", "topics", "valkey"),
         health_url=f"{url}/health/ready",
     )

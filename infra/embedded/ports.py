@@ -8,6 +8,7 @@ INSTANCES_AT_MOST = 4
 """More would run into the ports of the infrastructure."""
 
 _HEALTH = {
+    "gateway": 47,
     "signup": 40,
     "accounts": 41,
     "verification": 42,
@@ -16,7 +17,7 @@ _HEALTH = {
     "audit": 45,
     "relay": 46,
 }
-SCALABLE = ("gateway", *_HEALTH)
+SCALABLE = tuple(_HEALTH)
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ from infra.postgres.pool import Connection, Pool
 from infra.received import Received
 from infra.redis.access import AccessChanges
 from infra.redis.wakeups import Announcement, Wakeups
-from infra.telemetry import child_of
+from infra.trace_context import child_of
 
 
 class ConcurrentDeliveryError(Exception):

@@ -35,7 +35,11 @@ async def second_gateway(stack: Stack, number: int = 2) -> AsyncIterator[tuple[P
     settings = environment.of_role(
         "gateway", load_or_create(layout), ports, Options(data=stack.data, port_base=base)
     )
-    settings |= {"QNT9_INSTANCE": f"gateway-{number}", "QNT9_HTTP_PORT": str(port)}
+    settings |= {
+        "QNT9_INSTANCE": f"gateway-{number}",
+        "QNT9_HTTP_PORT": str(port),
+        "QNT9_HEALTH_PORT": str(ports.health("gateway", number)),
+    }
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-P", "-m", "gateway"),
         env=environment.of_machine() | settings,
@@ -58,6 +62,13 @@ async def second_gateway(stack: Stack, number: int = 2) -> AsyncIterator[tuple[P
         if process.returncode is None:
             os.kill(process.pid, signal.SIGKILL)
             await process.communicate()
+
+
+def operations_url(url: str, number: int) -> httpx.URL:
+    """Where a second gateway tells operators what it does not tell clients."""
+    port = httpx.URL(url).port
+    assert port is not None
+    return httpx.URL(url).copy_with(port=Ports(port - number + 1).health("gateway", number))
 
 
 async def keep_asking(
@@ -106,7 +117,8 @@ async def test_a_gateway_that_is_told_to_stop_finishes_what_it_began(stack: Stac
             return min(seen["PUT 200"], seen["GET 200"]) > CLIENTS
 
         async def all_puts_wait() -> bool:
-            return f"qnt9_gateway_pending {CLIENTS // 2}.0" in (await http.get("/metrics")).text
+            metrics = (await http.get(operations_url(url, 2).copy_with(path="/metrics"))).text
+            return f"qnt9_gateway_pending {CLIENTS // 2}.0" in metrics
 
         await eventually(under_load, what="load")
         async with stopped(stack, "watchlist"):

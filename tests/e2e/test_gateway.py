@@ -165,13 +165,27 @@ async def test_a_request_id_is_taken_or_made(stack: Stack) -> None:
 
 async def test_every_answer_carries_the_security_headers(stack: Stack) -> None:
     async with stack.http() as http:
-        for path in ("/verify", "/docs", "/openapi.json", "/nowhere", "/health/live", "/metrics"):
+        for path in ("/verify", "/docs", "/openapi.json", "/nowhere", "/health/live"):
             answer = await http.get(path)
             assert answer.headers["x-content-type-options"] == "nosniff"
             assert answer.headers["x-frame-options"] == "DENY"
             assert answer.headers["referrer-policy"] == "no-referrer"
             assert "default-src 'none'" in answer.headers["content-security-policy"]
             assert "server" not in answer.headers
+
+
+async def test_metrics_and_reasons_are_on_the_port_of_operations_alone(stack: Stack) -> None:
+    health = next(p["health_url"] for p in stack.urls["processes"] if p["name"] == "gateway")
+    async with stack.http() as http:
+        for path in ("/metrics", "/%6detrics", "/health/startup", "/health/"):
+            problem(await http.get(path), 404, "not-found")
+        for path in ("/health/live", "/health/ready"):
+            answer = await http.get(path)
+            assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
+            head = await http.head(path)
+            assert (head.status_code, head.content) == (200, b"")
+        ready = (await http.get(health)).json()
+        assert (ready["status"], ready["problems"]) == ("ok", {})
 
 
 async def status_of(http: httpx.AsyncClient, location: str) -> dict[str, Any]:

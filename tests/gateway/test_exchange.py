@@ -9,8 +9,9 @@ from starlette.types import Message
 from gateway import exchange as exchanges
 from gateway.endpoints import Answer, Streamed
 from gateway.exchange import Exchange, security_headers
-from gateway.incoming import ABORT, Incoming
+from gateway.incoming import Incoming
 from gateway.problems import ProblemError
+from infra.http.connection import ABORT
 from tests.waiting import until
 
 Sent = dict[str, list[str]]

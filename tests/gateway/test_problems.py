@@ -9,11 +9,13 @@ import pytest
 from gateway.problems import PROBLEMS, Problem, ProblemError
 from tests.stack import ROOT
 
-RAISED = re.compile(r"""(?:ProblemError|Rejected)\(\s*(?:code=)?"([a-z-]+)\"""")
+RAISED = re.compile(
+    r"""(?:(?:ProblemError|Rejected)\(\s*(?:code=)?|Refusal\(\s*\d+,\s*)"([a-z-]+)\""""
+)
 
 
 def raised_codes() -> Iterator[str]:
-    for folder in ("gateway", "workers", "infra/ops"):
+    for folder in ("gateway", "workers", "infra/ops", "infra/http"):
         for source in (ROOT / folder).rglob("*.py"):
             yield from RAISED.findall(source.read_text(encoding="utf-8"))
 

@@ -8,9 +8,12 @@ import pytest
 from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
-from gateway.protocol import HEAD_BYTES, BoundedProtocol
+from gateway.exchange import security_headers
+from gateway.protocol import ProblemRenderer
+from infra.http.bounds import Bounds
 from infra.serving import http_server
 
+HEAD_BYTES = Bounds().head_bytes
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n"
 
 
@@ -20,7 +23,8 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
 
 @pytest.fixture
 async def port() -> AsyncIterator[int]:
-    async with http_server(app, "127.0.0.1", 0, protocol=BoundedProtocol) as url:
+    render = ProblemRenderer(security_headers(https=False))
+    async with http_server(app, "127.0.0.1", 0, render=render) as url:
         yield int(url.rpartition(":")[2])
 
 

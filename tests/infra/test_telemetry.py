@@ -6,21 +6,21 @@ import asyncpg
 import pytest
 import structlog
 
-from infra import telemetry
+from infra import telemetry, trace_context
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 
 
 def test_a_child_has_the_trace_and_a_span_of_its_own() -> None:
     parent = f"00-{TRACE}-00f067aa0ba902b7-01"
-    child = telemetry.child_of(parent)
+    child = trace_context.child_of(parent)
     assert re.fullmatch(rf"00-{TRACE}-[0-9a-f]{{16}}-01", child)
     assert child != parent
 
 
 @pytest.mark.parametrize("parent", [None, "", "nonsense", f"01-{TRACE}-00f067aa0ba902b7-01"])
 def test_without_a_parent_a_trace_begins(parent: str | None) -> None:
-    assert re.fullmatch(r"00-[0-9a-f]{32}-[0-9a-f]{16}-01", telemetry.child_of(parent))
+    assert re.fullmatch(r"00-[0-9a-f]{32}-[0-9a-f]{16}-01", trace_context.child_of(parent))
 
 
 def logged_error(raises: Exception) -> str:
