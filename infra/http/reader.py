@@ -67,8 +67,8 @@ class RequestReader:
         self._framing_fields: list[tuple[bytes, bytes]] = []
         self._length: int | None = 0
         self._content = 0
-        self._around = 0
-        self._around_since_content = 0
+        self._head_bytes = 0
+        self._around_at_content = 0
         self._trailers = 0
         self._tail = b""
 
@@ -119,15 +119,22 @@ class RequestReader:
         before = self._content
         self.bytes += len(piece)
         self._feed(piece)
-        if self.in_head or self._length is not None:
-            return
-        content = self._content - before
-        self._around += len(piece) - content
-        self._around_since_content = 0 if content else self._around_since_content + len(piece)
-        allowed = self._bounds.framing_bytes
+        if not self.in_head and self._length is None:
+            if self._content > before:
+                self._around_at_content = self._around
+            self._check_framing()
+
+    @property
+    def _around(self) -> int:
+        """Bytes of chunk sizes, extensions and trailers."""
+        return self.bytes - self._head_bytes - self._content
+
+    def _check_framing(self) -> None:
+        """Raises `RefusedError`."""
+        most = self._bounds.framing_bytes
         if (
-            self._around_since_content > allowed
-            or self._around > allowed + FRAMING_SHARE * self._content
+            self._around - self._around_at_content > most
+            or self._around > most + FRAMING_SHARE * self._content
         ):
             raise RefusedError(_TOO_MUCH_FRAMING)
 
@@ -157,7 +164,7 @@ class RequestReader:
             if self._trailers > self._bounds.trailer_bytes:
                 raise RefusedError(HEAD_TOO_LARGE)
             return
-        name = name.lower()
+        name, value = name.lower(), value.rstrip(b" \t")
         self.headers.append((name, value))
         if name in FRAMING_FIELDS:
             self._framing_fields.append((name, value))
@@ -173,6 +180,7 @@ class RequestReader:
             # llhttp would take the content for the other protocol, and then for a request.
             raise RefusedError(malformed("An upgrade cannot have content."))
         self.in_head = False
+        self._head_bytes = self.bytes
         self._length = found.length
         self._handles.begin(
             Head(
@@ -193,5 +201,7 @@ class RequestReader:
         self._handles.content(piece)
 
     def on_message_complete(self) -> None:
+        if self._length is None:
+            self._check_framing()
         self._handles.end()
         self._reset()
