@@ -122,6 +122,8 @@ class RequestReader:
         if not self.in_head and self._length is None:
             if self._content > before:
                 self._around_at_content = self._around
+            elif self._around - self._around_at_content > self._bounds.framing_bytes:
+                raise RefusedError(_TOO_MUCH_FRAMING)
             self._check_framing()
 
     @property
@@ -131,11 +133,7 @@ class RequestReader:
 
     def _check_framing(self) -> None:
         """Raises `RefusedError`."""
-        most = self._bounds.framing_bytes
-        if (
-            self._around - self._around_at_content > most
-            or self._around > most + FRAMING_SHARE * self._content
-        ):
+        if self._around > self._bounds.framing_bytes + FRAMING_SHARE * self._content:
             raise RefusedError(_TOO_MUCH_FRAMING)
 
     def _feed(self, piece: memoryview) -> None:
