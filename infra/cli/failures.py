@@ -102,7 +102,10 @@ def end_of_output(error: OutputError) -> NoReturn:
 
 def explanation(error: Exception) -> str | None:
     """What an error is, in one line; None for what no operator can have caused."""
-    from infra.embedded.control import NotRunningError, SilentError  # noqa: PLC0415  # needed now
+    import asyncpg  # noqa: PLC0415  # only now are they needed
+    from aiokafka.errors import KafkaError  # noqa: PLC0415
+
+    from infra.embedded.control import NotRunningError, SilentError  # noqa: PLC0415
     from infra.kafka.admin import TopologyError  # noqa: PLC0415
     from infra.ops.errors import OpsError  # noqa: PLC0415
     from infra.postgres.migrate import MigrationError  # noqa: PLC0415
@@ -110,15 +113,16 @@ def explanation(error: Exception) -> str | None:
 
     if isinstance(error, SettingsError):
         return "\n".join(map(one_line, error.faults))
-    if isinstance(error, OpsError | MigrationError | TopologyError | SilentError):
-        return one_line(str(error))
     if isinstance(error, NotRunningError):
         return "nothing is running; qnt9 up starts it"
     if isinstance(error, subprocess.TimeoutExpired):
         program = error.cmd if isinstance(error.cmd, str) else " ".join(map(str, error.cmd))
         return f"{program} did not end within {error.timeout:.0f} s"
-    if isinstance(error, OSError | UnicodeError):
-        return describe(error)
+    told = (OpsError, MigrationError, TopologyError, SilentError, OSError, UnicodeError)
+    prefixes = {told: "", (asyncpg.PostgresError,): "PostgreSQL: ", (KafkaError,): "Kafka: "}
+    for kinds, prefix in prefixes.items():
+        if isinstance(error, kinds):
+            return prefix + describe(error)
     return None
 
 

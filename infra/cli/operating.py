@@ -9,11 +9,15 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn, Self, TypeVar
 
+import asyncpg
 import click
 import structlog
 
 from infra.cli.failures import GuardedOutput
 from infra.cli.target import point_at
+from infra.error_text import describe
+from infra.ops.errors import OpsError
+from infra.postgres.pool import UNAVAILABLE
 from infra.settings import KafkaSettings, PostgresSettings, Settings, load
 
 T = TypeVar("T")
@@ -45,6 +49,9 @@ def run(work: Coroutine[Any, Any, T], *, when_stopped: str = "stopped", code: in
         return asyncio.run(work)
     except KeyboardInterrupt:
         _end(when_stopped, code)
+    except (*UNAVAILABLE, asyncpg.PostgresError) as error:
+        # Kafka's errors are told where it is asked; what is left is the database's.
+        raise OpsError(f"PostgreSQL: {describe(error)}") from error
 
 
 def _end(message: str, code: int) -> NoReturn:

@@ -35,6 +35,7 @@ NEEDS: dict[tuple[str, ...], tuple[tuple[str, ...], str]] = {
     ("dlq", "show"): (("watchlist.commands.watchlist:1",), POSTGRES),
     ("dlq", "redrive"): (("--all",), POSTGRES),
     ("dlq", "discard"): (("watchlist.commands.watchlist:1", "--reason", "a test"), POSTGRES),
+    ("recover",): (("--dry-run",), f"{KAFKA}|{POSTGRES}"),
     ("migrate",): ((), POSTGRES),
     ("setup",): ((), POSTGRES),
     ("user", "show"): (("ada@example.com",), POSTGRES),
