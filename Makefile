@@ -78,6 +78,18 @@ lock: .venv/dev ## resolve the dependencies anew, into requirements/
 	$(COMPILE) pyproject.toml --extra embedded --output-file requirements/embedded.txt
 	$(COMPILE) pyproject.toml --extra embedded --extra bench --extra dev --output-file requirements/dev.txt
 
+.PHONY: sbom
+sbom: .venv/dev ## bills of materials (CycloneDX) from the lock files, into build/sbom/
+	@$(BIN)/python -m infra.release sbom $(ARGS)
+
+.PHONY: audit
+audit: .venv/dev ## known vulnerabilities of what is locked; exit code 3 when it could not run
+	@$(BIN)/python -m infra.release audit $(ARGS)
+
+.PHONY: pin-images
+pin-images: .venv/dev ## the images of compose.yaml by digest, into build/compose.images.yaml; needs Docker
+	@$(BIN)/python -m infra.release pin-images $(ARGS)
+
 .PHONY: clean
 clean: ## remove what was made here: the virtual environment and caches, never data
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis *.egg-info
@@ -85,7 +97,7 @@ clean: ## remove what was made here: the virtual environment and caches, never d
 
 .PHONY: help
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # The virtual environment. `dev` has all that `embedded` has, so an environment for one never has
 # to make way for the other: whoever once ran the tests starts the system from the same one.
