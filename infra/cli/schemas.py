@@ -19,24 +19,30 @@ def schemas(*, check: bool, release: bool, folder: Path) -> None:
         from infra import schemas as generator  # noqa: PLC0415  # no process needs its packages
     except ModuleNotFoundError as error:
         raise fail(f"{error.name} is a development package: make .venv/dev") from error
-    readme = folder.parent / "README.md"
-    if not folder.is_dir() or not readme.is_file():
+    pages = {
+        folder.parent / "README.md": generator.with_message_table,
+        folder.parent / "docs" / "threat-model.md": generator.with_rights_tables,
+    }
+    if not folder.is_dir() or not all(page.is_file() for page in pages):
         raise fail(
             f"{folder}/ is no folder of a checkout: the schemas are made where the source is"
         )
-    text = readme.read_text(encoding="utf-8")
     if not check:
         if release:
             try:
                 generator.release(folder)
             except generator.BreakingError as error:
                 raise fail(f"{error}\nsee docs/api-versioning.md") from error
-        click.echo(f"{generator.write(folder)} files in {folder}/, and the table in {readme}")
-        readme.write_text(generator.with_message_table(text), encoding="utf-8")
+        written = ", ".join(str(page) for page in pages)
+        click.echo(f"{generator.write(folder)} files in {folder}/, and the tables in {written}")
+        for page, generated in pages.items():
+            page.write_text(generated(page.read_text(encoding="utf-8")), encoding="utf-8")
         return
     faults = generator.faults(folder)
-    if generator.with_message_table(text) != text:
-        faults.append(f"{readme}: the message table differs from the contracts")
+    for page, generated in pages.items():
+        text = page.read_text(encoding="utf-8")
+        if generated(text) != text:
+            faults.append(f"{page}: a table differs from the contracts")
     if faults:
         hint = "run `make schemas` and commit the result; for a break see docs/api-versioning.md"
         raise fail("\n".join([*faults, hint]))

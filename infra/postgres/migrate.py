@@ -9,12 +9,14 @@ a moment only, is rolled back, and tries again later with nothing held.
 import asyncio
 import hashlib
 import re
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import asyncpg
 
+from infra.postgres.grants import ensure_rights
 from infra.postgres.pool import Connection
 
 FOLDER = Path(__file__).parents[1] / "migrations"
@@ -89,8 +91,9 @@ PATIENCE = Patience()
 
 
 async def migrate(dsn: str, folder: Path = FOLDER, *, patience: Patience = PATIENCE) -> list[str]:
-    """Apply what is pending, as the owner; the names of what was applied.
+    """Apply what is pending, then the rights of all roles, as the owner.
 
+    Returns the names of the migrations that were applied.
     Raises `MigrationError`; what was applied before stays applied.
     """
     migrations = read_migrations(folder)
@@ -111,7 +114,8 @@ async def migrate(dsn: str, folder: Path = FOLDER, *, patience: Patience = PATIE
         applied = {row["number"]: (row["name"], row["checksum"]) for row in rows}
         todo = pending(migrations, applied)
         for each in todo:
-            await _apply_when_free(connection, each, patience)
+            await _when_free(connection, each.name, patience, partial(_migrate, migration=each))
+        await _when_free(connection, "rights", patience, ensure_rights)
         await connection.close(timeout=CONNECT_SECONDS)
         return [each.name for each in todo]
     finally:
@@ -129,20 +133,23 @@ async def _alone(connection: Connection, patience: Patience) -> None:
     raise MigrationError(f"another migration is still under way after {patience.seconds:.0f} s")
 
 
-async def _apply_when_free(
-    connection: Connection, migration: Migration, patience: Patience
+async def _when_free(
+    connection: Connection,
+    name: str,
+    patience: Patience,
+    step: Callable[[Connection], Awaitable[object]],
 ) -> None:
     """Raises `MigrationError` when it fails, or somebody holds a lock for too long."""
     async for waits in _tries(patience):
         try:
-            return await _apply(connection, migration, patience.lock_seconds)
+            return await _apply(connection, name, patience.lock_seconds, step)
         except asyncpg.LockNotAvailableError:
             patience.tell(
-                f"{migration.name}: a table is locked by {await _holders(connection)}; "
+                f"{name}: a table is locked by {await _holders(connection)}; "
                 f"tries again in {waits:.1f} s"
             )
     raise MigrationError(
-        f"{migration.name}: a table is still locked after {patience.seconds:.0f} s, by "
+        f"{name}: a table is still locked after {patience.seconds:.0f} s, by "
         f"{await _holders(connection)}; nothing of it was applied"
     )
 
@@ -180,20 +187,29 @@ async def _holders(connection: Connection) -> str:
     )
 
 
-async def _apply(connection: Connection, migration: Migration, lock_seconds: float) -> None:
+async def _apply(
+    connection: Connection,
+    name: str,
+    lock_seconds: float,
+    step: Callable[[Connection], Awaitable[object]],
+) -> None:
     try:
         async with connection.transaction():
             await connection.execute(
                 "SELECT set_config('lock_timeout', $1, true)", f"{lock_seconds * 1000:.0f}ms"
             )
-            await connection.execute(migration.sql)
-            await connection.execute(
-                "INSERT INTO schema_migrations (number, name, checksum) VALUES ($1, $2, $3)",
-                migration.number,
-                migration.name,
-                migration.checksum,
-            )
+            await step(connection)
     except asyncpg.LockNotAvailableError:
         raise
     except asyncpg.PostgresError as error:
-        raise MigrationError(f"{migration.name}: {error}") from error
+        raise MigrationError(f"{name}: {error}") from error
+
+
+async def _migrate(connection: Connection, *, migration: Migration) -> None:
+    await connection.execute(migration.sql)
+    await connection.execute(
+        "INSERT INTO schema_migrations (number, name, checksum) VALUES ($1, $2, $3)",
+        migration.number,
+        migration.name,
+        migration.checksum,
+    )

@@ -24,28 +24,30 @@ async def make_user_key(
     return key
 
 
-async def keys_by_id(conn: Connection, ids: Iterable[str]) -> dict[str, PersonalKey]:
-    """The keys that still exist."""
-    rows = await conn.fetch("SELECT id, secret FROM personal_keys WHERE id = ANY($1)", list(ids))
-    return {row["id"]: PersonalKey(row["id"], row["secret"]) for row in rows}
-
-
 async def user_keys(conn: Connection, users: Iterable[UUID]) -> dict[UUID, PersonalKey]:
     """The keys of these users; erased ones have none."""
-    wanted = {user_key_id(user): user for user in users}
-    found = await keys_by_id(conn, wanted)
-    return {wanted[key_id]: key for key_id, key in found.items()}
+    rows = await conn.fetch(
+        """
+        SELECT id, secret
+          FROM unnest($1::uuid[]) AS wanted (id)
+         CROSS JOIN LATERAL user_key(id) AS key (secret)
+        """,
+        list(users),
+    )
+    return {row["id"]: PersonalKey(user_key_id(row["id"]), row["secret"]) for row in rows}
 
 
 async def day_key(conn: Connection, now: datetime | None = None) -> PersonalKey:
-    """Today's key for data that belongs to no user."""
-    key_id = f"day:{(now or datetime.now(UTC)).date()}"
-    found = await keys_by_id(conn, [key_id])
-    if key_id not in found:
+    """Today's key for data that belongs to no user. Made by whoever needs it first."""
+    day = (now or datetime.now(UTC)).date()
+    key_id = f"day:{day}"
+    secret: bytes | None = await conn.fetchval("SELECT * FROM day_key($1)", day)
+    if secret is None:
         await conn.execute(
             "INSERT INTO personal_keys (id, secret) VALUES ($1, $2) ON CONFLICT DO NOTHING",
             key_id,
             secrets.token_bytes(KEY_BYTES),
         )
-        found = await keys_by_id(conn, [key_id])
-    return found[key_id]
+        secret = await conn.fetchval("SELECT * FROM day_key($1)", day)
+    assert secret, "the day's key was removed as soon as it was made"
+    return PersonalKey(key_id, secret)

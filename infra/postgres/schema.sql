@@ -33,9 +33,25 @@ CREATE FUNCTION audit_link(previous bytea, head bytea, leaf bytea) RETURNS bytea
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN sha256((('\x01'::bytea || COALESCE(previous, head)) || leaf));
 
+CREATE TABLE personal_keys (
+    id text NOT NULL,
+    secret bytea NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT personal_keys_secret_check CHECK ((length(secret) = 32))
+);
+
+CREATE FUNCTION day_key(day date) RETURNS SETOF bytea
+    LANGUAGE sql STABLE SECURITY DEFINER ROWS 1
+    SET search_path TO 'public', 'pg_temp'
+    BEGIN ATOMIC
+ SELECT personal_keys.secret
+    FROM personal_keys
+   WHERE (personal_keys.id = ('day:'::text || to_char((day_key.day)::timestamp with time zone, 'YYYY-MM-DD'::text)));
+END;
+
 CREATE FUNCTION ensure_partitions(parent text, period text, ahead integer) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path TO 'public'
+    SET search_path TO 'public', 'pg_temp'
     SET lock_timeout TO '300ms'
     AS $$
 DECLARE
@@ -222,6 +238,17 @@ BEGIN
     RETURN removed;
 END $_$;
 
+CREATE FUNCTION hold_personal_keys(ids text[]) RETURNS TABLE(id text, secret bytea)
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT id, secret
+      FROM personal_keys
+     WHERE id = ANY (ids)
+     ORDER BY id
+       FOR KEY SHARE
+$$;
+
 CREATE FUNCTION request_mail() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -263,6 +290,15 @@ CREATE FUNCTION unknown_messages(reader text, ids uuid[]) RETURNS SETOF uuid
                 ELSE true
            END
 $$;
+
+CREATE FUNCTION user_key(user_id uuid) RETURNS SETOF bytea
+    LANGUAGE sql STABLE SECURITY DEFINER ROWS 1
+    SET search_path TO 'public', 'pg_temp'
+    BEGIN ATOMIC
+ SELECT personal_keys.secret
+    FROM personal_keys
+   WHERE (personal_keys.id = ('user:'::text || user_key.user_id));
+END;
 
 CREATE AGGREGATE audit_links(head bytea, leaf bytea) (
     SFUNC = audit_link,
@@ -490,13 +526,6 @@ CREATE TABLE outbox_other (
     shard smallint GENERATED ALWAYS AS (((hashtext(aggregateid) & 7))::smallint) STORED CONSTRAINT outbox_shard_not_null NOT NULL,
     created_at timestamp with time zone DEFAULT now() CONSTRAINT outbox_created_at_not_null NOT NULL,
     published_at timestamp with time zone
-);
-
-CREATE TABLE personal_keys (
-    id text NOT NULL,
-    secret bytea NOT NULL,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    CONSTRAINT personal_keys_secret_check CHECK ((length(secret) = 32))
 );
 
 CREATE TABLE users (
@@ -828,7 +857,226 @@ ALTER TABLE ONLY sessions
 ALTER TABLE ONLY watchlist_items
     ADD CONSTRAINT watchlist_items_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id);
 
-GRANT SELECT,INSERT ON TABLE audit_log TO qnt9_audit;
+CREATE POLICY accounts_insert ON inbox FOR INSERT TO qnt9_accounts WITH CHECK (((consumer = ANY (ARRAY['accounts'::text, 'passwords'::text, 'signin'::text])) AND ((outcome IS NULL) OR (octet_length((outcome)::text) <= 65536)) AND (COALESCE(octet_length(fingerprint), 0) <= 256)));
+
+COMMENT ON POLICY accounts_insert ON inbox IS 'WITH CHECK (consumer IN (''accounts'', ''passwords'', ''signin'') AND (outcome IS NULL OR octet_length(outcome::text) <= 65536) AND coalesce(octet_length(fingerprint), 0) <= 256)';
+
+CREATE POLICY accounts_insert ON outbox FOR INSERT TO qnt9_accounts WITH CHECK (((aggregatetype = 'users'::text) AND (type = ANY (ARRAY['qnt9.user.email_change_requested.v1'::text, 'qnt9.user.email_verified.v1'::text, 'qnt9.user.erased.v1'::text, 'qnt9.user.password_changed.v1'::text, 'qnt9.user.password_check_failed.v1'::text, 'qnt9.user.password_reset.v1'::text, 'qnt9.user.permissions_changed.v1'::text, 'qnt9.user.profile_updated.v1'::text, 'qnt9.user.session_revoked.v1'::text, 'qnt9.user.signed_in.v1'::text, 'qnt9.user.signed_out.v1'::text, 'qnt9.user.signin_failed.v1'::text, 'qnt9.user.tier_changed.v1'::text, 'qnt9.user.token_refreshed.v1'::text, 'qnt9.user.token_reuse_detected.v1'::text])) AND (octet_length(payload) <= 262144) AND (payload IS JSON OBJECT) AND ((octet_length(aggregateid) >= 1) AND (octet_length(aggregateid) <= 512)) AND (octet_length((headers)::text) <= 16384) AND (NOT (headers @? '$.*?(@.type() != "string")'::jsonpath)) AND ((headers ->> 'ce_id'::text) = (id)::text) AND ((headers ->> 'ce_type'::text) = type) AND ((headers ->> 'ce_subject'::text) = aggregateid) AND ((headers ->> 'ce_source'::text) = ANY (ARRAY['urn:qnt9:accounts'::text, 'urn:qnt9:passwords'::text, 'urn:qnt9:signin'::text])) AND (((headers ->> 'ce_time'::text))::timestamp with time zone >= (now() - '01:00:00'::interval)) AND (((headers ->> 'ce_time'::text))::timestamp with time zone <= (now() + '01:00:00'::interval))));
+
+COMMENT ON POLICY accounts_insert ON outbox IS 'WITH CHECK ((aggregatetype = ''users'' AND type IN (''qnt9.user.email_change_requested.v1'', ''qnt9.user.email_verified.v1'', ''qnt9.user.erased.v1'', ''qnt9.user.password_changed.v1'', ''qnt9.user.password_check_failed.v1'', ''qnt9.user.password_reset.v1'', ''qnt9.user.permissions_changed.v1'', ''qnt9.user.profile_updated.v1'', ''qnt9.user.session_revoked.v1'', ''qnt9.user.signed_in.v1'', ''qnt9.user.signed_out.v1'', ''qnt9.user.signin_failed.v1'', ''qnt9.user.tier_changed.v1'', ''qnt9.user.token_refreshed.v1'', ''qnt9.user.token_reuse_detected.v1'')) AND octet_length(payload) <= 262144 AND payload IS JSON OBJECT AND octet_length(aggregateid) BETWEEN 1 AND 512 AND octet_length(headers::text) <= 16384 AND NOT headers @? ''$.* ? (@.type() <> "string")'' AND headers ->> ''ce_id'' = id::text AND headers ->> ''ce_type'' = type AND headers ->> ''ce_subject'' = aggregateid AND headers ->> ''ce_source'' IN (''urn:qnt9:accounts'', ''urn:qnt9:passwords'', ''urn:qnt9:signin'') AND (headers ->> ''ce_time'')::timestamptz >= now() - interval ''1 hour'' AND (headers ->> ''ce_time'')::timestamptz <= now() + interval ''1 hour'')';
+
+CREATE POLICY accounts_insert ON parked_commands FOR INSERT TO qnt9_accounts WITH CHECK ((consumer = ANY (ARRAY['accounts'::text, 'passwords'::text, 'signin'::text])));
+
+COMMENT ON POLICY accounts_insert ON parked_commands IS 'WITH CHECK (consumer IN (''accounts'', ''passwords'', ''signin''))';
+
+CREATE POLICY accounts_insert ON personal_keys FOR INSERT TO qnt9_accounts WITH CHECK ((id ~~ 'day:%'::text));
+
+COMMENT ON POLICY accounts_insert ON personal_keys IS 'WITH CHECK (id LIKE ''day:%'')';
+
+CREATE POLICY accounts_select ON inbox FOR SELECT TO qnt9_accounts USING ((consumer = ANY (ARRAY['accounts'::text, 'passwords'::text, 'signin'::text])));
+
+COMMENT ON POLICY accounts_select ON inbox IS 'USING (consumer IN (''accounts'', ''passwords'', ''signin''))';
+
+CREATE POLICY accounts_select ON users FOR SELECT TO qnt9_accounts USING (true);
+
+COMMENT ON POLICY accounts_select ON users IS 'USING (true)';
+
+CREATE POLICY accounts_update ON users FOR UPDATE TO qnt9_accounts USING (true) WITH CHECK (true);
+
+COMMENT ON POLICY accounts_update ON users IS 'USING (true) WITH CHECK (true)';
+
+ALTER TABLE inbox ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE outbox ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE parked_commands ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE personal_keys ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE query_answers ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE quotes ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY quotes_delete ON query_answers FOR DELETE TO qnt9_quotes USING (true);
+
+COMMENT ON POLICY quotes_delete ON query_answers IS 'USING (true)';
+
+CREATE POLICY quotes_insert ON outbox FOR INSERT TO qnt9_quotes WITH CHECK (((aggregatetype = 'quotes'::text) AND (type = ANY (ARRAY['qnt9.provider.circuit_changed.v1'::text, 'qnt9.provider.rate_limited.v1'::text, 'qnt9.quote.held_back.v1'::text, 'qnt9.quote.not_found.v1'::text, 'qnt9.quote.served_stale.v1'::text, 'qnt9.quote.unavailable.v1'::text, 'qnt9.quote.updated.v1'::text])) AND (octet_length(payload) <= 262144) AND (payload IS JSON OBJECT) AND ((octet_length(aggregateid) >= 1) AND (octet_length(aggregateid) <= 512)) AND (octet_length((headers)::text) <= 16384) AND (NOT (headers @? '$.*?(@.type() != "string")'::jsonpath)) AND ((headers ->> 'ce_id'::text) = (id)::text) AND ((headers ->> 'ce_type'::text) = type) AND ((headers ->> 'ce_subject'::text) = aggregateid) AND ((headers ->> 'ce_source'::text) = 'urn:qnt9:quotes'::text) AND (((headers ->> 'ce_time'::text))::timestamp with time zone >= (now() - '01:00:00'::interval)) AND (((headers ->> 'ce_time'::text))::timestamp with time zone <= (now() + '01:00:00'::interval))));
+
+COMMENT ON POLICY quotes_insert ON outbox IS 'WITH CHECK ((aggregatetype = ''quotes'' AND type IN (''qnt9.provider.circuit_changed.v1'', ''qnt9.provider.rate_limited.v1'', ''qnt9.quote.held_back.v1'', ''qnt9.quote.not_found.v1'', ''qnt9.quote.served_stale.v1'', ''qnt9.quote.unavailable.v1'', ''qnt9.quote.updated.v1'')) AND octet_length(payload) <= 262144 AND payload IS JSON OBJECT AND octet_length(aggregateid) BETWEEN 1 AND 512 AND octet_length(headers::text) <= 16384 AND NOT headers @? ''$.* ? (@.type() <> "string")'' AND headers ->> ''ce_id'' = id::text AND headers ->> ''ce_type'' = type AND headers ->> ''ce_subject'' = aggregateid AND headers ->> ''ce_source'' IN (''urn:qnt9:quotes'') AND (headers ->> ''ce_time'')::timestamptz >= now() - interval ''1 hour'' AND (headers ->> ''ce_time'')::timestamptz <= now() + interval ''1 hour'')';
+
+CREATE POLICY quotes_insert ON query_answers FOR INSERT TO qnt9_quotes WITH CHECK ((octet_length((outcome)::text) <= 65536));
+
+COMMENT ON POLICY quotes_insert ON query_answers IS 'WITH CHECK (octet_length(outcome::text) <= 65536)';
+
+CREATE POLICY quotes_insert ON quotes FOR INSERT TO qnt9_quotes WITH CHECK ((octet_length((quote)::text) <= 16384));
+
+COMMENT ON POLICY quotes_insert ON quotes IS 'WITH CHECK (octet_length(quote::text) <= 16384)';
+
+CREATE POLICY quotes_select ON query_answers FOR SELECT TO qnt9_quotes USING (true);
+
+COMMENT ON POLICY quotes_select ON query_answers IS 'USING (true)';
+
+CREATE POLICY quotes_select ON quotes FOR SELECT TO qnt9_quotes USING (true);
+
+COMMENT ON POLICY quotes_select ON quotes IS 'USING (true)';
+
+CREATE POLICY quotes_update ON quotes FOR UPDATE TO qnt9_quotes USING (true) WITH CHECK ((octet_length((quote)::text) <= 16384));
+
+COMMENT ON POLICY quotes_update ON quotes IS 'USING (true) WITH CHECK (octet_length(quote::text) <= 16384)';
+
+CREATE POLICY relay_select ON outbox FOR SELECT TO qnt9_relay USING (true);
+
+COMMENT ON POLICY relay_select ON outbox IS 'USING (true)';
+
+CREATE POLICY relay_update ON outbox FOR UPDATE TO qnt9_relay USING (true) WITH CHECK (true);
+
+COMMENT ON POLICY relay_update ON outbox IS 'USING (true) WITH CHECK (true)';
+
+CREATE POLICY signup_insert ON inbox FOR INSERT TO qnt9_signup WITH CHECK (((consumer = 'signup'::text) AND ((outcome IS NULL) OR (octet_length((outcome)::text) <= 65536)) AND (COALESCE(octet_length(fingerprint), 0) <= 256)));
+
+COMMENT ON POLICY signup_insert ON inbox IS 'WITH CHECK (consumer IN (''signup'') AND (outcome IS NULL OR octet_length(outcome::text) <= 65536) AND coalesce(octet_length(fingerprint), 0) <= 256)';
+
+CREATE POLICY signup_insert ON outbox FOR INSERT TO qnt9_signup WITH CHECK (((aggregatetype = 'users'::text) AND (type = ANY (ARRAY['qnt9.user.signed_up.v1'::text, 'qnt9.user.signup_repeated.v1'::text])) AND (octet_length(payload) <= 262144) AND (payload IS JSON OBJECT) AND ((octet_length(aggregateid) >= 1) AND (octet_length(aggregateid) <= 512)) AND (octet_length((headers)::text) <= 16384) AND (NOT (headers @? '$.*?(@.type() != "string")'::jsonpath)) AND ((headers ->> 'ce_id'::text) = (id)::text) AND ((headers ->> 'ce_type'::text) = type) AND ((headers ->> 'ce_subject'::text) = aggregateid) AND ((headers ->> 'ce_source'::text) = 'urn:qnt9:signup'::text) AND (((headers ->> 'ce_time'::text))::timestamp with time zone >= (now() - '01:00:00'::interval)) AND (((headers ->> 'ce_time'::text))::timestamp with time zone <= (now() + '01:00:00'::interval))));
+
+COMMENT ON POLICY signup_insert ON outbox IS 'WITH CHECK ((aggregatetype = ''users'' AND type IN (''qnt9.user.signed_up.v1'', ''qnt9.user.signup_repeated.v1'')) AND octet_length(payload) <= 262144 AND payload IS JSON OBJECT AND octet_length(aggregateid) BETWEEN 1 AND 512 AND octet_length(headers::text) <= 16384 AND NOT headers @? ''$.* ? (@.type() <> "string")'' AND headers ->> ''ce_id'' = id::text AND headers ->> ''ce_type'' = type AND headers ->> ''ce_subject'' = aggregateid AND headers ->> ''ce_source'' IN (''urn:qnt9:signup'') AND (headers ->> ''ce_time'')::timestamptz >= now() - interval ''1 hour'' AND (headers ->> ''ce_time'')::timestamptz <= now() + interval ''1 hour'')';
+
+CREATE POLICY signup_insert ON parked_commands FOR INSERT TO qnt9_signup WITH CHECK ((consumer = 'signup'::text));
+
+COMMENT ON POLICY signup_insert ON parked_commands IS 'WITH CHECK (consumer IN (''signup''))';
+
+CREATE POLICY signup_insert ON personal_keys FOR INSERT TO qnt9_signup WITH CHECK ((id ~~ 'user:%'::text));
+
+COMMENT ON POLICY signup_insert ON personal_keys IS 'WITH CHECK (id LIKE ''user:%'')';
+
+CREATE POLICY signup_insert ON users FOR INSERT TO qnt9_signup WITH CHECK (true);
+
+COMMENT ON POLICY signup_insert ON users IS 'WITH CHECK (true)';
+
+CREATE POLICY signup_select ON inbox FOR SELECT TO qnt9_signup USING ((consumer = 'signup'::text));
+
+COMMENT ON POLICY signup_select ON inbox IS 'USING (consumer IN (''signup''))';
+
+CREATE POLICY signup_select ON users FOR SELECT TO qnt9_signup USING (true);
+
+COMMENT ON POLICY signup_select ON users IS 'USING (true)';
+
+CREATE POLICY signup_update ON users FOR UPDATE TO qnt9_signup USING (true) WITH CHECK (false);
+
+COMMENT ON POLICY signup_update ON users IS 'USING (true) WITH CHECK (false)';
+
+ALTER TABLE users ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY verification_insert ON inbox FOR INSERT TO qnt9_verification WITH CHECK (((consumer = ANY (ARRAY['verification'::text, 'verification-mails'::text])) AND ((outcome IS NULL) OR (octet_length((outcome)::text) <= 65536)) AND (COALESCE(octet_length(fingerprint), 0) <= 256)));
+
+COMMENT ON POLICY verification_insert ON inbox IS 'WITH CHECK (consumer IN (''verification'', ''verification-mails'') AND (outcome IS NULL OR octet_length(outcome::text) <= 65536) AND coalesce(octet_length(fingerprint), 0) <= 256)';
+
+CREATE POLICY verification_insert ON outbox FOR INSERT TO qnt9_verification WITH CHECK (((aggregatetype = 'users'::text) AND (type = ANY (ARRAY['qnt9.user.email_changed.v1'::text, 'qnt9.user.mail_failed.v1'::text, 'qnt9.user.password_reset_requested.v1'::text, 'qnt9.user.verification_requested.v1'::text])) AND (octet_length(payload) <= 262144) AND (payload IS JSON OBJECT) AND ((octet_length(aggregateid) >= 1) AND (octet_length(aggregateid) <= 512)) AND (octet_length((headers)::text) <= 16384) AND (NOT (headers @? '$.*?(@.type() != "string")'::jsonpath)) AND ((headers ->> 'ce_id'::text) = (id)::text) AND ((headers ->> 'ce_type'::text) = type) AND ((headers ->> 'ce_subject'::text) = aggregateid) AND ((headers ->> 'ce_source'::text) = ANY (ARRAY['urn:qnt9:verification'::text, 'urn:qnt9:verification-mails'::text])) AND (((headers ->> 'ce_time'::text))::timestamp with time zone >= (now() - '01:00:00'::interval)) AND (((headers ->> 'ce_time'::text))::timestamp with time zone <= (now() + '01:00:00'::interval))));
+
+COMMENT ON POLICY verification_insert ON outbox IS 'WITH CHECK ((aggregatetype = ''users'' AND type IN (''qnt9.user.email_changed.v1'', ''qnt9.user.mail_failed.v1'', ''qnt9.user.password_reset_requested.v1'', ''qnt9.user.verification_requested.v1'')) AND octet_length(payload) <= 262144 AND payload IS JSON OBJECT AND octet_length(aggregateid) BETWEEN 1 AND 512 AND octet_length(headers::text) <= 16384 AND NOT headers @? ''$.* ? (@.type() <> "string")'' AND headers ->> ''ce_id'' = id::text AND headers ->> ''ce_type'' = type AND headers ->> ''ce_subject'' = aggregateid AND headers ->> ''ce_source'' IN (''urn:qnt9:verification'', ''urn:qnt9:verification-mails'') AND (headers ->> ''ce_time'')::timestamptz >= now() - interval ''1 hour'' AND (headers ->> ''ce_time'')::timestamptz <= now() + interval ''1 hour'')';
+
+CREATE POLICY verification_insert ON parked_commands FOR INSERT TO qnt9_verification WITH CHECK ((consumer = ANY (ARRAY['verification'::text, 'verification-mails'::text])));
+
+COMMENT ON POLICY verification_insert ON parked_commands IS 'WITH CHECK (consumer IN (''verification'', ''verification-mails''))';
+
+CREATE POLICY verification_select ON inbox FOR SELECT TO qnt9_verification USING ((consumer = ANY (ARRAY['verification'::text, 'verification-mails'::text])));
+
+COMMENT ON POLICY verification_select ON inbox IS 'USING (consumer IN (''verification'', ''verification-mails''))';
+
+CREATE POLICY verification_select ON users FOR SELECT TO qnt9_verification USING (true);
+
+COMMENT ON POLICY verification_select ON users IS 'USING (true)';
+
+CREATE POLICY verification_update ON users FOR UPDATE TO qnt9_verification USING (true) WITH CHECK (true);
+
+COMMENT ON POLICY verification_update ON users IS 'USING (true) WITH CHECK (true)';
+
+CREATE POLICY watchlist_delete ON watchlist_items FOR DELETE TO qnt9_watchlist USING (true);
+
+COMMENT ON POLICY watchlist_delete ON watchlist_items IS 'USING (true)';
+
+CREATE POLICY watchlist_insert ON inbox FOR INSERT TO qnt9_watchlist WITH CHECK (((consumer = 'watchlist'::text) AND ((outcome IS NULL) OR (octet_length((outcome)::text) <= 65536)) AND (COALESCE(octet_length(fingerprint), 0) <= 256)));
+
+COMMENT ON POLICY watchlist_insert ON inbox IS 'WITH CHECK (consumer IN (''watchlist'') AND (outcome IS NULL OR octet_length(outcome::text) <= 65536) AND coalesce(octet_length(fingerprint), 0) <= 256)';
+
+CREATE POLICY watchlist_insert ON outbox FOR INSERT TO qnt9_watchlist WITH CHECK (((aggregatetype = 'watchlists'::text) AND (type = ANY (ARRAY['qnt9.watchlist.item_added.v1'::text, 'qnt9.watchlist.item_removed.v1'::text])) AND (octet_length(payload) <= 262144) AND (payload IS JSON OBJECT) AND ((octet_length(aggregateid) >= 1) AND (octet_length(aggregateid) <= 512)) AND (octet_length((headers)::text) <= 16384) AND (NOT (headers @? '$.*?(@.type() != "string")'::jsonpath)) AND ((headers ->> 'ce_id'::text) = (id)::text) AND ((headers ->> 'ce_type'::text) = type) AND ((headers ->> 'ce_subject'::text) = aggregateid) AND ((headers ->> 'ce_source'::text) = 'urn:qnt9:watchlist'::text) AND (((headers ->> 'ce_time'::text))::timestamp with time zone >= (now() - '01:00:00'::interval)) AND (((headers ->> 'ce_time'::text))::timestamp with time zone <= (now() + '01:00:00'::interval))));
+
+COMMENT ON POLICY watchlist_insert ON outbox IS 'WITH CHECK ((aggregatetype = ''watchlists'' AND type IN (''qnt9.watchlist.item_added.v1'', ''qnt9.watchlist.item_removed.v1'')) AND octet_length(payload) <= 262144 AND payload IS JSON OBJECT AND octet_length(aggregateid) BETWEEN 1 AND 512 AND octet_length(headers::text) <= 16384 AND NOT headers @? ''$.* ? (@.type() <> "string")'' AND headers ->> ''ce_id'' = id::text AND headers ->> ''ce_type'' = type AND headers ->> ''ce_subject'' = aggregateid AND headers ->> ''ce_source'' IN (''urn:qnt9:watchlist'') AND (headers ->> ''ce_time'')::timestamptz >= now() - interval ''1 hour'' AND (headers ->> ''ce_time'')::timestamptz <= now() + interval ''1 hour'')';
+
+CREATE POLICY watchlist_insert ON parked_commands FOR INSERT TO qnt9_watchlist WITH CHECK ((consumer = 'watchlist'::text));
+
+COMMENT ON POLICY watchlist_insert ON parked_commands IS 'WITH CHECK (consumer IN (''watchlist''))';
+
+CREATE POLICY watchlist_insert ON watchlist_items FOR INSERT TO qnt9_watchlist WITH CHECK ((COALESCE(octet_length(note), 0) <= 4096));
+
+COMMENT ON POLICY watchlist_insert ON watchlist_items IS 'WITH CHECK (coalesce(octet_length(note), 0) <= 4096)';
+
+ALTER TABLE watchlist_items ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY watchlist_select ON inbox FOR SELECT TO qnt9_watchlist USING ((consumer = 'watchlist'::text));
+
+COMMENT ON POLICY watchlist_select ON inbox IS 'USING (consumer IN (''watchlist''))';
+
+CREATE POLICY watchlist_select ON users FOR SELECT TO qnt9_watchlist USING (true);
+
+COMMENT ON POLICY watchlist_select ON users IS 'USING (true)';
+
+CREATE POLICY watchlist_select ON watchlist_items FOR SELECT TO qnt9_watchlist USING (true);
+
+COMMENT ON POLICY watchlist_select ON watchlist_items IS 'USING (true)';
+
+CREATE POLICY watchlist_update ON users FOR UPDATE TO qnt9_watchlist USING (true) WITH CHECK (false);
+
+COMMENT ON POLICY watchlist_update ON users IS 'USING (true) WITH CHECK (false)';
+
+CREATE POLICY watchlist_update ON watchlist_items FOR UPDATE TO qnt9_watchlist USING (true) WITH CHECK ((COALESCE(octet_length(note), 0) <= 4096));
+
+COMMENT ON POLICY watchlist_update ON watchlist_items IS 'USING (true) WITH CHECK (coalesce(octet_length(note), 0) <= 4096)';
+
+REVOKE ALL ON FUNCTION audit_field(content bytea) FROM PUBLIC;
+
+GRANT INSERT(user_id) ON TABLE audit_log TO qnt9_audit;
+
+GRANT INSERT(action) ON TABLE audit_log TO qnt9_audit;
+
+GRANT INSERT(details) ON TABLE audit_log TO qnt9_audit;
+
+GRANT INSERT(ip_address) ON TABLE audit_log TO qnt9_audit;
+
+GRANT INSERT(user_agent) ON TABLE audit_log TO qnt9_audit;
+
+GRANT INSERT(created_at) ON TABLE audit_log TO qnt9_audit;
+
+GRANT INSERT(event_id) ON TABLE audit_log TO qnt9_audit;
+
+GRANT INSERT(type) ON TABLE audit_log TO qnt9_audit;
+
+GRANT INSERT(correlation_id) ON TABLE audit_log TO qnt9_audit;
+
+GRANT INSERT(topic) ON TABLE audit_log TO qnt9_audit;
+
+GRANT INSERT(partition) ON TABLE audit_log TO qnt9_audit;
+
+GRANT INSERT("offset") ON TABLE audit_log TO qnt9_audit;
+
+GRANT INSERT(key) ON TABLE audit_log TO qnt9_audit;
+
+GRANT INSERT(headers) ON TABLE audit_log TO qnt9_audit;
+
+GRANT INSERT(payload) ON TABLE audit_log TO qnt9_audit;
+
+REVOKE ALL ON FUNCTION audit_leaf(entry audit_log) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION audit_link(previous bytea, head bytea, leaf bytea) FROM PUBLIC;
+
+GRANT INSERT(id) ON TABLE personal_keys TO qnt9_accounts;
+GRANT INSERT(id) ON TABLE personal_keys TO qnt9_signup;
+
+GRANT INSERT(secret) ON TABLE personal_keys TO qnt9_accounts;
+GRANT INSERT(secret) ON TABLE personal_keys TO qnt9_signup;
+
+REVOKE ALL ON FUNCTION day_key(day date) FROM PUBLIC;
+GRANT ALL ON FUNCTION day_key(day date) TO qnt9_accounts;
 
 REVOKE ALL ON FUNCTION ensure_partitions(parent text, period text, ahead integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION ensure_partitions(parent text, period text, ahead integer) TO qnt9_relay;
@@ -845,6 +1093,9 @@ GRANT ALL ON FUNCTION forget_handled(keep interval, most integer) TO qnt9_relay;
 REVOKE ALL ON FUNCTION forget_published(keep interval, most integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION forget_published(keep interval, most integer) TO qnt9_relay;
 
+REVOKE ALL ON FUNCTION hold_personal_keys(ids text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION hold_personal_keys(ids text[]) TO qnt9_audit;
+
 REVOKE ALL ON FUNCTION request_mail() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION skip_recovered_event() FROM PUBLIC;
@@ -856,44 +1107,206 @@ GRANT ALL ON FUNCTION unknown_messages(reader text, ids uuid[]) TO qnt9_verifica
 GRANT ALL ON FUNCTION unknown_messages(reader text, ids uuid[]) TO qnt9_watchlist;
 GRANT ALL ON FUNCTION unknown_messages(reader text, ids uuid[]) TO qnt9_audit;
 
-GRANT SELECT ON TABLE activity TO qnt9_gateway;
+REVOKE ALL ON FUNCTION user_key(user_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION user_key(user_id uuid) TO qnt9_accounts;
+GRANT ALL ON FUNCTION user_key(user_id uuid) TO qnt9_signup;
+GRANT ALL ON FUNCTION user_key(user_id uuid) TO qnt9_verification;
+GRANT ALL ON FUNCTION user_key(user_id uuid) TO qnt9_watchlist;
 
-GRANT SELECT ON TABLE audit_entries TO qnt9_gateway;
+REVOKE ALL ON FUNCTION audit_links(bytea, bytea) FROM PUBLIC;
 
-GRANT SELECT ON TABLE audit_heads TO qnt9_audit;
+GRANT SELECT(id) ON TABLE activity TO qnt9_gateway;
 
-GRANT SELECT,INSERT ON TABLE inbox TO qnt9_signup;
-GRANT SELECT,INSERT ON TABLE inbox TO qnt9_accounts;
-GRANT SELECT,INSERT ON TABLE inbox TO qnt9_verification;
-GRANT SELECT,INSERT ON TABLE inbox TO qnt9_watchlist;
-GRANT SELECT,INSERT ON TABLE inbox TO qnt9_quotes;
+GRANT SELECT(user_id) ON TABLE activity TO qnt9_gateway;
 
-GRANT SELECT,INSERT,DELETE ON TABLE query_answers TO qnt9_quotes;
+GRANT SELECT(action) ON TABLE activity TO qnt9_gateway;
 
-GRANT SELECT ON TABLE command_outcomes TO qnt9_gateway;
+GRANT SELECT(ip_address) ON TABLE activity TO qnt9_gateway;
 
-GRANT SELECT,INSERT,DELETE ON TABLE parked_commands TO qnt9_signup;
-GRANT SELECT,INSERT,DELETE ON TABLE parked_commands TO qnt9_accounts;
-GRANT SELECT,INSERT,DELETE ON TABLE parked_commands TO qnt9_verification;
-GRANT SELECT,INSERT,DELETE ON TABLE parked_commands TO qnt9_watchlist;
-GRANT SELECT,INSERT,DELETE ON TABLE parked_commands TO qnt9_quotes;
+GRANT SELECT(user_agent) ON TABLE activity TO qnt9_gateway;
 
-GRANT SELECT ON TABLE commands_parked TO qnt9_gateway;
+GRANT SELECT(created_at) ON TABLE activity TO qnt9_gateway;
 
-GRANT SELECT,INSERT,UPDATE ON TABLE quotes TO qnt9_quotes;
+GRANT SELECT(details) ON TABLE activity TO qnt9_gateway;
 
-GRANT SELECT ON TABLE last_quotes TO qnt9_gateway;
+GRANT SELECT(id) ON TABLE audit_entries TO qnt9_gateway;
 
-GRANT SELECT,DELETE ON TABLE mail_requests TO qnt9_verification;
+GRANT SELECT(user_id) ON TABLE audit_entries TO qnt9_gateway;
 
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE mailed_tokens TO qnt9_verification;
-GRANT SELECT ON TABLE mailed_tokens TO qnt9_accounts;
+GRANT SELECT(actor_id) ON TABLE audit_entries TO qnt9_gateway;
 
-GRANT UPDATE(used_at) ON TABLE mailed_tokens TO qnt9_accounts;
+GRANT SELECT(action) ON TABLE audit_entries TO qnt9_gateway;
 
-GRANT UPDATE(voided_at) ON TABLE mailed_tokens TO qnt9_accounts;
+GRANT SELECT(ip_address) ON TABLE audit_entries TO qnt9_gateway;
 
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE mails TO qnt9_verification;
+GRANT SELECT(user_agent) ON TABLE audit_entries TO qnt9_gateway;
+
+GRANT SELECT(created_at) ON TABLE audit_entries TO qnt9_gateway;
+
+GRANT SELECT(details) ON TABLE audit_entries TO qnt9_gateway;
+
+GRANT SELECT(correlation_id) ON TABLE audit_entries TO qnt9_gateway;
+
+GRANT SELECT(topic) ON TABLE audit_heads TO qnt9_audit;
+
+GRANT SELECT(partition) ON TABLE audit_heads TO qnt9_audit;
+
+GRANT SELECT(length) ON TABLE audit_heads TO qnt9_audit;
+
+GRANT SELECT(hash) ON TABLE audit_heads TO qnt9_audit;
+
+GRANT SELECT(message_id),INSERT(message_id) ON TABLE inbox TO qnt9_accounts;
+GRANT SELECT(message_id),INSERT(message_id) ON TABLE inbox TO qnt9_signup;
+GRANT SELECT(message_id),INSERT(message_id) ON TABLE inbox TO qnt9_verification;
+GRANT SELECT(message_id),INSERT(message_id) ON TABLE inbox TO qnt9_watchlist;
+
+GRANT SELECT(consumer),INSERT(consumer) ON TABLE inbox TO qnt9_accounts;
+GRANT SELECT(consumer),INSERT(consumer) ON TABLE inbox TO qnt9_signup;
+GRANT SELECT(consumer),INSERT(consumer) ON TABLE inbox TO qnt9_verification;
+GRANT SELECT(consumer),INSERT(consumer) ON TABLE inbox TO qnt9_watchlist;
+
+GRANT SELECT(type),INSERT(type) ON TABLE inbox TO qnt9_accounts;
+GRANT SELECT(type),INSERT(type) ON TABLE inbox TO qnt9_signup;
+GRANT SELECT(type),INSERT(type) ON TABLE inbox TO qnt9_verification;
+GRANT SELECT(type),INSERT(type) ON TABLE inbox TO qnt9_watchlist;
+
+GRANT SELECT(actor_id),INSERT(actor_id) ON TABLE inbox TO qnt9_accounts;
+GRANT SELECT(actor_id),INSERT(actor_id) ON TABLE inbox TO qnt9_signup;
+GRANT SELECT(actor_id),INSERT(actor_id) ON TABLE inbox TO qnt9_verification;
+GRANT SELECT(actor_id),INSERT(actor_id) ON TABLE inbox TO qnt9_watchlist;
+
+GRANT SELECT(fingerprint),INSERT(fingerprint) ON TABLE inbox TO qnt9_accounts;
+GRANT SELECT(fingerprint),INSERT(fingerprint) ON TABLE inbox TO qnt9_signup;
+GRANT SELECT(fingerprint),INSERT(fingerprint) ON TABLE inbox TO qnt9_verification;
+GRANT SELECT(fingerprint),INSERT(fingerprint) ON TABLE inbox TO qnt9_watchlist;
+
+GRANT SELECT(outcome),INSERT(outcome) ON TABLE inbox TO qnt9_accounts;
+GRANT SELECT(outcome),INSERT(outcome) ON TABLE inbox TO qnt9_signup;
+GRANT SELECT(outcome),INSERT(outcome) ON TABLE inbox TO qnt9_verification;
+GRANT SELECT(outcome),INSERT(outcome) ON TABLE inbox TO qnt9_watchlist;
+
+GRANT DELETE ON TABLE query_answers TO qnt9_quotes;
+
+GRANT SELECT(command_id),INSERT(command_id) ON TABLE query_answers TO qnt9_quotes;
+
+GRANT INSERT(outcome) ON TABLE query_answers TO qnt9_quotes;
+
+GRANT SELECT(told_at) ON TABLE query_answers TO qnt9_quotes;
+
+GRANT SELECT(id) ON TABLE command_outcomes TO qnt9_gateway;
+
+GRANT SELECT(fingerprint) ON TABLE command_outcomes TO qnt9_gateway;
+
+GRANT SELECT(outcome) ON TABLE command_outcomes TO qnt9_gateway;
+
+GRANT INSERT(command_id) ON TABLE parked_commands TO qnt9_accounts;
+GRANT INSERT(command_id) ON TABLE parked_commands TO qnt9_signup;
+GRANT INSERT(command_id) ON TABLE parked_commands TO qnt9_verification;
+GRANT INSERT(command_id) ON TABLE parked_commands TO qnt9_watchlist;
+
+GRANT INSERT(consumer) ON TABLE parked_commands TO qnt9_accounts;
+GRANT INSERT(consumer) ON TABLE parked_commands TO qnt9_signup;
+GRANT INSERT(consumer) ON TABLE parked_commands TO qnt9_verification;
+GRANT INSERT(consumer) ON TABLE parked_commands TO qnt9_watchlist;
+
+GRANT INSERT(type) ON TABLE parked_commands TO qnt9_accounts;
+GRANT INSERT(type) ON TABLE parked_commands TO qnt9_signup;
+GRANT INSERT(type) ON TABLE parked_commands TO qnt9_verification;
+GRANT INSERT(type) ON TABLE parked_commands TO qnt9_watchlist;
+
+GRANT INSERT(actor_id) ON TABLE parked_commands TO qnt9_accounts;
+GRANT INSERT(actor_id) ON TABLE parked_commands TO qnt9_signup;
+GRANT INSERT(actor_id) ON TABLE parked_commands TO qnt9_verification;
+GRANT INSERT(actor_id) ON TABLE parked_commands TO qnt9_watchlist;
+
+GRANT INSERT(reason) ON TABLE parked_commands TO qnt9_accounts;
+GRANT INSERT(reason) ON TABLE parked_commands TO qnt9_signup;
+GRANT INSERT(reason) ON TABLE parked_commands TO qnt9_verification;
+GRANT INSERT(reason) ON TABLE parked_commands TO qnt9_watchlist;
+
+GRANT SELECT(id) ON TABLE commands_parked TO qnt9_gateway;
+
+GRANT SELECT(symbol),INSERT(symbol) ON TABLE quotes TO qnt9_quotes;
+
+GRANT SELECT(quote),INSERT(quote),UPDATE(quote) ON TABLE quotes TO qnt9_quotes;
+
+GRANT SELECT(as_of),INSERT(as_of),UPDATE(as_of) ON TABLE quotes TO qnt9_quotes;
+
+GRANT SELECT(fetched_at),INSERT(fetched_at),UPDATE(fetched_at) ON TABLE quotes TO qnt9_quotes;
+
+GRANT SELECT(fresh_until),INSERT(fresh_until),UPDATE(fresh_until) ON TABLE quotes TO qnt9_quotes;
+
+GRANT SELECT(symbol) ON TABLE last_quotes TO qnt9_gateway;
+
+GRANT SELECT(quote) ON TABLE last_quotes TO qnt9_gateway;
+
+GRANT SELECT(fetched_at) ON TABLE last_quotes TO qnt9_gateway;
+
+GRANT SELECT(fresh_until) ON TABLE last_quotes TO qnt9_gateway;
+
+GRANT DELETE ON TABLE mail_requests TO qnt9_verification;
+
+GRANT SELECT(event_id) ON TABLE mail_requests TO qnt9_verification;
+
+GRANT SELECT(type) ON TABLE mail_requests TO qnt9_verification;
+
+GRANT SELECT(payload) ON TABLE mail_requests TO qnt9_verification;
+
+GRANT SELECT(requested_at) ON TABLE mail_requests TO qnt9_verification;
+
+GRANT DELETE ON TABLE mailed_tokens TO qnt9_verification;
+
+GRANT SELECT(token_hash) ON TABLE mailed_tokens TO qnt9_accounts;
+GRANT SELECT(token_hash),INSERT(token_hash) ON TABLE mailed_tokens TO qnt9_verification;
+
+GRANT SELECT(mail_id),INSERT(mail_id) ON TABLE mailed_tokens TO qnt9_verification;
+
+GRANT SELECT(user_id) ON TABLE mailed_tokens TO qnt9_accounts;
+GRANT SELECT(user_id),INSERT(user_id) ON TABLE mailed_tokens TO qnt9_verification;
+
+GRANT SELECT(purpose) ON TABLE mailed_tokens TO qnt9_accounts;
+GRANT SELECT(purpose),INSERT(purpose) ON TABLE mailed_tokens TO qnt9_verification;
+
+GRANT SELECT(created_at) ON TABLE mailed_tokens TO qnt9_verification;
+
+GRANT SELECT(expires_at) ON TABLE mailed_tokens TO qnt9_accounts;
+GRANT SELECT(expires_at),INSERT(expires_at) ON TABLE mailed_tokens TO qnt9_verification;
+
+GRANT SELECT(used_at),UPDATE(used_at) ON TABLE mailed_tokens TO qnt9_accounts;
+GRANT SELECT(used_at),UPDATE(used_at) ON TABLE mailed_tokens TO qnt9_verification;
+
+GRANT SELECT(voided_at),UPDATE(voided_at) ON TABLE mailed_tokens TO qnt9_accounts;
+GRANT SELECT(voided_at),UPDATE(voided_at) ON TABLE mailed_tokens TO qnt9_verification;
+
+GRANT DELETE ON TABLE mails TO qnt9_verification;
+
+GRANT SELECT(id),INSERT(id) ON TABLE mails TO qnt9_verification;
+
+GRANT SELECT(user_id),INSERT(user_id) ON TABLE mails TO qnt9_verification;
+
+GRANT SELECT(template),INSERT(template) ON TABLE mails TO qnt9_verification;
+
+GRANT SELECT(template_version),INSERT(template_version) ON TABLE mails TO qnt9_verification;
+
+GRANT SELECT(message_id),INSERT(message_id) ON TABLE mails TO qnt9_verification;
+
+GRANT SELECT(parameters),INSERT(parameters) ON TABLE mails TO qnt9_verification;
+
+GRANT SELECT(on_request),INSERT(on_request) ON TABLE mails TO qnt9_verification;
+
+GRANT SELECT(status),UPDATE(status) ON TABLE mails TO qnt9_verification;
+
+GRANT SELECT(attempts),UPDATE(attempts) ON TABLE mails TO qnt9_verification;
+
+GRANT SELECT(next_attempt_at),UPDATE(next_attempt_at) ON TABLE mails TO qnt9_verification;
+
+GRANT SELECT(leased_until),UPDATE(leased_until) ON TABLE mails TO qnt9_verification;
+
+GRANT SELECT(created_at) ON TABLE mails TO qnt9_verification;
+
+GRANT SELECT(sent_at),UPDATE(sent_at) ON TABLE mails TO qnt9_verification;
+
+GRANT SELECT(last_error),UPDATE(last_error) ON TABLE mails TO qnt9_verification;
 
 GRANT USAGE ON SEQUENCE outbox_seq TO qnt9_signup;
 GRANT USAGE ON SEQUENCE outbox_seq TO qnt9_accounts;
@@ -901,118 +1314,231 @@ GRANT USAGE ON SEQUENCE outbox_seq TO qnt9_verification;
 GRANT USAGE ON SEQUENCE outbox_seq TO qnt9_watchlist;
 GRANT USAGE ON SEQUENCE outbox_seq TO qnt9_quotes;
 
-GRANT INSERT ON TABLE outbox TO qnt9_signup;
-GRANT INSERT ON TABLE outbox TO qnt9_accounts;
-GRANT INSERT ON TABLE outbox TO qnt9_verification;
-GRANT INSERT ON TABLE outbox TO qnt9_watchlist;
-GRANT INSERT ON TABLE outbox TO qnt9_quotes;
-GRANT SELECT ON TABLE outbox TO qnt9_relay;
+GRANT SELECT(seq) ON TABLE outbox TO qnt9_relay;
 
-GRANT UPDATE(published_at) ON TABLE outbox TO qnt9_relay;
+GRANT INSERT(id) ON TABLE outbox TO qnt9_accounts;
+GRANT INSERT(id) ON TABLE outbox TO qnt9_quotes;
+GRANT INSERT(id) ON TABLE outbox TO qnt9_signup;
+GRANT INSERT(id) ON TABLE outbox TO qnt9_verification;
+GRANT INSERT(id) ON TABLE outbox TO qnt9_watchlist;
 
-GRANT SELECT,INSERT ON TABLE personal_keys TO qnt9_signup;
-GRANT SELECT,INSERT ON TABLE personal_keys TO qnt9_accounts;
-GRANT SELECT,INSERT ON TABLE personal_keys TO qnt9_verification;
-GRANT SELECT,INSERT ON TABLE personal_keys TO qnt9_watchlist;
-GRANT SELECT,INSERT ON TABLE personal_keys TO qnt9_quotes;
-GRANT SELECT ON TABLE personal_keys TO qnt9_audit;
+GRANT INSERT(aggregatetype) ON TABLE outbox TO qnt9_accounts;
+GRANT INSERT(aggregatetype) ON TABLE outbox TO qnt9_quotes;
+GRANT SELECT(aggregatetype) ON TABLE outbox TO qnt9_relay;
+GRANT INSERT(aggregatetype) ON TABLE outbox TO qnt9_signup;
+GRANT INSERT(aggregatetype) ON TABLE outbox TO qnt9_verification;
+GRANT INSERT(aggregatetype) ON TABLE outbox TO qnt9_watchlist;
 
-GRANT UPDATE(created_at) ON TABLE personal_keys TO qnt9_audit;
+GRANT INSERT(aggregateid) ON TABLE outbox TO qnt9_accounts;
+GRANT INSERT(aggregateid) ON TABLE outbox TO qnt9_quotes;
+GRANT SELECT(aggregateid) ON TABLE outbox TO qnt9_relay;
+GRANT INSERT(aggregateid) ON TABLE outbox TO qnt9_signup;
+GRANT INSERT(aggregateid) ON TABLE outbox TO qnt9_verification;
+GRANT INSERT(aggregateid) ON TABLE outbox TO qnt9_watchlist;
 
-GRANT SELECT,INSERT ON TABLE users TO qnt9_signup;
-GRANT SELECT ON TABLE users TO qnt9_accounts;
-GRANT SELECT ON TABLE users TO qnt9_verification;
+GRANT INSERT(type) ON TABLE outbox TO qnt9_accounts;
+GRANT INSERT(type) ON TABLE outbox TO qnt9_quotes;
+GRANT INSERT(type) ON TABLE outbox TO qnt9_signup;
+GRANT INSERT(type) ON TABLE outbox TO qnt9_verification;
+GRANT INSERT(type) ON TABLE outbox TO qnt9_watchlist;
+
+GRANT INSERT(payload) ON TABLE outbox TO qnt9_accounts;
+GRANT INSERT(payload) ON TABLE outbox TO qnt9_quotes;
+GRANT SELECT(payload) ON TABLE outbox TO qnt9_relay;
+GRANT INSERT(payload) ON TABLE outbox TO qnt9_signup;
+GRANT INSERT(payload) ON TABLE outbox TO qnt9_verification;
+GRANT INSERT(payload) ON TABLE outbox TO qnt9_watchlist;
+
+GRANT INSERT(headers) ON TABLE outbox TO qnt9_accounts;
+GRANT INSERT(headers) ON TABLE outbox TO qnt9_quotes;
+GRANT SELECT(headers) ON TABLE outbox TO qnt9_relay;
+GRANT INSERT(headers) ON TABLE outbox TO qnt9_signup;
+GRANT INSERT(headers) ON TABLE outbox TO qnt9_verification;
+GRANT INSERT(headers) ON TABLE outbox TO qnt9_watchlist;
+
+GRANT SELECT(shard) ON TABLE outbox TO qnt9_relay;
+
+GRANT SELECT(created_at) ON TABLE outbox TO qnt9_relay;
+
+GRANT SELECT(published_at),UPDATE(published_at) ON TABLE outbox TO qnt9_relay;
 
 GRANT SELECT(id) ON TABLE users TO qnt9_watchlist;
+GRANT SELECT(id) ON TABLE users TO qnt9_accounts;
+GRANT SELECT(id),INSERT(id) ON TABLE users TO qnt9_signup;
+GRANT SELECT(id) ON TABLE users TO qnt9_verification;
 
-GRANT UPDATE(email) ON TABLE users TO qnt9_verification;
+GRANT SELECT(email),UPDATE(email) ON TABLE users TO qnt9_verification;
+GRANT SELECT(email) ON TABLE users TO qnt9_accounts;
+GRANT INSERT(email) ON TABLE users TO qnt9_signup;
 
-GRANT UPDATE(address_hash) ON TABLE users TO qnt9_verification;
+GRANT SELECT(address_hash),UPDATE(address_hash) ON TABLE users TO qnt9_verification;
+GRANT SELECT(address_hash) ON TABLE users TO qnt9_accounts;
+GRANT SELECT(address_hash),INSERT(address_hash) ON TABLE users TO qnt9_signup;
 
-GRANT UPDATE(display_name) ON TABLE users TO qnt9_accounts;
+GRANT SELECT(display_name),UPDATE(display_name) ON TABLE users TO qnt9_accounts;
+GRANT INSERT(display_name) ON TABLE users TO qnt9_signup;
+GRANT SELECT(display_name) ON TABLE users TO qnt9_verification;
 
-GRANT UPDATE(password_hash) ON TABLE users TO qnt9_accounts;
+GRANT SELECT(password_hash),UPDATE(password_hash) ON TABLE users TO qnt9_accounts;
+GRANT INSERT(password_hash) ON TABLE users TO qnt9_signup;
 
-GRANT UPDATE(email_confirmed_at) ON TABLE users TO qnt9_verification;
-GRANT UPDATE(email_confirmed_at) ON TABLE users TO qnt9_accounts;
+GRANT SELECT(email_confirmed_at),UPDATE(email_confirmed_at) ON TABLE users TO qnt9_verification;
+GRANT SELECT(email_confirmed_at),UPDATE(email_confirmed_at) ON TABLE users TO qnt9_accounts;
+GRANT SELECT(email_confirmed_at) ON TABLE users TO qnt9_signup;
 
 GRANT SELECT(tier) ON TABLE users TO qnt9_watchlist;
-GRANT UPDATE(tier) ON TABLE users TO qnt9_accounts;
+GRANT SELECT(tier),UPDATE(tier) ON TABLE users TO qnt9_accounts;
 
-GRANT UPDATE(permissions) ON TABLE users TO qnt9_accounts;
+GRANT SELECT(permissions),UPDATE(permissions) ON TABLE users TO qnt9_accounts;
 
-GRANT UPDATE(version) ON TABLE users TO qnt9_accounts;
-GRANT UPDATE(version) ON TABLE users TO qnt9_verification;
+GRANT SELECT(version),UPDATE(version) ON TABLE users TO qnt9_accounts;
+GRANT SELECT(version),UPDATE(version) ON TABLE users TO qnt9_verification;
+
+GRANT SELECT(created_at) ON TABLE users TO qnt9_accounts;
+GRANT SELECT(created_at) ON TABLE users TO qnt9_verification;
 
 GRANT UPDATE(updated_at) ON TABLE users TO qnt9_signup;
 GRANT UPDATE(updated_at) ON TABLE users TO qnt9_accounts;
 GRANT UPDATE(updated_at) ON TABLE users TO qnt9_verification;
-GRANT SELECT(updated_at),UPDATE(updated_at) ON TABLE users TO qnt9_watchlist;
+GRANT UPDATE(updated_at) ON TABLE users TO qnt9_watchlist;
 
-GRANT UPDATE(superseded_at) ON TABLE users TO qnt9_verification;
-GRANT UPDATE(superseded_at) ON TABLE users TO qnt9_accounts;
+GRANT SELECT(superseded_at),UPDATE(superseded_at) ON TABLE users TO qnt9_verification;
+GRANT SELECT(superseded_at),UPDATE(superseded_at) ON TABLE users TO qnt9_accounts;
 
 GRANT SELECT(erased_at) ON TABLE users TO qnt9_watchlist;
+GRANT SELECT(erased_at) ON TABLE users TO qnt9_accounts;
+GRANT SELECT(erased_at) ON TABLE users TO qnt9_signup;
+GRANT SELECT(erased_at) ON TABLE users TO qnt9_verification;
 
+GRANT SELECT(signup_secret_hash),UPDATE(signup_secret_hash) ON TABLE users TO qnt9_accounts;
 GRANT INSERT(signup_secret_hash) ON TABLE users TO qnt9_signup;
-GRANT UPDATE(signup_secret_hash) ON TABLE users TO qnt9_accounts;
 
-GRANT SELECT ON TABLE profiles TO qnt9_gateway;
+GRANT SELECT(id) ON TABLE profiles TO qnt9_gateway;
+
+GRANT SELECT(email) ON TABLE profiles TO qnt9_gateway;
+
+GRANT SELECT(display_name) ON TABLE profiles TO qnt9_gateway;
+
+GRANT SELECT(email_confirmed_at) ON TABLE profiles TO qnt9_gateway;
+
+GRANT SELECT(tier) ON TABLE profiles TO qnt9_gateway;
+
+GRANT SELECT(permissions) ON TABLE profiles TO qnt9_gateway;
+
+GRANT SELECT(created_at) ON TABLE profiles TO qnt9_gateway;
 
 GRANT SELECT(id) ON TABLE recovered_events TO qnt9_signup;
 GRANT SELECT(id) ON TABLE recovered_events TO qnt9_accounts;
 GRANT SELECT(id) ON TABLE recovered_events TO qnt9_verification;
 GRANT SELECT(id) ON TABLE recovered_events TO qnt9_watchlist;
-GRANT SELECT(id) ON TABLE recovered_events TO qnt9_quotes;
 
 GRANT SELECT(consumer) ON TABLE recovered_events TO qnt9_signup;
 GRANT SELECT(consumer) ON TABLE recovered_events TO qnt9_accounts;
 GRANT SELECT(consumer) ON TABLE recovered_events TO qnt9_verification;
 GRANT SELECT(consumer) ON TABLE recovered_events TO qnt9_watchlist;
-GRANT SELECT(consumer) ON TABLE recovered_events TO qnt9_quotes;
 
 GRANT SELECT(cause_id) ON TABLE recovered_events TO qnt9_signup;
 GRANT SELECT(cause_id) ON TABLE recovered_events TO qnt9_accounts;
 GRANT SELECT(cause_id) ON TABLE recovered_events TO qnt9_verification;
 GRANT SELECT(cause_id) ON TABLE recovered_events TO qnt9_watchlist;
-GRANT SELECT(cause_id) ON TABLE recovered_events TO qnt9_quotes;
 
 GRANT SELECT(awaited) ON TABLE recovered_events TO qnt9_signup;
 GRANT SELECT(awaited) ON TABLE recovered_events TO qnt9_accounts;
 GRANT SELECT(awaited) ON TABLE recovered_events TO qnt9_verification;
 GRANT SELECT(awaited) ON TABLE recovered_events TO qnt9_watchlist;
-GRANT SELECT(awaited) ON TABLE recovered_events TO qnt9_quotes;
 
 GRANT SELECT(repeated_at) ON TABLE recovered_events TO qnt9_signup;
 GRANT SELECT(repeated_at) ON TABLE recovered_events TO qnt9_accounts;
 GRANT SELECT(repeated_at) ON TABLE recovered_events TO qnt9_verification;
 GRANT SELECT(repeated_at) ON TABLE recovered_events TO qnt9_watchlist;
-GRANT SELECT(repeated_at) ON TABLE recovered_events TO qnt9_quotes;
 
 GRANT SELECT(given_up_at) ON TABLE recovered_events TO qnt9_signup;
 GRANT SELECT(given_up_at) ON TABLE recovered_events TO qnt9_accounts;
 GRANT SELECT(given_up_at) ON TABLE recovered_events TO qnt9_verification;
 GRANT SELECT(given_up_at) ON TABLE recovered_events TO qnt9_watchlist;
-GRANT SELECT(given_up_at) ON TABLE recovered_events TO qnt9_quotes;
 
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE refresh_tokens TO qnt9_accounts;
+GRANT DELETE ON TABLE refresh_tokens TO qnt9_accounts;
 
-GRANT SELECT ON TABLE relay_shards TO qnt9_relay;
+GRANT SELECT(token_hash),INSERT(token_hash) ON TABLE refresh_tokens TO qnt9_accounts;
 
-GRANT UPDATE(relay) ON TABLE relay_shards TO qnt9_relay;
+GRANT SELECT(session_id),INSERT(session_id) ON TABLE refresh_tokens TO qnt9_accounts;
 
-GRANT SELECT,INSERT,DELETE ON TABLE relays TO qnt9_relay;
+GRANT SELECT(created_at) ON TABLE refresh_tokens TO qnt9_accounts;
 
-GRANT UPDATE(expires_at) ON TABLE relays TO qnt9_relay;
+GRANT SELECT(expires_at),INSERT(expires_at) ON TABLE refresh_tokens TO qnt9_accounts;
 
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE sessions TO qnt9_accounts;
+GRANT SELECT(spent_at),UPDATE(spent_at) ON TABLE refresh_tokens TO qnt9_accounts;
 
-GRANT SELECT ON TABLE sessions_ended TO qnt9_gateway;
+GRANT SELECT(shard) ON TABLE relay_shards TO qnt9_relay;
 
-GRANT SELECT ON TABLE sessions_open TO qnt9_gateway;
+GRANT SELECT(relay),UPDATE(relay) ON TABLE relay_shards TO qnt9_relay;
 
-GRANT SELECT ON TABLE users_changed TO qnt9_gateway;
+GRANT DELETE ON TABLE relays TO qnt9_relay;
 
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE watchlist_items TO qnt9_watchlist;
+GRANT SELECT(id),INSERT(id) ON TABLE relays TO qnt9_relay;
 
-GRANT SELECT ON TABLE watchlist_entries TO qnt9_gateway;
+GRANT SELECT(session_pid),INSERT(session_pid) ON TABLE relays TO qnt9_relay;
+
+GRANT SELECT(session_started),INSERT(session_started) ON TABLE relays TO qnt9_relay;
+
+GRANT SELECT(expires_at),INSERT(expires_at),UPDATE(expires_at) ON TABLE relays TO qnt9_relay;
+
+GRANT DELETE ON TABLE sessions TO qnt9_accounts;
+
+GRANT SELECT(id),INSERT(id) ON TABLE sessions TO qnt9_accounts;
+
+GRANT SELECT(user_id),INSERT(user_id) ON TABLE sessions TO qnt9_accounts;
+
+GRANT SELECT(created_at) ON TABLE sessions TO qnt9_accounts;
+
+GRANT SELECT(ended_at),UPDATE(ended_at) ON TABLE sessions TO qnt9_accounts;
+
+GRANT SELECT(last_used_at),UPDATE(last_used_at) ON TABLE sessions TO qnt9_accounts;
+
+GRANT SELECT(expires_at),INSERT(expires_at),UPDATE(expires_at) ON TABLE sessions TO qnt9_accounts;
+
+GRANT SELECT(id) ON TABLE sessions_ended TO qnt9_gateway;
+
+GRANT SELECT(ended_at) ON TABLE sessions_ended TO qnt9_gateway;
+
+GRANT SELECT(id) ON TABLE sessions_open TO qnt9_gateway;
+
+GRANT SELECT(user_id) ON TABLE sessions_open TO qnt9_gateway;
+
+GRANT SELECT(created_at) ON TABLE sessions_open TO qnt9_gateway;
+
+GRANT SELECT(last_used_at) ON TABLE sessions_open TO qnt9_gateway;
+
+GRANT SELECT(id) ON TABLE users_changed TO qnt9_gateway;
+
+GRANT SELECT(version) ON TABLE users_changed TO qnt9_gateway;
+
+GRANT SELECT(tier) ON TABLE users_changed TO qnt9_gateway;
+
+GRANT SELECT(permissions) ON TABLE users_changed TO qnt9_gateway;
+
+GRANT SELECT(verified) ON TABLE users_changed TO qnt9_gateway;
+
+GRANT SELECT(gone) ON TABLE users_changed TO qnt9_gateway;
+
+GRANT SELECT(updated_at) ON TABLE users_changed TO qnt9_gateway;
+
+GRANT DELETE ON TABLE watchlist_items TO qnt9_watchlist;
+
+GRANT SELECT(user_id),INSERT(user_id) ON TABLE watchlist_items TO qnt9_watchlist;
+
+GRANT SELECT(symbol),INSERT(symbol) ON TABLE watchlist_items TO qnt9_watchlist;
+
+GRANT SELECT(note),INSERT(note),UPDATE(note) ON TABLE watchlist_items TO qnt9_watchlist;
+
+GRANT INSERT(added_at) ON TABLE watchlist_items TO qnt9_watchlist;
+
+GRANT SELECT(user_id) ON TABLE watchlist_entries TO qnt9_gateway;
+
+GRANT SELECT(symbol) ON TABLE watchlist_entries TO qnt9_gateway;
+
+GRANT SELECT(note) ON TABLE watchlist_entries TO qnt9_gateway;
+
+GRANT SELECT(added_at) ON TABLE watchlist_entries TO qnt9_gateway;
+
+ALTER DEFAULT PRIVILEGES FOR ROLE qnt9_owner REVOKE ALL ON FUNCTIONS FROM PUBLIC;

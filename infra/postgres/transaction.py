@@ -10,9 +10,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 from uuid import UUID
 
 from contracts.envelope import Envelope
@@ -23,36 +21,17 @@ from contracts.outcomes import Outcome, outcome_of
 from contracts.personal import Personal, PersonalKey
 from contracts.topics import CARRIED_BY
 from infra.postgres import recovery
+from infra.postgres.message_rows import ConcurrentDeliveryError, Emitted, Settled, save
 from infra.postgres.pool import Connection, Pool
 from infra.received import Received
 from infra.redis.access import AccessChanges
 from infra.redis.wakeups import Announcement, Wakeups
 from infra.trace_context import child_of
 
+__all__ = ["ConcurrentDeliveryError", "Settled", "Transaction", "Transactions"]
 
-class ConcurrentDeliveryError(Exception):
-    """Another consumer handled one of these messages meanwhile; nothing was written. Try again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """A message that was handled, as its inbox row has it."""
-
-    message_id: UUID
-    type: str
-    actor_id: UUID | None
-    fingerprint: str | None
-    outcome: dict[str, Any] | None
-
-
-@dataclass(frozen=True, slots=True)
-class Emitted:
-    """An event on its way to the outbox."""
-
-    envelope: Envelope
-    aggregate_type: str
-    aggregate_id: str
-    payload: str
+MAX_TRACESTATE = 512
+"""Characters."""
 
 
 class Transaction:
@@ -124,7 +103,7 @@ class Transaction:
             causation_id=str(cause.id) if cause else "",
             actor_id=cause.actor_id if cause else None,
             traceparent=child_of(cause.traceparent if cause else None),
-            tracestate=cause.tracestate if cause else None,
+            tracestate=_short(cause.tracestate) if cause else None,
         )
         topic, _, suffix = CARRIED_BY[type(event)].name.rpartition(".")
         assert suffix == "events", f"{event.type} is not carried by an event topic"
@@ -162,7 +141,7 @@ class Transactions:
                 tx = Transaction(conn, self._consumer)
                 yield tx
                 recovery.refuse_awaited(self.awaited, tx.settled)
-                await _save(conn, self._consumer, tx.settled, tx.emitted)
+                await save(conn, self._consumer, tx.settled, tx.emitted)
         except recovery.AwaitedError:
             await asyncio.sleep(recovery.AWAITED_SECONDS)
             raise
@@ -242,58 +221,6 @@ class Transactions:
             )
 
 
-async def _save(
-    conn: Connection, consumer: str, settled: list[Settled], emitted: list[Emitted]
-) -> None:
-    """Inbox and outbox rows, in one statement.
-
-    Raises `ConcurrentDeliveryError`, and `AwaitedError` when a message that is handled again does
-    not make the events that it made before: it depends on what is not handled again yet.
-    """
-    if not settled and not emitted:
-        return
-    row = await conn.fetchrow(
-        """
-        WITH settled AS (
-            INSERT INTO inbox (message_id, consumer, type, actor_id, fingerprint, outcome)
-            SELECT id, $1, type, actor_id, fingerprint, outcome
-              FROM unnest($2::uuid[], $3::text[], $4::uuid[], $5::text[], $6::jsonb[])
-                AS s (id, type, actor_id, fingerprint, outcome)
-             ORDER BY id
-                ON CONFLICT DO NOTHING
-            RETURNING message_id
-        ), emitted AS (
-            INSERT INTO outbox (id, aggregatetype, aggregateid, type, payload, headers)
-            SELECT id, aggregatetype, aggregateid, type, payload, headers
-              FROM unnest($7::uuid[], $8::text[], $9::text[],
-                          $10::text[], $11::text[], $12::jsonb[])
-              WITH ORDINALITY AS e (id, aggregatetype, aggregateid, type, payload, headers, place)
-             ORDER BY place
-            RETURNING 1
-        )
-        SELECT (SELECT count(*) FROM settled) AS settled,
-               EXISTS (
-                   SELECT FROM recovered_events
-                    WHERE cause_id = ANY($2) AND consumer = $1 AND id <> ALL($7)
-                      AND awaited AND repeated_at IS NULL AND given_up_at IS NULL
-               ) AS awaited,
-               CASE WHEN EXISTS (SELECT FROM emitted) THEN pg_notify('outbox', '') END
-        """,
-        consumer,
-        [s.message_id for s in settled],
-        [s.type for s in settled],
-        [s.actor_id for s in settled],
-        [s.fingerprint for s in settled],
-        [s.outcome for s in settled],
-        [e.envelope.id for e in emitted],
-        [e.aggregate_type for e in emitted],
-        [e.aggregate_id for e in emitted],
-        [e.envelope.type for e in emitted],
-        [e.payload for e in emitted],
-        [{name: value.decode() for name, value in e.envelope.to_headers()} for e in emitted],
-    )
-    assert row
-    if row["settled"] != len(settled):
-        raise ConcurrentDeliveryError
-    if row["awaited"]:
-        raise recovery.AwaitedError("what this caused before is not made again yet")
+def _short(tracestate: str | None) -> str | None:
+    """None for what is longer than W3C Trace Context has every party keep."""
+    return tracestate if tracestate and len(tracestate) <= MAX_TRACESTATE else None

@@ -14,9 +14,17 @@ import orjson
 from infra.schemas import asyncapi, baseline, messages
 from infra.schemas.examples import FOLDER as EXAMPLES
 from infra.schemas.examples import example_faults, read_examples
+from infra.schemas.rights import with_rights_tables
 from infra.schemas.table import with_message_table
 
-__all__ = ["BreakingError", "faults", "release", "with_message_table", "write"]
+__all__ = [
+    "BreakingError",
+    "faults",
+    "release",
+    "with_message_table",
+    "with_rights_tables",
+    "write",
+]
 
 
 class BreakingError(Exception):

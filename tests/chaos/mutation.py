@@ -21,7 +21,7 @@ class Cut:
 WITHOUT_INBOX = (
     Cut("infra/kafka/work.py", "if message_id in known:", "if False:"),
     Cut(
-        "infra/postgres/transaction.py",
+        "infra/postgres/message_rows.py",
         """if row["settled"] != len(settled):""",
         "if False:",
     ),

@@ -11,94 +11,43 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, TopicPartiti
 from contracts.topics import AUDIT_CHECKPOINTS, OPS_EVENTS, TOPICS, physical_topics
 from infra.embedded.credentials import ROLES, load_or_create
 from infra.embedded.layout import Layout
-from tests.e2e.attempts import DENIED, connection_of, gets_its_way, in_the_database_as
+from infra.postgres.grants import compare_rights
+from infra.postgres.roles import OWNER, limit
+from tests.e2e.attempts import connection_of, gets_its_way, in_the_database_as
 from tests.e2e.records import good_record
 from tests.stack import Stack
 
-READABLE = {
-    "activity",
-    "audit_entries",
-    "command_outcomes",
-    "commands_parked",
-    "last_quotes",
-    "profiles",
-    "sessions_ended",
-    "sessions_open",
-    "users_changed",
-    "watchlist_entries",
-}
-WITH_CREDENTIALS = ("users", "refresh_tokens", "mailed_tokens", "personal_keys", "sessions")
-NAMES_OF_SECRETS = ("password", "hash", "token", "secret", "sealed", "payload")
 TOPIC_NAMES = [topic.name for topic in physical_topics()]
 READ_SECONDS = 20.0
 REFUSED = KafkaError.TOPIC_AUTHORIZATION_FAILED
 
 
-async def relations(stack: Stack) -> dict[str, str]:
-    """Every table and view with a column that can be written."""
+async def test_rights_in_the_database_are_those_of_the_table(stack: Stack) -> None:
+    """What each role could try against them: tests/infra/postgres/test_rights.py."""
     async with stack.postgres() as conn:
-        rows = await conn.fetch(
-            """
-            SELECT table_name, min(column_name) AS column_name
-              FROM information_schema.columns
-             WHERE table_schema = 'public' AND is_generated = 'NEVER'
-             GROUP BY table_name
-            """
-        )
-    assert len(rows) > 10
-    return {row["table_name"]: row["column_name"] for row in rows}
+        assert (await compare_rights(conn)).lines() == []
+        assert await conn.fetchval("SELECT current_user") == OWNER
 
 
-async def test_the_gateway_can_write_nothing_in_the_database(stack: Stack) -> None:
-    found = await relations(stack)
-    async with in_the_database_as("gateway", stack) as conn:
-        for name, column in found.items():
-            for statement in (
-                f'INSERT INTO {name} ("{column}") VALUES (NULL)',
-                f'UPDATE {name} SET "{column}" = NULL',
-                f"DELETE FROM {name}",
-                f"TRUNCATE {name}",
-            ):
-                with pytest.raises(DENIED):
-                    await conn.execute(statement)
-            for privilege in ("INSERT", "UPDATE", "REFERENCES"):
-                query = "SELECT has_any_column_privilege($1, $2)"
-                assert not await conn.fetchval(query, name, privilege), f"{privilege} {name}"
-
-
-async def test_the_gateway_can_neither_make_nor_become_anything(stack: Stack) -> None:
-    async with in_the_database_as("gateway", stack) as conn:
-        for statement in (
-            "CREATE TABLE public.mine (id int)",
-            "CREATE SCHEMA mine",
-            "CREATE ROLE mine",
-            "SET ROLE qnt9_owner",
-            "SET ROLE qnt9_accounts",
-            "SELECT nextval('outbox_seq')",
-            "SELECT ensure_partitions('outbox', 'day', 1)",
-            "SELECT pg_read_file('PG_VERSION')",
-        ):
+@pytest.mark.parametrize("role", ROLES)
+async def test_role_of_the_database_reaches_one_database_and_keeps_nothing_there(
+    role: str, stack: Stack
+) -> None:
+    dsn, user = stack.urls["postgres"]["dsn"], f"qnt9_{role}"
+    password = load_or_create(Layout(stack.data)).postgres[user]
+    for other in ("postgres", "template1"):
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await asyncpg.connect(dsn, user=user, password=password, database=other)
+    async with in_the_database_as(role, stack) as conn:
+        for statement in ("CREATE TEMPORARY TABLE mine (id int)", "CREATE SCHEMA mine"):
             with pytest.raises(asyncpg.InsufficientPrivilegeError):
                 await conn.execute(statement)
-
-
-async def test_the_gateway_reads_its_views_and_no_credential(stack: Stack) -> None:
-    found = await relations(stack)
-    async with in_the_database_as("gateway", stack) as conn:
-        readable = set()
-        for name in found:
-            try:
-                statement = await conn.prepare(f"SELECT * FROM {name} LIMIT 1")
-                await statement.fetch()
-            except asyncpg.InsufficientPrivilegeError:
-                query = "SELECT has_any_column_privilege($1, 'SELECT')"
-                assert not await conn.fetchval(query, name), name
-            else:
-                readable.add(name)
-                columns = [attribute.name for attribute in statement.get_attributes()]
-                assert not [c for c in columns if any(s in c for s in NAMES_OF_SECRETS)]
-    assert readable == READABLE
-    assert found.keys() >= set(WITH_CREDENTIALS)
+        most = int(await conn.fetchval("SHOW max_connections"))
+        own = await conn.fetchrow("SELECT * FROM pg_roles WHERE rolname = current_user")
+    assert own
+    assert own["rolconnlimit"] == limit(user, most)
+    powers = ("super", "createrole", "createdb", "replication", "bypassrls")
+    assert not any(own[f"rol{power}"] for power in powers)
 
 
 @pytest.mark.parametrize(

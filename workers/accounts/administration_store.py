@@ -24,7 +24,7 @@ async def lock_standings(conn: Connection, user_id: UUID) -> dict[UUID, Locked]:
         SELECT users.id, tier, permissions, email_confirmed_at IS NOT NULL AS verified,
                personal_keys.secret
           FROM users
-          JOIN personal_keys ON personal_keys.id = 'user:' || users.id
+          CROSS JOIN LATERAL user_key(users.id) AS personal_keys (secret)
          WHERE (users.id = $1 OR 'admin' = ANY (permissions))
            AND superseded_at IS NULL AND erased_at IS NULL
          ORDER BY users.id

@@ -23,7 +23,7 @@ async def find_sign_ups(conn: Connection, token_hash: bytes, *, lock: bool) -> l
         SELECT users.id, email, password_hash, signup_secret_hash, email_confirmed_at,
                superseded_at IS NOT NULL OR erased_at IS NOT NULL AS ended, personal_keys.secret
           FROM users
-          LEFT JOIN personal_keys ON personal_keys.id = 'user:' || users.id
+          LEFT JOIN LATERAL user_key(users.id) AS personal_keys (secret) ON true
          WHERE address_hash = (
                    SELECT address_hash
                      FROM mailed_tokens JOIN users ON users.id = user_id

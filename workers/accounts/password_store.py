@@ -64,7 +64,7 @@ async def lock_recipient(conn: Connection, token_hash: bytes) -> Locked | None:
                email_confirmed_at IS NOT NULL AS verified, email, personal_keys.secret
           FROM mailed_tokens
           JOIN users ON users.id = user_id
-          JOIN personal_keys ON personal_keys.id = 'user:' || users.id
+          CROSS JOIN LATERAL user_key(users.id) AS personal_keys (secret)
          WHERE token_hash = $1 AND purpose = $2
            AND superseded_at IS NULL AND erased_at IS NULL
            FOR NO KEY UPDATE OF users

@@ -59,7 +59,7 @@ async def lock_account(conn: Connection, checked: Account) -> Locked | None:
         SELECT users.id, password_hash, tier, permissions, version,
                email_confirmed_at IS NOT NULL AS verified, email, personal_keys.secret
           FROM users
-          JOIN personal_keys ON personal_keys.id = 'user:' || users.id
+          CROSS JOIN LATERAL user_key(users.id) AS personal_keys (secret)
          WHERE users.id = $1 AND password_hash IS NOT DISTINCT FROM $2
            AND superseded_at IS NULL AND erased_at IS NULL
            FOR NO KEY UPDATE OF users
@@ -108,7 +108,7 @@ async def lock_holder(conn: Connection, session_id: UUID, token_hash: bytes) -> 
           FROM refresh_tokens
           JOIN sessions ON sessions.id = session_id
           JOIN users ON users.id = user_id
-          JOIN personal_keys ON personal_keys.id = 'user:' || users.id
+          CROSS JOIN LATERAL user_key(users.id) AS personal_keys (secret)
          WHERE token_hash = $1 AND session_id = $2
            AND superseded_at IS NULL AND erased_at IS NULL
            FOR NO KEY UPDATE OF users
@@ -169,7 +169,7 @@ async def lock_owner(conn: Connection, session_id: UUID, user_id: UUID) -> Locke
                email_confirmed_at IS NOT NULL AS verified, personal_keys.secret
           FROM sessions
           JOIN users ON users.id = user_id
-          JOIN personal_keys ON personal_keys.id = 'user:' || users.id
+          CROSS JOIN LATERAL user_key(users.id) AS personal_keys (secret)
          WHERE sessions.id = $1 AND users.id = $2
            FOR NO KEY UPDATE OF users
         """,
@@ -201,7 +201,7 @@ async def lock_profile(conn: Connection, user_id: UUID) -> Profile | None:
         """
         SELECT display_name, personal_keys.secret
           FROM users
-          JOIN personal_keys ON personal_keys.id = 'user:' || users.id
+          CROSS JOIN LATERAL user_key(users.id) AS personal_keys (secret)
          WHERE users.id = $1 AND superseded_at IS NULL AND erased_at IS NULL
            FOR NO KEY UPDATE OF users
         """,

@@ -11,15 +11,7 @@ from workers.audit.rules import Client, action_of, details_of, storable, user_of
 
 async def hold_keys(conn: Connection, ids: Iterable[str]) -> dict[str, PersonalKey]:
     """The keys that still exist, which nobody destroys before this transaction ends."""
-    rows = await conn.fetch(
-        """
-        SELECT id, secret FROM personal_keys
-         WHERE id = ANY($1)
-         ORDER BY id
-           FOR KEY SHARE
-        """,
-        list(ids),
-    )
+    rows = await conn.fetch("SELECT id, secret FROM hold_personal_keys($1)", list(ids))
     return {row["id"]: PersonalKey(row["id"], row["secret"]) for row in rows}
 
 

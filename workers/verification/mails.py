@@ -100,7 +100,7 @@ async def claim(
                       attempts, created_at, now() - created_at AS age, again
         )
         SELECT claimed.*, secret
-          FROM claimed LEFT JOIN personal_keys ON personal_keys.id = 'user:' || user_id
+          FROM claimed LEFT JOIN LATERAL user_key(user_id) AS personal_keys (secret) ON true
         """,
         limit,
         lease,

@@ -23,7 +23,7 @@ async def lock_people(
         SELECT users.id, email, display_name, email_confirmed_at, superseded_at, erased_at,
                users.created_at, personal_keys.secret
           FROM users
-          LEFT JOIN personal_keys ON personal_keys.id = 'user:' || users.id
+          LEFT JOIN LATERAL user_key(users.id) AS personal_keys (secret) ON true
          WHERE address_hash = $1 OR users.id = $2
          ORDER BY users.id
            FOR NO KEY UPDATE OF users
@@ -62,7 +62,7 @@ async def find_link(conn: Connection, token_hash: bytes) -> Link | None:
         SELECT mails.user_id, purpose, parameters, secret
           FROM mailed_tokens
           JOIN mails ON mails.id = mail_id
-          JOIN personal_keys ON personal_keys.id = 'user:' || mails.user_id
+          CROSS JOIN LATERAL user_key(mails.user_id) AS personal_keys (secret)
          WHERE token_hash = $1 AND purpose = ANY($2)
         """,
         token_hash,
@@ -199,7 +199,7 @@ async def recipients(conn: Connection, users: Iterable[UUID]) -> dict[UUID, Reci
                AND NOT EXISTS (
                    SELECT FROM mailed_tokens WHERE user_id = users.id AND purpose = $2
                ) AS needs_link
-          FROM users JOIN personal_keys ON personal_keys.id = 'user:' || users.id
+          FROM users CROSS JOIN LATERAL user_key(users.id) AS personal_keys (secret)
          WHERE users.id = ANY($1) AND erased_at IS NULL
          ORDER BY users.id
            FOR KEY SHARE OF users

@@ -47,7 +47,7 @@ async def read_owners(conn: Connection, asked: Sequence[tuple[UserId, str]]) -> 
         SELECT users.id, tier, personal_keys.secret, list.size, items.symbols, items.notes
           FROM asked
           JOIN users ON users.id = asked.user_id
-          JOIN personal_keys ON personal_keys.id = 'user:' || users.id
+          CROSS JOIN LATERAL user_key(users.id) AS personal_keys (secret)
          CROSS JOIN LATERAL (
                 SELECT count(*) AS size FROM watchlist_items WHERE user_id = users.id
                ) AS list

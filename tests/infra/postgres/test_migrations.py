@@ -12,24 +12,6 @@ async def test_every_role_may_connect_and_do_its_part(database: Database) -> Non
     await audit.execute("SELECT ensure_partitions('audit_log', 'month', 2)")
 
 
-async def test_the_gateway_reads_views_and_nothing_else(database: Database) -> None:
-    gateway = await database.pool("qnt9_gateway")
-    for view in (
-        "audit_entries",
-        "command_outcomes",
-        "commands_parked",
-        "profiles",
-        "sessions_ended",
-        "sessions_open",
-        "users_changed",
-        "watchlist_entries",
-    ):
-        await gateway.fetch(f"SELECT * FROM {view}")
-    for table in ("users", "inbox", "personal_keys", "sessions", "refresh_tokens", "audit_log"):
-        with pytest.raises(asyncpg.InsufficientPrivilegeError):
-            await gateway.fetch(f"SELECT * FROM {table}")
-
-
 async def test_a_worker_may_insert_an_event_but_not_call_it_published(database: Database) -> None:
     worker = await database.pool("qnt9_watchlist")
     with pytest.raises(asyncpg.InsufficientPrivilegeError):

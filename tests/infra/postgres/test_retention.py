@@ -144,31 +144,6 @@ async def test_no_batch_reads_a_whole_table(database: Database, role: str) -> No
             assert any(row["relname"].startswith(rule.table) for row in read)
 
 
-async def test_a_role_deletes_from_its_own_tables_alone(database: Database) -> None:
-    rows = await database.fetch(
-        """
-        SELECT relname, rolname
-          FROM pg_class, pg_roles
-         WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')
-           AND rolname LIKE 'qnt9\\_%' AND rolname <> 'qnt9_owner'
-           AND has_table_privilege(rolname, pg_class.oid, 'DELETE')
-        """
-    )
-    may: dict[str, set[str]] = {}
-    for row in rows:
-        may.setdefault(row["relname"], set()).add(row["rolname"])
-    assert may == {
-        "parked_commands": WORKERS,
-        "watchlist_items": {"qnt9_watchlist"},
-        "query_answers": {"qnt9_quotes"},
-        "sessions": {"qnt9_accounts"},
-        "refresh_tokens": {"qnt9_accounts"},
-        "mails": {"qnt9_verification"},
-        "mailed_tokens": {"qnt9_verification"},
-        "mail_requests": {"qnt9_verification"},
-    }
-
-
 @pytest.mark.parametrize("function", ["forget_handled", "forget_published"])
 async def test_the_relay_alone_removes_what_all_have_written(
     database: Database, function: str

@@ -1,12 +1,14 @@
 """The database and its roles, made by one who may make roles and is no superuser."""
 
 import secrets
+from contextlib import AsyncExitStack
 
 import asyncpg
 import pytest
 
 from infra.postgres import roles
-from infra.postgres.roles import ensure_database
+from infra.postgres.privileges import ROLES
+from infra.postgres.roles import FEWEST_CONNECTIONS, OWNER, ensure_database, limit
 from tests.postgres import Server
 
 
@@ -48,3 +50,32 @@ async def test_an_administrator_of_a_managed_server_is_enough(
         await postgres_server.execute(f"DROP ROLE {reader}")
         await postgres_server.execute(f"DROP ROLE {owner}")
         await postgres_server.execute(f"DROP ROLE {admin}")
+
+
+@pytest.mark.parametrize("most", [20, 100, 200, 1_000])
+def test_no_role_may_take_all_connections(most: int) -> None:
+    """Whatever one role takes, another one's pool still finds room."""
+    assert limit(OWNER, most) == -1
+    for role in ROLES:
+        assert FEWEST_CONNECTIONS <= limit(f"qnt9_{role}", most) <= most - FEWEST_CONNECTIONS
+
+
+async def test_role_has_its_share_of_the_connections(
+    postgres_server: Server, database: str
+) -> None:
+    role = f"qnt9_test_{secrets.token_hex(4)}"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(roles, "OWNER", "postgres")
+        patch.setitem(roles.CONNECTION_SHARES, role, 0.05)
+        await ensure_database(postgres_server.superuser_dsn, {role: postgres_server.password})
+        allowed = limit(role, 200)
+    try:
+        async with AsyncExitStack() as opened:
+            for _ in range(allowed):
+                connection = await asyncpg.connect(postgres_server.dsn(role, database))
+                opened.push_async_callback(connection.close)
+            with pytest.raises(asyncpg.TooManyConnectionsError):
+                await asyncpg.connect(postgres_server.dsn(role, database))
+    finally:
+        await postgres_server.execute(f"DROP DATABASE {database} WITH (FORCE)")
+        await postgres_server.execute(f"DROP ROLE {role}")

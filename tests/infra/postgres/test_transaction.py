@@ -6,7 +6,12 @@ import orjson
 import pytest
 
 from contracts.commands import AddToWatchlist
-from contracts.events import UserSigninFailed, WatchlistItemAdded, WatchlistItemRemoved
+from contracts.events import (
+    UserSignedOut,
+    UserSigninFailed,
+    WatchlistItemAdded,
+    WatchlistItemRemoved,
+)
 from contracts.ids import uuid7
 from contracts.outcomes import Rejected, Succeeded
 from contracts.personal import Personal
@@ -82,10 +87,9 @@ async def test_an_event_says_who_asked_under_the_persons_key_alone(
     assert key.decrypt(data["note"]) == "a note"
 
 
-async def test_without_a_key_no_client_is_written(
-    transactions: Transactions, database: Database
-) -> None:
-    async with transactions.begin() as tx:
+async def test_without_a_key_no_client_is_written(database: Database) -> None:
+    accounts = Transactions(await database.pool("qnt9_accounts"), "signin")
+    async with accounts.begin() as tx:
         event = UserSigninFailed(reason="unknown_address")
         tx.emit(event, about="somebody", caused_by=received(COMMAND))
     [written] = await written_events(database)
@@ -147,7 +151,7 @@ async def test_of_two_deliveries_at_the_same_time_one_has_an_effect(
 async def test_another_consumer_handles_the_same_message_for_itself(
     transactions: Transactions, database: Database
 ) -> None:
-    other = Transactions(await database.pool("qnt9_quotes"), "quotes")
+    other = Transactions(await database.pool("qnt9_signup"), "signup")
     message = received(COMMAND)
     for each in (transactions, other):
         async with each.begin() as tx:
@@ -221,19 +225,24 @@ async def test_a_parked_command_is_remembered_once(
 
 async def test_message_handled_again_emits_the_same_event_ids(database: Database) -> None:
     command = received(COMMAND, actor=USER)
+    failed = UserSigninFailed(reason="unknown_address")
 
     async def ids_of(consumer: str) -> list[UUID]:
-        async with Transactions(await database.pool("qnt9_watchlist"), consumer).begin() as tx:
+        transactions = Transactions(await database.pool("qnt9_accounts"), consumer)
+        async with transactions.begin() as tx:
             return [
-                tx.emit(added(), about=USER, caused_by=command),
-                tx.emit(added(), about=USER, caused_by=command),
+                tx.emit(failed, about=USER, caused_by=command),
+                tx.emit(failed, about=USER, caused_by=command),
                 tx.emit(
-                    WatchlistItemRemoved(user_id=USER, symbol="A"), about=USER, caused_by=command
+                    UserSignedOut(user_id=USER, session_id="a session"),
+                    about=USER,
+                    caused_by=command,
                 ),
-                tx.emit(added(), about=uuid7(), caused_by=received(COMMAND)),
+                tx.emit(failed, about=uuid7(), caused_by=received(COMMAND)),
             ]
 
-    first, again, elsewhere = [await ids_of(name) for name in ("watchlist", "watchlist", "other")]
+    names = ("accounts", "accounts", "passwords")
+    first, again, elsewhere = [await ids_of(name) for name in names]
     assert first[:3] == again[:3]
     assert len({*first, *again, *elsewhere}) == 3 + 2 + 4
     assert {each.version for each in first} == {7}
