@@ -20,7 +20,14 @@ from infra.settings import (
 )
 from infra.unsafe_settings import Violation
 
-MOST = {"body_bytes_most": 1024 * 1024, "streams_most": 100_000, "streams_of_a_user": 100}
+MOST = {
+    "body_bytes_most": 1024 * 1024,
+    "streams_most": 100_000,
+    "streams_of_a_user": 100,
+    "max_connections": 100_000,
+    "max_connections_per_client": 10_000,
+    "max_buffered_bytes": 1024 * 1024 * 1024,
+}
 """What is more than this in production has a name of its own to be accepted by."""
 
 

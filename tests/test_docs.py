@@ -42,3 +42,40 @@ def test_a_row_says_what_for_and_why(row: list[str]) -> None:
 def test_every_link_to_a_file_of_ours_leads_there(page: Path) -> None:
     for target in _LINK.findall(page.read_text(encoding="utf-8")):
         assert (page.parent / target).exists(), target
+
+
+ASVS = (ROOT / "docs" / "asvs.md").read_text(encoding="utf-8")
+_STATES = {"met", "partly", "not met", "installation", "n/a"}
+_PATH = re.compile(
+    r"`((?:tests|docs|schemas|infra|gateway|workers)/[\w./-]+|[A-Za-z.]+\.(?:md|toml|yaml))`"
+)
+
+
+def asvs_rows() -> list[list[str]]:
+    """The rows about requirements: number, in short, state, and what shows it or why."""
+    lines = [line for line in ASVS.splitlines() if re.match(r"\| \d", line)]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+
+
+@pytest.mark.parametrize("row", asvs_rows(), ids=lambda row: row[0])
+def test_a_requirement_of_asvs_has_a_state_and_what_shows_it_exists(row: list[str]) -> None:
+    _, short, state, shown = row
+    assert short
+    assert state in _STATES
+    paths = _PATH.findall(shown)
+    assert not [path for path in paths if not (ROOT / path).exists()]
+    if state == "met":
+        assert paths or "ruff" in shown, "what is met is shown by a file"
+    else:
+        assert shown
+
+
+def test_each_requirement_of_asvs_is_judged_once_in_its_chapter() -> None:
+    numbers: list[str] = []
+    for chapter in re.split(r"^## V", ASVS, flags=re.MULTILINE)[1:]:
+        firsts = " ".join(re.findall(r"^\| (\d[^|]*)", chapter, re.MULTILINE))
+        found = re.findall(r"\d+\.\d+\.\d+", firsts)
+        assert found
+        assert {each.partition(".")[0] for each in found} == {chapter.partition(" ")[0]}
+        numbers += found
+    assert len(numbers) == len(set(numbers))

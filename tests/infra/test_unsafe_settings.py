@@ -28,6 +28,8 @@ REFUSED: dict[str, tuple[str, list[str]]] = {
     ),
     "body_bytes_most": ("large-quotas", ["1000000000"]),
     "streams_of_a_user": ("large-quotas", ["100000"]),
+    "max_connections_per_client": ("large-quotas", ["1000000"]),
+    "max_buffered_bytes": ("large-quotas", ["100000000000"]),
     "trusted_proxies": (
         "wide-proxies",
         [
