@@ -24,11 +24,14 @@ from gateway.settings import GatewaySettings
 from gateway.stream.streams import Streams
 from gateway.stream.tickets import Tickets
 from infra.clients import ClientCipher
+from infra.dependencies import Dependency
 from infra.entry import main
 from infra.health import Health
 from infra.kafka.producer import Producer
 from infra.lifecycle import GracefulShutdownHandler
 from infra.postgres.pool import open_pool
+from infra.postgres.reads import Reads, probe_of
+from infra.process import watch_helpful, watch_needed
 from infra.redis.client import open_redis
 from infra.serving import http_server
 from infra.tokens import TokenChecker
@@ -37,25 +40,30 @@ from infra.tokens import TokenChecker
 async def run(settings: GatewaySettings) -> None:
     async with GracefulShutdownHandler() as shutdown:
         enter = shutdown.resources.enter_async_context
+        health = Health()
         pool = await enter(open_pool(settings, instance=settings.instance))
         redis = await enter(open_redis(settings))
         producer = await enter(Producer(settings, client_id=settings.instance))
+        database = watch_needed(Dependency("postgres", probe_of(pool)), health, shutdown)
+        watch_needed(Dependency("kafka", producer.probe), health, shutdown)
+        watch_helpful(Dependency("valkey", redis.ping), health, shutdown)
+        reads = Reads(pool, database)
         channel = f"qnt9:replies:{settings.instance}:{secrets.token_hex(8)}"
-        outcomes = Outcomes(redis, pool, channel)
+        outcomes = Outcomes(redis, reads, channel)
         shutdown.background("wakeups", outcomes.listen())
         shutdown.background("outcome rows", outcomes.poll())
-        access = Access(redis, pool)
+        access = Access(redis, reads)
         shutdown.background("access changes", access.listen())
         shutdown.background("access rows", access.follow())
-        cipher, repetitions = ClientCipher(settings.client_key), Repetitions(redis, pool)
+        cipher, repetitions = ClientCipher(settings.client_key), Repetitions(redis, reads)
         commands = Commands(settings, producer, outcomes, repetitions, cipher)
         checker = TokenChecker(settings.token_public_key)
-        known = Known(redis, pool)
+        known = Known(redis, reads)
         tickets, streams = Tickets(redis, settings.gateway_key), Streams(settings)
         callers = Callers(
             checker,
             access,
-            pool,
+            reads,
             tickets,
             settings.trusted_proxies,
             forwarded_header=settings.forwarded_header,
@@ -72,15 +80,14 @@ async def run(settings: GatewaySettings) -> None:
             quotes=Quotes(known, commands),
             searches=Searches(known, commands),
             seals=Seals(settings),
-            pool=pool,
+            pool=reads,
             documents=Documents(ENDPOINTS),
             limits=Limits(SharedWindows(redis), settings.quotas, settings.gateway_key),
             streams=streams,
             tickets=tickets,
         )
-        health = Health()
         health.ready["process"] = lambda: "draining" if shutdown.draining.is_set() else None
-        health.ready["kafka"] = lambda: None if producer.connected else "not connected yet"
+        health.partial |= {"postgres", "clock"}  # commands are accepted all the same
         health.ready["access"] = lambda: access.problem
         await enter(
             http_server(

@@ -22,7 +22,8 @@ from redis.exceptions import RedisError
 
 from gateway import views
 from gateway.problems import ProblemError
-from infra.postgres.pool import UNAVAILABLE, Pool
+from infra.postgres.pool import UNAVAILABLE
+from infra.postgres.reads import Readable
 from infra.redis.access import CHANNEL, AccessChanges
 from infra.tls import kind_of
 from infra.tokens import LIFETIME, SKEW, Principal
@@ -55,7 +56,7 @@ class Access:
     """What this process knows of ended sessions and changed users."""
 
     def __init__(
-        self, redis: Redis, pool: Pool, clock: Callable[[], float] = time.monotonic
+        self, redis: Redis, pool: Readable, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._redis = redis
         self._pool = pool

@@ -1,6 +1,5 @@
 """Who is calling: the token's user, and the address behind trusted proxies."""
 
-import time
 from collections import OrderedDict
 
 from contracts.values import Permission
@@ -14,7 +13,8 @@ from gateway.incoming import Incoming
 from gateway.problems import ProblemError
 from gateway.stream.tickets import Tickets
 from infra.clients import Client
-from infra.postgres.pool import Pool
+from infra.clock import CLOCK
+from infra.postgres.reads import Readable
 from infra.tokens import Principal, TokenChecker, TokenError
 
 REMEMBERED = 20_000
@@ -29,7 +29,7 @@ class Callers:
         self,
         checker: TokenChecker,
         access: Access,
-        pool: Pool,
+        pool: Readable,
         tickets: Tickets,
         trusted_proxies: tuple[Network, ...],
         *,
@@ -88,13 +88,13 @@ class Callers:
             self._checked[token] = principal
             if len(self._checked) > REMEMBERED:
                 self._checked.popitem(last=False)
-        if principal.expires_at <= time.time():
+        if principal.expires_at <= CLOCK.time():
             self._checked.pop(token, None)
         return self.current(principal)
 
     def current(self, principal: Principal) -> Principal:
         """Whom a token names, as of now. Raises `ProblemError`."""
-        if principal.expires_at <= time.time():
+        if principal.expires_at <= CLOCK.time():
             raise ProblemError("unauthenticated", "The token has expired.", headers=_CHALLENGE)
         return self._access.current(principal)
 

@@ -7,7 +7,7 @@ import hmac
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import orjson
@@ -26,12 +26,14 @@ from gateway.problems import ProblemError
 from gateway.repetitions import Repetitions
 from gateway.settings import GatewaySettings
 from infra.clients import ClientCipher
+from infra.clock import CLOCK
 from infra.kafka.bundles import Acknowledged, Bundles
 from infra.kafka.producer import (
     BrokerUnavailableError,
     IndeterminateError,
     Outgoing,
     Producer,
+    RefusedError,
 )
 from infra.trace_context import child_of
 
@@ -73,7 +75,7 @@ class Commands:
 
     def intent(self, call: Call, principal: str) -> Intent:
         """Every gateway gives the same id to the same principal, route and Idempotency-Key."""
-        now = datetime.now(UTC)
+        now = CLOCK.now()
         repeated = idempotency_key(call.request.headers.get("idempotency-key"))
         if repeated is None:
             return Intent(uuid7(), now, None)
@@ -85,7 +87,7 @@ class Commands:
     @staticmethod
     def fresh_intent() -> Intent:
         """For what is never repeated: each request is a command of its own."""
-        return Intent(uuid7(), datetime.now(UTC), None)
+        return Intent(uuid7(), CLOCK.now(), None)
 
     def secret_of(self, intent: Intent) -> str:
         """43 url-safe characters that only this intent has; the same where it is repeated."""
@@ -183,12 +185,16 @@ class Commands:
                 return None
 
     async def _acknowledged(self, acknowledged: Acknowledged) -> None:
-        """Wait for the broker. Raises `BrokerUnavailableError`, `IndeterminateError`."""
-        try:
-            async with asyncio.timeout(self._settings.publish_seconds):
-                await acknowledged
-        except TimeoutError:
-            raise IndeterminateError("not acknowledged in time") from None
+        """Wait for the broker. Raises `BrokerUnavailableError`, `IndeterminateError`.
+
+        The future may have been cancelled by the wait for the outcome: that is no answer either.
+        """
+        await asyncio.wait({acknowledged}, timeout=self._settings.publish_seconds)
+        if not acknowledged.done():
+            acknowledged.cancel()
+        if acknowledged.cancelled():
+            raise IndeterminateError("not acknowledged in time")
+        acknowledged.result()
 
     @contextmanager
     def _or_not_acknowledged(
@@ -273,6 +279,9 @@ def _told_what_is_known(intent: Intent) -> Iterator[None]:
     try:
         yield
     except BrokerUnavailableError as error:
+        raise ProblemError("broker-unavailable") from error
+    except RefusedError as error:
+        log.warning("publish_refused", reason=str(error), command_id=str(intent.id))
         raise ProblemError("broker-unavailable") from error
     except IndeterminateError as error:
         log.warning("publish_indeterminate", error=str(error), command_id=str(intent.id))

@@ -37,7 +37,8 @@ from gateway.v1.models import WithAddress
 from infra.addresses import address_hash
 from infra.clients import Client
 from infra.lifecycle import GracefulShutdownHandler
-from infra.postgres.pool import UNAVAILABLE, Pool
+from infra.postgres.pool import UNAVAILABLE
+from infra.postgres.reads import Readable
 from infra.trace_context import child_of, trace_state
 
 log = structlog.get_logger(__name__)
@@ -66,7 +67,7 @@ class Edge:
     quotes: Quotes
     searches: Searches
     seals: Seals
-    pool: Pool
+    pool: Readable
     documents: Documents
     limits: Limits
     streams: Streams

@@ -16,7 +16,8 @@ from redis.asyncio import Redis
 from contracts.quotes import CachedQuote, Quote, cache_key
 from contracts.securities import Found, search_key
 from gateway import views
-from infra.postgres.pool import UNAVAILABLE, Pool
+from infra.postgres.pool import UNAVAILABLE
+from infra.postgres.reads import Readable
 from infra.redis.reach import Reach
 
 log = structlog.get_logger(__name__)
@@ -31,7 +32,7 @@ REMEMBERED = 10_000
 class Known:
     """Never raises: what cannot be read is not known."""
 
-    def __init__(self, redis: Redis, pool: Pool) -> None:
+    def __init__(self, redis: Redis, pool: Readable) -> None:
         self._redis = redis
         self._pool = pool
         self._told: dict[str, CachedQuote] = {}

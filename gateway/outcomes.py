@@ -18,7 +18,8 @@ from redis.exceptions import RedisError
 
 from contracts.outcomes import Outcome, outcome_of
 from gateway import views
-from infra.postgres.pool import UNAVAILABLE, Pool
+from infra.postgres.pool import UNAVAILABLE
+from infra.postgres.reads import Readable
 from infra.tls import kind_of
 
 log = structlog.get_logger(__name__)
@@ -42,7 +43,7 @@ class Told:
 class Outcomes:
     """The commands that this process waits for."""
 
-    def __init__(self, redis: Redis, pool: Pool, channel: str) -> None:
+    def __init__(self, redis: Redis, pool: Readable, channel: str) -> None:
         self._redis = redis
         self._pool = pool
         self.channel = channel

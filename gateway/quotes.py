@@ -7,7 +7,7 @@ Fresh until its soft time; up to the hard time shown at once, too, while a newer
 import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from contracts.commands import LookUpQuote
@@ -19,6 +19,7 @@ from gateway.commands import Commands, Intent
 from gateway.endpoints import Call
 from gateway.known import Known
 from gateway.problems import ProblemError
+from infra.clock import CLOCK
 
 LOOK_UP_SECONDS = 8.0
 PATIENT_SECONDS = 2.0
@@ -70,7 +71,7 @@ class Quotes:
         """The same of several, each for itself."""
         known = await self._known.quotes(symbols)
         shown: dict[str, Quote | ProblemError] = {}
-        now = datetime.now(UTC)
+        now = CLOCK.now()
         for symbol in symbols:
             entry = known.get(symbol)
             if entry and entry.fresh_until > now:
@@ -85,7 +86,7 @@ class Quotes:
     async def many(self, call: Call, symbols: Sequence[str]) -> dict[str, dict[str, Any]]:
         """What is known of these, without waiting; what is not fresh is renewed behind it."""
         known = await self._known.quotes(symbols)
-        now = datetime.now(UTC)
+        now = CLOCK.now()
         fresh = {s for s, entry in known.items() if entry.fresh_until > now}
         self._renew(call, [symbol for symbol in symbols if symbol not in fresh])
         shown: dict[str, dict[str, Any]] = {}
@@ -102,7 +103,7 @@ class Quotes:
         entry = (await self._known.quotes([symbol])).get(symbol)
         if entry and entry.quote:
             return self._remember(symbol)
-        if entry and entry.fresh_until > datetime.now(UTC):
+        if entry and entry.fresh_until > CLOCK.now():
             return False
         return await self._provider_has(call, symbol)
 
@@ -132,7 +133,7 @@ class Quotes:
     async def _wait(
         self, call: Call, symbol: str, entry: CachedQuote | None
     ) -> Quote | ProblemError:
-        last = _last(entry, datetime.now(UTC)) if entry else None
+        last = _last(entry, CLOCK.now()) if entry else None
         seconds = PATIENT_SECONDS if last else LOOK_UP_SECONDS
         match await self._asking.answer(call, symbol, seconds):
             case Quote() as quote:
@@ -142,7 +143,7 @@ class Quotes:
         return last or ProblemError("quote-unavailable")
 
     async def _look_up(self, call: Call, symbol: str) -> _Told:
-        intent = Intent(uuid7(), datetime.now(UTC), None)
+        intent = Intent(uuid7(), CLOCK.now(), None)
         command = LookUpQuote(symbol=symbol)
         try:
             told = await self._commands.ask(
@@ -150,7 +151,7 @@ class Quotes:
             )
         except ProblemError as error:
             return _Vain(error)
-        now = datetime.now(UTC)
+        now = CLOCK.now()
         match told.outcome if told else None:
             case Succeeded(result={"quote": found}):
                 quote = Quote.model_validate(found)

@@ -13,7 +13,8 @@ from redis.asyncio import Redis
 
 from contracts.topics import COMMAND_RETENTION, SEGMENT
 from gateway import views
-from infra.postgres.pool import UNAVAILABLE, Pool
+from infra.postgres.pool import UNAVAILABLE
+from infra.postgres.reads import Readable
 from infra.redis.reach import Reach
 
 log = structlog.get_logger(__name__)
@@ -30,7 +31,7 @@ _Counting = tuple[UUID, int, asyncio.Future[int]]
 class Repetitions:
     """Never raises, and never waits for long: what nobody can tell is no repetition."""
 
-    def __init__(self, redis: Redis, pool: Pool) -> None:
+    def __init__(self, redis: Redis, pool: Readable) -> None:
         self._redis = redis
         self._pool = pool
         self._reach = Reach("repetitions", seconds=CACHE_SECONDS)

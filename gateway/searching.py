@@ -1,7 +1,6 @@
 """Searches at the edge: from the cache, else asked of the quotes worker, once for all."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from contracts.commands import Search
 from contracts.ids import uuid7
@@ -12,6 +11,7 @@ from gateway.commands import Commands, Intent
 from gateway.endpoints import Call
 from gateway.known import Known
 from gateway.problems import ProblemError
+from infra.clock import CLOCK
 
 SEARCH_SECONDS = 8.0
 
@@ -42,7 +42,7 @@ class Searches:
         raise ProblemError("search-unavailable")
 
     async def _ask(self, call: Call, subject: str) -> Found | _Vain:
-        intent = Intent(uuid7(), datetime.now(UTC), None)
+        intent = Intent(uuid7(), CLOCK.now(), None)
         command = Search(text=subject)
         try:
             told = await self._commands.ask(

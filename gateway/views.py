@@ -6,19 +6,19 @@ from uuid import UUID
 
 import asyncpg
 
-from infra.postgres.pool import Pool
+from infra.postgres.reads import Readable
 
 Rows = list[asyncpg.Record]
 
 
-async def outcomes(pool: Pool, ids: Sequence[UUID]) -> Rows:
+async def outcomes(pool: Readable, ids: Sequence[UUID]) -> Rows:
     """The outcomes that exist by now."""
     return await pool.fetch(
         "SELECT id, fingerprint, outcome FROM command_outcomes WHERE id = ANY($1)", ids
     )
 
 
-async def is_parked(pool: Pool, command_id: UUID) -> bool:
+async def is_parked(pool: Readable, command_id: UUID) -> bool:
     """Whether a command waits as a dead letter."""
     found: bool = await pool.fetchval(
         "SELECT EXISTS (SELECT FROM commands_parked WHERE id = $1)", command_id
@@ -26,7 +26,7 @@ async def is_parked(pool: Pool, command_id: UUID) -> bool:
     return found
 
 
-async def profile(pool: Pool, user_id: UUID) -> asyncpg.Record | None:
+async def profile(pool: Readable, user_id: UUID) -> asyncpg.Record | None:
     """What a user may see of the account."""
     return await pool.fetchrow(
         """
@@ -38,7 +38,7 @@ async def profile(pool: Pool, user_id: UUID) -> asyncpg.Record | None:
     )
 
 
-async def standing(pool: Pool, user_id: UUID, session_id: UUID) -> asyncpg.Record | None:
+async def standing(pool: Readable, user_id: UUID, session_id: UUID) -> asyncpg.Record | None:
     """What a user may do at this moment, and whether the session has ended."""
     return await pool.fetchrow(
         """
@@ -53,7 +53,7 @@ async def standing(pool: Pool, user_id: UUID, session_id: UUID) -> asyncpg.Recor
 
 
 async def users(
-    pool: Pool,
+    pool: Readable,
     *,
     email: str | None,
     tier: str | None,
@@ -82,7 +82,7 @@ async def users(
 
 
 async def audit_entries(
-    pool: Pool,
+    pool: Readable,
     *,
     user_id: UUID | None,
     action: str | None,
@@ -117,7 +117,7 @@ async def audit_entries(
     )
 
 
-async def watchlist(pool: Pool, user_id: UUID) -> Rows:
+async def watchlist(pool: Readable, user_id: UUID) -> Rows:
     """A user's items, oldest first."""
     return await pool.fetch(
         """
@@ -130,7 +130,7 @@ async def watchlist(pool: Pool, user_id: UUID) -> Rows:
     )
 
 
-async def last_quotes(pool: Pool, symbols: Sequence[str]) -> Rows:
+async def last_quotes(pool: Readable, symbols: Sequence[str]) -> Rows:
     """The last good quotes of these symbols, as far as there are any."""
     return await pool.fetch(
         "SELECT symbol, quote, fetched_at, fresh_until FROM last_quotes WHERE symbol = ANY($1)",
@@ -139,7 +139,7 @@ async def last_quotes(pool: Pool, symbols: Sequence[str]) -> Rows:
 
 
 async def activity(
-    pool: Pool, user_id: UUID, *, before: tuple[datetime, UUID] | None, limit: int
+    pool: Readable, user_id: UUID, *, before: tuple[datetime, UUID] | None, limit: int
 ) -> Rows:
     """A user's entries of the audit log, newest first, from one that was shown already."""
     return await pool.fetch(
@@ -156,7 +156,7 @@ async def activity(
     )
 
 
-async def open_sessions(pool: Pool, user_id: UUID) -> Rows:
+async def open_sessions(pool: Readable, user_id: UUID) -> Rows:
     """Where a user is signed in, the most recently used first."""
     return await pool.fetch(
         """
@@ -169,14 +169,14 @@ async def open_sessions(pool: Pool, user_id: UUID) -> Rows:
     )
 
 
-async def sessions_ended(pool: Pool, since: timedelta) -> Rows:
+async def sessions_ended(pool: Readable, since: timedelta) -> Rows:
     """Sessions that have ended within this time."""
     return await pool.fetch(
         "SELECT id FROM sessions_ended WHERE ended_at > now() - $1::interval", since
     )
 
 
-async def users_changed(pool: Pool, since: timedelta) -> Rows:
+async def users_changed(pool: Readable, since: timedelta) -> Rows:
     """Users who may have changed within this time, as they are now."""
     return await pool.fetch(
         """
@@ -188,7 +188,7 @@ async def users_changed(pool: Pool, since: timedelta) -> Rows:
     )
 
 
-async def users_named(pool: Pool, ids: Collection[UUID]) -> Rows:
+async def users_named(pool: Readable, ids: Collection[UUID]) -> Rows:
     """Those of these users who have ever changed, as they are now."""
     return await pool.fetch(
         """

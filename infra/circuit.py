@@ -4,7 +4,6 @@ The time of an opening is shared between processes and may grow, so pybreaker's 
 """
 
 import asyncio
-import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import cast
@@ -16,6 +15,7 @@ from pybreaker import (
     CircuitBreakerState,
 )
 
+from infra.clock import CLOCK
 from infra.redis.circuits import Opening
 from infra.upstreams import (
     CircuitChange,
@@ -57,13 +57,13 @@ class Circuit(CircuitBreakerListener):
 
     def begin_probe(self) -> None:
         """Raises `CircuitOpenError` while it is not time, or another call probes."""
-        if self.probing or time.time() < self.opening.until:
+        if self.probing or CLOCK.time() < self.opening.until:
             raise CircuitOpenError(limited=self.opening.limited)
         self.probing = True
 
     def limit(self, error: RateLimitedError) -> None:
         """Open at once, however few calls failed; the first of several answers counts."""
-        if self.state == "open" and self.opening.limited and time.time() < self.opening.until:
+        if self.state == "open" and self.opening.limited and CLOCK.time() < self.opening.until:
             return
         self._cause = error
         if self.state == "open":
@@ -115,9 +115,9 @@ class Circuit(CircuitBreakerListener):
             wish = self._cause.retry_after or 0
             seconds = max(wish, policy.limited_seconds, 2 * before.seconds)
             seconds = min(seconds, policy.limited_seconds_most)
-            self.opening = Opening(time.time() + seconds, limited=True, seconds=seconds)
+            self.opening = Opening(CLOCK.time() + seconds, limited=True, seconds=seconds)
         else:
-            self.opening = Opening(time.time() + policy.open_seconds, seconds=before.seconds)
+            self.opening = Opening(CLOCK.time() + policy.open_seconds, seconds=before.seconds)
         self._news = self.opening
 
     def _is_given_up(self, error: BaseException) -> bool:

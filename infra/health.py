@@ -24,6 +24,11 @@ class Health:
     ready: dict[str, Problem] = field(default_factory=dict)
     details: dict[str, Callable[[], Any]] = field(default_factory=dict)
     """Told with readiness, and no reason against it: the state of what is outside."""
+    partial: set[str] = field(default_factory=set)
+    """Checks of `ready` with whose problems a part of the work goes on: operators are told, load
+    balancers are not, for they would shut out that part as well."""
+    degraded: dict[str, Problem] = field(default_factory=dict)
+    """Told with readiness: problems with which the process still does all of its work, slower."""
 
     def public_routes(self) -> list[Route]:
         """For load balancers on a port that anyone reaches: whether, and not why."""
@@ -32,7 +37,8 @@ class Health:
             return _answer_briefly(self.alive)
 
         async def ready(_: Request) -> Response:
-            return _answer_briefly({"process": self._starting, **self.ready})
+            ready = {name: c for name, c in self.ready.items() if name not in self.partial}
+            return _answer_briefly({"process": self._starting, **ready})
 
         return [Route("/health/live", live), Route("/health/ready", ready)]
 
@@ -50,6 +56,8 @@ class Health:
 
     async def _ready(self, _: Request) -> Response:
         details = {name: tell() for name, tell in self.details.items()}
+        if degraded := _problems(self.degraded):
+            details["degraded"] = degraded
         return _answer({"process": self._starting, **self.ready}, details)
 
     async def _startup(self, _: Request) -> Response:
@@ -60,9 +68,9 @@ class Health:
 
 
 def _answer(checks: dict[str, Problem], details: dict[str, Any] | None = None) -> Response:
-    problems = {name: problem for name, check in checks.items() if (problem := check())}
+    problems = _problems(checks)
     body: dict[str, Any] = {
-        "status": "unavailable" if problems else "ok",
+        "status": "unavailable" if problems else _status(details),
         "problems": problems,
     }
     if details:
@@ -78,6 +86,14 @@ def _answer_briefly(checks: dict[str, Problem]) -> Response:
     return JSONResponse(
         body, status_code=503 if failed else 200, headers={"Cache-Control": "no-store"}
     )
+
+
+def _problems(checks: dict[str, Problem]) -> dict[str, str]:
+    return {name: problem for name, check in checks.items() if (problem := check())}
+
+
+def _status(details: dict[str, Any] | None) -> str:
+    return "degraded" if details and "degraded" in details else "ok"
 
 
 async def _metrics(_: Request) -> Response:

@@ -11,6 +11,8 @@ from starlette.applications import Starlette
 
 from contracts.topics import Consumer
 from infra.clients import ClientCipher
+from infra.clock import CLOCK
+from infra.dependencies import Dependency
 from infra.health import Health
 from infra.kafka.consumer import ConsumerShell
 from infra.kafka.database_age import DatabaseAge
@@ -19,6 +21,7 @@ from infra.kafka.records import Reader
 from infra.kafka.work import Handle, Policy
 from infra.lifecycle import GracefulShutdownHandler
 from infra.postgres.pool import Pool, open_pool
+from infra.postgres.reads import probe_of
 from infra.postgres.recovery import Memory
 from infra.postgres.retention import Rule, keep_house
 from infra.postgres.transaction import Transactions
@@ -120,13 +123,32 @@ async def open_process(settings: BusSettings) -> AsyncIterator[Process]:
         health.ready["shutdown"] = lambda: "draining" if shutdown.draining.is_set() else None
         app = Starlette(routes=health.routes())
         await enter(http_server(app, settings.health_host, settings.health_port))
+        pool = await enter(open_pool(settings, instance=settings.instance))
+        producer = await enter(Producer(settings, client_id=settings.instance))
+        watch_needed(Dependency("postgres", probe_of(pool)), health, shutdown)
+        watch_needed(Dependency("kafka", producer.probe), health, shutdown)
         yield Process(
-            settings=settings,
-            shutdown=shutdown,
-            health=health,
-            pool=await enter(open_pool(settings, instance=settings.instance)),
-            producer=await enter(Producer(settings, client_id=settings.instance)),
+            settings=settings, shutdown=shutdown, health=health, pool=pool, producer=producer
         )
+
+
+def watch_needed(
+    dependency: Dependency, health: Health, shutdown: GracefulShutdownHandler
+) -> Dependency:
+    """Watch a server without which the process cannot work; readiness names it while it is away."""
+    health.ready[dependency.name] = lambda: dependency.problem
+    health.ready["clock"] = lambda: CLOCK.problem
+    shutdown.background(f"watch {dependency.name}", dependency.watch())
+    return dependency
+
+
+def watch_helpful(
+    dependency: Dependency, health: Health, shutdown: GracefulShutdownHandler
+) -> Dependency:
+    """Watch a server without which the process works slower; readiness names it as such."""
+    health.degraded[dependency.name] = lambda: dependency.problem
+    shutdown.background(f"watch {dependency.name}", dependency.watch())
+    return dependency
 
 
 @asynccontextmanager
@@ -134,6 +156,7 @@ async def open_worker(settings: WorkerSettings) -> AsyncIterator[Worker]:
     """A process with the cache server and the key of clients besides."""
     async with open_process(settings) as process:
         redis = await process.shutdown.resources.enter_async_context(open_redis(settings))
+        watch_helpful(Dependency("valkey", redis.ping), process.health, process.shutdown)
         yield Worker(
             settings=settings,
             shutdown=process.shutdown,

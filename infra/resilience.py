@@ -6,7 +6,6 @@ a half-open circuit are shared through the cache server, as far as it can be rea
 """
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import asdict, replace
@@ -25,6 +24,7 @@ from tenacity import (
 )
 
 from infra.circuit import ADOPTED, Circuit
+from infra.clock import CLOCK
 from infra.redis.circuits import Opening, SharedCircuit
 from infra.upstreams import (
     Change,
@@ -77,7 +77,7 @@ class Upstream:
     def open_until(self) -> datetime | None:
         """Until when nobody calls, as far as this process knows; None when somebody may."""
         until = self._circuit.opening.until
-        return datetime.fromtimestamp(until, UTC) if until > time.time() else None
+        return datetime.fromtimestamp(until, UTC) if until > CLOCK.time() else None
 
     def describe(self) -> dict[str, Any]:
         """For operators."""
@@ -167,7 +167,7 @@ class Upstream:
         kind = type(error).__name__
         CALLS.labels(self._provider, kind).inc()
         LAST_ERROR.labels(self._provider, kind).set_to_current_time()
-        self._last_error = (str(error) or kind, datetime.now(UTC))
+        self._last_error = (str(error) or kind, CLOCK.now())
 
     def _changed(self, change: CircuitChange) -> None:
         CIRCUIT.labels(self._provider).set(_LEVELS[change.after])

@@ -1,7 +1,6 @@
 """The streams of this process: opened for a request, ended by sign-out, expiry and draining."""
 
 import asyncio
-import time
 from collections.abc import Callable, Collection
 
 from gateway import views
@@ -13,6 +12,7 @@ from gateway.stream.feed import Feed, Quotes
 from gateway.stream.hub import Hub, Subscription
 from gateway.stream.positions import Position, Positions
 from gateway.stream.watching import watch
+from infra.clock import CLOCK
 from infra.tokens import Principal
 
 LOOK_SECONDS = 0.5
@@ -64,7 +64,7 @@ class Streams:
         """Look often who may still hear, for ever. `current` raises `ProblemError`."""
 
         def reason_for(principal: Principal) -> str | None:
-            if principal.expires_at <= time.time():
+            if principal.expires_at <= CLOCK.time():
                 return "token-expired"
             try:
                 current(principal)

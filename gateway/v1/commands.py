@@ -1,6 +1,5 @@
 """What became of a command."""
 
-from datetime import UTC, datetime
 from typing import Any
 
 from contracts.outcomes import Rejected, Succeeded, outcome_of
@@ -10,6 +9,7 @@ from gateway.handles import Handle, read_handle
 from gateway.limits.policies import STATUS
 from gateway.problems import PROBLEMS, ProblemError
 from gateway.v1.models import CommandStatus
+from infra.clock import CLOCK
 
 
 async def show(call: Call) -> Answer:
@@ -17,7 +17,7 @@ async def show(call: Call) -> Answer:
     if handle is None:
         raise ProblemError("not-found", "No such handle was issued.")
     _may_see(call, handle)
-    old = datetime.now(UTC) - handle.issued_at > call.edge.settings.outcomes_kept
+    old = CLOCK.now() - handle.issued_at > call.edge.settings.outcomes_kept
     rows = [] if old else await views.outcomes(call.edge.pool, [handle.command_id])
     status: dict[str, Any] = {"id": call.path("handle"), "type": handle.type, "parked": False}
     if not rows:

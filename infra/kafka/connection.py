@@ -1,11 +1,24 @@
-"""How aiokafka's clients are told where the broker is and who they are."""
+"""How aiokafka's clients are told where the broker is, who they are, and how often to try again."""
 
+import random
 import ssl
+from collections.abc import Iterator
 from typing import Any
 
 from aiokafka.helpers import create_ssl_context
 
 from infra.settings import KafkaSettings
+
+RETRY_BACKOFF_MS = 500
+"""aiokafka waits this long wherever it tries again, and has no back-off that grows."""
+
+
+def backoff(least: float, most: float) -> Iterator[float]:
+    """Seconds to wait before each further try, without end: they double, each with some jitter."""
+    wait = least
+    while True:
+        yield wait * random.uniform(0.8, 1.2)  # noqa: S311  # jitter
+        wait = min(wait * 2, most)
 
 
 def connection_options(settings: KafkaSettings) -> dict[str, Any]:
@@ -14,6 +27,7 @@ def connection_options(settings: KafkaSettings) -> dict[str, Any]:
     if settings.kafka_protocol == "SASL_SSL":
         context = create_ssl_context(cafile=settings.kafka_ca_file)
     return {
+        "retry_backoff_ms": RETRY_BACKOFF_MS,
         "bootstrap_servers": settings.kafka_bootstrap,
         "security_protocol": settings.kafka_protocol,
         "sasl_mechanism": settings.kafka_mechanism,

@@ -22,13 +22,13 @@ from aiokafka.errors import (
 from aiokafka.partitioner import murmur2
 
 from contracts.topics import MAX_DEAD_LETTER_BYTES
-from infra.kafka.connection import connection_options
+from infra.kafka.connection import backoff, connection_options
 from infra.settings import KafkaSettings
 
 log = structlog.get_logger(__name__)
 
 REQUEST_MS = 10_000
-CONNECT_RETRY_SECONDS = 1.0
+CONNECT_RETRY_SECONDS = (0.5, 10.0)
 FLUSH_SECONDS = 5.0
 BATCH_BYTES = 65_536
 _FATAL = (OutOfOrderSequenceNumber, ProducerFenced, UnknownProducerId)
@@ -82,6 +82,13 @@ class Producer:
     @property
     def connected(self) -> bool:
         return self._producer is not None
+
+    async def probe(self) -> None:
+        """Ask the broker for what it has anyway to be asked for. Raises when it does not answer."""
+        if self._producer is None:
+            raise BrokerUnavailableError("not connected")
+        if not await self._producer.client.force_metadata_update():
+            raise BrokerUnavailableError("no metadata")
 
     async def send(
         self,
@@ -228,7 +235,7 @@ class Producer:
     async def _connect(self, replacing: AIOKafkaProducer | None = None) -> None:
         if replacing:
             await _stop(replacing)
-        while True:
+        for wait in backoff(*CONNECT_RETRY_SECONDS):
             producer = AIOKafkaProducer(
                 **connection_options(self._settings),
                 client_id=self._client_id,
@@ -250,7 +257,7 @@ class Producer:
                     error=type(error).__name__,
                     hint="is it up, and are user name, password and CA file right?",
                 )
-                await asyncio.sleep(CONNECT_RETRY_SECONDS)
+                await asyncio.sleep(wait)
             else:
                 self._producer = producer
                 return

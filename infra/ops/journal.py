@@ -3,13 +3,13 @@
 import os
 import pwd
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from uuid import UUID
 
 from contracts.envelope import Envelope
 from contracts.events import OpsEvent
 from contracts.ids import uuid7
 from contracts.topics import OPS_EVENTS
+from infra.clock import CLOCK
 from infra.ops.sender import Copy, Sender
 
 SOURCE = "urn:qnt9:operator"
@@ -48,7 +48,7 @@ async def record(
         id=event_id,
         source=SOURCE,
         type=event.type,
-        time=time or datetime.now(UTC),
+        time=time or CLOCK.now(),
         subject=about,
         correlation_id=str(event_id),
     )

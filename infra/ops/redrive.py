@@ -12,12 +12,12 @@ is sent while its message is, and otherwise never: it may have been handled (ADR
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from uuid import UUID
 
 from contracts.events import OpsDiscarded, OpsRedriven
 from contracts.message import Command
 from contracts.topics import CERTAIN, MAX_RECORD_BYTES
+from infra.clock import CLOCK
 from infra.kafka.dead_letters import PREFIX
 from infra.ops import actions, journal
 from infra.ops.letters import Box, Letter
@@ -55,7 +55,7 @@ def why_not(letter: Letter) -> str | None:
 
 async def doubtful(conn: Connection, letters: Sequence[Letter]) -> list[Letter]:
     """Those that are old and wait for nothing: each could have a second effect."""
-    since = datetime.now(UTC) - CERTAIN
+    since = CLOCK.now() - CERTAIN
     old = [each for each in letters if each.box.consumer.inbox and each.last_failure < since]
     waiting = await actions.parked(conn, _ids(old)) if old else set()
     return [each for each in old if each.message_id and each.message_id not in waiting]

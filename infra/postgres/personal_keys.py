@@ -2,10 +2,11 @@
 
 import secrets
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 from uuid import UUID
 
 from contracts.personal import PersonalKey
+from infra.clock import CLOCK
 from infra.postgres.pool import Connection
 
 KEY_BYTES = 32
@@ -39,7 +40,7 @@ async def user_keys(conn: Connection, users: Iterable[UUID]) -> dict[UUID, Perso
 
 async def day_key(conn: Connection, now: datetime | None = None) -> PersonalKey:
     """Today's key for data that belongs to no user. Made by whoever needs it first."""
-    day = (now or datetime.now(UTC)).date()
+    day = (now or CLOCK.now()).date()
     key_id = f"day:{day}"
     secret: bytes | None = await conn.fetchval("SELECT * FROM day_key($1)", day)
     if secret is None:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import asyncpg
 import orjson
@@ -43,15 +43,41 @@ TRANSIENT = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
 
 CONNECT_SECONDS = 5
 COMMAND_SECONDS = 30
+ACQUIRE_SECONDS = 10.0
+"""Connecting included. Nobody waits longer for a connection, nor for its being given back."""
+CANCEL_SECONDS = 2.0
+"""A statement that the server does not cancel in this time ends its session: the server hangs."""
+
+
+class _Session(asyncpg.Connection):
+    """A connection that is given up when its server does not even cancel a statement."""
+
+    async def _cancel(self, *waiters: Any) -> None:
+        async with asyncio.timeout(CANCEL_SECONDS) as bound:
+            await super()._cancel(*waiters)  # type: ignore[misc]  # asyncpg has no types for it
+        if bound.expired() and not self.is_closed():
+            self.terminate()
+
+
+class _BoundedPool(asyncpg.Pool):
+    """A pool for whose connections nobody waits without end."""
+
+    def acquire(self, *, timeout: float | None = ACQUIRE_SECONDS) -> Any:
+        return super().acquire(timeout=timeout)
 
 
 @asynccontextmanager
 async def open_pool(settings: PostgresSettings, *, instance: str) -> AsyncIterator[Pool]:
     """A pool that connects when first needed, so that a process can start before its server."""
-    pool = asyncpg.create_pool(
+    pool = _BoundedPool(
         settings.postgres_dsn.get_secret_value(),
+        connection_class=_Session,
+        record_class=asyncpg.Record,
         min_size=0,
         max_size=settings.postgres_pool_max,
+        max_queries=50_000,
+        max_inactive_connection_lifetime=300.0,
+        loop=None,
         timeout=CONNECT_SECONDS,
         command_timeout=COMMAND_SECONDS,
         init=_prepare,
@@ -70,6 +96,7 @@ async def open_session(settings: PostgresSettings, *, instance: str) -> AsyncIte
     """
     conn = await asyncpg.connect(
         settings.postgres_dsn.get_secret_value(),
+        connection_class=_Session,
         timeout=CONNECT_SECONDS,
         command_timeout=COMMAND_SECONDS,
         server_settings=_session(instance),

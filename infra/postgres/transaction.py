@@ -10,7 +10,6 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from uuid import UUID
 
 from contracts.envelope import Envelope
@@ -20,6 +19,7 @@ from contracts.message import Message
 from contracts.outcomes import Outcome, outcome_of
 from contracts.personal import Personal, PersonalKey
 from contracts.topics import CARRIED_BY
+from infra.clock import CLOCK
 from infra.postgres import recovery
 from infra.postgres.message_rows import ConcurrentDeliveryError, Emitted, Settled, save
 from infra.postgres.pool import Connection, Pool
@@ -97,7 +97,7 @@ class Transaction:
             id=event_id,
             source=self._source,
             type=event.type,
-            time=datetime.now(UTC),
+            time=CLOCK.now(),
             subject=str(about),
             correlation_id=cause.correlation_id if cause else str(event_id),
             causation_id=str(cause.id) if cause else "",

@@ -4,7 +4,6 @@ Best effort, never long: with the cache server away each process decides alone.
 """
 
 import asyncio
-import time
 from collections.abc import Awaitable
 from dataclasses import asdict, dataclass
 from typing import TypeVar
@@ -14,6 +13,7 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from infra.clock import CLOCK
 from infra.tls import kind_of
 
 log = structlog.get_logger(__name__)
@@ -49,7 +49,7 @@ class SharedCircuit:
         value = await self._try(self._redis.get(self._opening))
         try:
             opening = Opening(**orjson.loads(value)) if value else None
-            return opening if opening and opening.until > time.time() else None
+            return opening if opening and opening.until > CLOCK.time() else None
         except (TypeError, ValueError):
             log.warning("shared_circuit_unreadable")
             return None

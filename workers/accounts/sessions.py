@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -15,6 +15,7 @@ from contracts.events import (
 )
 from contracts.message import Command, Message
 from contracts.outcomes import Rejected, SealedOutcome, Succeeded
+from infra.clock import CLOCK
 from infra.postgres.transaction import Transaction, Transactions
 from infra.received import PoisonError, Received
 from infra.sealed import open_seal
@@ -28,7 +29,7 @@ SessionEvent = UserTokenRefreshed | UserTokenReuseDetected | UserSignedOut | Use
 
 
 def utc_now() -> datetime:
-    return datetime.now(UTC)
+    return CLOCK.now()
 
 
 @dataclass(frozen=True, kw_only=True)

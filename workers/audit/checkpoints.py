@@ -1,7 +1,6 @@
 """Where the chains end, signed and put where the database cannot reach: `audit.checkpoints`."""
 
 import asyncio
-from datetime import UTC, datetime
 
 import asyncpg
 import structlog
@@ -12,6 +11,7 @@ from contracts.events import AuditCheckpointed
 from contracts.ids import uuid7
 from contracts.topics import AUDIT_CHECKPOINTS
 from infra.audit.checkpoints import Checkpoint, CheckpointSigner
+from infra.clock import CLOCK
 from infra.kafka.producer import BrokerUnavailableError, IndeterminateError, Producer
 from infra.postgres.pool import UNAVAILABLE, Pool
 from infra.telemetry import CHECKPOINT
@@ -46,7 +46,7 @@ class Checkpoints:
         """One, unless nothing was added since the last one of this process; False if it failed."""
         try:
             async with self._pool.acquire() as conn:
-                checkpoint = Checkpoint(datetime.now(UTC), await store.heads(conn))
+                checkpoint = Checkpoint(CLOCK.now(), await store.heads(conn))
             if checkpoint.entries and checkpoint.root != self._last:
                 await self._publish(checkpoint)
                 self._last = checkpoint.root

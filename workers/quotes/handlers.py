@@ -7,7 +7,7 @@ is away: a query changes nothing that would have to be held back for it.
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
 import structlog
 from prometheus_client import Counter
@@ -24,6 +24,7 @@ from contracts.events import (
 from contracts.message import Command
 from contracts.outcomes import Outcome, Rejected, Succeeded
 from contracts.quotes import CachedQuote, Quote, StaleReason, marked, may_be_shown
+from infra.clock import CLOCK
 from workers.quotes import store
 from workers.quotes.cache import until_fresh
 from workers.quotes.chain import Failed, Verdict
@@ -60,7 +61,7 @@ Handler = Callable[[Quotes, Sequence[Asker]], Awaitable[None]]
 
 async def answer(slice_: Quotes, batch: Sequence[Asker]) -> None:
     """Each symbol and each text once, whoever many ask."""
-    now = datetime.now(UTC)
+    now = CLOCK.now()
     await slice_.look_ups.take(wanted([a for a in batch if isinstance(a.data, LookUpQuote)], now))
     await slice_.searches.take(wanted([a for a in batch if isinstance(a.data, Search)], now))
 
@@ -68,7 +69,7 @@ async def answer(slice_: Quotes, batch: Sequence[Asker]) -> None:
 async def look_up(slice_: Quotes, look_ups: Sequence[LookUp]) -> None:
     """What is asked for together, for all who wait for any of it."""
     known = await slice_.known([each.subject for each in look_ups])
-    now = datetime.now(UTC)
+    now = CLOCK.now()
     fresh = {s: entry for s, entry in known.items() if until_fresh(entry, now)}
     await slice_.tell(
         (each, _outcome_of(fresh[each.subject].shown()))
@@ -102,17 +103,17 @@ async def _follow(slice_: Quotes, look_up: LookUp, known: Known) -> None:
     while look_up.seconds_left > MARGIN_SECONDS:
         await asyncio.sleep(FOLLOW_SECONDS)
         entry = (await slice_.cache.get([symbol])).get(symbol)
-        if entry and until_fresh(entry, datetime.now(UTC)):
+        if entry and until_fresh(entry, CLOCK.now()):
             await slice_.tell([(look_up, _outcome_of(entry.shown()))])
             return
         if await slice_.leases.take([symbol]):
             await _ask(slice_, [look_up], known)
             return
-    await _serve_last_good(slice_, look_up, known, "timeout", datetime.now(UTC))
+    await _serve_last_good(slice_, look_up, known, "timeout", CLOCK.now())
 
 
 async def _ask(slice_: Quotes, look_ups: Sequence[LookUp], known: Known) -> None:
-    now = datetime.now(UTC)
+    now = CLOCK.now()
     due = [each for each in look_ups if slice_.without_price.is_due(each.subject, now)]
     within = max(each.seconds_left for each in look_ups) - MARGIN_SECONDS
     try:
@@ -136,7 +137,7 @@ async def _judged(
     rest: list[Awaitable[None]] = []
     for each in look_ups:
         last = known[each.subject].quote if each.subject in known else None
-        now = datetime.now(UTC)
+        now = CLOCK.now()
         match verdicts[each.subject]:
             case Found() as found if not await _leaps(slice_, last, found):
                 priced.append((each, found))
@@ -169,7 +170,7 @@ async def _serve(slice_: Quotes, priced: Sequence[Priced]) -> None:
     """Rows and events, cache, answers; without the rows in time, the others all the same."""
     if not priced:
         return
-    now = datetime.now(UTC)
+    now = CLOCK.now()
     entries: Known = {}
     for each, found in priced:
         jitter = random.uniform(-1, 1)  # noqa: S311  # so that not everything goes stale at once
@@ -199,7 +200,7 @@ async def _save(slice_: Quotes, priced: Sequence[Priced], entries: Known) -> Non
 
 
 async def _say_unknown(slice_: Quotes, look_up: LookUp) -> None:
-    symbol, now = look_up.subject, datetime.now(UTC)
+    symbol, now = look_up.subject, CLOCK.now()
     slice_.unknown.mark(symbol, now)
     unknown = CachedQuote(quote=None, fresh_until=now + UNKNOWN_FRESH)
     await slice_.cache.put({symbol: unknown})
@@ -223,7 +224,7 @@ async def _hold_back(slice_: Quotes, look_up: LookUp, quote: Quote, known: Known
         source=quote.source,
     )
     log.warning("quote_held_back", **event.model_dump(exclude={"client"}))
-    until = datetime.now(UTC) + NO_PRICE_HOLD
+    until = CLOCK.now() + NO_PRICE_HOLD
     await _serve_last_good(slice_, look_up, known, "upstream_error", until)
     await slice_.record(look_up, event)
 
@@ -237,7 +238,7 @@ async def _serve_last_good(
     """
     symbol = look_up.subject
     last = known[symbol].quote if symbol in known else None
-    if last and may_be_shown(last, datetime.now(UTC)):
+    if last and may_be_shown(last, CLOCK.now()):
         entry = CachedQuote(quote=last, fresh_until=until, stale_reason=reason)
         await slice_.cache.put({symbol: entry})
         await slice_.tell([(look_up, _outcome_of(marked(last, reason)))])

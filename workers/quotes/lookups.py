@@ -7,10 +7,11 @@ slow one holds up nobody, and the next batch may still join.
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 import structlog
 
+from infra.clock import CLOCK
 from infra.postgres.pool import UNAVAILABLE
 from workers.quotes.rules import Asker, waits_until
 
@@ -31,7 +32,7 @@ class LookUp:
 
     @property
     def seconds_left(self) -> float:
-        return (self.ends - datetime.now(UTC)).total_seconds()
+        return (self.ends - CLOCK.now()).total_seconds()
 
 
 class LookUps:
@@ -73,7 +74,7 @@ class LookUps:
         if found := self._open.get(subject):
             found.askers += askers
             return
-        look_up = LookUp(subject, list(askers), waits_until(askers, datetime.now(UTC)))
+        look_up = LookUp(subject, list(askers), waits_until(askers, CLOCK.now()))
         self._open[subject] = look_up
         if not self._gathered:
             task = asyncio.create_task(self._run(), name="look-ups")

@@ -5,13 +5,14 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import structlog
 
 from contracts.events import Event, ProviderCircuitChanged, ProviderRateLimited
 from contracts.outcomes import Outcome
 from contracts.quotes import CachedQuote
+from infra.clock import CLOCK
 from infra.postgres.pool import UNAVAILABLE, Pool
 from infra.postgres.transaction import Transactions
 from infra.redis.wakeups import Announcement, Wakeups
@@ -51,7 +52,7 @@ class Quotes:
         if missing := [symbol for symbol in symbols if symbol not in known]:
             with suppress(*UNAVAILABLE):
                 known |= await store.last_good(self.pool, missing)
-        now = datetime.now(UTC)
+        now = CLOCK.now()
         for symbol in missing:
             if not self.unknown.is_due(symbol, now):
                 known[symbol] = CachedQuote(quote=None, fresh_until=now + UNKNOWN_FRESH)
@@ -78,7 +79,7 @@ class Quotes:
 
     async def record(self, look_up: LookUp, event: Event) -> None:
         """Once a minute at most for each subject and kind, however often it is asked for."""
-        kind, now = (look_up.subject, event.type), datetime.now(UTC)
+        kind, now = (look_up.subject, event.type), CLOCK.now()
         if self.told.is_due(kind, now):
             async with self.transactions.begin() as tx:
                 tx.emit(event, about=look_up.subject, caused_by=look_up.askers[0])

@@ -8,13 +8,14 @@ answer stands by itself, several are filed under the names that were asked for. 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 import httpx
 
 from contracts.quotes import Quote
+from infra.clock import CLOCK
 from infra.retry_after import seconds_of
 from infra.upstreams import RateLimitedError
 from workers.quotes.calls import Patience, get, open_http
@@ -138,7 +139,7 @@ class TwelveData:
         answers: dict[str, Answer] = dict.fromkeys(symbols, NoPrice("not written here"))
         if asked := {symbol: name for symbol in symbols if (name := name_at(symbol))}:
             reply = await get(self.http, "/quote", {"symbol": ",".join(asked.values())})
-            answers |= read_quotes(reply, asked, datetime.now(UTC))
+            answers |= read_quotes(reply, asked, CLOCK.now())
         return answers
 
     async def splits(self, symbol: str) -> Sequence[Decimal]:  # noqa: ARG002  # the port's

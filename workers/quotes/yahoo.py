@@ -6,12 +6,12 @@ Unofficial and for personal use: it may change or vanish, and every quote says w
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from decimal import Decimal
 from urllib.parse import quote as quoted
 
 import httpx
 
+from infra.clock import CLOCK
 from workers.quotes.calls import Patience, get, open_http
 from workers.quotes.chart import read_chart, read_search, read_spark, read_splits
 from workers.quotes.provider import Answer
@@ -34,18 +34,18 @@ class Yahoo:
         """One by chart, several by spark; of spark's two versions the one with currencies."""
         if len(symbols) == 1:
             reply = await get(self.http, _chart(symbols[0]), DAY)
-            now = datetime.now(UTC)
+            now = CLOCK.now()
             return {symbols[0]: read_chart(reply, symbols[0], source=self.name, now=now)}
         query = {"symbols": ",".join(symbols), **DAY}
         reply = await get(self.http, "/v7/finance/spark", query)
-        return read_spark(reply, symbols, source=self.name, now=datetime.now(UTC))
+        return read_spark(reply, symbols, source=self.name, now=CLOCK.now())
 
     async def splits(self, symbol: str) -> Sequence[Decimal]:
-        return read_splits(await get(self.http, _chart(symbol), LATELY), datetime.now(UTC))
+        return read_splits(await get(self.http, _chart(symbol), LATELY), CLOCK.now())
 
     async def search(self, text: str) -> Sequence[Hit]:
         query = {"q": text, "quotesCount": HITS, "newsCount": "0"}
-        return read_search(await get(self.http, "/v1/finance/search", query), datetime.now(UTC))
+        return read_search(await get(self.http, "/v1/finance/search", query), CLOCK.now())
 
 
 def _chart(symbol: str) -> str:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -18,6 +17,7 @@ from contracts.outcomes import Succeeded
 from contracts.personal import Personal
 from contracts.topics import USERS_EVENTS
 from infra.addresses import address_hash
+from infra.clock import CLOCK
 from infra.postgres.recovery import AwaitedError
 from infra.postgres.transaction import Transaction, Transactions
 from infra.received import Received
@@ -198,7 +198,7 @@ async def queue_mails(slice_: Verification, batch: Sequence[Received[Message]]) 
     ready, waiting = ready_events(batch, slice_.mail_transactions.awaited)
     async with slice_.mail_transactions.begin() as tx:
         requests = await store.take_mail_requests(tx.conn, [r.envelope.id for r in ready])
-        calls, unknown = requested(ready, requests, since=datetime.now(UTC) - MAILS_WANTED)
+        calls, unknown = requested(ready, requests, since=CLOCK.now() - MAILS_WANTED)
         people = await store.recipients(tx.conn, {call.data.user_id for call in calls})
         heard = [call for call in calls if call.data.user_id in people]
         drafts = [

@@ -1,0 +1,65 @@
+"""Reads with one bound for everything, of a database that may hang."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol, TypeVar
+
+import asyncpg
+
+from infra.clock import CLOCK, Clock
+from infra.dependencies import Dependency
+from infra.postgres.pool import UNAVAILABLE, Pool
+
+READ_SECONDS = 5.0
+
+T = TypeVar("T")
+
+
+class Readable(Protocol):
+    """What can be read from: a pool, or `Reads`. All of them raise `UNAVAILABLE`."""
+
+    async def fetch(self, query: str, *args: Any) -> list[asyncpg.Record]: ...
+    async def fetchrow(self, query: str, *args: Any) -> asyncpg.Record | None: ...
+    async def fetchval(self, query: str, *args: Any) -> Any: ...
+
+
+class Reads:
+    """Reads from a pool, each within `seconds`, waiting for a connection included.
+
+    After one that took too long, or failed, all fail at once until the database answers again.
+    """
+
+    def __init__(self, pool: Pool, database: Dependency, *, seconds: float = READ_SECONDS) -> None:
+        self._pool = pool
+        self._database = database
+        self._seconds = seconds
+
+    async def fetch(self, query: str, *args: Any) -> list[asyncpg.Record]:
+        return await self._bounded(lambda: self._pool.fetch(query, *args))
+
+    async def fetchrow(self, query: str, *args: Any) -> asyncpg.Record | None:
+        return await self._bounded(lambda: self._pool.fetchrow(query, *args))
+
+    async def fetchval(self, query: str, *args: Any) -> Any:
+        return await self._bounded(lambda: self._pool.fetchval(query, *args))
+
+    async def _bounded(self, read: Callable[[], Awaitable[T]]) -> T:
+        self._database.check()
+        try:
+            async with asyncio.timeout(self._seconds):
+                return await read()
+        except UNAVAILABLE as error:
+            self._database.suspect(error)
+            raise
+
+
+def probe_of(pool: Pool, clock: Clock = CLOCK) -> Callable[[], Awaitable[None]]:
+    """Asks the database for its time, and compares this host's clock with it."""
+
+    async def probe() -> None:
+        async with pool.acquire() as conn:
+            asked = clock.system_time()
+            theirs = await conn.fetchval("SELECT clock_timestamp()")
+            clock.measured(theirs, asked=asked, answered=clock.system_time())
+
+    return probe
