@@ -5,7 +5,6 @@ acknowledged, so it stays out of its group until `qnt9 recover` has moved the of
 """
 
 import asyncio
-import time
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
 
@@ -16,6 +15,7 @@ from aiokafka.errors import KafkaError
 
 from contracts.envelope import Envelope, UnreadableError
 from contracts.topics import AUDIT, COMMAND_RETENTION, SEGMENT, Consumer, topics_of
+from infra.clock import CLOCK
 from infra.kafka.connection import connection_options
 from infra.kafka.records import AnyEventReader, Record, Unreadable
 from infra.postgres.pool import UNAVAILABLE, Pool
@@ -39,7 +39,7 @@ Place = tuple[str, int]
 def messages_of(consumer: Consumer, records: Iterable[Record]) -> Iterator[tuple[Record, Envelope]]:
     """The records that the database has to know once the consumer has read them, in their order."""
     carried = {message.type for topic in topics_of(consumer) for message in topic.carries}
-    oldest = (time.time() - KNOWN_FOR / timedelta(seconds=1)) * 1_000
+    oldest = (CLOCK.time() - KNOWN_FOR / timedelta(seconds=1)) * 1_000
     for record in records:
         if record.timestamp < oldest and consumer != AUDIT:
             continue

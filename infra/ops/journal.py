@@ -3,6 +3,7 @@
 import os
 import pwd
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from contracts.envelope import Envelope

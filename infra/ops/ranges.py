@@ -1,9 +1,9 @@
 """Which records a replay is about: a range of offsets in each partition, and how many are in it."""
 
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from infra.clock import CLOCK
 from infra.kafka.groups import Place
 from infra.kafka.records import Record
 from infra.ops.broker import Broker, Range
@@ -63,7 +63,7 @@ def clipped(
         beyond = [p for (_, p), at in last.items() if end.number > at]
         if beyond:
             yield f"offset {end.number} is beyond the end of {_partitions(beyond)}"
-    elif end.milliseconds > time.time() * 1000 + FUTURE_MS:
+    elif end.milliseconds > CLOCK.time() * 1000 + FUTURE_MS:
         yield "its end lies in the future; what comes from now on is not in it"
 
 
