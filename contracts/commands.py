@@ -150,7 +150,7 @@ class LookUpQuote(Command):
 class Search(Command):
     """Find securities by symbol, name, ISIN or WKN. A query: it changes nothing.
 
-    The record's key is the text in capitals, which may well be a symbol.
+    The record's key is the form that texts are compared by, which may well be a symbol.
     """
 
     text: SearchText

@@ -1,19 +1,26 @@
 """What a person may type for a security: an ISIN, a WKN, or some other text. And what is found."""
 
 import re
+import unicodedata
+from dataclasses import dataclass
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 from stdnum import isin as _isin
 from stdnum.exceptions import InvalidChecksum, ValidationError
 
+from contracts.text import folded
 from contracts.values import Symbol
 
 Kind = Literal["isin", "wkn", "text"]
 Match = Literal["symbol", "isin", "wkn", "name"]
 
-_ISIN = re.compile(r"^[A-Z]{2}[A-Z0-9]{9}[0-9]$")
-_WKN = re.compile(r"^(?=.*[0-9])[A-HJ-NP-Z0-9]{6}$")
+_ISIN = re.compile(r"[A-Z]{2}[A-Z0-9]{9}[0-9]")
+_WKN = re.compile(r"(?=.*[0-9])[A-HJ-NP-Z0-9]{6}")
+_LABEL = re.compile(r"(?P<number>ISIN|WKN)(?:\W*(?:CODE|NUMBER|NUMMER|NO|NR)\b)?[\W_]+(?=\w)")
+_HAS_DIGIT = re.compile(r"[0-9]")
+_APART = re.compile(r"[\s\-\u2010-\u2015.:/]+")
+_CLASS_SHARE = re.compile(r"(?P<stem>[A-Z]{1,5})[./ ](?P<share>[A-Z])")
 
 
 class CheckDigitError(ValueError):
@@ -51,18 +58,65 @@ class Found(BaseModel):
     complete: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class Identified:
+    """What a text is written as, and the form under which it is asked for, cached and compared."""
+
+    kind: Kind
+    subject: str
+
+
+def identified(text: str) -> Identified:
+    """A number without label, groups and hyphens; any other text folded.
+
+    `ISIN US-037833-100-5` is US0378331005, `WKN 716 460` is 716460. Raises `CheckDigitError` for
+    what is written as an ISIN and has a wrong digit.
+    """
+    folded_text = folded(text)
+    plain = unicodedata.normalize("NFKC", folded_text)
+    label = _LABEL.match(plain)
+    groups = [group for group in _APART.split(plain[label.end() :] if label else plain) if group]
+    number = "".join(groups)
+    # Words may well make twelve characters together: without a label each group has a digit.
+    written_so = label is not None or all(map(_HAS_DIGIT.search, _after_country(groups)))
+    if _ISIN.fullmatch(number) and _is_isin(number, certain=written_so):
+        return Identified("isin", number)
+    is_one = label is not None or len(groups) == 1 or number.isdigit()
+    if _WKN.fullmatch(number) and is_one and (label is None or label["number"] == "WKN"):
+        return Identified("wkn", number)
+    return Identified("text", folded_text)
+
+
 def kind_of(text: str) -> Kind:
     """What a text is written as. Raises `CheckDigitError` for an ISIN with a wrong digit."""
-    text = text.upper()
-    if _ISIN.match(text):
-        try:
-            _isin.validate(text)
-        except InvalidChecksum:
+    return identified(text).kind
+
+
+def _after_country(groups: list[str]) -> list[str]:
+    """The groups of an ISIN whose country code, which has no digit, may stand apart."""
+    return groups[1:] if len(groups) > 1 and len(groups[0]) == 2 else groups
+
+
+def _is_isin(number: str, *, certain: bool) -> bool:
+    """Raises `CheckDigitError` for a wrong digit where it is certainly written as an ISIN."""
+    try:
+        _isin.validate(number)
+    except InvalidChecksum:
+        if certain:
             raise CheckDigitError from None
-        except ValidationError:  # no country has this prefix: a name that looks like one
-            return "text"
-        return "isin"
-    return "wkn" if _WKN.match(text) else "text"
+        return False
+    except ValidationError:  # no country has this prefix: a name that looks like one
+        return False
+    return True
+
+
+def spelling_of_class_share(text: str) -> str | None:
+    """`BRK.B`, `BRK/B` and `BRK B` as providers write it, BRK-B; None for what looks otherwise.
+
+    Nothing says that there is such a share: VOD.L is a share in London, and no class of VOD.
+    """
+    found = _CLASS_SHARE.fullmatch(text.upper()) if text.isascii() else None
+    return f"{found['stem']}-{found['share']}" if found else None
 
 
 def isin_of_german_issuer(wkn: str) -> str:

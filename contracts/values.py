@@ -1,72 +1,63 @@
 """The values that commands and events are made of, each with its own rules."""
 
-import unicodedata
+import re
+from collections.abc import Callable
 from enum import StrEnum
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import (
-    AfterValidator,
-    BeforeValidator,
-    StringConstraints,
-    TypeAdapter,
-    ValidationError,
-)
+from pydantic import AfterValidator, BeforeValidator, StringConstraints
+
+from contracts import text
 
 UserId = UUID
 MessageId = UUID
 SessionId = UUID
 
-# Yahoo's alphabet of tickers: letters, digits and . - ^ = after folding to capitals.
-Symbol = Annotated[
+
+def _of_text(canonical: Callable[[str], str]) -> BeforeValidator:
+    """Runs first, so that what is stored is what the other rules are for."""
+    return BeforeValidator(lambda value: canonical(value) if isinstance(value, str) else value)
+
+
+def canonical_symbol(value: str) -> str:
+    """In capitals. Beyond ASCII nothing is folded: a long s is no s."""
+    value = value.strip()
+    return value.upper() if value.isascii() else value
+
+
+# What can be asked of a provider in a path and in a list: not what we believe that it lists.
+SYMBOL_PATTERN = r"^[A-Z0-9^$&@_][A-Z0-9.\-=^&_+$@!*:]{0,31}$"
+Symbol = Annotated[str, StringConstraints(pattern=SYMBOL_PATTERN), _of_text(canonical_symbol)]
+
+_SYMBOL = re.compile(SYMBOL_PATTERN.removesuffix("$"))
+
+
+def is_symbol(value: str) -> bool:
+    """Whether a text is a symbol as it stands."""
+    return _SYMBOL.fullmatch(value) is not None
+
+
+# Text from people (docs/text.md): never markup, and as long as what is stored.
+Note = Annotated[
     str,
-    StringConstraints(pattern=r"^[A-Z0-9^][A-Z0-9.\-=^]{0,19}$"),
-    # Runs first; in this order the pattern is in the JSON Schema.
-    BeforeValidator(lambda value: value.strip().upper() if isinstance(value, str) else value),
+    StringConstraints(max_length=280),
+    _of_text(text.canonical_lines),
+    AfterValidator(text.without_markup),
 ]
-
-_SYMBOL: TypeAdapter[str] = TypeAdapter(Symbol)
-
-
-def is_symbol(text: str) -> bool:
-    """Whether a text can be one."""
-    try:
-        return _SYMBOL.validate_python(text) == text
-    except ValidationError:
-        return False
-
-
-def _plain_text(value: str) -> str:
-    if value.isascii() and value.isprintable() and "<" not in value:
-        return value.strip()
-    text = unicodedata.normalize("NFC", value)
-    text = "".join(c for c in text if unicodedata.category(c) not in {"Cc", "Cf", "Cs", "Co"})
-    if "<" in text and ">" in text[text.index("<") :]:
-        raise ValueError("must not contain markup")
-    return text.strip()
-
-
-def _not_blank(value: str) -> str:
-    if not value:
-        raise ValueError("must not be blank")
-    return value
-
-
-# Text from people: NFC, without control and formatting characters, never markup.
-PlainText = Annotated[str, AfterValidator(_plain_text)]
-Note = Annotated[str, StringConstraints(max_length=280), AfterValidator(_plain_text)]
 DisplayName = Annotated[
     str,
     StringConstraints(min_length=1, max_length=80),
-    AfterValidator(_plain_text),
-    AfterValidator(_not_blank),
+    _of_text(text.canonical_line),
+    AfterValidator(text.without_markup),
+    AfterValidator(text.with_something_to_see),
 ]
 SearchText = Annotated[
     str,
     StringConstraints(min_length=1, max_length=64),
-    AfterValidator(_plain_text),
-    AfterValidator(lambda value: " ".join(value.split())),
-    AfterValidator(_not_blank),
+    _of_text(text.canonical_words),
+    AfterValidator(text.without_markup),
+    AfterValidator(text.with_something_to_see),
 ]
 
 

@@ -1,6 +1,7 @@
 """Reading a request's body: bounded, JSON, valid, or a problem that says which."""
 
 import json
+from codecs import BOM_UTF8
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -38,7 +39,11 @@ async def read_json(request: Incoming, most: int, *, empty: Any = None) -> Any:
 
 
 def parsed(text: bytes) -> Any:
-    """JSON that every reader reads alike (RFC 8259). Raises `ProblemError`."""
+    """JSON that every reader reads alike (RFC 8259). Raises `ProblemError`.
+
+    A byte order mark before it is passed over, as section 8.1 allows.
+    """
+    text = text.removeprefix(BOM_UTF8)
     try:
         found = orjson.loads(text)
         if text.count(b"{") + text.count(b"[") > DEEPEST and _is_deep(found):

@@ -48,7 +48,9 @@ class Answer:
     def content(self) -> bytes:
         if self.body is None:
             return b""
-        return self.body if isinstance(self.body, bytes) else orjson.dumps(self.body, default=str)
+        if isinstance(self.body, bytes):
+            return self.body
+        return orjson.dumps(self.body, default=str, option=orjson.OPT_UTC_Z)
 
 
 @dataclass(frozen=True, slots=True)

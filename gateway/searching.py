@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from contracts.commands import Search
 from contracts.ids import uuid7
 from contracts.outcomes import Succeeded
-from contracts.securities import Found
+from contracts.securities import Found, identified
 from gateway.asking import Asking
 from gateway.commands import Commands, Intent
 from gateway.endpoints import Call
 from gateway.known import Known
 from gateway.problems import ProblemError
+from gateway.v1.quote_models import SearchQuery
 from infra.clock import CLOCK
 
 SEARCH_SECONDS = 8.0
@@ -33,7 +34,7 @@ class Searches:
 
     async def find(self, call: Call, text: str) -> Found:
         """Candidates, the likeliest first. Raises `ProblemError`."""
-        subject = text.upper()
+        subject = identified(text).subject
         if found := await self._known.search(subject):
             return found
         told = await self._asking.answer(call, subject, SEARCH_SECONDS)
@@ -43,7 +44,7 @@ class Searches:
 
     async def _ask(self, call: Call, subject: str) -> Found | _Vain:
         intent = Intent(uuid7(), CLOCK.now(), None)
-        command = Search(text=subject)
+        command = Search(text=call.query(SearchQuery).q)
         try:
             told = await self._commands.ask(
                 call, intent, command, key=subject, seconds=SEARCH_SECONDS

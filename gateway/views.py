@@ -55,7 +55,7 @@ async def standing(pool: Readable, user_id: UUID, session_id: UUID) -> asyncpg.R
 async def users(
     pool: Readable,
     *,
-    email: str | None,
+    address_hash: str | None,
     tier: str | None,
     verified: bool | None,
     before: UUID | None,
@@ -66,14 +66,14 @@ async def users(
         """
         SELECT id, email, display_name, email_confirmed_at, tier, permissions, created_at
           FROM profiles
-         WHERE ($1::text IS NULL OR email = $1)
+         WHERE ($1::text IS NULL OR address_hash = $1)
            AND ($2::text IS NULL OR tier = $2)
            AND ($3::boolean IS NULL OR (email_confirmed_at IS NOT NULL) = $3)
            AND ($4::uuid IS NULL OR id < $4)
          ORDER BY id DESC
          LIMIT $5
         """,
-        email,
+        address_hash,
         tier,
         verified,
         before,

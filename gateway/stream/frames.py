@@ -10,7 +10,11 @@ RETRY_MS = 2_000
 def frame(kind: str, data: Any, *, position: str | None = None) -> bytes:
     """One event. JSON has no line breaks, so one line of data is enough."""
     at = f"id: {position}\n" if position else ""
-    return f"{at}event: {kind}\ndata: ".encode() + orjson.dumps(data) + b"\n\n"
+    return (
+        f"{at}event: {kind}\ndata: ".encode()
+        + orjson.dumps(data, option=orjson.OPT_UTC_Z)
+        + b"\n\n"
+    )
 
 
 def opening(position: str) -> bytes:

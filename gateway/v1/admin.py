@@ -18,6 +18,7 @@ from gateway.v1.admin_models import (
     TierBody,
     UsersPage,
 )
+from gateway.v1.auth import principal_of
 from gateway.v1.models import Pending
 
 
@@ -38,7 +39,7 @@ async def users(call: Call) -> Answer:
     place = read_cursor(page.cursor)
     rows = await views.users(
         call.edge.pool,
-        email=page.email,
+        address_hash=principal_of(call, page.email) if page.email else None,
         tier=page.tier,
         verified=page.verified,
         before=place[1] if place else None,

@@ -12,20 +12,11 @@ from pydantic import (
     field_validator,
 )
 
+from contracts.addresses import EmailAddress
 from contracts.quotes import Quote
 from contracts.values import DisplayName, Note, Symbol
 from gateway.passwords import check_password
-from infra.addresses import normalise
 
-EmailAddress = Annotated[
-    str,
-    Field(
-        min_length=3,
-        max_length=254,
-        examples=["ada@example.com"],
-        json_schema_extra={"format": "email"},
-    ),
-]
 Token = Annotated[str, Field(min_length=16, max_length=128, pattern=r"^[A-Za-z0-9_-]+$")]
 
 
@@ -45,14 +36,9 @@ class Body(BaseModel):
 
 
 class WithAddress(Body):
-    """A body with an address, in its one spelling."""
+    """A body with an address."""
 
     email: EmailAddress
-
-    @field_validator("email")
-    @classmethod
-    def _one_spelling(cls, email: str) -> str:
-        return normalise(email)
 
 
 class SignUpBody(WithAddress):
@@ -118,11 +104,6 @@ class ChangeEmailBody(Body):
 
     new_email: EmailAddress
     password: KnownPassword
-
-    @field_validator("new_email")
-    @classmethod
-    def _one_spelling(cls, email: str) -> str:
-        return normalise(email)
 
 
 class ProfileBody(Body):

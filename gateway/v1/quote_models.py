@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from contracts.quotes import Quote
 from contracts.securities import kind_of
-from contracts.values import SearchText
+from contracts.values import SearchText, canonical_symbol
 
 SYMBOLS_MOST = 100
 
@@ -34,7 +34,7 @@ class Wanted(BaseModel):
 
 def texts_in(symbols: str) -> list[str]:
     """What stands between the commas, each text once."""
-    texts = (text.strip().upper() for text in symbols.split(","))
+    texts = (canonical_symbol(text) for text in symbols.split(","))
     return list(dict.fromkeys(text for text in texts if text))
 
 

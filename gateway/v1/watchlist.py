@@ -32,8 +32,7 @@ async def put(call: Call) -> Answer:
     intent = call.edge.commands.intent(call, user)
     if not await call.edge.quotes.exists(call, symbol):
         raise ProblemError("unknown-symbol")
-    # Symbol and note are validated already, by the same rules.
-    command = AddToWatchlist.model_construct(symbol=symbol, note=call.body(NoteBody).note)
+    command = AddToWatchlist(symbol=symbol, note=call.body(NoteBody).note)
     return await call.edge.commands.perform(call, intent, command, key=user, answer=_saved)
 
 

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from asyncpg import Record
 
+from contracts.addresses import folded_address
 from contracts.events import UserEmailVerified, UserPermissionsChanged, UserSignedUp
 from contracts.ids import uuid7
 from contracts.personal import Personal
@@ -158,16 +159,19 @@ async def _insert_verified(
 async def find(
     pool: Pool, *, email: str | None = None, user_id: UUID | None = None
 ) -> list[Record]:
-    """Users with this address, or this id: the verified one first, then the newest sign-up."""
+    """Users with this address, or this id: the verified one first, then the newest sign-up.
+
+    Other spellings of the address that are the same account's are found, too.
+    """
     return await pool.fetch(
         """
         SELECT id, tier, permissions, version, created_at, email_confirmed_at, superseded_at,
                erased_at
           FROM users
-         WHERE email = $1 OR id = $2
+         WHERE email = ANY($1) OR lower(email) = ANY($1) OR id = $2
          ORDER BY email_confirmed_at IS NOT NULL DESC, id DESC
         """,
-        email,
+        [email, folded_address(email)] if email else None,
         user_id,
     )
 

@@ -191,7 +191,9 @@ RIGHTS: Mapping[str, Mapping[str, Rights]] = {
     "commands_parked": {"gateway": (select("id"),)},
     "profiles": {
         "gateway": (
-            select("id email display_name email_confirmed_at tier permissions created_at"),
+            select(
+                "id email display_name email_confirmed_at tier permissions created_at address_hash"
+            ),
         ),
     },
     "watchlist_entries": {"gateway": (select("user_id symbol note added_at"),)},

@@ -554,7 +554,8 @@ CREATE VIEW profiles AS
     tier,
     permissions,
     version,
-    created_at
+    created_at,
+    address_hash
    FROM users
   WHERE ((erased_at IS NULL) AND (superseded_at IS NULL));
 
@@ -1426,6 +1427,8 @@ GRANT SELECT(tier) ON TABLE profiles TO qnt9_gateway;
 GRANT SELECT(permissions) ON TABLE profiles TO qnt9_gateway;
 
 GRANT SELECT(created_at) ON TABLE profiles TO qnt9_gateway;
+
+GRANT SELECT(address_hash) ON TABLE profiles TO qnt9_gateway;
 
 GRANT SELECT(id) ON TABLE recovered_events TO qnt9_signup;
 GRANT SELECT(id) ON TABLE recovered_events TO qnt9_accounts;

@@ -9,10 +9,14 @@ from typing import Any
 
 from contracts.message import Command, Message
 from contracts.topics import CARRIED_BY, TOPICS
+from contracts.values import SYMBOL_PATTERN
 from infra.schemas.headers import command_headers, event_headers
 from infra.schemas.messages import data_schema
 
 FILE = "baseline.json"
+
+WIDENED = {r"^[A-Z0-9^][A-Z0-9.\-=^]{0,19}$": SYMBOL_PATTERN}
+"""Released patterns, and what stands in their place: it accepts all that they did (ADR 22)."""
 
 _ABOUT_PEOPLE = ("title", "description", "examples")
 """Keywords that no program acts on; free to change."""
@@ -79,7 +83,7 @@ def _shape_breaks(name: str, was: Shape, now: Shape) -> list[str]:
     for field, schema in was["fields"].items():
         if field not in now["fields"]:
             faults.append(f"{name}: {field} is gone")
-        elif now["fields"][field] != schema:
+        elif _for_programs(now["fields"][field]) != _for_programs(schema):
             faults.append(f"{name}: {field} is not what was released")
         if (field in now["required"]) != (field in was["required"]):
             word = "required" if field in now["required"] else "optional"
@@ -102,6 +106,8 @@ def _for_programs(node: Any) -> Any:
             return {k: _for_programs(v) for k, v in node.items() if k not in _ABOUT_PEOPLE}
         case list():
             return [_for_programs(value) for value in node]
+        case str():
+            return WIDENED.get(node, node)
     return node
 
 

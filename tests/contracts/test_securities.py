@@ -4,7 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contracts.securities import CheckDigitError, isin_of_german_issuer, kind_of
+from contracts.securities import (
+    CheckDigitError,
+    identified,
+    isin_of_german_issuer,
+    kind_of,
+    spelling_of_class_share,
+)
 
 WKN_CHARACTERS = string.digits + string.ascii_uppercase.replace("I", "").replace("O", "")
 wkns = st.text(WKN_CHARACTERS, min_size=6, max_size=6).filter(
@@ -72,3 +78,53 @@ def test_what_a_text_is_written_as(text: str, kind: str) -> None:
 
 def test_the_isin_of_a_german_wkn() -> None:
     assert isin_of_german_issuer("716460") == "DE0007164600"
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "subject"),
+    [
+        ("US 0378331005", "isin", "US0378331005"),
+        ("us 037833 100 5", "isin", "US0378331005"),
+        ("US-037833-100-5", "isin", "US0378331005"),
+        ("ISIN: US0378331005", "isin", "US0378331005"),
+        ("isin us 0378331005", "isin", "US0378331005"),
+        ("ISIN-Code US0378331005", "isin", "US0378331005"),
+        ("\uff35\uff330378331005", "isin", "US0378331005"),
+        ("DE 000 BAY 0017", "isin", "DE000BAY0017"),
+        ("WKN 716460", "wkn", "716460"),
+        ("wkn: 716 460", "wkn", "716460"),
+        ("716 460", "wkn", "716460"),
+        ("MDAX 50", "text", "MDAX 50"),
+        ("ISIN 716460", "text", "ISIN 716460"),
+        ("AT ANDRITZ 123", "text", "AT ANDRITZ 123"),
+        ("wei\u00df", "text", "WEISS"),
+        ("ISIN", "text", "ISIN"),
+    ],
+)
+def test_number_is_taken_out_of_labels_groups_and_hyphens(
+    text: str, kind: str, subject: str
+) -> None:
+    found = identified(text)
+    assert (found.kind, found.subject) == (kind, subject)
+
+
+@pytest.mark.parametrize("text", ["US 037833 100 6", "ISIN US0378331006", "US-0378331006"])
+def test_isin_in_groups_with_a_wrong_digit_is_refused(text: str) -> None:
+    with pytest.raises(CheckDigitError):
+        identified(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "spelling"),
+    [
+        ("BRK.B", "BRK-B"),
+        ("brk/b", "BRK-B"),
+        ("BF B", "BF-B"),
+        ("BRK-B", None),
+        ("SAP.DE", None),
+        ("A.B.C", None),
+        ("\u00df.B", None),
+    ],
+)
+def test_class_share_is_spelled_as_providers_do(text: str, spelling: str | None) -> None:
+    assert spelling_of_class_share(text) == spelling

@@ -46,7 +46,8 @@ def nested(levels: int) -> bytes:
         b'"\xc0\xaf"',
         b'"\\ud800"',
         b'"a\nb"',
-        b"\xef\xbb\xbf{}",
+        b"\xef\xbb\xbf\xef\xbb\xbf{}",
+        b"{}\xef\xbb\xbf",
         b"{}{}",
         nested(DEEPEST + 1),
         nested(5_000),
@@ -106,3 +107,7 @@ async def refused(request: Incoming, code: str) -> None:
 async def test_no_body_is_nothing() -> None:
     nothing: Any = await read_json(a_request(b"", content_type=""), 100)
     assert nothing is None
+
+
+def test_byte_order_mark_before_json_is_passed_over() -> None:
+    assert parsed(b'\xef\xbb\xbf{"a": 1}') == {"a": 1}

@@ -12,6 +12,7 @@ from pydantic import Field
 
 from contracts.outcomes import Rejected, Succeeded
 from contracts.personal import PersonalKey
+from contracts.times import in_utc
 from infra.sealed import SealedContent
 
 _Hidden = Field(repr=False)
@@ -97,4 +98,4 @@ def unproven(proof: Proof) -> Rejected:
 
 def confirmed(at: datetime) -> Succeeded:
     """Since when the address is confirmed."""
-    return Succeeded({"email_confirmed_at": at.isoformat()})
+    return Succeeded({"email_confirmed_at": in_utc(at)})

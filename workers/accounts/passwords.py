@@ -103,7 +103,7 @@ async def change_email(slice_: Guarded, received: Received[ChangeEmail]) -> None
     change = _opened(slice_, received, "email-change", EmailChange)
 
     async def act(tx: Transaction, user: Locked) -> Outcome:
-        if user.account.email != change.new_email:
+        if not user.account.has_address(change.new_email):
             event = UserEmailChangeRequested(
                 user_id=user.account.user_id, new_email=Personal(change.new_email)
             )

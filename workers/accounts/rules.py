@@ -8,14 +8,15 @@ from enum import Enum, auto
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
+from contracts.addresses import EmailAddress, folded_address
 from contracts.commands import ChangeEmail, ChangePassword, EraseAccount
 from contracts.events import UserPasswordCheckFailed, UserSigninFailed
 from contracts.message import Command
 from contracts.outcomes import Rejected
 from contracts.values import DisplayName
-from infra.addresses import contains_address, normalise
+from infra.addresses import contains_address
 from infra.refresh_tokens import PATTERN, refresh_token, session_of
 from infra.sealed import SealedContent
 
@@ -35,7 +36,7 @@ _Password = Annotated[str, Field(min_length=1, max_length=1024, repr=False)]
 class Credentials(SealedContent):
     """Who wants to sign in."""
 
-    email: Annotated[str, AfterValidator(normalise)]
+    email: Annotated[EmailAddress, Field(repr=False)]
     password: _Password
 
 
@@ -56,7 +57,7 @@ class PasswordReset(SealedContent):
 class EmailChange(SealedContent):
     """Another address, and proof of who asks."""
 
-    new_email: Annotated[str, AfterValidator(normalise), Field(repr=False)]
+    new_email: Annotated[EmailAddress, Field(repr=False)]
     password: _Password
 
 
@@ -105,6 +106,10 @@ class Account:
     permissions: tuple[str, ...]
     version: int
     email: str | None = field(default=None, repr=False)
+
+    def has_address(self, email: str) -> bool:
+        """Whether it is this account's address, in this spelling or another."""
+        return self.email is not None and folded_address(self.email) == folded_address(email)
 
 
 @dataclass(frozen=True, slots=True)

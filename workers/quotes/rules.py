@@ -7,7 +7,8 @@ from decimal import Decimal
 
 from contracts.commands import LookUpQuote, Search
 from contracts.quotes import MarketState, Quote, StaleReason
-from contracts.securities import Candidate, Match
+from contracts.securities import Candidate, CheckDigitError, Identified, Match, identified
+from contracts.text import folded
 from contracts.values import is_symbol
 from infra.received import Received
 
@@ -52,7 +53,15 @@ def wanted(batch: Iterable[Asker], now: datetime) -> dict[str, list[Asker]]:
 
 def _subject(asker: Asker) -> str:
     data = asker.data
-    return data.symbol if isinstance(data, LookUpQuote) else data.text.upper()
+    return data.symbol if isinstance(data, LookUpQuote) else sought(data.text).subject
+
+
+def sought(text: str) -> Identified:
+    """What a text is written as; the edge refuses an ISIN with a wrong digit, here it is a text."""
+    try:
+        return identified(text)
+    except CheckDigitError:
+        return Identified("text", folded(text))
 
 
 def waits_until(askers: Iterable[Asker], now: datetime) -> datetime:
@@ -118,12 +127,16 @@ def is_explained(times: Decimal, splits: Iterable[Decimal]) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Hits:
-    """What searches found, by how it was asked: under an ISIN, a WKN, or a text as it stands."""
+    """What searches found, by how it was asked: under an ISIN, a WKN, or a text as it stands.
+
+    `spelling` is what else a symbol may be that the text is, as providers write it.
+    """
 
     by_isin: Sequence[Hit] = ()
     isin: str | None = None
     by_wkn: Sequence[Hit] = ()
     by_text: Sequence[Hit] = ()
+    spelling: str | None = None
 
 
 _LIKELY: dict[Match, int] = {"wkn": 2, "symbol": 3, "name": 4}
@@ -136,7 +149,7 @@ def as_candidates(text: str, hits: Hits) -> list[Candidate]:
     def add(hit: Hit, match: Match, isin: str | None = None) -> None:
         if hit.symbol in found or not is_symbol(hit.symbol):
             return
-        likely = 0 if hit.symbol == text else 1 if isin else _LIKELY[match]
+        likely = 0 if hit.symbol in {text, hits.spelling} else 1 if isin else _LIKELY[match]
         candidate = Candidate(
             symbol=hit.symbol,
             name=hit.name,
@@ -153,7 +166,8 @@ def as_candidates(text: str, hits: Hits) -> list[Candidate]:
     for hit in hits.by_wkn:
         add(hit, "symbol" if hit.symbol.startswith(text) else "wkn")
     for hit in hits.by_text:
-        add(hit, "symbol" if hit.symbol.startswith(text) else "name")
+        of_symbol = hit.symbol.startswith(text) or hit.symbol == hits.spelling
+        add(hit, "symbol" if of_symbol else "name")
     return [candidate for _, candidate in sorted(found.values(), key=lambda each: each[0])]
 
 

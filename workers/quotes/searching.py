@@ -9,14 +9,14 @@ import random
 from collections.abc import Sequence
 from datetime import timedelta
 
+from contracts.commands import Search
 from contracts.outcomes import Outcome, Rejected, Succeeded
 from contracts.securities import (
     Candidate,
-    CheckDigitError,
     Found,
     Kind,
     isin_of_german_issuer,
-    kind_of,
+    spelling_of_class_share,
 )
 from infra.postgres.pool import UNAVAILABLE
 from workers.quotes import store
@@ -24,7 +24,7 @@ from workers.quotes.chain import Chain
 from workers.quotes.lookups import LookUp
 from workers.quotes.provider import TROUBLE
 from workers.quotes.provider import Found as Priced
-from workers.quotes.rules import JITTER, Hit, Hits, as_candidates
+from workers.quotes.rules import JITTER, Hit, Hits, as_candidates, sought
 from workers.quotes.slice import Quotes
 
 CANDIDATES = 10
@@ -44,7 +44,7 @@ async def _search(slice_: Quotes, look_up: LookUp) -> None:
     found = await slice_.cache.get_search(text)
     if found is None:
         try:
-            found = await _ask(slice_, text, look_up.seconds_left - MARGIN_SECONDS)
+            found = await _ask(slice_, look_up, look_up.seconds_left - MARGIN_SECONDS)
         except TROUBLE:
             found = await _from_memory(slice_, text)
         else:
@@ -53,10 +53,13 @@ async def _search(slice_: Quotes, look_up: LookUp) -> None:
     await slice_.record_changes()
 
 
-async def _ask(slice_: Quotes, text: str, within: float) -> Found:
+async def _ask(slice_: Quotes, look_up: LookUp, within: float) -> Found:
     """Raises one of `TROUBLE`."""
-    kind = _kind(text)
-    hits = await _hits(slice_.chain, text, kind, within)
+    text, kind = look_up.subject, sought(look_up.subject).kind
+    if kind == "text":
+        hits = await _text_hits(slice_.chain, _as_typed(look_up), within)
+    else:
+        hits = await _hits(slice_.chain, text, kind, within)
     candidates = as_candidates(text, hits)[:CANDIDATES]
     currencies = await _currencies(slice_, [each.symbol for each in candidates])
     return Found(
@@ -72,11 +75,24 @@ async def _hits(chain: Chain, text: str, kind: Kind, within: float) -> Hits:
     if kind == "isin":
         return Hits(by_isin=await chain.search(text, within=within), isin=text)
     as_it_stands = await chain.search(text, within=within)
-    if kind == "text":
-        return Hits(by_text=as_it_stands)
     isin = isin_of_german_issuer(text)
     german: Sequence[Hit] = await chain.search(isin, within=within)
     return Hits(by_isin=german, isin=isin, by_wkn=as_it_stands)
+
+
+async def _text_hits(chain: Chain, text: str, within: float) -> Hits:
+    """As it was typed; what looks like a class share also as providers write those."""
+    found = list(await chain.search(text, within=within))
+    spelling = spelling_of_class_share(text)
+    if spelling:
+        found += await chain.search(spelling, within=within)
+    return Hits(by_text=found, spelling=spelling)
+
+
+def _as_typed(look_up: LookUp) -> str:
+    """By the first who asks: all who ask together compare alike."""
+    data = look_up.askers[0].data
+    return data.text if isinstance(data, Search) else look_up.subject
 
 
 async def _currencies(slice_: Quotes, symbols: Sequence[str]) -> dict[str, str]:
@@ -108,14 +124,7 @@ async def _from_memory(slice_: Quotes, text: str) -> Found | None:
         )
         for quote in quotes
     ]
-    return Found(query=text, kind=_kind(text), candidates=candidates, complete=False)
-
-
-def _kind(text: str) -> Kind:
-    try:
-        return kind_of(text)
-    except CheckDigitError:  # the edge refuses these
-        return "text"
+    return Found(query=text, kind=sought(text).kind, candidates=candidates, complete=False)
 
 
 def _kept(found: Found) -> timedelta:

@@ -4,19 +4,19 @@ import hashlib
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
+from contracts.addresses import EmailAddress
 from contracts.events import UserSignedUp, UserSignupRepeated
 from contracts.personal import Personal
 from contracts.values import DisplayName
-from infra.addresses import normalise
 from infra.sealed import SealedContent
 
 
 class Application(SealedContent):
     """Who wants an account."""
 
-    email: Annotated[str, AfterValidator(normalise)]
+    email: Annotated[EmailAddress, Field(repr=False)]
     password: Annotated[str, Field(min_length=1, max_length=1024, repr=False)]
     display_name: DisplayName | None = None
     signup_secret: Annotated[str | None, Field(repr=False)] = None

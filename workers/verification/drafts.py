@@ -41,7 +41,9 @@ def drafts_of(
             template = VERIFY
             about = occasion(person.created_at, _client(call.data, person))
         case UserSignupRepeated(email=email):
-            to, template = clear(email, person), SIGNUP_REPEATED
+            # What was typed may be another spelling of the owner's address, and another mailbox.
+            given = clear(email, person)
+            to, template = person.email or given, SIGNUP_REPEATED
         case UserEmailChanged(former_email=email):
             to, template = clear(email, person) if email else None, EMAIL_CHANGED
         case UserEmailChangeRequested():

@@ -160,7 +160,7 @@ async def _mail_link(
         mailed = person is not None and (
             not await store.asked_lately(tx.conn, address, template) or await tx.happened(received)
         )
-        if mailed and person and person.key:
+        if mailed and person and person.key and person.email:
             await store.void_links(tx.conn, [person.user_id], [template])
             about = None
             if template == VERIFY:
@@ -171,7 +171,7 @@ async def _mail_link(
                 mail_id(received.envelope, template, person.user_id),
                 person.user_id,
                 person.key,
-                to=wanted.email,
+                to=person.email,
                 name=person.display_name,
                 on_request=True,
                 about=about,
@@ -237,7 +237,9 @@ async def _address_drafts(
         if owner_id is None:
             drafts.append(draft(slice_.messages, call, EMAIL_CHANGE, people[user_id], to=email))
         elif owner_id != user_id and owner_id in owners:
-            drafts.append(draft(slice_.messages, call, ADDRESS_WANTED, owners[owner_id], to=email))
+            owner = owners[owner_id]
+            at = owner.email or email
+            drafts.append(draft(slice_.messages, call, ADDRESS_WANTED, owner, to=at))
     return drafts
 
 

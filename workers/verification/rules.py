@@ -10,8 +10,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
+from contracts.addresses import EmailAddress
 from contracts.events import (
     UserEmailChanged,
     UserEmailChangeRequested,
@@ -23,8 +24,8 @@ from contracts.events import (
 from contracts.message import Message
 from contracts.outcomes import Rejected, Succeeded
 from contracts.personal import PersonalKey
+from contracts.times import in_utc
 from contracts.topics import REMEMBERED_LEAST
-from infra.addresses import normalise
 from infra.agents import described
 from infra.received import Received
 from infra.sealed import SealedContent
@@ -69,7 +70,7 @@ class Redemption(SealedContent):
 class Address(SealedContent):
     """Whose mail should come once more."""
 
-    email: Annotated[str, AfterValidator(normalise), Field(repr=False)]
+    email: Annotated[EmailAddress, Field(repr=False)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +140,7 @@ def redeem(
 
 
 def confirmed(at: datetime) -> Succeeded:
-    return Succeeded({"email_confirmed_at": at.isoformat()})
+    return Succeeded({"email_confirmed_at": in_utc(at)})
 
 
 def owner_of(people: Sequence[Person]) -> Person | None:

@@ -1,5 +1,6 @@
 """What of a released contract may change, and what may not."""
 
+import re
 from collections.abc import Callable
 from copy import deepcopy
 from pathlib import Path
@@ -7,9 +8,11 @@ from typing import Any
 
 import orjson
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from infra import schemas
-from infra.schemas.baseline import breaks, contract
+from infra.schemas.baseline import WIDENED, breaks, contract
 
 COMMITTED = Path("schemas/baseline.json")
 TYPE = "qnt9.watchlist.item_added.v1"
@@ -108,3 +111,16 @@ def test_a_break_fails_the_check(tmp_path: Path) -> None:
     assert "breaks a release: topic users.events: partitions was 3, is 6" in schemas.faults(
         tmp_path
     )
+
+
+@pytest.mark.parametrize(("released", "now"), WIDENED.items())
+def test_a_pattern_in_the_place_of_a_released_one_accepts_all_that_it_did(
+    released: str, now: str
+) -> None:
+    wanted = re.compile(now)
+
+    @given(text=st.from_regex(released, alphabet=st.characters(codec="ascii")))
+    def check(text: str) -> None:
+        assert wanted.match(text)
+
+    check()

@@ -216,9 +216,9 @@ async def test_another_address_is_only_asked_for(guarded: GuardedSlice) -> None:
     assert await guarded.row(ada) == before
     (event,) = await events(guarded.database)
     assert isinstance(event, UserEmailChangeRequested)
-    assert await revealed(guarded.database, event.new_email) == "new@example.com"
+    assert await revealed(guarded.database, event.new_email) == "New@example.com"
     (written,) = await written_events(guarded.database)
-    assert "new@example.com" not in written.payload
+    assert "New@example.com" not in written.payload
 
 
 async def test_the_address_that_one_has_needs_no_asking(guarded: GuardedSlice) -> None:

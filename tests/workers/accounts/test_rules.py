@@ -34,8 +34,9 @@ def test_a_failure_for_an_unknown_address_is_about_nobody() -> None:
     assert failure(None) == UserSigninFailed(user_id=None, reason="unknown_address")
 
 
-def test_an_address_has_one_spelling() -> None:
-    assert Credentials(email="Ada@Example.COM", password=PASSWORD).email == ADA
+def test_address_is_kept_as_it_was_given() -> None:
+    given = Credentials(email=" Ada@Example.COM ", password=PASSWORD)
+    assert given.email == "Ada@example.com"
 
 
 @pytest.mark.parametrize("content", [{"email": "nobody", "password": PASSWORD}, {"email": ADA}])

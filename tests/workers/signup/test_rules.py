@@ -23,8 +23,9 @@ def test_an_address_with_an_owner_gets_none_and_the_event_is_the_owners() -> Non
     assert decided == UserSignupRepeated(user_id=owner, email=Personal(ADA))
 
 
-def test_an_address_has_one_spelling() -> None:
-    assert Application(email="Ada@Example.COM", password=PASSWORD).email == ADA
+def test_address_is_kept_as_it_was_given() -> None:
+    given = Application(email=" Ada@Example.COM ", password=PASSWORD)
+    assert given.email == "Ada@example.com"
 
 
 @pytest.mark.parametrize("content", [{"email": "nobody", "password": PASSWORD}, {"email": ADA}])

@@ -11,6 +11,7 @@ from contracts.events import (
 from contracts.ids import uuid7
 from contracts.outcomes import Rejected, Succeeded
 from contracts.personal import Personal
+from contracts.times import in_utc
 from tests.builders import NOW, a_personal_key
 from tests.people import ADA
 from workers.verification.rules import (
@@ -61,7 +62,7 @@ def test_link_of_a_sign_up_takes_proof() -> None:
 
 def test_a_used_token_says_again_when_it_was_used() -> None:
     ada = a_person(confirmed=True)
-    told = Succeeded({"email_confirmed_at": NOW.isoformat()})
+    told = Succeeded({"email_confirmed_at": in_utc(NOW)})
     assert redeem(Token(ada.user_id, used=True), [ada], ADA) == told
     assert redeem(Token(ada.user_id, used=True, expired=True), [ada], ADA) == told
 

@@ -1,0 +1,53 @@
+"""A request with another spelling of an address never leads a mail to another mailbox."""
+
+import pytest
+
+from infra.postgres.personal_keys import user_keys
+from tests.people import a_user
+from tests.workers.verification.conftest import VerificationSlice
+from tests.workers.verification.test_links import asks, forget
+
+OWNED, OTHER = "weiss@example.org", "wei\u00df@example.org"
+
+
+async def mailed_to(slice_: VerificationSlice) -> set[str]:
+    """Where the mails that were drafted go."""
+    rows = await slice_.database.fetch("SELECT user_id, parameters FROM mails")
+    pool = await slice_.database.pool()
+    async with pool.acquire() as conn:
+        keys = await user_keys(conn, [row["user_id"] for row in rows])
+    return {keys[row["user_id"]].decrypt(row["parameters"])["to"] for row in rows}
+
+
+@pytest.mark.parametrize(("owned", "asked"), [(OWNED, OTHER), (OTHER, OWNED)])
+async def test_new_password_is_mailed_to_the_address_of_the_account(
+    slice_: VerificationSlice, owned: str, asked: str
+) -> None:
+    await a_user(slice_.database, owned, verified=True)
+    await forget(slice_, asked)
+    assert await mailed_to(slice_) == {owned}
+
+
+async def test_repeated_sign_up_is_told_to_the_address_of_the_account(
+    slice_: VerificationSlice,
+) -> None:
+    owner = await a_user(slice_.database, OWNED, verified=True)
+    await slice_.hear(await slice_.repeated_by(owner, OTHER))
+    assert await mailed_to(slice_) == {OWNED}
+
+
+async def test_wanted_address_is_told_to_the_address_of_its_account(
+    slice_: VerificationSlice,
+) -> None:
+    await a_user(slice_.database, OWNED, verified=True)
+    somebody = await a_user(slice_.database, "ada@example.com", verified=True)
+    await slice_.hear(await asks(slice_, somebody, OTHER))
+    assert await mailed_to(slice_) == {OWNED, "ada@example.com"}
+
+
+async def test_link_of_a_sign_up_is_mailed_again_to_the_address_that_signed_up(
+    slice_: VerificationSlice,
+) -> None:
+    await slice_.signed_up(OTHER)
+    await slice_.ask_again(OWNED)
+    assert await mailed_to(slice_) == {OTHER}
