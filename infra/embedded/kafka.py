@@ -14,7 +14,7 @@ from infra.embedded.jars import class_path, provision
 from infra.embedded.layout import Layout, write_private
 from infra.embedded.parts import Part, Say, Tier
 from infra.embedded.ports import LOOPBACK, Ports
-from infra.embedded.probes import listens
+from infra.embedded.probes import kafka_answers
 from infra.kafka.broker import BROKER, Node, format_arguments
 
 MAIN_CLASS = "kafka.Kafka"
@@ -67,7 +67,7 @@ class Kafka:
             Tier.INFRASTRUCTURE,
             self._java(MAIN_CLASS, str(self.settings)),
             {},
-            probe=lambda: listens(LOOPBACK, self.ports.kafka),
+            probe=lambda: kafka_answers(LOOPBACK, self.ports.kafka),
             where=f"{LOOPBACK}:{self.ports.kafka}",
             ports=(self.ports.kafka, self.ports.kafka_controller),
             prepare=self.prepare,

@@ -1,6 +1,7 @@
 """Is it there, and does it work? One short question to each kind of part."""
 
 import asyncio
+import struct
 from contextlib import suppress
 from typing import Any
 
@@ -31,12 +32,21 @@ async def readiness(health_url: str) -> dict[str, Any] | None:
     return None
 
 
-async def listens(host: str, port: int) -> bool:
-    with suppress(OSError, TimeoutError):
+_API_VERSIONS = struct.pack(">ihhih", 10, 18, 0, 1, -1)
+"""Kafka's ApiVersions request, version 0, without a client id: answered before any sign-in."""
+
+
+async def kafka_answers(host: str, port: int) -> bool:
+    """Whether the broker answers a request: one that hangs still takes connections."""
+    with suppress(OSError, TimeoutError, asyncio.IncompleteReadError):
         async with asyncio.timeout(SECONDS):
-            _, writer = await asyncio.open_connection(host, port)
-        writer.close()
-        return True
+            reader, writer = await asyncio.open_connection(host, port)
+            try:
+                writer.write(_API_VERSIONS)
+                _, correlation_id = struct.unpack(">ii", await reader.readexactly(8))
+            finally:
+                writer.close()
+        return bool(correlation_id == 1)
     return False
 
 

@@ -9,7 +9,6 @@ from collections.abc import (
     Iterable,
     Mapping,
 )
-from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
@@ -24,6 +23,7 @@ from infra.kafka.connection import connection_options
 from infra.kafka.groups import Committed, GroupsError, Place
 from infra.kafka.operator import Operator
 from infra.ops.errors import CutOffError, OpsError
+from infra.ops.stopping import stopped
 from infra.settings import KafkaSettings
 from infra.tls import distrust
 
@@ -32,7 +32,6 @@ T = TypeVar("T")
 
 CONNECT_SECONDS = 15.0
 SILENT_SECONDS = 30.0
-STOP_SECONDS = 5.0
 ASK_AGAIN_SECONDS = 10.0
 """A topic that is followed and says nothing: then the broker is asked whether it is there."""
 REQUEST_MS = 20_000
@@ -60,6 +59,12 @@ class Batch:
     position: int
 
 
+def _reason(error: BaseException) -> str:
+    if isinstance(error, TimeoutError) and not distrust(error):
+        return f"no answer within {CONNECT_SECONDS:.0f} s"
+    return distrust(error) or type(error).__name__
+
+
 class Broker:
     """One connection for a command. Raises `OpsError` when the broker is not there."""
 
@@ -85,7 +90,7 @@ class Broker:
             await self._stop()
             raise OpsError(
                 f"Kafka at {self._settings.kafka_bootstrap} cannot be reached "
-                f"({distrust(error) or type(error).__name__}): "
+                f"({_reason(error)}): "
                 "is it up, and are user name, password and CA file right?"
             ) from error
         return self
@@ -96,9 +101,7 @@ class Broker:
         await self._stop()
 
     async def _stop(self) -> None:
-        with suppress(KafkaError, OSError, TimeoutError):
-            async with asyncio.timeout(STOP_SECONDS):
-                await self._consumer.stop()
+        await stopped(self._consumer.stop())
 
     @property
     def settings(self) -> KafkaSettings:

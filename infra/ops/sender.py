@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
 from types import TracebackType
@@ -16,11 +15,11 @@ from contracts.topics import MAX_DEAD_LETTER_BYTES
 from infra.error_text import describe
 from infra.kafka.connection import connection_options
 from infra.ops.errors import CutOffError, OpsError
+from infra.ops.stopping import stopped
 from infra.settings import KafkaSettings
 
 START_SECONDS = 20.0
 ACK_SECONDS = 30.0
-STOP_SECONDS = 5.0
 BATCH_BYTES = 65_536
 REQUEST_MS = 10_000
 
@@ -66,9 +65,7 @@ class Sender:
         await self._stop()
 
     async def _stop(self) -> None:
-        with suppress(KafkaError, OSError, TimeoutError):
-            async with asyncio.timeout(STOP_SECONDS):
-                await self._producer.stop()
+        await stopped(self._producer.stop())
 
     async def send(self, topic: str, copies: Iterable[Copy]) -> None:
         """Returns when the broker has them all. Raises `CutOffError` when it may not have some."""

@@ -1,7 +1,9 @@
 """Every part is a process of its own that says how it is."""
 
 import asyncio
+import os
 import re
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +11,10 @@ import httpx
 import psutil
 import pytest
 
+from contracts.topics import USERS_EVENTS
 from infra.embedded.status import ORDER
-from tests.stack import Stack
+from tests.e2e.operating import send_good
+from tests.stack import Stack, eventually
 
 OURS = {"gateway", "signup", "accounts", "verification", "watchlist", "quotes", "audit", "relay"}
 INFRASTRUCTURE = {"kafka", "postgres", "valkey"}
@@ -79,3 +83,50 @@ async def test_every_process_answers_the_three_health_paths_and_shows_its_metric
 async def test_what_is_in_the_data_folder_is_the_owners_alone(stack: Stack) -> None:
     assert stack.data.stat().st_mode & 0o077 == 0
     assert (stack.data / "secrets.json").stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("name", ["kafka", "quotes"])
+async def test_the_status_says_why_a_part_is_not_ready_and_ends_with_1(
+    stack: Stack, name: str
+) -> None:
+    pid = await asyncio.to_thread(stack.pid, name)
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        shown = await asyncio.to_thread(stack.run, "status")
+        told = await asyncio.to_thread(stack.status)
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    assert shown.returncode == 1
+    assert "process: does not answer" in shown.stdout
+    [part] = [each for each in told["processes"] if each["name"] == name]
+    assert (told["state"], part["state"]) == ("degraded", "unready")
+    assert part["problems"] == {"process": "does not answer"}
+
+    async def ready() -> bool:
+        return (await asyncio.to_thread(stack.run, "status")).returncode == 0
+
+    await eventually(ready, seconds=120, what="ready again")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("tail", "users.events", "--from", "beginning", "--until-end"),
+        ("topics",),
+        ("lag", "--json"),
+        ("audit", "list", "--json"),
+        ("dlq", "list"),
+    ],
+    ids=" ".join,
+)
+async def test_a_command_whose_reader_has_gone_ends_quietly(
+    stack: Stack, words: tuple[str, ...]
+) -> None:
+    await send_good(stack, USERS_EVENTS, 2)
+    with stack.begin(*words) as running:
+        assert running.stdout
+        running.stdout.close()
+        assert running.stderr
+        said = await asyncio.to_thread(running.stderr.read)
+        assert await asyncio.to_thread(running.wait, 120) == 141
+    assert not said
