@@ -25,11 +25,21 @@ class Report:
     chains: int = 0
     checkpoints: int = 0
     newest: Checkpoint | None = None
+    unproven: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """By chain, the first and the last entry that come after every checkpoint."""
+    compared: bool = False
+    rows: int = 0
+    records: int = 0
+    """Rows and records that were compared with one another; none without Kafka."""
     faults: list[str] = field(default_factory=list)
 
     @property
     def whole(self) -> bool:
         return not self.faults
+
+    def count_unproven(self) -> int:
+        """How many entries come after every checkpoint."""
+        return sum(last - first + 1 for first, last in self.unproven.values())
 
 
 @dataclass
@@ -99,6 +109,9 @@ class Verifier:
         name = f"{head['topic']}/{head['partition']}"
         walk = self.walks.setdefault((head["topic"], head["partition"]), _Walk())
         report.chains += 1
+        covered = max((n for n in promised if n <= head["length"]), default=0)
+        if covered < head["length"]:
+            report.unproven[name] = (covered + 1, head["length"])
         promised = {n: each for n, each in promised.items() if n >= walk.length}
         while rows := await _page(conn, head["chain"], walk.length):
             for row in rows:

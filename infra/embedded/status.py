@@ -95,7 +95,8 @@ async def _state(process: Process) -> str:
 
 async def _told(process: Process) -> dict[str, Any] | None:
     url = process.part.health_url
-    return await readiness(url) if url and process.state == State.READY else None
+    asked = process.state in {State.READY, State.STARTING}
+    return await readiness(url) if url and asked else None
 
 
 def _problems(process: Process, shown: str, said: dict[str, Any] | None) -> dict[str, str]:

@@ -46,10 +46,28 @@ class Memory:
         self.contradicted.set()
         return RestoredDatabaseError("the database is older than what was written to it")
 
-    async def confirm(self, conn: Connection, consumer: str) -> None:
-        """Raise `RestoredDatabaseError` when the database does not know the last message."""
-        if (last := self.last) and await unknown_messages(conn, consumer, [last]):
+    async def confirm(self, conn: Connection, consumer: str, ids: Collection[UUID] = ()) -> None:
+        """Raise `RestoredDatabaseError` when the database does not know the last message.
+
+        Raises `AwaitedError` when one of these messages is an event whose cause is to be handled
+        again first.
+        """
+        last = self.last
+        forgotten, awaited = await conn.fetchrow(
+            """
+            SELECT EXISTS (SELECT FROM unknown_messages($1, $2)),
+                   EXISTS (SELECT FROM recovered_events
+                            WHERE id = ANY($3)
+                              AND awaited AND repeated_at IS NULL AND given_up_at IS NULL)
+            """,
+            consumer,
+            [last] if last else [],
+            list(ids),
+        ) or (False, False)
+        if forgotten:
             raise self.contradict()
+        if awaited:
+            raise AwaitedError("the cause of an event has to be handled again before it")
 
 
 async def unknown_messages(conn: Connection, consumer: str, ids: list[UUID]) -> set[UUID]:

@@ -41,7 +41,7 @@ _MAILS = "id user_id template template_version message_id parameters on_request"
 _MAIL_PROGRESS = "status attempts next_attempt_at leased_until sent_at last_error"
 _AUDIT = (
     "user_id action details ip_address user_agent created_at event_id type correlation_id topic"
-    " partition offset key headers payload"
+    " partition offset key headers payload recorded_at"
 )
 
 RIGHTS: Mapping[str, Mapping[str, Rights]] = {
@@ -72,7 +72,7 @@ RIGHTS: Mapping[str, Mapping[str, Rights]] = {
     "recoveries": NOBODY,
     "recovered_events": {
         role: (select("id consumer cause_id awaited repeated_at given_up_at"),)
-        for role in WITH_INBOX
+        for role in (*WITH_INBOX, "audit")
     },
     "skip_recovered_event": NOBODY,
     "unknown_messages": dict.fromkeys((*WITH_INBOX, "audit"), CALL),
@@ -181,6 +181,7 @@ RIGHTS: Mapping[str, Mapping[str, Rights]] = {
     "audit_heads": {"audit": (select("topic partition length hash"),)},
     "audit_heads_chain_seq": NOBODY,
     "audit_chain": NOBODY,
+    "recorded_events": {"audit": CALL},
     "extend_audit_chain": NOBODY,
     "audit_field": NOBODY,
     "audit_leaf": NOBODY,

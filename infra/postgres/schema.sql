@@ -249,6 +249,28 @@ CREATE FUNCTION hold_personal_keys(ids text[]) RETURNS TABLE(id text, secret byt
        FOR KEY SHARE
 $$;
 
+CREATE TABLE audit_chain (
+    chain integer NOT NULL,
+    sequence bigint NOT NULL,
+    event_id uuid NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    hash bytea NOT NULL
+);
+
+CREATE FUNCTION recorded_events(ids uuid[]) RETURNS TABLE(event_id uuid, created_at timestamp with time zone, payload bytea, key bytea, type text)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    BEGIN ATOMIC
+ SELECT link.event_id,
+     link.created_at,
+     entry.payload,
+     entry.key,
+     entry.type
+    FROM (audit_chain link
+      LEFT JOIN audit_log entry USING (event_id, created_at))
+   WHERE (link.event_id = ANY (recorded_events.ids));
+END;
+
 CREATE FUNCTION request_mail() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -323,14 +345,6 @@ CREATE VIEW activity AS
           WHERE ((jsonb_each.key <> 'user_id'::text) AND (COALESCE((jsonb_each.value #>> '{}'::text[]), ''::text) !~~ 'p1.%'::text))) AS details
    FROM audit_log
   WHERE (user_id IS NOT NULL);
-
-CREATE TABLE audit_chain (
-    chain integer NOT NULL,
-    sequence bigint NOT NULL,
-    event_id uuid NOT NULL,
-    created_at timestamp with time zone NOT NULL,
-    hash bytea NOT NULL
-);
 
 CREATE VIEW audit_entries AS
  SELECT event_id AS id,
@@ -673,6 +687,9 @@ ALTER TABLE ONLY audit_log
 
 ALTER TABLE ONLY audit_log_other
     ADD CONSTRAINT audit_log_other_pkey PRIMARY KEY (event_id, created_at);
+
+ALTER TABLE audit_log
+    ADD CONSTRAINT audit_log_topic CHECK ((topic ~ '^(users|watchlists|quotes|ops)\.events(\.audit\.redrive)?$'::text)) NOT VALID;
 
 ALTER TABLE ONLY dead_letter_actions
     ADD CONSTRAINT dead_letter_actions_pkey PRIMARY KEY (topic, "offset");
@@ -1066,6 +1083,8 @@ GRANT INSERT(headers) ON TABLE audit_log TO qnt9_audit;
 
 GRANT INSERT(payload) ON TABLE audit_log TO qnt9_audit;
 
+GRANT INSERT(recorded_at) ON TABLE audit_log TO qnt9_audit;
+
 REVOKE ALL ON FUNCTION audit_leaf(entry audit_log) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION audit_link(previous bytea, head bytea, leaf bytea) FROM PUBLIC;
@@ -1096,6 +1115,9 @@ GRANT ALL ON FUNCTION forget_published(keep interval, most integer) TO qnt9_rela
 
 REVOKE ALL ON FUNCTION hold_personal_keys(ids text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION hold_personal_keys(ids text[]) TO qnt9_audit;
+
+REVOKE ALL ON FUNCTION recorded_events(ids uuid[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION recorded_events(ids uuid[]) TO qnt9_audit;
 
 REVOKE ALL ON FUNCTION request_mail() FROM PUBLIC;
 
@@ -1434,31 +1456,37 @@ GRANT SELECT(id) ON TABLE recovered_events TO qnt9_signup;
 GRANT SELECT(id) ON TABLE recovered_events TO qnt9_accounts;
 GRANT SELECT(id) ON TABLE recovered_events TO qnt9_verification;
 GRANT SELECT(id) ON TABLE recovered_events TO qnt9_watchlist;
+GRANT SELECT(id) ON TABLE recovered_events TO qnt9_audit;
 
 GRANT SELECT(consumer) ON TABLE recovered_events TO qnt9_signup;
 GRANT SELECT(consumer) ON TABLE recovered_events TO qnt9_accounts;
 GRANT SELECT(consumer) ON TABLE recovered_events TO qnt9_verification;
 GRANT SELECT(consumer) ON TABLE recovered_events TO qnt9_watchlist;
+GRANT SELECT(consumer) ON TABLE recovered_events TO qnt9_audit;
 
 GRANT SELECT(cause_id) ON TABLE recovered_events TO qnt9_signup;
 GRANT SELECT(cause_id) ON TABLE recovered_events TO qnt9_accounts;
 GRANT SELECT(cause_id) ON TABLE recovered_events TO qnt9_verification;
 GRANT SELECT(cause_id) ON TABLE recovered_events TO qnt9_watchlist;
+GRANT SELECT(cause_id) ON TABLE recovered_events TO qnt9_audit;
 
 GRANT SELECT(awaited) ON TABLE recovered_events TO qnt9_signup;
 GRANT SELECT(awaited) ON TABLE recovered_events TO qnt9_accounts;
 GRANT SELECT(awaited) ON TABLE recovered_events TO qnt9_verification;
 GRANT SELECT(awaited) ON TABLE recovered_events TO qnt9_watchlist;
+GRANT SELECT(awaited) ON TABLE recovered_events TO qnt9_audit;
 
 GRANT SELECT(repeated_at) ON TABLE recovered_events TO qnt9_signup;
 GRANT SELECT(repeated_at) ON TABLE recovered_events TO qnt9_accounts;
 GRANT SELECT(repeated_at) ON TABLE recovered_events TO qnt9_verification;
 GRANT SELECT(repeated_at) ON TABLE recovered_events TO qnt9_watchlist;
+GRANT SELECT(repeated_at) ON TABLE recovered_events TO qnt9_audit;
 
 GRANT SELECT(given_up_at) ON TABLE recovered_events TO qnt9_signup;
 GRANT SELECT(given_up_at) ON TABLE recovered_events TO qnt9_accounts;
 GRANT SELECT(given_up_at) ON TABLE recovered_events TO qnt9_verification;
 GRANT SELECT(given_up_at) ON TABLE recovered_events TO qnt9_watchlist;
+GRANT SELECT(given_up_at) ON TABLE recovered_events TO qnt9_audit;
 
 GRANT DELETE ON TABLE refresh_tokens TO qnt9_accounts;
 

@@ -44,8 +44,11 @@ class Replays:
         self._reading = reading
         self._settings = kafka_settings(stack)
         self._before: Offsets = {}
+        self._recoveries = reading.recoveries
 
     async def violations(self, looking: Looking) -> AsyncIterator[str]:
+        if self._recoveries != self._reading.recoveries:
+            self._recoveries, self._before = self._reading.recoveries, {}
         before = self._before or await asyncio.to_thread(looking.committed)
         async for violation in self._replay():
             yield violation

@@ -103,6 +103,15 @@ class Seen:
         traces.facts[row["id"]] = Fact(row["id"], row["type"], aggregate)
         self.order[row["id"]] = row["seq"]
 
+    def forget_database(self) -> None:
+        """The database is another one: only what is in it now counts."""
+        self.settled.clear()
+        self.parked.clear()
+        self.order.clear()
+        for traces in self.traces.values():
+            traces.facts.clear()
+            traces.rows.clear()
+
     def more_of(self, correlation_ids: Iterable[str]) -> set[str]:
         """Those of which more was seen since this was last asked."""
         more = self.fresh.intersection(correlation_ids)
@@ -118,6 +127,8 @@ class Reading:
         self._stack = stack
         self._consumer = consumer
         self._since = 0
+        self.recoveries = 0
+        """How often the database was brought up to Kafka after a restore."""
         self._tails = [Tail(stack, "logs"), Tail(stack, "valkey")]
 
     async def ends(self, topics: Iterable[str]) -> dict[Place, int]:
@@ -134,6 +145,7 @@ class Reading:
                 pass
         async with self._stack.postgres() as conn:
             self._since = await _transaction(conn)
+            self.recoveries = await _recoveries(conn)
 
     async def more(self) -> list[Piece]:
         """Everything that was written since; of cache and metrics all that is there."""
@@ -142,6 +154,9 @@ class Reading:
             self.seen.take_record(record)
             pieces += of_record(record)
         async with self._stack.postgres() as conn:
+            if (recoveries := await _recoveries(conn)) != self.recoveries:
+                self.recoveries, self._since = recoveries, 0
+                self.seen.forget_database()
             now = await _transaction(conn)
             async for table, row in rows(conn, self._since):
                 self.seen.take_row(table, row)
@@ -164,6 +179,10 @@ class Reading:
 async def _transaction(conn: Any) -> int:
     """What an older transaction has written can be seen already."""
     return int(await conn.fetchval("SELECT pg_snapshot_xmin(pg_current_snapshot())::text"))
+
+
+async def _recoveries(conn: Any) -> int:
+    return int(await conn.fetchval("SELECT count(*) FROM recoveries"))
 
 
 @asynccontextmanager

@@ -30,7 +30,7 @@ class AuditSettings(BusSettings):
     """The audit worker's own: the key that signs checkpoints, and how often it does."""
 
     audit_private_key: Key
-    audit_checkpoint_seconds: float = Field(default=300.0, ge=1.0, le=86_400.0)
+    audit_checkpoint_seconds: float = Field(default=60.0, ge=1.0, le=86_400.0)
 
 
 async def start(process: Process, settings: AuditSettings) -> None:

@@ -2,28 +2,55 @@
 
 from collections.abc import Sequence
 
+import structlog
+from prometheus_client import Counter
+
 from contracts.topics import AUDIT
 from infra.postgres.pool import Pool
 from infra.postgres.recovery import Memory
 from infra.received import AnyEvent, Received
 from workers.audit import store
-from workers.audit.rules import open_client, sealed_client
+from workers.audit.rules import Entry, entry_of, open_client, sealed_client, split_contradictions
+
+log = structlog.get_logger(__name__)
+
+CONTRADICTIONS = Counter(
+    "qnt9_audit_contradictions_total",
+    "Records with the id of an event that the log has with another time or content",
+)
 
 
 async def record_events(pool: Pool, memory: Memory, batch: Sequence[Received[AnyEvent]]) -> None:
-    """Three statements: whether the log has the last batch, the keys of this, and all its new rows.
+    """Add what the log does not have, in one transaction.
 
-    One transaction: whoever erases a person waits for what their key has opened to be written.
-    Raises `RestoredDatabaseError` when the log was replaced by an older one.
+    Whoever erases a person waits for what their key has opened to be written. An event whose id
+    stands for something else already is no row: it is told in the process' log and counted.
+    Raises `RestoredDatabaseError` when the log was replaced by an older one, and `AwaitedError`
+    while the cause of an event, which makes its key, is not handled again yet.
     """
-    sealed = [sealed_client(received) for received in batch]
-    wanted = {each.key_id for each in sealed if each and each.key_id}
+    sealed = {r.envelope.id: sealed_client(r) for r in batch}
+    wanted = {each.key_id for each in sealed.values() if each and each.key_id}
     async with pool.acquire() as conn, conn.transaction():
-        await memory.confirm(conn, AUDIT.name)
+        await memory.confirm(conn, AUDIT.name, [r.envelope.id for r in batch])
+        stored = await store.stored(conn, [r.envelope.id for r in batch])
+        entries, contradicting = split_contradictions(map(entry_of, batch), stored)
         keys = await store.hold_keys(conn, wanted) if wanted else {}
-        clients = [open_client(each, keys) for each in sealed]
-        await store.insert(conn, list(zip(batch, clients, strict=True)))
+        await store.insert(conn, [(e, open_client(sealed[e.event_id], keys)) for e in entries])
     memory.remember(batch[-1].envelope.id)
+    for entry in contradicting:
+        _alarm(entry)
+
+
+def _alarm(entry: Entry) -> None:
+    CONTRADICTIONS.inc()
+    log.error(
+        "event_contradicts_log",
+        event_id=str(entry.event_id),
+        topic=entry.topic,
+        partition=entry.partition,
+        offset=entry.offset,
+        hint="somebody published another event under this id: run `qnt9 audit verify`",
+    )
 
 
 HANDLES = {AnyEvent: record_events}

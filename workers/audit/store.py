@@ -1,12 +1,13 @@
 """The SQL of the audit log."""
 
 from collections.abc import Iterable, Sequence
+from typing import Any
+from uuid import UUID
 
 from contracts.personal import PersonalKey
 from infra.audit.checkpoints import Head
 from infra.postgres.pool import Connection
-from infra.received import AnyEvent, Received
-from workers.audit.rules import Client, action_of, details_of, storable, user_of
+from workers.audit.rules import Client, Entry
 
 
 async def hold_keys(conn: Connection, ids: Iterable[str]) -> dict[str, PersonalKey]:
@@ -15,37 +16,46 @@ async def hold_keys(conn: Connection, ids: Iterable[str]) -> dict[str, PersonalK
     return {row["id"]: PersonalKey(row["id"], row["secret"]) for row in rows}
 
 
-async def insert(conn: Connection, entries: Sequence[tuple[Received[AnyEvent], Client]]) -> None:
+async def stored(conn: Connection, ids: Iterable[UUID]) -> dict[UUID, dict[str, Any]]:
+    """What the log has under these ids; the content is null where a row was removed."""
+    rows = await conn.fetch(
+        "SELECT event_id, created_at, payload, key, type FROM recorded_events($1)", list(ids)
+    )
+    return {row["event_id"]: dict(row) for row in rows}
+
+
+async def insert(conn: Connection, entries: Sequence[tuple[Entry, Client]]) -> None:
     """Each event once. In the order of ids, so that two batches cannot deadlock."""
     await conn.execute(
         """
         INSERT INTO audit_log (
                event_id, created_at, user_id, action, details, ip_address, user_agent, type,
-               correlation_id, topic, partition, "offset", key, headers, payload)
+               correlation_id, topic, partition, "offset", key, headers, payload, recorded_at)
         SELECT *
           FROM unnest(
                $1::uuid[], $2::timestamptz[], $3::uuid[], $4::text[], $5::jsonb[], $6::inet[],
                $7::text[], $8::text[], $9::text[], $10::text[], $11::int[], $12::bigint[],
-               $13::bytea[], $14::jsonb[], $15::bytea[])
+               $13::bytea[], $14::jsonb[], $15::bytea[], $16::timestamptz[])
             AS event (event_id)
          ORDER BY event_id
             ON CONFLICT DO NOTHING
         """,
-        [r.envelope.id for r, _ in entries],
-        [r.envelope.time for r, _ in entries],
-        [user_of(r.data.body) for r, _ in entries],
-        [storable(action_of(r.envelope.type)) for r, _ in entries],
-        [details_of(r.data.body) for r, _ in entries],
+        [entry.event_id for entry, _ in entries],
+        [entry.created_at for entry, _ in entries],
+        [entry.user_id for entry, _ in entries],
+        [entry.action for entry, _ in entries],
+        [entry.details for entry, _ in entries],
         [client.ip for _, client in entries],
         [client.agent for _, client in entries],
-        [storable(r.envelope.type) for r, _ in entries],
-        [storable(r.envelope.correlation_id) for r, _ in entries],
-        [r.origin.topic for r, _ in entries],
-        [r.origin.partition for r, _ in entries],
-        [r.origin.offset for r, _ in entries],
-        [r.origin.key for r, _ in entries],
-        [storable(r.data.headers) for r, _ in entries],
-        [r.data.value for r, _ in entries],
+        [entry.type for entry, _ in entries],
+        [entry.correlation_id for entry, _ in entries],
+        [entry.topic for entry, _ in entries],
+        [entry.partition for entry, _ in entries],
+        [entry.offset for entry, _ in entries],
+        [entry.key for entry, _ in entries],
+        [entry.headers for entry, _ in entries],
+        [entry.payload for entry, _ in entries],
+        [entry.recorded_at for entry, _ in entries],
     )
 
 

@@ -11,7 +11,7 @@ from contracts.events import (
     UserSignedUp,
     UserSignupRepeated,
 )
-from contracts.ids import derived_uuid7
+from contracts.ids import derived_uuid7, time_of
 from contracts.message import Message
 from contracts.personal import ErasedError, Personal
 from infra.received import PoisonError, Received
@@ -39,7 +39,7 @@ def drafts_of(
         case UserSignedUp(email=email):
             to = clear(email, person) if person.needs_link else None
             template = VERIFY
-            about = occasion(person.created_at, _client(call.data, person))
+            about = occasion(time_of(person.user_id), _client(call.data, person))
         case UserSignupRepeated(email=email):
             # What was typed may be another spelling of the owner's address, and another mailbox.
             given = clear(email, person)

@@ -12,6 +12,7 @@ from contracts.events import (
     UserPasswordResetRequested,
     UserVerificationRequested,
 )
+from contracts.ids import time_of
 from contracts.message import Message
 from contracts.outcomes import Succeeded
 from contracts.personal import Personal
@@ -165,7 +166,7 @@ async def _mail_link(
             about = None
             if template == VERIFY:
                 client = await store.sign_up_client(tx.conn, person.user_id, person.key)
-                about = occasion(person.created_at) | {"client": client}
+                about = occasion(time_of(person.user_id)) | {"client": client}
             wanted_mail = slice_.messages.draft(
                 template,
                 mail_id(received.envelope, template, person.user_id),

@@ -10,6 +10,8 @@ import asyncpg
 import pytest
 
 from infra.audit.checkpoints import Checkpoint, Head
+from infra.audit.comparison import event_of
+from infra.audit.entry import Client, entry_of
 from infra.audit.verification import Report, Verifier
 from infra.postgres.migrate import migrate, read_migrations
 from tests.builders import NOW, ARecord, a_record
@@ -72,6 +74,7 @@ async def test_a_row_that_comes_back_from_its_topic_has_its_link_already(
     signed = await checkpoint(database)
     await database.execute("DELETE FROM audit_log")
     assert not (await verified(database, signed)).whole
+    audit = an_audit(database, await database.pool("qnt9_audit"))
     await audit.take(*batch, *events(1, first=5))
     report = await verified(database, signed)
     assert (report.faults, report.entries) == ([], 6)
@@ -86,6 +89,7 @@ async def test_a_lost_log_has_the_same_hashes_when_it_is_made_again(
     signed = await checkpoint(database)
     for table in ("audit_chain", "audit_heads", "audit_log"):
         await database.execute(f"DELETE FROM {table}")
+    audit = an_audit(database, await database.pool("qnt9_audit"))
     await audit.take(*batch)
     assert (await verified(database, signed)).faults == []
 
@@ -200,6 +204,7 @@ async def test_history_written_anew_is_not_what_was_signed(
     for table in ("audit_chain", "audit_log"):
         await database.execute(f"DELETE FROM {table}")
     await database.execute("UPDATE audit_heads SET length = 0, hash = $1", bytes(32))
+    audit = an_audit(database, await database.pool("qnt9_audit"))
     await audit.take(*events(5))
     assert (await verified(database)).whole
     assert (await verified(database, signed)).faults == [
@@ -279,7 +284,9 @@ async def test_a_log_of_before_is_taken_into_the_chain(
         await migrate(dsn, tmp_path)
         database = Database(postgres_server, name, resources)
         audit = an_audit(database, await database.pool("qnt9_audit"))
-        await audit.take(*events(3), *events(2, partition=1))
+        before = [event_of(record) for record in [*events(3), *events(2, partition=1)]]
+        async with (await database.pool("qnt9_audit")).acquire() as conn:
+            await store.insert(conn, [(entry_of(each), Client()) for each in before if each])
         await migrate(dsn)
         report = await verified(database, await checkpoint(database))
         assert (report.faults, report.entries, report.chains) == ([], 5, 2)

@@ -19,7 +19,7 @@ from tests.postgres import Database
 from tests.waiting import until
 from tests.workers.accounts.guarded import GuardedSlice
 from workers.audit import store as audit
-from workers.audit.rules import Client
+from workers.audit.rules import Client, entry_of
 from workers.verification import store as verification
 from workers.watchlist import store as watchlist
 
@@ -59,7 +59,8 @@ async def a_trail(guarded: GuardedSlice, user_id: UUID, text: str) -> None:
         """
         INSERT INTO audit_log (user_id, action, details, ip_address, user_agent, created_at,
                                event_id, type, topic, partition, "offset", headers, payload)
-        VALUES ($1, 'user.signin', '{}', '203.0.113.7', $2, now(), $3, '', '', 0, 0, '{}', '')
+        VALUES ($1, 'user.signin', '{}', '203.0.113.7', $2, now(), $3, '', 'users.events', 0, 0,
+                '{}', '')
         """,
         user_id,
         text,
@@ -157,7 +158,9 @@ async def test_an_event_that_is_being_recorded_is_waited_for(guarded: GuardedSli
         erasing = asyncio.create_task(guarded.erase(ada))
 
         await until(partial(somebody_waits, guarded.database))
-        await audit.insert(conn, [(recorded(ada), Client(ip_address("203.0.113.7"), "a browser"))])
+        await audit.insert(
+            conn, [(entry_of(recorded(ada)), Client(ip_address("203.0.113.7"), "a browser"))]
+        )
     assert await erasing == Succeeded()
     (row,) = await left(guarded.database, "audit_log", ada)
     assert [row[column] for column in CLEAR] == [None, None]
