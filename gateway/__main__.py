@@ -88,6 +88,7 @@ async def run(settings: GatewaySettings) -> None:
         )
         health.ready["process"] = lambda: "draining" if shutdown.draining.is_set() else None
         health.partial |= {"postgres", "clock"}  # commands are accepted all the same
+        health.ready["streams"] = lambda: streams.problem
         health.ready["access"] = lambda: access.problem
         await enter(
             http_server(

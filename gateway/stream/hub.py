@@ -83,6 +83,7 @@ class Hub:
         self._by_symbol: dict[str, set[Subscription]] = defaultdict(set)
         self._count = 0
         self.draining = False
+        self.has_been_ready = False
 
     @property
     def ready(self) -> bool:
@@ -94,6 +95,7 @@ class Hub:
         self.end_all("try-again")
         self._histories = {place: History(start) for place, start in starts.items()}
         self._behind = {place: ends[place] for place in ends if starts[place] < ends[place]}
+        self.has_been_ready |= self.ready
 
     def stop(self) -> None:
         """Nothing is watched until `begin`."""
@@ -111,6 +113,7 @@ class Hub:
                 offer(event)
         if place in self._behind and history.next >= self._behind[place]:
             del self._behind[place]
+            self.has_been_ready |= self.ready
 
     def join(self, principal: Principal) -> Subscription:
         """From now on, for this user. `leave` in the end. Raises `ProblemError`."""

@@ -28,6 +28,11 @@ class Streams:
         self._positions = Positions(settings.gateway_key)
         self._catch_up = CatchUp(settings, client_id=settings.instance)
 
+    @property
+    def problem(self) -> str | None:
+        """Why no stream can be opened yet after a start. A later outage keeps nobody else out."""
+        return None if self._hub.has_been_ready else "event topics are not read yet"
+
     async def open(self, call: Call, last_event_id: str) -> Streamed:
         """Raises `ProblemError`."""
         subscription = self._hub.join(call.caller)

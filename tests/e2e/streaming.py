@@ -85,10 +85,12 @@ async def listening(client: Client, url: str) -> AsyncIterator[asyncio.Task[None
     task = asyncio.create_task(client.listen(url))
 
     async def connected() -> bool:
+        now = client.connections[before:]
         if task.done():
             task.result()
+            # A stream that was refused is none that ended: who waits for its end would see nothing.
+            assert now[0].status == 200, now[0].status
             return True
-        now = client.connections[before:]
         return bool(now and now[0].of("snapshot"))
 
     try:

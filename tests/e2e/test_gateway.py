@@ -12,6 +12,7 @@ import pytest
 
 from contracts.commands import AddToWatchlist
 from gateway.handles import Handle
+from gateway.routes import ENDPOINTS
 from infra.embedded.credentials import load_or_create
 from infra.embedded.layout import Layout
 from infra.seals import decode_key
@@ -172,6 +173,27 @@ async def test_every_answer_carries_the_security_headers(stack: Stack) -> None:
             assert answer.headers["referrer-policy"] == "no-referrer"
             assert "default-src 'none'" in answer.headers["content-security-policy"]
             assert "server" not in answer.headers
+
+
+@pytest.mark.parametrize("known", [True, False])
+async def test_head_is_answered_as_get_is_without_content(
+    stack: Stack, http: httpx.AsyncClient, *, known: bool
+) -> None:
+    parameters = {"{symbol}": "AAPL" if known else "NOSUCH", "{handle}": "x"}
+    async with stack.http() as anybody:
+        for endpoint in ENDPOINTS:
+            path = endpoint.path
+            for name, value in parameters.items():
+                path = path.replace(name, value)
+            if endpoint.method != "GET" or endpoint.is_stream or "{" in path:
+                continue
+            for client in (http, anybody):
+                get, head = await client.get(path), await client.head(path)
+                assert (head.status_code, head.content) == (get.status_code, b""), path
+                assert head.headers.keys() == get.headers.keys(), path
+                assert head.headers["content-type"] == get.headers["content-type"]
+        stream = await http.head("/api/v1/stream")
+        assert (stream.status_code, stream.headers["allow"]) == (405, "GET")
 
 
 async def test_metrics_and_reasons_are_on_the_port_of_operations_alone(stack: Stack) -> None:

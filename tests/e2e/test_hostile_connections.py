@@ -17,7 +17,7 @@ from tests.sizes import FULL, size
 from tests.stack import ROOT, Stack, User
 
 SECONDS = size(4.0, 60.0)
-CALM_SECONDS = size(2.0, 20.0)
+CALM_SECONDS = size(2.0, 10.0)
 STREAMS = size(700, 10_000)
 CLIENTS = 4
 MAX_GROWTH_MB = 20.0

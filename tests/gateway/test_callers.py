@@ -7,6 +7,7 @@ from ipaddress import ip_network
 from typing import Any, cast
 from uuid import uuid4
 
+import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from redis.asyncio import Redis
@@ -96,6 +97,38 @@ async def test_anything_but_a_valid_token_is_nobody(authorization: str) -> None:
         await callers().authenticate(a_request(("authorization", authorization)), Who.SIGNED_IN)
     assert error.value.code == "unauthenticated"
     assert error.value.headers["WWW-Authenticate"].startswith("Bearer ")
+
+
+def signed(claims: dict[str, Any], typ: str | None = "at+jwt") -> str:
+    """A token of the right key with other claims or another type; None: without."""
+    good = jwt.decode(a_token(), options={"verify_signature": False})
+    changed = {name: value for name, value in (good | claims).items() if value is not None}
+    key = Ed25519PrivateKey.from_private_bytes(PRIVATE)
+    return jwt.encode(changed, key, algorithm="EdDSA", headers={"typ": typ})
+
+
+@pytest.mark.parametrize("typ", ["at+jwt", "AT+JWT", "application/at+jwt"])
+def test_access_token_of_this_api_is_taken(typ: str) -> None:
+    token = signed({"aud": ["another", "qnt9-api"]}, typ)
+    assert callers().principal(a_request(("authorization", f"Bearer {token}"))).user_id == USER
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        signed({"aud": None}),
+        signed({"aud": "another"}),
+        signed({"aud": []}),
+        signed({"iss": "another"}),
+        signed({"iss": None}),
+        signed({}, "JWT"),
+        signed({}, None),
+        signed({}, "checkpoint+jwt"),
+    ],
+)
+def test_token_for_another_audience_or_of_another_type_is_refused(token: str) -> None:
+    with pytest.raises(ProblemError, match="unauthenticated"):
+        callers().principal(a_request(("authorization", f"Bearer {token}")))
 
 
 def test_a_remembered_token_ends_when_it_expires() -> None:

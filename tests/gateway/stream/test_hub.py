@@ -75,13 +75,16 @@ def test_nobody_joins_before_everything_is_read_and_after_draining_began() -> No
         hub.join(ada)
     record = log.record(added(ada.user_id), str(ada.user_id))
     places = places_of(ada.user_id)
+    assert not hub.has_been_ready
     hub.begin(
         dict.fromkeys(places, START),
         dict.fromkeys(places, START) | {(record.topic, record.partition): START + 1},
     )
     with pytest.raises(ProblemError, match="try-again"):
         hub.join(ada)
+    assert not hub.has_been_ready
     take(hub, record)
+    assert hub.has_been_ready
     stream = hub.join(ada)
     assert stream.start.watchlists == START + 1
     hub.draining = True
