@@ -1,10 +1,12 @@
 """What goes wrong under load, and proof that it did."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
 
 import psutil
@@ -125,3 +127,87 @@ async def told(stack: Stack, **request: str) -> dict[str, Any]:
 
 def supervisor_log(stack: Stack) -> str:
     return (stack.data / "logs" / "supervisor.log").read_text("utf-8")
+
+
+@dataclass
+class Hang:
+    """SIGSTOP of a part and of its children, and SIGCONT after a while: hung, not dead."""
+
+    name: str
+    seconds: float
+    stood_still: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.name} hung"
+
+    async def strike(self, stack: Stack) -> None:
+        status = (await told(stack, do="status"))["status"]
+        pid = next(p["pid"] for p in status["processes"] if p["name"] == self.name)
+        main = psutil.Process(pid)
+        stopped = [main, *main.children(recursive=True)]
+        try:
+            for process in stopped:
+                process.suspend()
+            await asyncio.sleep(self.seconds)
+            self.stood_still = main.status() == psutil.STATUS_STOPPED
+        finally:
+            for process in stopped:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process.resume()
+        await stack.until_ready(self.name, seconds=READY_SECONDS)
+
+    def misfired(self, log: str) -> str | None:
+        del log
+        return None if self.stood_still else f"{self.name} did not stand still"
+
+
+@dataclass
+class FullDisk:
+    """Not one byte more fits on the file system of the data folder, for a while."""
+
+    seconds: float
+    left: int = -1
+    """Bytes that were free at the end of it."""
+
+    def __str__(self) -> str:
+        return "the disk was full"
+
+    async def strike(self, stack: Stack) -> None:
+        filler = stack.data / "filler"
+        loop = asyncio.get_running_loop()
+        ends = loop.time() + self.seconds
+        try:
+            while loop.time() < ends:  # what others give back is taken again
+                await asyncio.to_thread(fill, filler)
+                await asyncio.sleep(0.2)
+            await asyncio.to_thread(fill, filler)
+            self.left = os.statvfs(stack.data).f_bavail * os.statvfs(stack.data).f_frsize
+        finally:
+            filler.unlink(missing_ok=True)
+        await until_all_ready(stack)
+
+    def misfired(self, log: str) -> str | None:
+        del log
+        return None if 0 <= self.left < FEW_BYTES else f"the disk had {self.left} bytes left"
+
+
+FEW_BYTES = 256 * 1024
+
+
+def fill(path: Path) -> None:
+    """Append until no page is free."""
+    with contextlib.suppress(OSError), path.open("ab", buffering=0) as file:
+        for size in (1_048_576, 4_096):
+            with contextlib.suppress(OSError):
+                while file.write(bytes(size)) == size:
+                    pass
+
+
+async def until_all_ready(stack: Stack) -> None:
+    """Every part has come back by itself."""
+
+    async def ready() -> bool:
+        status = (await told(stack, do="status"))["status"]
+        return all(part["state"] == "ready" for part in status["processes"])
+
+    await eventually(ready, seconds=2 * READY_SECONDS, what="every part ready", every=0.5)

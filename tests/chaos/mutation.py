@@ -38,3 +38,34 @@ def mutated(folder: Path, cuts: tuple[Cut, ...]) -> Path:
         assert text.count(cut.before) == 1, f"{cut.file} has no single {cut.before!r} any more"
         path.write_text(text.replace(cut.before, cut.after), "utf-8")
     return folder
+
+
+GIVES_UP_A_PART = (
+    Cut(
+        "infra/embedded/process.py",
+        'except Exception as error:\n                log.exception("process_not_started"',
+        'except KeyError as error:\n                log.exception("process_not_started"',
+    ),
+)
+LOG_LINES_THAT_RAISE = (
+    Cut(
+        "infra/log_output.py",
+        "except (OSError, ValueError):\n            whole",
+        "except KeyError:\n            whole",
+    ),
+    Cut(
+        "infra/log_output.py",
+        "except Exception:  # noqa: BLE001  # a line",
+        "except KeyError:  # a line",
+    ),
+)
+LEASES_WITHOUT_END = (
+    Cut("workers/relay/store.py", "WHERE expires_at <= clock_timestamp()", "WHERE false"),
+)
+HUNG_SERVERS_NOT_REMEMBERED = (
+    Cut(
+        "infra/dependencies.py",
+        "        self._is_away(error)\n        self._suspected.set()",
+        "        self._suspected.set()",
+    ),
+)
