@@ -26,13 +26,14 @@ UNAVAILABLE = (
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,
     asyncpg.PostgresConnectionError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-    asyncpg.TooManyConnectionsError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.PostgresSystemError,
+    asyncpg.ReadOnlySQLTransactionError,
     asyncpg.IdleInTransactionSessionTimeoutError,
 )
-"""Raised while the server is away, starting or stopping: try again later, blame no message.
+"""Raised while the server is away, starting or stopping, has no room on its disk, no memory or no
+connection left, or is a standby (SQLSTATE 08, 53, 57, 58, 25006): try again later, blame no message.
 
 asyncpg's internal error is what the next statement meets on a session that was ended while idle,
 in the moment before its connection is lost.
