@@ -33,7 +33,8 @@ UNAVAILABLE = (
     asyncpg.IdleInTransactionSessionTimeoutError,
 )
 """Raised while the server is away, starting or stopping, has no room on its disk, no memory or no
-connection left, or is a standby (SQLSTATE 08, 53, 57, 58, 25006): try again later, blame no message.
+connection left, or is a standby (SQLSTATE 08, 53, 57, 58, 25006). Try again later, and
+blame no message.
 
 asyncpg's internal error is what the next statement meets on a session that was ended while idle,
 in the moment before its connection is lost.
