@@ -1,4 +1,4 @@
-"""A relay's lease: renewed beside its work, and over when that fails (ADR 18).
+"""A relay's lease: renewed beside its work, and over when that fails (ADR 25).
 
 The database judges leases by its own clock. The holder judges its own more strictly, by its
 monotonic clock from before each renewal, so it stops before another relay may begin. A process that
