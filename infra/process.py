@@ -122,7 +122,7 @@ async def open_process(settings: BusSettings) -> AsyncIterator[Process]:
         health = Health()
         health.ready["shutdown"] = lambda: "draining" if shutdown.draining.is_set() else None
         app = Starlette(routes=health.routes())
-        await enter(http_server(app, settings.health_host, settings.health_port))
+        await enter(http_server(app, settings.health_host, settings.health_port, name="operations"))
         pool = await enter(open_pool(settings, instance=settings.instance))
         producer = await enter(Producer(settings, client_id=settings.instance))
         watch_needed(Dependency("postgres", probe_of(pool)), health, shutdown)

@@ -274,24 +274,28 @@ class HttpConnection(asyncio.BufferedProtocol):
 
     # The rest.
 
+    @property
+    def _is_over(self) -> bool:
+        return self._is_lost or self.transport.is_closing()
+
     def _hold(self, held: int) -> None:
         change, self._held = held - self._held, held
         if change:
             self._all.hold(change)
 
     def _pause(self) -> None:
-        if not (self._is_paused or self._is_lost):
+        if not (self._is_paused or self._is_over):
             self._is_paused = True
             self.transport.pause_reading()
 
     def _resume(self) -> None:
-        if self._is_paused and not (self._kept or self._is_lost):
+        if self._is_paused and not (self._kept or self._is_over):
             self._is_paused = False
             self.transport.resume_reading()
 
     def _close_gently(self) -> None:
         """A close with bytes unread would be a reset, which may overtake the answer."""
-        if self._is_deaf or self._is_lost:
+        if self._is_deaf or self._is_over:
             return
         self._is_deaf = True
         self._kept = b""
