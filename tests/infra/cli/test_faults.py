@@ -1,12 +1,8 @@
 """Every command against every fault: one line that names what is wrong, the right exit code."""
 
-import json
 import socket
-import subprocess
-import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -16,9 +12,8 @@ from click.testing import CliRunner
 from infra.cli import main
 from infra.cli.failures import READER_GONE
 from infra.embedded.layout import Layout
-from tests.infra.cli.forked import Ended, Run
+from tests.infra.cli.forked import Ended, Run, ended
 from tests.infra.cli.test_commands import every_command
-from tests.stack import ROOT
 
 A_KEY = "qHrZtFdG4i2u1n3kP0xWvYb7sLcM9eRjTaUoE5QwXyA"
 KAFKA, POSTGRES = "Kafka", "PostgreSQL"
@@ -62,20 +57,6 @@ def settings(port: int) -> dict[str, str]:
         "QNT9_AUDIT_PUBLIC_KEY": A_KEY,
         "QNT9_PASSWORDS": '{"postgres": {}, "kafka": {}}',
     }
-
-
-def ended(runs: Sequence[Run]) -> list[Ended]:
-    """All at once, in forks of one process."""
-    done = subprocess.run(
-        (sys.executable, "-m", "tests.infra.cli.forked"),
-        input=json.dumps([asdict(run) for run in runs]),
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        timeout=280,
-        check=True,
-    )
-    return [Ended(**{**each, "words": tuple(each["words"])}) for each in json.loads(done.stdout)]
 
 
 def wrongs(found: Iterable[Ended], code: int, words: str) -> Iterator[str]:
