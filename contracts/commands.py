@@ -81,20 +81,26 @@ class EraseAccount(Command):
 
 
 class ChangeTier(Command):
-    """Move a user to another tier. The actor is an admin."""
+    """Move a user to another tier. The actor is an admin.
+
+    The proof is a seal that holds the actor's access token; without one it is refused.
+    """
 
     user_id: UserId
     tier: Tier
+    proof: Sealed | None = None
 
 
 class ChangePermissions(Command):
     """Let a user have these permissions and no others. The actor is an admin.
 
-    They are names of `Permission`, as text so that there can be more of them one day.
+    They are names of `Permission`, as text so that there can be more of them one day. The proof is
+    a seal that holds the actor's access token; without one it is refused.
     """
 
     user_id: UserId
     permissions: tuple[str, ...]
+    proof: Sealed | None = None
 
 
 class VerifyEmail(Command):

@@ -1,7 +1,7 @@
 """What became of a command, as its row keeps it and the wake-up carries it."""
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,15 +39,26 @@ class SealedOutcome:
 Outcome = Succeeded | Rejected | SealedOutcome
 
 
-def outcome_of(data: dict[str, Any]) -> Outcome:
-    """The outcome that `to_json` wrote."""
-    status: Literal["succeeded", "failed"] = data["status"]
-    if status == "failed":
-        return Rejected(data["code"], data.get("detail"))
-    if "sealed" in data:
-        return SealedOutcome(data["sealed"])
-    result = data.get("result")
-    # A row forgets the order, a wake-up keeps it: either way a repetition is answered in the
-    # same bytes.
-    ordered = dict(sorted(result.items())) if result else result
-    return Succeeded(ordered, data.get("created", False))
+def outcome_of(data: Any) -> Outcome:
+    """The outcome that `to_json` wrote. Raises `ValueError` for anything else."""
+    match data:
+        case {"status": "failed", "code": str(code)}:
+            return Rejected(code, _text(data.get("detail")))
+        case {"status": "succeeded", "sealed": str(sealed)}:
+            return SealedOutcome(sealed)
+        case {"status": "succeeded"}:
+            result = data.get("result")
+            if result is not None and not isinstance(result, dict):
+                raise ValueError("the result of an outcome is no object")
+            # A row forgets the order, a wake-up keeps it: either way a repetition is answered in
+            # the same bytes.
+            ordered = dict(sorted(result.items())) if result else result
+            return Succeeded(ordered, created=data.get("created") is True)
+        case _:
+            raise ValueError("this is no outcome")
+
+
+def _text(value: Any) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    raise ValueError("the detail of an outcome is no text")

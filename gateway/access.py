@@ -37,6 +37,9 @@ SLACK = timedelta(minutes=1)
 """Rows bear the time at which their transaction began; longer than this none takes."""
 KEPT = LIFETIME + SKEW + SLACK
 
+MAX_REMEMBERED = 100_000
+"""Beyond so many, what is announced is not believed; what the views say is."""
+
 READ_AT = Gauge("qnt9_gateway_access_read_at", "Unix time of the last successful reading")
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="qnt9", error="invalid_token"'}
 
@@ -156,6 +159,9 @@ class Access:
                 changes = AccessChanges.from_json(message["data"])
             except ValueError:
                 log.warning("access_changes_unreadable")
+                return
+            if len(self._ended) > MAX_REMEMBERED or len(self._named) > MAX_REMEMBERED:
+                log.warning("access_changes_too_many", instead="reading")
                 return
             for session_id in changes.sessions:
                 self.session_ended(session_id)

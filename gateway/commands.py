@@ -22,7 +22,7 @@ from gateway.endpoints import Answer, Call
 from gateway.handles import Handle
 from gateway.outcomes import Outcomes, Told
 from gateway.preferences import Preference, idempotency_key, preference
-from gateway.problems import ProblemError
+from gateway.problems import PROBLEMS, ProblemError
 from gateway.repetitions import Repetitions
 from gateway.settings import GatewaySettings
 from infra.clients import ClientCipher
@@ -296,7 +296,7 @@ def settled(told: Told, fingerprint: str | None) -> Succeeded:
         raise ProblemError("idempotency-key-reused")
     match told.outcome:
         case Rejected(code=code, detail=detail):
-            raise ProblemError(code, detail)
+            raise ProblemError(code if code in PROBLEMS else "internal-error", detail)
         case SealedOutcome():
             raise ProblemError("try-again")
         case Succeeded() as success:

@@ -9,6 +9,7 @@ from datetime import timedelta
 from functools import lru_cache
 from typing import TypeVar
 
+import asyncpg
 import structlog
 from pydantic import BaseModel, ValidationError
 from redis.asyncio import Redis
@@ -27,6 +28,9 @@ M = TypeVar("M", bound=BaseModel)
 CACHE_SECONDS = 0.25
 ROW_FRESH = timedelta(seconds=60)
 REMEMBERED = 10_000
+MAX_QUOTE_BYTES = 4_096
+"""Of a cached quote, which has some hundreds; a longer one is not parsed, nor remembered."""
+MAX_FOUND_BYTES = 65_536
 
 
 class Known:
@@ -44,7 +48,11 @@ class Known:
             return {}
         values = await self._reach.ask(lambda: self._redis.mget([cache_key(s) for s in symbols]))
         read = zip(symbols, values or [], strict=False)
-        known = {symbol: entry for symbol, v in read if v and (entry := _quote(v))}
+        known = {
+            symbol: entry
+            for symbol, v in read
+            if v and len(v) <= MAX_QUOTE_BYTES and (entry := _quote(v))
+        }
         missing = [symbol for symbol in symbols if symbol not in known]
         if missing:
             rows = await self._rows(missing)
@@ -63,7 +71,8 @@ class Known:
             del self._told[next(iter(self._told))]
 
     async def search(self, text: str) -> Found | None:
-        return _parse(Found, await self._reach.ask(lambda: self._redis.get(search_key(text))))
+        value = await self._reach.ask(lambda: self._redis.get(search_key(text)))
+        return _parse(Found, value) if value and len(value) <= MAX_FOUND_BYTES else None
 
     async def _rows(self, symbols: Sequence[str]) -> dict[str, CachedQuote]:
         try:
@@ -71,13 +80,7 @@ class Known:
         except UNAVAILABLE as error:
             log.warning("last_quotes_unavailable", error=type(error).__name__)
             return {}
-        return {
-            row["symbol"]: CachedQuote(
-                quote=Quote.model_validate(row["quote"]),
-                fresh_until=row["fresh_until"] or row["fetched_at"] + ROW_FRESH,
-            )
-            for row in rows
-        }
+        return {row["symbol"]: entry for row in rows if (entry := _row(row))}
 
 
 def _newer(told: CachedQuote | None, row: CachedQuote | None) -> CachedQuote | None:
@@ -87,6 +90,17 @@ def _newer(told: CachedQuote | None, row: CachedQuote | None) -> CachedQuote | N
     if told.quote is None or row.quote is None:
         return told
     return told if told.quote.fetched_at >= row.quote.fetched_at else row
+
+
+def _row(row: asyncpg.Record) -> CachedQuote | None:
+    try:
+        return CachedQuote(
+            quote=Quote.model_validate(row["quote"]),
+            fresh_until=row["fresh_until"] or row["fetched_at"] + ROW_FRESH,
+        )
+    except ValidationError:
+        log.warning("quote_row_unreadable", symbol=row["symbol"][:64])
+        return None
 
 
 @lru_cache(REMEMBERED)

@@ -109,8 +109,7 @@ class Outcomes:
             if overdue:
                 with suppress(*UNAVAILABLE):
                     for row in await views.outcomes(self._pool, overdue):
-                        self._tell(row["id"], Told(outcome_of(row["outcome"]), row["fingerprint"]))
-                        WOKEN.labels("row").inc()
+                        self._tell_row(row["id"], row["outcome"], row["fingerprint"])
 
     def _overdue(self) -> list[UUID]:
         age = LOST_AFTER_SECONDS if self.listening else 0.0
@@ -120,6 +119,15 @@ class Outcomes:
             for command_id, waiting in self._pending.items()
             if any(since <= before for since, _ in waiting)
         ]
+
+    def _tell_row(self, command_id: UUID, outcome: Any, fingerprint: str | None) -> None:
+        """A row that is no outcome is as none: whoever waits is answered 202."""
+        try:
+            self._tell(command_id, Told(outcome_of(outcome), fingerprint))
+        except ValueError:
+            log.warning("outcome_unreadable", command_id=str(command_id))
+        else:
+            WOKEN.labels("row").inc()
 
     def _wake(self, data: bytes) -> None:
         """Anybody with the cache server's password can write here, so it may be anything."""

@@ -43,6 +43,9 @@ class Seals:
     def for_erasure(self, intent: Intent, content: dict[str, Any]) -> str:
         return _seal(self._accounts, intent, "erase", content)
 
+    def for_administration(self, intent: Intent, content: dict[str, Any]) -> str:
+        return _seal(self._accounts, intent, "administration", content)
+
     def for_verify(self, intent: Intent, content: dict[str, Any]) -> str:
         return _seal(self._verification, intent, "verify", content)
 

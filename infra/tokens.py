@@ -5,6 +5,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import jwt
@@ -63,7 +64,12 @@ class TokenSigner:
 
     def __init__(self, private: bytes) -> None:
         self._key = Ed25519PrivateKey.from_private_bytes(private)
-        self._kid = key_id(self._key.public_key().public_bytes_raw())
+        self._public = self._key.public_key().public_bytes_raw()
+        self._kid = key_id(self._public)
+
+    def checker(self) -> "TokenChecker":
+        """Checks what this signs."""
+        return TokenChecker(self._public)
 
     def sign(
         self,
@@ -101,8 +107,11 @@ class TokenChecker:
         self._key = Ed25519PublicKey.from_public_bytes(public)
         self._clock = clock
 
-    def check(self, token: str) -> Principal:
-        """Raises `TokenError`."""
+    def check(self, token: str, *, at: datetime | None = None) -> Principal:
+        """Whom a token names that is valid now, or was valid at another time.
+
+        Raises `TokenError`.
+        """
         try:
             _check_type(jwt.get_unverified_header(token))
             claims = jwt.decode(
@@ -118,9 +127,7 @@ class TokenChecker:
                     "verify_iat": False,
                 },
             )
-            now, leeway = self._clock.time(), SKEW.total_seconds()
-            if int(claims["iat"]) > now + leeway or int(claims["exp"]) <= now - leeway:
-                raise TokenError("not of this time")
+            _check_time(claims, at.timestamp() if at else self._clock.time())
             return Principal(
                 UUID(claims["sub"]),
                 UUID(claims["sid"]),
@@ -139,6 +146,13 @@ def _check_type(header: Mapping[str, object]) -> None:
     kind = header.get("typ")
     if not isinstance(kind, str) or kind.lower().removeprefix("application/") != TYPE:
         raise TokenError("another type of token")
+
+
+def _check_time(claims: Mapping[str, Any], at: float) -> None:
+    """Raise `TokenError` unless the token was valid then."""
+    leeway = SKEW.total_seconds()
+    if int(claims["iat"]) > at + leeway or int(claims["exp"]) <= at - leeway:
+        raise TokenError("not of this time")
 
 
 def _encode(raw: bytes) -> str:

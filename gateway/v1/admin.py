@@ -67,7 +67,11 @@ async def audit(call: Call) -> Answer:
 
 
 async def _change(call: Call, command: ChangeTier | ChangePermissions) -> Answer:
+    """With the caller's own token, which accounts checks: our word alone makes nobody an admin."""
     intent = call.edge.commands.intent(call, str(call.caller.user_id))
+    _, _, token = call.request.headers["authorization"].partition(" ")
+    proof = call.edge.seals.for_administration(intent, {"token": token})
+    command = command.model_copy(update={"proof": proof})
     key = str(command.user_id)
     return await call.edge.commands.perform(call, intent, command, key=key, answer=_changed)
 

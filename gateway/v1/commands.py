@@ -28,12 +28,17 @@ async def show(call: Call) -> Answer:
         return Answer(200, status, (("Retry-After", "1"),))
     # A discarded command has none where it was inside of the seal.
     other_body = handle.fingerprint and rows[0]["fingerprint"] not in {None, handle.fingerprint}
-    outcome = Rejected("idempotency-key-reused") if other_body else outcome_of(rows[0]["outcome"])
+    try:
+        reused = Rejected("idempotency-key-reused")
+        outcome = reused if other_body else outcome_of(rows[0]["outcome"])
+    except ValueError:
+        raise ProblemError("internal-error", "The outcome cannot be read.") from None
     match outcome:
         case Succeeded(result=result):
             status |= {"status": "succeeded", "result": result}
         case Rejected(code=code, detail=detail):
-            problem = {"code": code, "title": PROBLEMS[code].title, "detail": detail}
+            title = PROBLEMS[code].title if code in PROBLEMS else code
+            problem = {"code": code, "title": title, "detail": detail}
             status |= {"status": "failed", "problem": problem}
         case _:
             status |= {"status": "succeeded"}

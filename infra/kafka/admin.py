@@ -30,6 +30,7 @@ from infra.settings import KafkaSettings
 
 KNOWN_SECONDS = 0.1
 ANY_HOST = "*"
+GATEWAY = "gateway"
 
 
 class TopologyError(Exception):
@@ -177,6 +178,8 @@ def _settings_of(topic: PhysicalTopic) -> dict[str, str]:
         "cleanup.policy": "delete",
         "retention.ms": str(keep),
         "max.message.bytes": str(topic.max_message_bytes),
+        # Of commands the broker says when it took them: their producer is not believed.
+        "message.timestamp.type": "LogAppendTime" if GATEWAY in topic.writers else "CreateTime",
     }
 
 

@@ -12,6 +12,8 @@ from uuid import UUID
 import orjson
 
 CHANNEL = "qnt9:access"
+MAX_NAMED = 10_000
+"""Sessions and users of one announcement. Whoever changed more is heard of from the views."""
 
 
 @dataclass(slots=True)
@@ -32,6 +34,8 @@ class AccessChanges:
         """Raises `ValueError` for anything else."""
         try:
             found = orjson.loads(data)
+            if len(found["sessions"]) + len(found["users"]) > MAX_NAMED:
+                raise ValueError("an announcement of too many changes")
             return cls(set(map(UUID, found["sessions"])), set(map(UUID, found["users"])))
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError("no announcement of changes") from error

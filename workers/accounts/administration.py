@@ -2,13 +2,20 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from datetime import UTC, datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from pydantic import Field
 
 from contracts.commands import ChangePermissions, ChangeTier
 from contracts.message import Message
 from contracts.outcomes import Rejected, Succeeded
 from infra.postgres.transaction import Transactions
 from infra.received import PoisonError, Received
+from infra.sealed import SealedContent, open_seal
+from infra.seals import OpeningKeys
+from infra.tokens import TokenChecker, TokenError
 from workers.accounts import administration_store as store
 from workers.accounts.administration_rules import decide, known, told
 
@@ -18,6 +25,14 @@ class Administration:
     """What the commands of admins work with."""
 
     transactions: Transactions
+    seals: OpeningKeys
+    tokens: TokenChecker
+
+
+class Proof(SealedContent):
+    """The access token with which an admin asked."""
+
+    token: Annotated[str, Field(min_length=1, max_length=4_096, repr=False)]
 
 
 async def change_standing(
@@ -25,14 +40,20 @@ async def change_standing(
 ) -> None:
     """Whether the actor is an admin, and not the last one, is decided with all admins locked.
 
-    Who asked is encrypted under the admin's key, for it is the admin's address.
+    That the actor asked is proven by an access token that was valid when the broker took the
+    command, and whose session stands: whoever can publish commands cannot make one. Who asked is
+    encrypted under the admin's key, for it is the admin's address.
     """
     actor_id, user_id = received.envelope.actor_id, received.data.user_id
     if actor_id is None:
         raise PoisonError("a command of an admin without an actor")
     if not known(received.data):
         raise PoisonError("a permission that is not known here")
+    session_id = _proven_session(slice_, received, actor_id)
     async with slice_.transactions.begin() as tx:
+        if session_id is None or not await store.session_stands(tx.conn, session_id, actor_id):
+            tx.settle(received, Rejected("forbidden"))
+            return
         locked = await store.lock_standings(tx.conn, user_id)
         standings = {each: one.standing for each, one in locked.items()}
         after = decide(received.data, actor_id=actor_id, standings=standings)
@@ -44,6 +65,27 @@ async def change_standing(
             tx.user_changed(user_id)
             tx.emit(event, about=user_id, caused_by=received, key=locked[actor_id].key)
         tx.settle(received, Succeeded(after.shown()))
+
+
+def _proven_session(
+    slice_: Administration, received: Received[ChangeTier | ChangePermissions], actor_id: UUID
+) -> UUID | None:
+    """The session of the token that the actor asked with. None where that is not proven."""
+    if received.data.proof is None:
+        return None
+    proof = open_seal(
+        slice_.seals,
+        received.data.proof,
+        of=received.envelope,
+        purpose="administration",
+        holds=Proof,
+    )
+    taken_at = datetime.fromtimestamp(received.origin.timestamp_ms / 1000, UTC)
+    try:
+        principal = slice_.tokens.check(proof.token, at=taken_at)
+    except TokenError:
+        return None
+    return principal.session_id if principal.user_id == actor_id else None
 
 
 HANDLES: dict[type[Message], Callable[[Administration, Received[Any]], Any]] = {

@@ -41,6 +41,16 @@ async def lock_standings(conn: Connection, user_id: UUID) -> dict[UUID, Locked]:
     }
 
 
+async def session_stands(conn: Connection, session_id: UUID, user_id: UUID) -> bool:
+    """Whether it is a session of this user that nobody has ended."""
+    stands: bool = await conn.fetchval(
+        "SELECT EXISTS (SELECT FROM sessions WHERE id = $1 AND user_id = $2 AND ended_at IS NULL)",
+        session_id,
+        user_id,
+    )
+    return stands
+
+
 async def save(conn: Connection, standing: Standing) -> None:
     await conn.execute(
         """

@@ -91,7 +91,7 @@ async def start(worker: Worker, settings: AccountsSettings) -> None:
         refresh_key=settings.refresh_key,
     )
     profile = Profiles(transactions=begun.transactions, seals=seals)
-    admins = Administration(transactions=begun.transactions)
+    admins = Administration(transactions=begun.transactions, seals=seals, tokens=signer.checker())
     await worker.consume(
         ACCOUNTS,
         one_at_a_time(

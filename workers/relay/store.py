@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from infra.kafka.producer import Outgoing
@@ -142,10 +143,20 @@ async def unpublished(
             Outgoing(
                 row["aggregateid"].encode(),
                 row["payload"].encode(),
-                [(name, value.encode()) for name, value in row["headers"].items()],
+                headers_of(row["headers"]),
             ),
         )
         for row in rows
+    ]
+
+
+def headers_of(stored: Any) -> list[tuple[str, bytes]]:
+    """The headers of a row. What no worker writes is published as it is, and judged by readers."""
+    if not isinstance(stored, dict):
+        return []
+    return [
+        (name, (value if isinstance(value, str) else repr(value)).encode())
+        for name, value in stored.items()
     ]
 
 

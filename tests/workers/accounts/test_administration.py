@@ -1,10 +1,12 @@
 """What admins change: each command once, told of once, and somebody stays an admin."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from contracts.commands import ChangePermissions, ChangeTier
 from contracts.events import UserPermissionsChanged, UserTierChanged
@@ -15,7 +17,9 @@ from contracts.values import Permission, Tier
 from infra.postgres.personal_keys import user_key_id
 from infra.postgres.transaction import Transactions
 from infra.received import PoisonError, Received
-from tests.builders import A_CLIENT, received
+from infra.seals import OpeningKeys, SealingKey, binding, decode_key
+from infra.tokens import TokenSigner
+from tests.builders import A_CLIENT, an_envelope, received
 from tests.outbox import MemoryWakeups, events, outcomes, revealed, written_events
 from tests.people import a_user
 from tests.postgres import Database
@@ -31,6 +35,8 @@ class AdminSlice:
     parts: Administration
     wakeups: MemoryWakeups
     database: Database
+    sealing: SealingKey
+    signer: TokenSigner
 
     async def user(self, name: str, *permissions: str, verified: bool = True) -> UUID:
         user_id = await a_user(self.database, f"{name}@example.com", verified=verified)
@@ -43,12 +49,53 @@ class AdminSlice:
         await change_standing(self.parts, command)
         return self.wakeups.announced[-1].outcome
 
+    async def session(self, user_id: UUID) -> UUID:
+        """A new one of this user's; of nobody's where the user is not there."""
+        session_id = uuid7()
+        await self.database.execute(
+            """
+            INSERT INTO sessions (id, user_id)
+            SELECT $1, id FROM users WHERE id = $2
+            """,
+            session_id,
+            user_id,
+        )
+        return session_id
+
+    async def command(
+        self,
+        data: ChangeTier | ChangePermissions,
+        by: UUID | None,
+        *,
+        token_of: UUID | None = None,
+        session_id: UUID | None = None,
+        signer: TokenSigner | None = None,
+        age: timedelta = timedelta(0),
+    ) -> Received[ChangeTier | ChangePermissions]:
+        """As the gateway makes it, `age` after the token was signed."""
+        whose, now = token_of or by or uuid7(), datetime.now(UTC)
+        token = (signer or self.signer).sign(
+            user_id=whose,
+            session_id=session_id or await self.session(whose),
+            tier="free",
+            verified=True,
+            permissions=[ADMIN],
+            version=1,
+            now=now - age,
+        )
+        envelope = an_envelope(data, actor=by)
+        bound_to = binding(envelope.id, "administration", envelope.time.isoformat())
+        proof = self.sealing.seal({"token": token, "fingerprint": None}, bound_to)
+        command = received(data.model_copy(update={"proof": proof}), envelope=envelope)
+        origin = replace(command.origin, timestamp_ms=int(now.timestamp() * 1000))
+        return replace(command, origin=origin)
+
     async def tier(self, user_id: UUID, tier: Tier, *, by: UUID | None) -> Outcome:
-        return await self.handle(received(ChangeTier(user_id=user_id, tier=tier), actor=by))
+        return await self.handle(await self.command(ChangeTier(user_id=user_id, tier=tier), by))
 
     async def permissions(self, user_id: UUID, *names: str, by: UUID | None) -> Outcome:
-        command = ChangePermissions(user_id=user_id, permissions=names)
-        return await self.handle(received(command, actor=by))
+        data = ChangePermissions(user_id=user_id, permissions=names)
+        return await self.handle(await self.command(data, by))
 
     async def standing(self, user_id: UUID) -> tuple[str, list[str], int]:
         [row] = await self.database.fetch(
@@ -61,7 +108,14 @@ class AdminSlice:
 async def slice_(database: Database) -> AdminSlice:
     wakeups = MemoryWakeups()
     transactions = Transactions(await database.pool("qnt9_accounts"), ACCOUNTS.name, wakeups)
-    return AdminSlice(Administration(transactions=transactions), wakeups, database)
+    seals, public = OpeningKeys.generate()
+    signer = a_signer()
+    parts = Administration(transactions=transactions, seals=seals, tokens=signer.checker())
+    return AdminSlice(parts, wakeups, database, SealingKey(decode_key(public)), signer)
+
+
+def a_signer() -> TokenSigner:
+    return TokenSigner(Ed25519PrivateKey.generate().private_bytes_raw())
 
 
 async def test_an_admin_moves_a_user_to_another_tier(slice_: AdminSlice) -> None:
@@ -111,9 +165,10 @@ async def test_what_changes_nothing_succeeds_and_is_not_told(slice_: AdminSlice)
 async def test_only_an_admin_may_whatever_the_gateway_thought(slice_: AdminSlice) -> None:
     former, ada = await slice_.user("former"), await slice_.user("ada")
     await slice_.user("root", ADMIN)
-    for by in (former, ada, uuid7()):
+    for by in (former, ada):
         assert await slice_.tier(ada, Tier.PRO, by=by) == Rejected("forbidden")
         assert await slice_.permissions(ada, ADMIN, by=by) == Rejected("forbidden")
+    assert await slice_.tier(ada, Tier.PRO, by=uuid7()) == Rejected("forbidden")
     assert await slice_.standing(ada) == ("free", [], 1)
 
 
@@ -190,3 +245,29 @@ async def test_the_address_of_an_admin_is_the_admins_own(slice_: AdminSlice) -> 
         str(admin): False,
         str(ada): True,
     }
+
+
+async def test_command_without_the_admins_own_token_is_refused(slice_: AdminSlice) -> None:
+    """What the gateway's credential on Kafka could publish: any actor, and no token of theirs."""
+    admin, eve = await slice_.user("root", ADMIN), await slice_.user("eve")
+    data = ChangePermissions(user_id=eve, permissions=(ADMIN,))
+    ended = await slice_.session(admin)
+    await slice_.database.execute("UPDATE sessions SET ended_at = now() WHERE id = $1", ended)
+    late, early = timedelta(minutes=11), timedelta(minutes=-1)
+    good = await slice_.command(data, admin)
+    for command in (
+        received(data, actor=admin),
+        await slice_.command(data, admin, token_of=eve),
+        await slice_.command(data, admin, session_id=ended),
+        await slice_.command(data, admin, session_id=uuid7()),
+        await slice_.command(data, admin, session_id=await slice_.session(eve)),
+        await slice_.command(data, admin, signer=a_signer()),
+        await slice_.command(data, admin, age=late),
+        await slice_.command(data, admin, age=early),
+    ):
+        assert await slice_.handle(command) == Rejected("forbidden")
+    other = await slice_.command(data, admin)
+    with pytest.raises(PoisonError):
+        await slice_.handle(replace(good, data=other.data))
+    assert await slice_.standing(eve) == ("free", [], 1)
+    assert isinstance(await slice_.handle(good), Succeeded)
