@@ -1,16 +1,39 @@
 """What a process that was broken into could do: tried with its own credentials."""
 
+import sys
 import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import asyncpg
 import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import TopicAuthorizationFailedError
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, TopicPartition
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    Consumer,
+    ConsumerGroupTopicPartitions,
+    KafkaError,
+    KafkaException,
+    TopicPartition,
+)
+from confluent_kafka.admin import (  # type: ignore[attr-defined]  # exported, but not by name
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    NewPartitions,
+    NewTopic,
+    ResourceType,
+    ScramMechanism,
+    UserScramCredentialDeletion,
+)
 
-from contracts.topics import AUDIT_CHECKPOINTS, OPS_EVENTS, TOPICS, physical_topics
+from contracts.topics import AUDIT_CHECKPOINTS, OPS_EVENTS, TOPICS, USERS_EVENTS, physical_topics
 from infra.embedded.credentials import ROLES, load_or_create
 from infra.embedded.layout import Layout
+from infra.kafka.admin import Grant, binding, binding_filter
 from infra.postgres.grants import compare_rights
 from infra.postgres.roles import OWNER, limit
 from tests.e2e.attempts import connection_of, gets_its_way, in_the_database_as
@@ -134,3 +157,87 @@ def test_a_role_reads_the_topics_of_its_own_work_alone(stack: Stack, role: str) 
     consumer.close()
     assert read == own
     assert refused == set(TOPIC_NAMES) - own
+
+
+GROUPS = sorted({consumer.group for topic in TOPICS for consumer in topic.consumers})
+GROUP_REFUSED = KafkaError.GROUP_AUTHORIZATION_FAILED
+NOT_ALLOWED = (
+    REFUSED,
+    GROUP_REFUSED,
+    KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+)
+
+
+def is_refused(request: Callable[[], Any]) -> bool:
+    """Whether the broker refused a request of an administrator for want of a right."""
+    try:
+        answers = request()
+        for future in answers.values():
+            future.result(timeout=READ_SECONDS)
+    except KafkaException as error:
+        return error.args[0].code() in NOT_ALLOWED
+    return False
+
+
+Requests = dict[str, Callable[[], Any]]
+
+
+def administration(admin: AdminClient, role: str) -> Requests:
+    """What only the operator may ask of the broker, by what it would do."""
+    shorter = ConfigEntry("retention.ms", "1", incremental_operation=AlterConfigOpType.SET)
+    theirs = UserScramCredentialDeletion("gateway", ScramMechanism.SCRAM_SHA_512)
+    mine = Grant(role, "WRITE", "topic", USERS_EVENTS.name)
+    found: Requests = {
+        "create a topic": partial(admin.create_topics, [NewTopic("mine", 1, 1)]),
+        "give itself a right": partial(admin.create_acls, [binding(mine)]),
+        "list rights": lambda: {0: admin.describe_acls(binding_filter(mine))},
+        "end another user": partial(admin.alter_user_scram_credentials, [theirs]),
+    }
+    for name in TOPIC_NAMES:
+        config = ConfigResource(ResourceType.TOPIC, name, incremental_configs=[shorter])
+        found |= {
+            f"delete {name}": partial(admin.delete_topics, [name]),
+            f"grow {name}": partial(admin.create_partitions, [NewPartitions(name, 9)]),
+            f"change {name}": partial(admin.incremental_alter_configs, [config]),
+            f"empty {name}": partial(admin.delete_records, [TopicPartition(name, 0, 0)]),
+        }
+    return found
+
+
+def of_group(admin: AdminClient, group: str, own: set[str]) -> Requests:
+    """What a consumer group's owner alone may do, and what nobody may."""
+    found: Requests = {f"delete {group}": partial(admin.delete_consumer_groups, [group])}
+    if group not in own:
+        read = ConsumerGroupTopicPartitions(group)
+        moved = ConsumerGroupTopicPartitions(group, [TopicPartition(TOPIC_NAMES[0], 0, 0)])
+        found |= {
+            f"read {group}": partial(admin.list_consumer_group_offsets, [read]),
+            f"move {group}": partial(admin.alter_consumer_group_offsets, [moved]),
+        }
+    return found
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_user_of_kafka_administers_nothing_and_knows_its_own_groups_alone(
+    role: str, stack: Stack, capsys: pytest.CaptureFixture[str]
+) -> None:
+    credentials = load_or_create(Layout(stack.data))
+    kafka = stack.urls["kafka"]
+    admin = AdminClient(
+        {
+            "bootstrap.servers": kafka["bootstrap"],
+            "security.protocol": kafka["protocol"],
+            "sasl.mechanism": kafka["mechanism"],
+            "sasl.username": role,
+            "sasl.password": credentials.kafka[role],
+            "log_level": 2,
+        }
+    )
+    own = {c.group for topic in TOPICS for c in topic.consumers if c.principal == role}
+    tries = administration(admin, role) | {
+        what: request for group in GROUPS for what, request in of_group(admin, group, own).items()
+    }
+    allowed = [what for what, request in tries.items() if not is_refused(request)]
+    assert allowed == []
+    with capsys.disabled():
+        sys.stdout.write(f"\n{role}: {len(tries)} requests tried on Kafka, all refused\n")
