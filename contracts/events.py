@@ -277,6 +277,29 @@ class OpsRecovered(OpsEvent):
     events: int
 
 
+class OpsConsumerResumed(OpsEvent):
+    """A consumer that was paused because its handler failed on many messages goes on."""
+
+    consumer: str
+    was_paused_for: str
+
+
+class OpsConsumerInstructed(OpsEvent):
+    """A consumer does not handle some of the records that waited for it.
+
+    `action` is `skip` (commands among them have failed) or `set-aside` (they become dead letters);
+    there may be others one day. `ranges` has topic, partition, first offset and the offset it ends
+    before; `records` how many were there.
+    """
+
+    consumer: str
+    action: str
+    ranges: list[tuple[str, int, int, int]]
+    records: int
+    only_type: str | None = None
+    only_key: str | None = None
+
+
 class AuditCheckpointed(Event):
     """Where the hash chains of the audit log ended, for who wants to prove the log later.
 

@@ -79,6 +79,8 @@ class PhysicalTopic:
     writers: frozenset[str]
     readers: frozenset[tuple[str, str]] = field(default_factory=frozenset)
     watchers: frozenset[str] = frozenset()
+    transactions: frozenset[tuple[str, str]] = frozenset()
+    """Who writes here in transactions: principal, and what its transactional ids begin with."""
 
 
 SIGNUP = Consumer("signup")
@@ -223,6 +225,8 @@ OPS_EVENTS = Topic(
         events.OpsReplayed,
         events.OpsRedriven,
         events.OpsDiscarded,
+        events.OpsConsumerResumed,
+        events.OpsConsumerInstructed,
         events.OpsRecovered,
     ),
     key="topic that was worked on",
@@ -291,4 +295,6 @@ def physical_topics() -> Iterator[PhysicalTopic]:
                 KEPT,
                 MAX_DEAD_LETTER_BYTES,
                 frozenset({consumer.principal}),
+                watchers=frozenset({consumer.principal}),
+                transactions=frozenset({(consumer.principal, consumer.group)}),
             )

@@ -15,11 +15,13 @@ from infra.clock import CLOCK
 from infra.dependencies import Dependency
 from infra.health import Health
 from infra.kafka.consumer import ConsumerShell
+from infra.kafka.controls import Controls
 from infra.kafka.database_age import DatabaseAge
 from infra.kafka.producer import Producer
 from infra.kafka.records import Reader
 from infra.kafka.work import Handle, Policy
 from infra.lifecycle import GracefulShutdownHandler
+from infra.postgres.consumer_controls import PostgresControls
 from infra.postgres.pool import Pool, open_pool
 from infra.postgres.reads import probe_of
 from infra.postgres.recovery import Memory
@@ -63,11 +65,11 @@ class Process:
             consumer,
             self.settings,
             handle,
-            producer=self.producer,
             transactions=transactions,
             cipher=self.cipher,
             policy=policy,
             reader=reader,
+            controls=Controls(consumer.name, PostgresControls(self.pool, consumer.name)),
             client_id=self.settings.instance,
         )
         self.health.alive[consumer.name] = lambda: None if shell.alive else "no progress"
@@ -76,6 +78,7 @@ class Process:
         if memory is None and transactions and consumer.inbox:
             memory = transactions.memory
         self.start(f"start {consumer.name}", self._join(consumer, shell, memory))
+        self.start(f"tidy {consumer.name}", shell.tidy())
 
     async def _join(self, consumer: Consumer, shell: ConsumerShell, memory: Memory | None) -> None:
         if memory is None:

@@ -14,7 +14,8 @@ from contracts.message import Message
 from contracts.personal import PersonalKey
 from contracts.topics import CARRIED_BY
 from infra.clients import Client
-from infra.kafka.dead_letters import DeadLetters, Failure
+from infra.kafka.batch import Failure, Place, SetAside
+from infra.kafka.dead_letters import DeadLetters
 from infra.kafka.producer import Producer
 from infra.kafka.records import Record
 from infra.postgres.personal_keys import user_key_id
@@ -140,8 +141,8 @@ class MemoryDeadLetters(DeadLetters):
     def __init__(self) -> None:
         self.written: list[Letter] = []
 
-    async def write(self, record: Record, failure: Failure) -> None:
-        self.written.append(Letter(record, failure))
+    async def write(self, place: Place, letters: Sequence[SetAside], until: int) -> None:  # noqa: ARG002
+        self.written += [Letter(each.record, each.failure) for each in letters]
 
 
 @dataclass

@@ -179,6 +179,7 @@ class Stack:
             **self.kafka_options(),
             auto_offset_reset="earliest",
             enable_auto_commit=False,
+            isolation_level="read_committed",
             max_partition_fetch_bytes=MAX_DEAD_LETTER_BYTES,
         )
         await consumer.start()

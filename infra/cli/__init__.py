@@ -21,6 +21,7 @@ COMMANDS = {
     "tail": "tail",
     "replay": "replay",
     "dlq": "dlq",
+    "consumers": "consumers",
     "keys": "maintain",
     "schemas": "schemas",
     "audit": "audit",

@@ -92,6 +92,10 @@ def wanted_grants(topics: Iterable[PhysicalTopic]) -> set[Grant]:
             grants.add(Grant(principal, "READ", "topic", topic.name))
             grants.add(Grant.of_prefix(principal, "READ", "group", group))
         grants |= {Grant(watcher, "READ", "topic", topic.name) for watcher in topic.watchers}
+        grants |= {
+            Grant.of_prefix(writer, "WRITE", "transactional_id", f"{begins}/")
+            for writer, begins in topic.transactions
+        }
     return grants
 
 
@@ -196,7 +200,11 @@ def _differing_settings(
                 yield resource.name, key, entries[key].value, want
 
 
-_KINDS = {"topic": ResourceType.TOPIC, "group": ResourceType.GROUP}
+_KINDS = {
+    "topic": ResourceType.TOPIC,
+    "group": ResourceType.GROUP,
+    "transactional_id": ResourceType.TRANSACTIONAL_ID,
+}
 _KIND_NAMES = {kind: name for name, kind in _KINDS.items()}
 
 

@@ -1,17 +1,19 @@
 """The consumer shell: everything between a topic and a handler, the same for every worker.
 
-FastStream fetches a batch and commits when `BatchWork` is done with it. While a dependency is down
-the batch is held, tried again with back-off, and nothing is set aside.
+FastStream fetches a batch; what `BatchWork` has finished of it is committed by partition, also when
+the rest is held. While a dependency is down the rest is tried again with back-off, and
+nothing is set aside.
 """
 
 import asyncio
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import asyncpg
 import structlog
-from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener
+from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
@@ -19,12 +21,15 @@ from faststream.kafka.message import KafkaAckableMessage
 
 from contracts.topics import Consumer, topics_of
 from infra.clients import ClientCipher
+from infra.kafka.batch import Batch, Place
 from infra.kafka.connection import connection_options
-from infra.kafka.dead_letters import DeadLetters
-from infra.kafka.gathering import Gathering, GatheringConsumer
-from infra.kafka.producer import Producer
+from infra.kafka.controls import Controls
+from infra.kafka.dead_letters import Committed, DeadLetters
+from infra.kafka.fetching import DrainFirst, Fetched, batch_of, builder
+from infra.kafka.items import DOWN
 from infra.kafka.records import Reader, RecordReader
-from infra.kafka.work import DOWN, BatchWork, Handle, Policy
+from infra.kafka.work import BatchWork, Handle, Policy
+from infra.postgres.pool import UNAVAILABLE
 from infra.postgres.transaction import Transactions
 from infra.received import RetryableError
 from infra.settings import KafkaSettings
@@ -35,6 +40,9 @@ log = structlog.get_logger(__name__)
 FETCH_BYTES = 6 * 1024 * 1024
 STALLED_SECONDS = 120
 DRAIN_SECONDS = 15
+TIDY_SECONDS = 5.0
+HELD_TIDY_SECONDS = 1.0
+CONTROLS_SECONDS = 5.0
 SESSION_MS = 10_000
 """How long the work of a killed process lies still: the group waits for it that long."""
 
@@ -48,11 +56,11 @@ class ConsumerShell:
         settings: KafkaSettings,
         handle: Handle,
         *,
-        producer: Producer,
         transactions: Transactions | None,
         cipher: ClientCipher | None = None,
         policy: Policy | None = None,
         reader: Reader | None = None,
+        controls: Controls | None = None,
         client_id: str,
     ) -> None:
         policy = policy or Policy()
@@ -62,15 +70,20 @@ class ConsumerShell:
         self._pauses = 0
         self._stopping = asyncio.Event()
         self._progress = time.monotonic()
+        self._controls = controls or Controls(consumer.name)
+        self._dead_letters = DeadLetters(
+            settings, consumer, topics, client_id=client_id, committed=self._committed
+        )
         self._work = BatchWork(
             consumer.name,
             handle,
             reader=reader or RecordReader({m.type: m for t in topics for m in t.carries}, cipher),
-            dead_letters=DeadLetters(producer, consumer, topics),
+            dead_letters=self._dead_letters,
             transactions=transactions,
             policy=policy,
             sleep=self._sleep,
             touch=self._touch,
+            controls=self._controls,
         )
         self._broker = KafkaBroker(
             settings.kafka_bootstrap,
@@ -87,9 +100,9 @@ class ConsumerShell:
             ack_policy=AckPolicy.NACK_ON_ERROR,
             no_reply=True,
             auto_offset_reset="earliest",
-            listener=_DrainFirst(self.drained),
+            listener=DrainFirst(self._revoked),
             parser=self._parse,
-            decoder=_records,
+            decoder=batch_of,
         )
         self._subscriber(self._on_batch)
         self._options = connection_options(settings) | {
@@ -108,7 +121,7 @@ class ConsumerShell:
     async def run(self) -> None:
         """Join the group, however long the broker takes to come up."""
         await self._broker.connect()
-        self._broker.config.broker_config.builder = _builder(self._options, self._touch)
+        self._broker.config.broker_config.builder = builder(self._options, self._touch)
         while not self._stopping.is_set():
             try:
                 await self._subscriber.start()
@@ -127,6 +140,7 @@ class ConsumerShell:
         self._subscriber.running = False
         await self.drained()
         await self._broker.stop()
+        await self._dead_letters.release()
         log.info("consumer_stopped", consumer=self._name)
 
     async def drained(self) -> None:
@@ -146,33 +160,86 @@ class ConsumerShell:
             return "draining"
         if not self._subscriber.running:
             return "not connected to the broker yet"
-        if self._work.flood.flooded:
-            return "too many dead letters: paused until this process is restarted"
+        if paused := self._controls.paused:
+            return (
+                f"paused since {paused.since}: {paused.reason}; it tries again by itself, "
+                f"see `qnt9 consumers show {self._name}`"
+            )
         return f"a dependency is down, tried {self._pauses} times" if self._pauses else None
+
+    async def tidy(self) -> None:
+        """From time to time: follow what was decided elsewhere, close what is not used."""
+        while not self._stopping.is_set():
+            try:
+                async with asyncio.timeout(CONTROLS_SECONDS):
+                    await self._controls.refresh()
+            except (*UNAVAILABLE, asyncpg.PostgresError) as error:
+                log.debug("controls_not_read", error=type(error).__name__)
+            await self._dead_letters.tidy()
+            await self._sleep(HELD_TIDY_SECONDS if self._pauses else TIDY_SECONDS, touch=False)
 
     async def _parse(self, records: Any) -> KafkaAckableMessage:
         assert self._subscriber.consumer is not None
-        return KafkaAckableMessage(
-            body=b"", headers={}, raw_message=records, consumer=self._subscriber.consumer
+        return Fetched(
+            body=b"",
+            headers={},
+            raw_message=records,
+            consumer=self._subscriber.consumer,
+            batch=Batch(records),
+            commit=self._commit,
         )
 
-    async def _on_batch(self, records: Any) -> None:
-        BATCH_RECORDS.labels(self._name).observe(len(records))
+    async def _on_batch(self, batch: Batch) -> None:
+        BATCH_RECORDS.labels(self._name).observe(len(batch.records))
         with BATCH_SECONDS.labels(self._name).time():
             try:
-                await self._work.take(records)
+                await self._work.process(batch)
             except* DOWN as group:
-                await self._hold("dependency_down", group)
+                await self._hold("dependency_down", group, batch)
             except* Exception as group:
                 log.exception("batch_failed", consumer=self._name)
-                await self._hold("batch_held", group)
+                await self._hold("batch_held", group, batch)
         if self._pauses:
             log.info("consumer_resumed", consumer=self._name, after_tries=self._pauses)
             PAUSED.labels(self._name).set(0)
         self._pauses = 0
 
-    async def _hold(self, event: str, group: BaseExceptionGroup[Any]) -> None:
-        """Wait, then raise, so that the whole batch is fetched again."""
+    async def _commit(self, batch: Batch) -> None:
+        """How far each partition is finished; never raises: the next commit says it again."""
+        places = {
+            place: offset
+            for place, offset in batch.reached().items()
+            if place not in batch.written and offset > batch.firsts[place]
+        }
+        consumer = self._subscriber.consumer
+        if not places or consumer is None:
+            return
+        try:
+            notes = await self._dead_letters.notes(places)
+            await consumer.commit(
+                {TopicPartition(*place): (at, notes[place]) for place, at in places.items()}
+            )
+        except (RetryableError, KafkaError) as error:
+            log.warning("offsets_not_committed", consumer=self._name, error=type(error).__name__)
+
+    async def _committed(self, places: Sequence[Place]) -> Mapping[Place, Committed]:
+        consumer = self._subscriber.consumer
+        assert consumer is not None
+        coordinator = consumer._coordinator  # noqa: SLF001  # `committed` drops the note
+        found = await coordinator.fetch_committed_offsets([TopicPartition(*p) for p in places])
+        return {
+            place: (at.offset, at.metadata or "") if at else (-1, "")
+            for place in places
+            for at in (found.get(TopicPartition(*place)),)
+        }
+
+    async def _revoked(self) -> None:
+        await self.drained()
+        await self._dead_letters.release()
+
+    async def _hold(self, event: str, group: BaseExceptionGroup[Any], batch: Batch) -> None:
+        """Commit what is finished, wait, then raise, so that the rest is fetched again."""
+        await self._commit(batch)
         least, most = self._backoff
         delay = min(most, least * 2 ** min(self._pauses, 10))
         self._pauses += 1
@@ -190,41 +257,14 @@ class ConsumerShell:
         await self._sleep(delay * random.uniform(0.8, 1.2))  # noqa: S311  # jitter
         raise RetryableError("the batch is held and will be tried again") from first
 
-    async def _sleep(self, seconds: float) -> None:
+    async def _sleep(self, seconds: float, *, touch: bool = True) -> None:
         """Not through a shutdown."""
         try:
             async with asyncio.timeout(seconds):
                 await self._stopping.wait()
         except TimeoutError:
-            self._touch()
+            if touch:
+                self._touch()
 
     def _touch(self) -> None:
         self._progress = time.monotonic()
-
-
-class _DrainFirst(ConsumerRebalanceListener):
-    """Partitions are given up when the batch in hand is done and committed."""
-
-    def __init__(self, drained: Callable[[], Any]) -> None:
-        self._drained = drained
-
-    async def on_partitions_revoked(self, revoked: Any) -> None:  # noqa: ARG002
-        await self._drained()
-
-    async def on_partitions_assigned(self, assigned: Any) -> None:
-        log.info(
-            "partitions_assigned", partitions=sorted(f"{p.topic}:{p.partition}" for p in assigned)
-        )
-
-
-def _builder(options: dict[str, Any], touch: Callable[[], None]) -> Callable[..., AIOKafkaConsumer]:
-    def build(**connection: Any) -> AIOKafkaConsumer:
-        consumer = GatheringConsumer(**(connection | options))
-        consumer.gathering = Gathering(touch)
-        return consumer
-
-    return build
-
-
-async def _records(message: KafkaAckableMessage) -> Any:
-    return message.raw_message

@@ -2,14 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from enum import StrEnum
+from functools import cache
+from types import UnionType
+from typing import Any, Literal, Protocol, TypeVar, Union, cast, get_args, get_origin
 
 import orjson
-from pydantic import ValidationError
+from pydantic import ValidationError, create_model
 
 from contracts.envelope import Envelope, UnreadableError
-from contracts.message import Message
-from contracts.topics import MAX_DATA_BYTES
+from contracts.message import Event, Message
+from contracts.topics import MAX_DATA_BYTES, TOPICS
 from infra.clients import ClientCipher
 from infra.received import AnyEvent, Origin, Received
 
@@ -35,22 +38,44 @@ class Unreadable:
     envelope: Envelope | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Unwanted:
+    """An event of a type that this version of the consumer does not know: not for it."""
+
+    envelope: Envelope
+
+
+Reading = Received[Message] | Unreadable | Unwanted
+M = TypeVar("M", bound=Message)
+
+EVENT_TOPICS = frozenset(
+    name
+    for topic in TOPICS
+    if all(issubclass(message, Event) for message in topic.carries)
+    for name in (topic.name, *(topic.redrive(consumer) for consumer in topic.consumers))
+)
+
+
 class Reader(Protocol):
     """Makes messages of records."""
 
-    def read(self, record: Record) -> Received[Message] | Unreadable:
+    def read(self, record: Record) -> Reading:
         """The message, or the reason why there is none."""
         ...
 
 
 class RecordReader:
-    """Reads the types that one consumer knows."""
+    """Reads the types that one consumer knows.
+
+    An event of another type is not wanted. A command of another type was meant for this consumer
+    and cannot be executed by it: unreadable, so that nothing acknowledged is lost.
+    """
 
     def __init__(self, messages: Mapping[str, type[Message]], cipher: ClientCipher | None) -> None:
         self._messages = messages
         self._cipher = cipher
 
-    def read(self, record: Record) -> Received[Message] | Unreadable:
+    def read(self, record: Record) -> Reading:
         """The message, or the reason why there is none."""
         try:
             envelope = Envelope.from_headers(record.headers)
@@ -59,10 +84,15 @@ class RecordReader:
         if fault := _fault(record):
             return Unreadable(record, fault, envelope)
         if envelope.type not in self._messages:
+            if record.topic in EVENT_TOPICS:
+                return Unwanted(envelope)
             return Unreadable(record, f"unknown type {envelope.type[:200]!r}", envelope)
+        return self._read_data(record, envelope)
+
+    def _read_data(self, record: Record, envelope: Envelope) -> Reading:
         assert record.value is not None
         try:
-            data = self._messages[envelope.type].model_validate_json(record.value)
+            data = parse(self._messages[envelope.type], record.value)
             client = None
             if envelope.client and self._cipher:
                 client = self._cipher.decrypt(envelope.client)
@@ -76,7 +106,7 @@ class RecordReader:
 class AnyEventReader:
     """Reads every event as it was published, also types that this version does not know."""
 
-    def read(self, record: Record) -> Received[Message] | Unreadable:
+    def read(self, record: Record) -> Reading:
         """The event, or the reason why there is none."""
         try:
             envelope = Envelope.from_headers(record.headers)
@@ -93,12 +123,60 @@ class AnyEventReader:
         return Received(envelope, event, None, origin_of(record))
 
 
+def parse(model: type[M], value: bytes) -> M:
+    """The data of a message. Raises `ValidationError`.
+
+    An event of a newer producer may have a value that its enumeration did not have when this
+    version was made: it is kept as it is. In a command such a value is refused, for it asks for
+    something that this version cannot do.
+    """
+    try:
+        return model.model_validate_json(value)
+    except ValidationError as error:
+        faults = {fault["type"] for fault in error.errors(include_input=False, include_url=False)}
+        if not faults <= {"literal_error", "enum"} or not _is_event(model):
+            raise
+    opened = _with_open_enumerations(model).model_validate_json(value)
+    return cast("M", model.model_construct(opened.model_fields_set, **dict(opened)))
+
+
+def _is_event(model: type[Message]) -> bool:
+    return issubclass(model, Event)
+
+
+@cache
+def _with_open_enumerations(model: type[M]) -> Any:
+    fields: Any = {
+        name: (_opened(field.annotation), field) for name, field in model.model_fields.items()
+    }
+    return create_model(model.__name__, __base__=model, **fields)
+
+
+def _opened(annotation: Any) -> Any:
+    """The same type, with any text for an enumeration of texts."""
+    if isinstance(annotation, type) and issubclass(annotation, StrEnum):
+        return str
+    if get_origin(annotation) is Literal:
+        return str if all(isinstance(each, str) for each in get_args(annotation)) else annotation
+    if get_origin(annotation) in {Union, UnionType}:
+        return Union[tuple(map(_opened, get_args(annotation)))]  # noqa: UP007  # made at run time
+    return annotation
+
+
 def _fault(record: Record) -> str | None:
     if record.value is None:
         return "the value is null"
     if len(record.value) > MAX_DATA_BYTES:
         return f"the value has {len(record.value)} bytes, at most {MAX_DATA_BYTES} are handled"
     return None
+
+
+def envelope_of(record: Record) -> Envelope | None:
+    """The envelope of a record, whatever its value is; None where it is not whole."""
+    try:
+        return Envelope.from_headers(record.headers)
+    except UnreadableError:
+        return None
 
 
 def origin_of(record: Record) -> Origin:

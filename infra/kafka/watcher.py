@@ -77,7 +77,7 @@ async def read_range(
 
     Raises `GoneError`, `KafkaError`, `OSError`, also for a broker that says nothing for a while.
     Of an empty range it is only seen that it exists.
-    Offsets have no gaps: nothing that writes here uses transactions, and no topic is compacted.
+    What was never committed has an offset and no record.
     """
     async with _consumer(settings, client_id) as consumer:
         partition = TopicPartition(*place)
@@ -92,12 +92,28 @@ async def read_range(
         heard = loop.time()
         while at < until:
             records = (await consumer.getmany(timeout_ms=WAIT_MS)).get(partition, [])
+            reached = await consumer.position(partition)
             if records:
-                at = records[-1].offset + 1
                 yield [record for record in records if record.offset < until]
+            if reached > at:
+                at = reached
                 heard = loop.time()
             elif loop.time() - heard > SILENT_SECONDS:
                 raise TimeoutError(f"the broker of {place} is silent")
+
+
+async def read_all(
+    settings: KafkaSettings, *, client_id: str, place: Place
+) -> AsyncGenerator[list[Record], None]:
+    """Everything that a partition holds now. Raises as `read_range` does."""
+    async with _consumer(settings, client_id) as consumer:
+        partition = TopicPartition(*place)
+        begin = (await consumer.beginning_offsets([partition]))[partition]
+        end = (await consumer.end_offsets([partition]))[partition]
+    async for records in read_range(
+        settings, client_id=client_id, place=place, start=begin, until=end
+    ):
+        yield records
 
 
 @asynccontextmanager

@@ -1,25 +1,31 @@
 """One batch: bad records set aside, repeats announced again, the rest handled, failures isolated.
 
 The handler gets everything at once (`in_bulk`), or one message at a time, keys side by side. A
-bulk that fails is halved by whole keys until the bad record is alone; that one is tried again and
-then set aside. `DOWN` errors are nobody's fault: they leave here, and the batch comes again.
+bulk that fails is halved by whole keys until the bad keys are alone; their records are tried again
+one by one, all keys side by side, after everybody else's. `DOWN` errors are nobody's fault: they
+leave here, and what is not finished comes again. What is finished is written first: dead letters
+together with the offsets behind them.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import structlog
-from redis.exceptions import RedisError
 from structlog.contextvars import bound_contextvars
 
-from contracts.envelope import Envelope
 from contracts.message import Message
-from infra.kafka.dead_letters import DeadLetters, Failure, FloodGuard
-from infra.kafka.records import Reader, Record, Unreadable
-from infra.postgres.pool import TRANSIENT, UNAVAILABLE
+from infra.kafka.batch import Batch, Failure
+from infra.kafka.controls import Controls
+from infra.kafka.dead_letters import DeadLetters
+from infra.kafka.guard import FailureGuard, count_sources
+from infra.kafka.items import DOWN, Item, by_key, probe
+from infra.kafka.records import Reader, Record, Unreadable, Unwanted
+from infra.kafka.setting_aside import SettingAside
+from infra.postgres.pool import TRANSIENT
 from infra.postgres.transaction import ConcurrentDeliveryError, Transactions
 from infra.received import PoisonError, Received, RetryableError
 from infra.telemetry import RECORDS
@@ -29,10 +35,14 @@ log = structlog.get_logger(__name__)
 Handle = Callable[[Sequence[Received[Any]]], Awaitable[None]]
 Sleep = Callable[[float], Awaitable[None]]
 
-_Place = tuple[str, int, int]
-
-DOWN = (*UNAVAILABLE, RetryableError, RedisError)
 TRIES_OF_A_CONFLICT = 5
+MAX_PROBES = 20
+MIN_PROBES = 3
+"""With fewer different senders to try, a probe says nothing about the handler."""
+
+
+class GuardTrippedError(RetryableError):
+    """The handler fails on messages of many senders: nothing more is set aside for that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,16 +55,6 @@ class Policy:
     fetch_min_bytes: int = 1
     fetch_max_wait_ms: int = 500
     backoff_seconds: tuple[float, float] = (0.2, 5.0)
-
-
-@dataclass(slots=True)
-class _Item:
-    """A readable message with its record, which a dead letter must repeat."""
-
-    received: Received[Message]
-    record: Record
-    failures: int = 0
-    first_failure: datetime | None = None
 
 
 class BatchWork:
@@ -71,56 +71,75 @@ class BatchWork:
         policy: Policy,
         sleep: Sleep,
         touch: Callable[[], None],
+        controls: Controls | None = None,
     ) -> None:
         self._name = name
         self._handle = handle
         self._reader = reader
-        self._dead_letters = dead_letters
         self._transactions = transactions
         self._policy = policy
         self._sleep = sleep
         self._touch = touch
-        self._aside: dict[_Place, str] = {}
-        self.flood = FloodGuard()
+        self._guard = FailureGuard()
+        self.controls = controls or Controls(name)
+        self._aside = SettingAside(name, dead_letters, transactions, self.controls, touch)
 
     async def take(self, records: Sequence[Record]) -> None:
         """Everything in the batch is handled, or set aside and acknowledged, on return."""
-        readable: list[_Item] = []
-        for record in records:
-            match self._reader.read(record):
-                case Unreadable(reason=reason, envelope=envelope):
-                    await self._set_aside(record, envelope, Failure(reason, "unreadable"))
-                case received if reason_before := self._aside.get(_place(record)):
-                    await self._park(received.envelope, reason_before)
-                case received:
-                    readable.append(_Item(received, record))
-        if readable:
-            await self._take_readable(readable)
-        self._aside.clear()
+        await self.process(Batch(records))
 
-    async def _take_readable(self, readable: list[_Item]) -> None:
-        fresh, repeated = await self._split(readable)
+    async def process(self, batch: Batch) -> None:
+        """As `take`. Also when it raises, what is finished is written, and the batch says so."""
+        held: Exception | None = None
+        try:
+            await self._handle_all(batch)
+        except Exception as error:  # noqa: BLE001  # raised again when the rest is written
+            held = error
+        await self._aside.write(batch, paused=self._guard.tripped)
+        if held:
+            raise held
+
+    async def _handle_all(self, batch: Batch) -> None:
+        self._follow_controls()
+        readable: list[Item] = []
+        for record in batch.records:
+            if await self._aside.is_decided(record, batch):
+                continue
+            match self._reader.read(record):
+                case Unreadable(reason=reason):
+                    batch.set_aside(record, Failure(reason, "unreadable"))
+                case Unwanted():
+                    batch.finish(record)
+                    self._count(record, "unwanted")
+                case received:
+                    readable.append(Item(received, record))
+        if not readable:
+            return
+        fresh, repeated = await self._split(readable, batch)
+        if self._guard.tripped:
+            fresh = await self._probe(fresh, batch)
         if self._policy.in_bulk:
-            await self._in_bulk(fresh)
+            await self._side_by_side(await self._in_bulk(fresh, batch), batch)
         else:
-            async with asyncio.TaskGroup() as tasks:
-                for group in _by_key(fresh):
-                    tasks.create_task(self._in_order(group))
+            await self._side_by_side(by_key(fresh), batch)
         if repeated:
             await self._announce_again(repeated)
 
-    async def _split(self, items: list[_Item]) -> tuple[list[_Item], list[Received[Message]]]:
+    async def _split(
+        self, items: list[Item], batch: Batch
+    ) -> tuple[list[Item], list[Received[Message]]]:
         """What is new, and what was handled before or stands in this batch already."""
         if self._transactions is None:
             return items, []
         known = set(await self._transactions.handled(i.received for i in items))
-        fresh: list[_Item] = []
+        fresh: list[Item] = []
         repeated: list[Received[Message]] = []
         for item in items:
             message_id = item.received.envelope.id
             if message_id in known:
                 self._count(item.record, "duplicate")
                 repeated.append(item.received)
+                batch.finish(item.record)
             else:
                 known.add(message_id)
                 fresh.append(item)
@@ -133,25 +152,34 @@ class BatchWork:
             (r, settled[r.envelope.id]) for r in repeated if r.envelope.id in settled
         )
 
-    async def _in_bulk(self, items: list[_Item]) -> None:
+    async def _in_bulk(self, items: list[Item], batch: Batch) -> list[list[Item]]:
+        """Handle what can be handled together. Returns the records of each key that cannot."""
         if not items:
-            return
+            return []
         try:
-            await self._call(items)
+            await self._call(items, batch)
         except DOWN:
             raise
         except Exception as error:  # noqa: BLE001  # a handler's bug must not stop the partition
-            groups = _by_key(items)
+            groups = by_key(items)
             if len(groups) == 1:
-                await self._in_order(items)
-                return
+                return groups
             log.warning("batch_halved", records=len(items), error=type(error).__name__)
             half = len(groups) // 2
-            await self._in_bulk([item for group in groups[:half] for item in group])
-            await self._in_bulk([item for group in groups[half:] for item in group])
+            left = await self._in_bulk([item for group in groups[:half] for item in group], batch)
+            return left + await self._in_bulk(
+                [item for group in groups[half:] for item in group], batch
+            )
+        return []
 
-    async def _in_order(self, items: list[_Item]) -> None:
-        """One key's records, one after the other."""
+    async def _side_by_side(self, groups: list[list[Item]], batch: Batch) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            for group in groups:
+                tasks.create_task(self._in_order(group, batch))
+
+    async def _in_order(self, items: list[Item], batch: Batch) -> None:
+        """One key's records, one after the other. Only the first that fails waits between tries."""
+        patient = True
         for item in items:
             envelope = item.received.envelope
             with bound_contextvars(
@@ -159,29 +187,64 @@ class BatchWork:
                 correlation_id=envelope.correlation_id,
                 message_type=envelope.type,
             ):
-                await self._attempt(item)
+                patient = await self._attempt(item, batch, patient=patient) and patient
 
-    async def _attempt(self, item: _Item) -> None:
+    async def _attempt(self, item: Item, batch: Batch, *, patient: bool) -> bool:
+        """Handle a record or set it aside. Returns whether it was handled."""
         while True:
             try:
-                await self._call([item])
+                await self._call([item], batch)
             except DOWN:
                 raise
             except PoisonError as error:
-                await self._give_up(item, str(error), "poison")
-                return
+                batch.set_aside(item.record, Failure(str(error), "poison", max(item.failures, 1)))
+                return True
             except Exception as error:
                 item.failures += 1
                 item.first_failure = item.first_failure or datetime.now(UTC)
-                log.exception("handler_failed", attempt=item.failures)
                 if item.failures >= self._policy.attempts:
-                    await self._give_up(item, f"{type(error).__name__} in a handler", "handler")
-                    return
-                await self._sleep(0.1 * 2**item.failures)
+                    log.exception("handler_failed", attempt=item.failures)
+                    await self._give_up(item, error, batch)
+                    return False
+                log.warning("handler_failed", attempt=item.failures, error=type(error).__name__)
+                if patient:
+                    await self._sleep(0.1 * 2**item.failures)
             else:
-                return
+                return True
 
-    async def _call(self, items: list[_Item]) -> None:
+    async def _give_up(self, item: Item, error: Exception, batch: Batch) -> None:
+        """Set a record aside that the handler failed on, unless too many senders' records fail."""
+        reason = f"{type(error).__name__} in a handler"
+        if self._guard.fail(item.source):
+            await self.controls.pause(f"messages of many senders fail, the last with {reason}")
+            raise GuardTrippedError("the handler fails on messages of many senders")
+        failure = Failure(reason, "handler", item.failures, item.first_failure)
+        batch.set_aside(item.record, failure)
+
+    async def _probe(self, items: list[Item], batch: Batch) -> list[Item]:
+        """Whether what tripped the guard is gone. Returns what is left to do of the batch.
+
+        Raises `GuardTrippedError` when it is not, unless too few senders were there to tell: then
+        those that fail are set aside, so that they hold nobody up.
+        """
+        if not items:
+            return []
+        few = count_sources([item.source for item in items]) < MIN_PROBES
+        tried = items if few else [group[0] for group in by_key(items)[:MAX_PROBES]]
+        failed = await probe(tried, partial(self._call, batch=batch), batch)
+        log.info("consumer_probed", consumer=self._name, tried=len(tried), failed=len(failed))
+        if len(failed) * 2 <= len(tried):
+            self._guard.reset()
+            await self.controls.resume()
+            done = {id(item) for item in tried} - {id(item) for item, _ in failed}
+            return [item for item in items if id(item) not in done]
+        if not few:
+            raise GuardTrippedError("the handler still fails on messages of many senders")
+        for item, reason in failed:
+            batch.set_aside(item.record, Failure(reason, "handler"))
+        return []
+
+    async def _call(self, items: list[Item], batch: Batch) -> None:
         """The handler; again at once when two transactions met."""
         for left in reversed(range(TRIES_OF_A_CONFLICT)):
             self._touch()
@@ -197,29 +260,19 @@ class BatchWork:
                 if group.subgroup(DOWN):
                     raise RetryableError("a dependency is down") from group
                 raise
+        self._guard.succeed(len(items))
         for item in items:
-            self.flood.record(dead=False)
+            batch.finish(item.record)
             self._count(item.record, "handled")
 
-    async def _give_up(self, item: _Item, reason: str, kind: str) -> None:
-        failure = Failure(reason, kind, max(item.failures, 1), item.first_failure)
-        await self._set_aside(item.record, item.received.envelope, failure)
-
-    async def _set_aside(self, record: Record, envelope: Envelope | None, failure: Failure) -> None:
-        """Once, also when the rest of the batch has to come again."""
-        if _place(record) not in self._aside:
-            if self.flood.flooded:
-                raise RetryableError("too many dead letters; paused until a restart")
-            await self._dead_letters.write(record, failure)
-            self._aside[_place(record)] = failure.reason
-            self.flood.record(dead=True)
-            self._count(record, "dead_letter")
-        if envelope:
-            await self._park(envelope, failure.reason)
-
-    async def _park(self, envelope: Envelope, reason: str) -> None:
-        if self._transactions:
-            await self._transactions.park(envelope, reason)
+    def _follow_controls(self) -> None:
+        """Be paused or not as the database says: another process or an operator may have."""
+        if self.controls.changed:
+            self.controls.changed = False
+            if self.controls.paused:
+                self._guard.trip()
+            else:
+                self._guard.reset()
 
     def _count(self, record: Record, result: str) -> None:
         RECORDS.labels(self._name, record.topic, result).inc()
@@ -235,14 +288,3 @@ def one_at_a_time(
             await handles[type(received.data)](received)
 
     return handle
-
-
-def _place(record: Record) -> _Place:
-    return record.topic, record.partition, record.offset
-
-
-def _by_key(items: Iterable[_Item]) -> list[list[_Item]]:
-    groups: dict[object, list[_Item]] = {}
-    for item in items:
-        groups.setdefault(item.record.key, []).append(item)
-    return list(groups.values())

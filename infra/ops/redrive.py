@@ -18,7 +18,6 @@ from contracts.events import OpsDiscarded, OpsRedriven
 from contracts.message import Command
 from contracts.topics import CERTAIN, MAX_RECORD_BYTES
 from infra.clock import CLOCK
-from infra.kafka.dead_letters import PREFIX
 from infra.ops import actions, journal
 from infra.ops.letters import Box, Letter
 from infra.ops.sender import Copy, Sender
@@ -62,10 +61,12 @@ async def doubtful(conn: Connection, letters: Sequence[Letter]) -> list[Letter]:
 
 
 def copy_of(letter: Letter) -> Copy:
-    """The record as it was before it was set aside: `ce_id` and all."""
+    """The record as it was before it was set aside, `ce_id` and all, with what became of it since.
+
+    A consumer that fails on it again goes on counting where the letter stops.
+    """
     record = letter.record
-    kept = [(name, value) for name, value in record.headers if not name.startswith(PREFIX)]
-    return Copy(record.key, record.value, kept)
+    return Copy(record.key, record.value, list(record.headers))
 
 
 async def redrive(

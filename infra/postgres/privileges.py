@@ -142,6 +142,20 @@ def parked_rights(process: str) -> Rights:
     return (insert(columns, own_rows(process), meaning="its own consumers'"),)
 
 
+def pause_rights(process: str) -> Rights:
+    own = own_rows(process)
+    return (
+        select("consumer reason paused_at", own, meaning="its own consumers'"),
+        insert("consumer reason", own, meaning="its own consumers'"),
+        delete(own),
+    )
+
+
+def instruction_rights(process: str) -> Rights:
+    columns = "id consumer action topic partition first until type key operator reason"
+    return (select(columns, own_rows(process), meaning="its own consumers'"),)
+
+
 def outbox_rights(process: str) -> Rights:
     columns = "id aggregatetype aggregateid type payload headers"
     events = ", ".join(type_ for types in types_by_aggregate(process).values() for type_ in types)

@@ -25,12 +25,15 @@ from infra.postgres.privileges import (
     delete,
     inbox_rights,
     insert,
+    instruction_rights,
     outbox_rights,
     parked_rights,
+    pause_rights,
     select,
     update,
 )
 
+WITH_CONSUMERS = tuple(role for role in ROLES if consumers_of(role))
 WITH_INBOX = tuple(
     role for role in ROLES if role != "audit" and any(c.inbox for c in consumers_of(role))
 )
@@ -64,6 +67,9 @@ RIGHTS: Mapping[str, Mapping[str, Rights]] = {
             delete(),
         ),
     },
+    "consumer_pauses": {role: pause_rights(role) for role in WITH_CONSUMERS},
+    "consumer_instructions": {role: instruction_rights(role) for role in WITH_CONSUMERS},
+    "consumer_instructions_id_seq": NOBODY,
     "relay_shards": {"relay": (select("shard relay"), update("relay"))},
     "outbox_seq": dict.fromkeys(WITH_OUTBOX, USE),
     "mail_requests": {"verification": (select("event_id type payload requested_at"), delete())},

@@ -443,6 +443,38 @@ CREATE VIEW commands_parked AS
  SELECT command_id AS id
    FROM parked_commands;
 
+CREATE TABLE consumer_instructions (
+    id bigint NOT NULL,
+    consumer text NOT NULL,
+    action text NOT NULL,
+    topic text NOT NULL,
+    partition integer NOT NULL,
+    first bigint NOT NULL,
+    until bigint NOT NULL,
+    type text,
+    key bytea,
+    operator text NOT NULL,
+    reason text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT consumer_instructions_action_check CHECK ((action = ANY (ARRAY['skip'::text, 'set-aside'::text]))),
+    CONSTRAINT consumer_instructions_check CHECK ((until > first))
+);
+
+ALTER TABLE consumer_instructions ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME consumer_instructions_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE consumer_pauses (
+    consumer text NOT NULL,
+    reason text NOT NULL,
+    paused_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
 CREATE TABLE dead_letter_actions (
     topic text NOT NULL,
     "offset" bigint NOT NULL,
@@ -691,6 +723,12 @@ ALTER TABLE ONLY audit_log_other
 ALTER TABLE audit_log
     ADD CONSTRAINT audit_log_topic CHECK ((topic ~ '^(users|watchlists|quotes|ops)\.events(\.audit\.redrive)?$'::text)) NOT VALID;
 
+ALTER TABLE ONLY consumer_instructions
+    ADD CONSTRAINT consumer_instructions_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY consumer_pauses
+    ADD CONSTRAINT consumer_pauses_pkey PRIMARY KEY (consumer);
+
 ALTER TABLE ONLY dead_letter_actions
     ADD CONSTRAINT dead_letter_actions_pkey PRIMARY KEY (topic, "offset");
 
@@ -778,6 +816,8 @@ CREATE INDEX audit_log_other_expr_idx ON audit_log_other USING btree (((headers 
 CREATE INDEX audit_log_user ON ONLY audit_log USING btree (user_id, created_at DESC);
 
 CREATE INDEX audit_log_other_user_id_created_at_idx ON audit_log_other USING btree (user_id, created_at DESC);
+
+CREATE INDEX consumer_instructions_by_consumer ON consumer_instructions USING btree (consumer, id);
 
 CREATE INDEX dead_letter_actions_untold ON dead_letter_actions USING btree (event_id) WHERE ((told_at IS NULL) AND (event_id IS NOT NULL));
 
@@ -875,6 +915,14 @@ ALTER TABLE ONLY sessions
 ALTER TABLE ONLY watchlist_items
     ADD CONSTRAINT watchlist_items_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id);
 
+CREATE POLICY accounts_delete ON consumer_pauses FOR DELETE TO qnt9_accounts USING ((consumer = ANY (ARRAY['accounts'::text, 'passwords'::text, 'signin'::text])));
+
+COMMENT ON POLICY accounts_delete ON consumer_pauses IS 'USING (consumer IN (''accounts'', ''passwords'', ''signin''))';
+
+CREATE POLICY accounts_insert ON consumer_pauses FOR INSERT TO qnt9_accounts WITH CHECK ((consumer = ANY (ARRAY['accounts'::text, 'passwords'::text, 'signin'::text])));
+
+COMMENT ON POLICY accounts_insert ON consumer_pauses IS 'WITH CHECK (consumer IN (''accounts'', ''passwords'', ''signin''))';
+
 CREATE POLICY accounts_insert ON inbox FOR INSERT TO qnt9_accounts WITH CHECK (((consumer = ANY (ARRAY['accounts'::text, 'passwords'::text, 'signin'::text])) AND ((outcome IS NULL) OR (octet_length((outcome)::text) <= 65536)) AND (COALESCE(octet_length(fingerprint), 0) <= 256)));
 
 COMMENT ON POLICY accounts_insert ON inbox IS 'WITH CHECK (consumer IN (''accounts'', ''passwords'', ''signin'') AND (outcome IS NULL OR octet_length(outcome::text) <= 65536) AND coalesce(octet_length(fingerprint), 0) <= 256)';
@@ -891,6 +939,14 @@ CREATE POLICY accounts_insert ON personal_keys FOR INSERT TO qnt9_accounts WITH 
 
 COMMENT ON POLICY accounts_insert ON personal_keys IS 'WITH CHECK (id LIKE ''day:%'')';
 
+CREATE POLICY accounts_select ON consumer_instructions FOR SELECT TO qnt9_accounts USING ((consumer = ANY (ARRAY['accounts'::text, 'passwords'::text, 'signin'::text])));
+
+COMMENT ON POLICY accounts_select ON consumer_instructions IS 'USING (consumer IN (''accounts'', ''passwords'', ''signin''))';
+
+CREATE POLICY accounts_select ON consumer_pauses FOR SELECT TO qnt9_accounts USING ((consumer = ANY (ARRAY['accounts'::text, 'passwords'::text, 'signin'::text])));
+
+COMMENT ON POLICY accounts_select ON consumer_pauses IS 'USING (consumer IN (''accounts'', ''passwords'', ''signin''))';
+
 CREATE POLICY accounts_select ON inbox FOR SELECT TO qnt9_accounts USING ((consumer = ANY (ARRAY['accounts'::text, 'passwords'::text, 'signin'::text])));
 
 COMMENT ON POLICY accounts_select ON inbox IS 'USING (consumer IN (''accounts'', ''passwords'', ''signin''))';
@@ -902,6 +958,26 @@ COMMENT ON POLICY accounts_select ON users IS 'USING (true)';
 CREATE POLICY accounts_update ON users FOR UPDATE TO qnt9_accounts USING (true) WITH CHECK (true);
 
 COMMENT ON POLICY accounts_update ON users IS 'USING (true) WITH CHECK (true)';
+
+CREATE POLICY audit_delete ON consumer_pauses FOR DELETE TO qnt9_audit USING ((consumer = 'audit'::text));
+
+COMMENT ON POLICY audit_delete ON consumer_pauses IS 'USING (consumer IN (''audit''))';
+
+CREATE POLICY audit_insert ON consumer_pauses FOR INSERT TO qnt9_audit WITH CHECK ((consumer = 'audit'::text));
+
+COMMENT ON POLICY audit_insert ON consumer_pauses IS 'WITH CHECK (consumer IN (''audit''))';
+
+CREATE POLICY audit_select ON consumer_instructions FOR SELECT TO qnt9_audit USING ((consumer = 'audit'::text));
+
+COMMENT ON POLICY audit_select ON consumer_instructions IS 'USING (consumer IN (''audit''))';
+
+CREATE POLICY audit_select ON consumer_pauses FOR SELECT TO qnt9_audit USING ((consumer = 'audit'::text));
+
+COMMENT ON POLICY audit_select ON consumer_pauses IS 'USING (consumer IN (''audit''))';
+
+ALTER TABLE consumer_instructions ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE consumer_pauses ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE inbox ENABLE ROW LEVEL SECURITY;
 
@@ -915,9 +991,17 @@ ALTER TABLE query_answers ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE quotes ENABLE ROW LEVEL SECURITY;
 
+CREATE POLICY quotes_delete ON consumer_pauses FOR DELETE TO qnt9_quotes USING ((consumer = 'quotes'::text));
+
+COMMENT ON POLICY quotes_delete ON consumer_pauses IS 'USING (consumer IN (''quotes''))';
+
 CREATE POLICY quotes_delete ON query_answers FOR DELETE TO qnt9_quotes USING (true);
 
 COMMENT ON POLICY quotes_delete ON query_answers IS 'USING (true)';
+
+CREATE POLICY quotes_insert ON consumer_pauses FOR INSERT TO qnt9_quotes WITH CHECK ((consumer = 'quotes'::text));
+
+COMMENT ON POLICY quotes_insert ON consumer_pauses IS 'WITH CHECK (consumer IN (''quotes''))';
 
 CREATE POLICY quotes_insert ON outbox FOR INSERT TO qnt9_quotes WITH CHECK (((aggregatetype = 'quotes'::text) AND (type = ANY (ARRAY['qnt9.provider.circuit_changed.v1'::text, 'qnt9.provider.rate_limited.v1'::text, 'qnt9.quote.held_back.v1'::text, 'qnt9.quote.not_found.v1'::text, 'qnt9.quote.served_stale.v1'::text, 'qnt9.quote.unavailable.v1'::text, 'qnt9.quote.updated.v1'::text])) AND (octet_length(payload) <= 262144) AND (payload IS JSON OBJECT) AND ((octet_length(aggregateid) >= 1) AND (octet_length(aggregateid) <= 512)) AND (octet_length((headers)::text) <= 16384) AND (NOT (headers @? '$.*?(@.type() != "string")'::jsonpath)) AND ((headers ->> 'ce_id'::text) = (id)::text) AND ((headers ->> 'ce_type'::text) = type) AND ((headers ->> 'ce_subject'::text) = aggregateid) AND ((headers ->> 'ce_source'::text) = 'urn:qnt9:quotes'::text) AND (((headers ->> 'ce_time'::text))::timestamp with time zone >= (now() - '01:00:00'::interval)) AND (((headers ->> 'ce_time'::text))::timestamp with time zone <= (now() + '01:00:00'::interval))));
 
@@ -930,6 +1014,14 @@ COMMENT ON POLICY quotes_insert ON query_answers IS 'WITH CHECK (octet_length(ou
 CREATE POLICY quotes_insert ON quotes FOR INSERT TO qnt9_quotes WITH CHECK ((octet_length((quote)::text) <= 16384));
 
 COMMENT ON POLICY quotes_insert ON quotes IS 'WITH CHECK (octet_length(quote::text) <= 16384)';
+
+CREATE POLICY quotes_select ON consumer_instructions FOR SELECT TO qnt9_quotes USING ((consumer = 'quotes'::text));
+
+COMMENT ON POLICY quotes_select ON consumer_instructions IS 'USING (consumer IN (''quotes''))';
+
+CREATE POLICY quotes_select ON consumer_pauses FOR SELECT TO qnt9_quotes USING ((consumer = 'quotes'::text));
+
+COMMENT ON POLICY quotes_select ON consumer_pauses IS 'USING (consumer IN (''quotes''))';
 
 CREATE POLICY quotes_select ON query_answers FOR SELECT TO qnt9_quotes USING (true);
 
@@ -951,6 +1043,14 @@ CREATE POLICY relay_update ON outbox FOR UPDATE TO qnt9_relay USING (true) WITH 
 
 COMMENT ON POLICY relay_update ON outbox IS 'USING (true) WITH CHECK (true)';
 
+CREATE POLICY signup_delete ON consumer_pauses FOR DELETE TO qnt9_signup USING ((consumer = 'signup'::text));
+
+COMMENT ON POLICY signup_delete ON consumer_pauses IS 'USING (consumer IN (''signup''))';
+
+CREATE POLICY signup_insert ON consumer_pauses FOR INSERT TO qnt9_signup WITH CHECK ((consumer = 'signup'::text));
+
+COMMENT ON POLICY signup_insert ON consumer_pauses IS 'WITH CHECK (consumer IN (''signup''))';
+
 CREATE POLICY signup_insert ON inbox FOR INSERT TO qnt9_signup WITH CHECK (((consumer = 'signup'::text) AND ((outcome IS NULL) OR (octet_length((outcome)::text) <= 65536)) AND (COALESCE(octet_length(fingerprint), 0) <= 256)));
 
 COMMENT ON POLICY signup_insert ON inbox IS 'WITH CHECK (consumer IN (''signup'') AND (outcome IS NULL OR octet_length(outcome::text) <= 65536) AND coalesce(octet_length(fingerprint), 0) <= 256)';
@@ -971,6 +1071,14 @@ CREATE POLICY signup_insert ON users FOR INSERT TO qnt9_signup WITH CHECK (true)
 
 COMMENT ON POLICY signup_insert ON users IS 'WITH CHECK (true)';
 
+CREATE POLICY signup_select ON consumer_instructions FOR SELECT TO qnt9_signup USING ((consumer = 'signup'::text));
+
+COMMENT ON POLICY signup_select ON consumer_instructions IS 'USING (consumer IN (''signup''))';
+
+CREATE POLICY signup_select ON consumer_pauses FOR SELECT TO qnt9_signup USING ((consumer = 'signup'::text));
+
+COMMENT ON POLICY signup_select ON consumer_pauses IS 'USING (consumer IN (''signup''))';
+
 CREATE POLICY signup_select ON inbox FOR SELECT TO qnt9_signup USING ((consumer = 'signup'::text));
 
 COMMENT ON POLICY signup_select ON inbox IS 'USING (consumer IN (''signup''))';
@@ -985,6 +1093,14 @@ COMMENT ON POLICY signup_update ON users IS 'USING (true) WITH CHECK (false)';
 
 ALTER TABLE users ENABLE ROW LEVEL SECURITY;
 
+CREATE POLICY verification_delete ON consumer_pauses FOR DELETE TO qnt9_verification USING ((consumer = ANY (ARRAY['verification'::text, 'verification-mails'::text])));
+
+COMMENT ON POLICY verification_delete ON consumer_pauses IS 'USING (consumer IN (''verification'', ''verification-mails''))';
+
+CREATE POLICY verification_insert ON consumer_pauses FOR INSERT TO qnt9_verification WITH CHECK ((consumer = ANY (ARRAY['verification'::text, 'verification-mails'::text])));
+
+COMMENT ON POLICY verification_insert ON consumer_pauses IS 'WITH CHECK (consumer IN (''verification'', ''verification-mails''))';
+
 CREATE POLICY verification_insert ON inbox FOR INSERT TO qnt9_verification WITH CHECK (((consumer = ANY (ARRAY['verification'::text, 'verification-mails'::text])) AND ((outcome IS NULL) OR (octet_length((outcome)::text) <= 65536)) AND (COALESCE(octet_length(fingerprint), 0) <= 256)));
 
 COMMENT ON POLICY verification_insert ON inbox IS 'WITH CHECK (consumer IN (''verification'', ''verification-mails'') AND (outcome IS NULL OR octet_length(outcome::text) <= 65536) AND coalesce(octet_length(fingerprint), 0) <= 256)';
@@ -996,6 +1112,14 @@ COMMENT ON POLICY verification_insert ON outbox IS 'WITH CHECK ((aggregatetype =
 CREATE POLICY verification_insert ON parked_commands FOR INSERT TO qnt9_verification WITH CHECK ((consumer = ANY (ARRAY['verification'::text, 'verification-mails'::text])));
 
 COMMENT ON POLICY verification_insert ON parked_commands IS 'WITH CHECK (consumer IN (''verification'', ''verification-mails''))';
+
+CREATE POLICY verification_select ON consumer_instructions FOR SELECT TO qnt9_verification USING ((consumer = ANY (ARRAY['verification'::text, 'verification-mails'::text])));
+
+COMMENT ON POLICY verification_select ON consumer_instructions IS 'USING (consumer IN (''verification'', ''verification-mails''))';
+
+CREATE POLICY verification_select ON consumer_pauses FOR SELECT TO qnt9_verification USING ((consumer = ANY (ARRAY['verification'::text, 'verification-mails'::text])));
+
+COMMENT ON POLICY verification_select ON consumer_pauses IS 'USING (consumer IN (''verification'', ''verification-mails''))';
 
 CREATE POLICY verification_select ON inbox FOR SELECT TO qnt9_verification USING ((consumer = ANY (ARRAY['verification'::text, 'verification-mails'::text])));
 
@@ -1009,9 +1133,17 @@ CREATE POLICY verification_update ON users FOR UPDATE TO qnt9_verification USING
 
 COMMENT ON POLICY verification_update ON users IS 'USING (true) WITH CHECK (true)';
 
+CREATE POLICY watchlist_delete ON consumer_pauses FOR DELETE TO qnt9_watchlist USING ((consumer = 'watchlist'::text));
+
+COMMENT ON POLICY watchlist_delete ON consumer_pauses IS 'USING (consumer IN (''watchlist''))';
+
 CREATE POLICY watchlist_delete ON watchlist_items FOR DELETE TO qnt9_watchlist USING (true);
 
 COMMENT ON POLICY watchlist_delete ON watchlist_items IS 'USING (true)';
+
+CREATE POLICY watchlist_insert ON consumer_pauses FOR INSERT TO qnt9_watchlist WITH CHECK ((consumer = 'watchlist'::text));
+
+COMMENT ON POLICY watchlist_insert ON consumer_pauses IS 'WITH CHECK (consumer IN (''watchlist''))';
 
 CREATE POLICY watchlist_insert ON inbox FOR INSERT TO qnt9_watchlist WITH CHECK (((consumer = 'watchlist'::text) AND ((outcome IS NULL) OR (octet_length((outcome)::text) <= 65536)) AND (COALESCE(octet_length(fingerprint), 0) <= 256)));
 
@@ -1030,6 +1162,14 @@ CREATE POLICY watchlist_insert ON watchlist_items FOR INSERT TO qnt9_watchlist W
 COMMENT ON POLICY watchlist_insert ON watchlist_items IS 'WITH CHECK (coalesce(octet_length(note), 0) <= 4096)';
 
 ALTER TABLE watchlist_items ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY watchlist_select ON consumer_instructions FOR SELECT TO qnt9_watchlist USING ((consumer = 'watchlist'::text));
+
+COMMENT ON POLICY watchlist_select ON consumer_instructions IS 'USING (consumer IN (''watchlist''))';
+
+CREATE POLICY watchlist_select ON consumer_pauses FOR SELECT TO qnt9_watchlist USING ((consumer = 'watchlist'::text));
+
+COMMENT ON POLICY watchlist_select ON consumer_pauses IS 'USING (consumer IN (''watchlist''))';
 
 CREATE POLICY watchlist_select ON inbox FOR SELECT TO qnt9_watchlist USING ((consumer = 'watchlist'::text));
 
@@ -1248,6 +1388,111 @@ GRANT INSERT(reason) ON TABLE parked_commands TO qnt9_verification;
 GRANT INSERT(reason) ON TABLE parked_commands TO qnt9_watchlist;
 
 GRANT SELECT(id) ON TABLE commands_parked TO qnt9_gateway;
+
+GRANT SELECT(id) ON TABLE consumer_instructions TO qnt9_accounts;
+GRANT SELECT(id) ON TABLE consumer_instructions TO qnt9_audit;
+GRANT SELECT(id) ON TABLE consumer_instructions TO qnt9_quotes;
+GRANT SELECT(id) ON TABLE consumer_instructions TO qnt9_signup;
+GRANT SELECT(id) ON TABLE consumer_instructions TO qnt9_verification;
+GRANT SELECT(id) ON TABLE consumer_instructions TO qnt9_watchlist;
+
+GRANT SELECT(consumer) ON TABLE consumer_instructions TO qnt9_accounts;
+GRANT SELECT(consumer) ON TABLE consumer_instructions TO qnt9_audit;
+GRANT SELECT(consumer) ON TABLE consumer_instructions TO qnt9_quotes;
+GRANT SELECT(consumer) ON TABLE consumer_instructions TO qnt9_signup;
+GRANT SELECT(consumer) ON TABLE consumer_instructions TO qnt9_verification;
+GRANT SELECT(consumer) ON TABLE consumer_instructions TO qnt9_watchlist;
+
+GRANT SELECT(action) ON TABLE consumer_instructions TO qnt9_accounts;
+GRANT SELECT(action) ON TABLE consumer_instructions TO qnt9_audit;
+GRANT SELECT(action) ON TABLE consumer_instructions TO qnt9_quotes;
+GRANT SELECT(action) ON TABLE consumer_instructions TO qnt9_signup;
+GRANT SELECT(action) ON TABLE consumer_instructions TO qnt9_verification;
+GRANT SELECT(action) ON TABLE consumer_instructions TO qnt9_watchlist;
+
+GRANT SELECT(topic) ON TABLE consumer_instructions TO qnt9_accounts;
+GRANT SELECT(topic) ON TABLE consumer_instructions TO qnt9_audit;
+GRANT SELECT(topic) ON TABLE consumer_instructions TO qnt9_quotes;
+GRANT SELECT(topic) ON TABLE consumer_instructions TO qnt9_signup;
+GRANT SELECT(topic) ON TABLE consumer_instructions TO qnt9_verification;
+GRANT SELECT(topic) ON TABLE consumer_instructions TO qnt9_watchlist;
+
+GRANT SELECT(partition) ON TABLE consumer_instructions TO qnt9_accounts;
+GRANT SELECT(partition) ON TABLE consumer_instructions TO qnt9_audit;
+GRANT SELECT(partition) ON TABLE consumer_instructions TO qnt9_quotes;
+GRANT SELECT(partition) ON TABLE consumer_instructions TO qnt9_signup;
+GRANT SELECT(partition) ON TABLE consumer_instructions TO qnt9_verification;
+GRANT SELECT(partition) ON TABLE consumer_instructions TO qnt9_watchlist;
+
+GRANT SELECT(first) ON TABLE consumer_instructions TO qnt9_accounts;
+GRANT SELECT(first) ON TABLE consumer_instructions TO qnt9_audit;
+GRANT SELECT(first) ON TABLE consumer_instructions TO qnt9_quotes;
+GRANT SELECT(first) ON TABLE consumer_instructions TO qnt9_signup;
+GRANT SELECT(first) ON TABLE consumer_instructions TO qnt9_verification;
+GRANT SELECT(first) ON TABLE consumer_instructions TO qnt9_watchlist;
+
+GRANT SELECT(until) ON TABLE consumer_instructions TO qnt9_accounts;
+GRANT SELECT(until) ON TABLE consumer_instructions TO qnt9_audit;
+GRANT SELECT(until) ON TABLE consumer_instructions TO qnt9_quotes;
+GRANT SELECT(until) ON TABLE consumer_instructions TO qnt9_signup;
+GRANT SELECT(until) ON TABLE consumer_instructions TO qnt9_verification;
+GRANT SELECT(until) ON TABLE consumer_instructions TO qnt9_watchlist;
+
+GRANT SELECT(type) ON TABLE consumer_instructions TO qnt9_accounts;
+GRANT SELECT(type) ON TABLE consumer_instructions TO qnt9_audit;
+GRANT SELECT(type) ON TABLE consumer_instructions TO qnt9_quotes;
+GRANT SELECT(type) ON TABLE consumer_instructions TO qnt9_signup;
+GRANT SELECT(type) ON TABLE consumer_instructions TO qnt9_verification;
+GRANT SELECT(type) ON TABLE consumer_instructions TO qnt9_watchlist;
+
+GRANT SELECT(key) ON TABLE consumer_instructions TO qnt9_accounts;
+GRANT SELECT(key) ON TABLE consumer_instructions TO qnt9_audit;
+GRANT SELECT(key) ON TABLE consumer_instructions TO qnt9_quotes;
+GRANT SELECT(key) ON TABLE consumer_instructions TO qnt9_signup;
+GRANT SELECT(key) ON TABLE consumer_instructions TO qnt9_verification;
+GRANT SELECT(key) ON TABLE consumer_instructions TO qnt9_watchlist;
+
+GRANT SELECT(operator) ON TABLE consumer_instructions TO qnt9_accounts;
+GRANT SELECT(operator) ON TABLE consumer_instructions TO qnt9_audit;
+GRANT SELECT(operator) ON TABLE consumer_instructions TO qnt9_quotes;
+GRANT SELECT(operator) ON TABLE consumer_instructions TO qnt9_signup;
+GRANT SELECT(operator) ON TABLE consumer_instructions TO qnt9_verification;
+GRANT SELECT(operator) ON TABLE consumer_instructions TO qnt9_watchlist;
+
+GRANT SELECT(reason) ON TABLE consumer_instructions TO qnt9_accounts;
+GRANT SELECT(reason) ON TABLE consumer_instructions TO qnt9_audit;
+GRANT SELECT(reason) ON TABLE consumer_instructions TO qnt9_quotes;
+GRANT SELECT(reason) ON TABLE consumer_instructions TO qnt9_signup;
+GRANT SELECT(reason) ON TABLE consumer_instructions TO qnt9_verification;
+GRANT SELECT(reason) ON TABLE consumer_instructions TO qnt9_watchlist;
+
+GRANT DELETE ON TABLE consumer_pauses TO qnt9_accounts;
+GRANT DELETE ON TABLE consumer_pauses TO qnt9_audit;
+GRANT DELETE ON TABLE consumer_pauses TO qnt9_quotes;
+GRANT DELETE ON TABLE consumer_pauses TO qnt9_signup;
+GRANT DELETE ON TABLE consumer_pauses TO qnt9_verification;
+GRANT DELETE ON TABLE consumer_pauses TO qnt9_watchlist;
+
+GRANT SELECT(consumer),INSERT(consumer) ON TABLE consumer_pauses TO qnt9_accounts;
+GRANT SELECT(consumer),INSERT(consumer) ON TABLE consumer_pauses TO qnt9_audit;
+GRANT SELECT(consumer),INSERT(consumer) ON TABLE consumer_pauses TO qnt9_quotes;
+GRANT SELECT(consumer),INSERT(consumer) ON TABLE consumer_pauses TO qnt9_signup;
+GRANT SELECT(consumer),INSERT(consumer) ON TABLE consumer_pauses TO qnt9_verification;
+GRANT SELECT(consumer),INSERT(consumer) ON TABLE consumer_pauses TO qnt9_watchlist;
+
+GRANT SELECT(reason),INSERT(reason) ON TABLE consumer_pauses TO qnt9_accounts;
+GRANT SELECT(reason),INSERT(reason) ON TABLE consumer_pauses TO qnt9_audit;
+GRANT SELECT(reason),INSERT(reason) ON TABLE consumer_pauses TO qnt9_quotes;
+GRANT SELECT(reason),INSERT(reason) ON TABLE consumer_pauses TO qnt9_signup;
+GRANT SELECT(reason),INSERT(reason) ON TABLE consumer_pauses TO qnt9_verification;
+GRANT SELECT(reason),INSERT(reason) ON TABLE consumer_pauses TO qnt9_watchlist;
+
+GRANT SELECT(paused_at) ON TABLE consumer_pauses TO qnt9_accounts;
+GRANT SELECT(paused_at) ON TABLE consumer_pauses TO qnt9_audit;
+GRANT SELECT(paused_at) ON TABLE consumer_pauses TO qnt9_quotes;
+GRANT SELECT(paused_at) ON TABLE consumer_pauses TO qnt9_signup;
+GRANT SELECT(paused_at) ON TABLE consumer_pauses TO qnt9_verification;
+GRANT SELECT(paused_at) ON TABLE consumer_pauses TO qnt9_watchlist;
 
 GRANT SELECT(symbol),INSERT(symbol) ON TABLE quotes TO qnt9_quotes;
 

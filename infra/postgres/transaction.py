@@ -8,7 +8,7 @@ tx.settle(received, Succeeded())
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from uuid import UUID
 
@@ -16,14 +16,14 @@ from contracts.envelope import Envelope
 from contracts.events import Event
 from contracts.ids import derived_uuid7, uuid7
 from contracts.message import Message
-from contracts.outcomes import Outcome, outcome_of
+from contracts.outcomes import Outcome, Rejected, outcome_of
 from contracts.personal import Personal, PersonalKey
 from contracts.topics import CARRIED_BY
 from infra.clock import CLOCK
 from infra.postgres import recovery
 from infra.postgres.message_rows import ConcurrentDeliveryError, Emitted, Settled, save
 from infra.postgres.pool import Connection, Pool
-from infra.received import Received
+from infra.received import Origin, Received
 from infra.redis.access import AccessChanges
 from infra.redis.wakeups import Announcement, Wakeups
 from infra.trace_context import child_of
@@ -206,19 +206,33 @@ class Transactions:
 
     async def park(self, envelope: Envelope, reason: str) -> None:
         """Remember that a command waits as a dead letter, so that its status can say so."""
+        await self.park_all([(envelope, reason)])
+
+    async def park_all(self, parked: Sequence[tuple[Envelope, str]]) -> None:
+        """As `park`, for many at once."""
         async with self._pool.acquire() as conn:
             await conn.execute(
                 """
                 INSERT INTO parked_commands (command_id, consumer, type, actor_id, reason)
-                VALUES ($1, $2, $3, $4, $5)
-                ON CONFLICT DO NOTHING
+                SELECT id, $1, type, actor_id, reason
+                  FROM unnest($2::uuid[], $3::text[], $4::uuid[], $5::text[])
+                    AS parked (id, type, actor_id, reason)
+                 ORDER BY id
+                    ON CONFLICT DO NOTHING
                 """,
-                envelope.id,
                 self._consumer,
-                envelope.type,
-                envelope.actor_id,
-                reason,
+                [envelope.id for envelope, _ in parked],
+                [envelope.type for envelope, _ in parked],
+                [envelope.actor_id for envelope, _ in parked],
+                [reason for _, reason in parked],
             )
+
+    async def settle_unhandled(self, envelope: Envelope, outcome: Rejected | None) -> None:
+        """Settle a message without its handler, unless it was handled; whoever waits is told."""
+        received: Received[Message] = Received(envelope, Message(), None, Origin("", 0, 0, 0, None))
+        if envelope.id not in await self.handled([received]):
+            async with self.begin() as tx:
+                tx.settle(received, outcome)
 
 
 def _short(tracestate: str | None) -> str | None:

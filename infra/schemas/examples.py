@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from contracts.message import Command
 from contracts.topics import CARRIED_BY, MESSAGES
-from infra.kafka.records import RecordReader, Unreadable
+from infra.kafka.records import RecordReader, Unreadable, Unwanted
 from infra.schemas.headers import command_headers, event_headers
 
 FOLDER = "examples"
@@ -82,6 +82,9 @@ def _faults(name: str, example: Example) -> Iterator[str]:
     read = RecordReader(MESSAGES, None).read(record)
     if isinstance(read, Unreadable):
         yield read.reason
+        return
+    if isinstance(read, Unwanted):
+        yield f"no message has the type {read.envelope.type}"
         return
     if read.envelope.type != name:
         yield f"ce_type is {read.envelope.type}"

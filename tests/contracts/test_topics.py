@@ -46,8 +46,11 @@ def test_each_consumer_of_a_topic_has_a_redrive_and_a_dead_letter_topic() -> Non
             assert letters.max_message_bytes == MAX_DEAD_LETTER_BYTES
 
 
-def test_only_events_are_watched() -> None:
+def test_only_events_are_watched_and_own_dead_letters() -> None:
     watched = {topic.name: topic.watchers for topic in PHYSICAL.values() if topic.watchers}
+    for topic in TOPICS:
+        for consumer in topic.consumers:
+            assert watched.pop(topic.dead_letters(consumer)) == {consumer.principal}
     assert watched == dict.fromkeys(
         ("users.events", "watchlists.events", "quotes.events"), frozenset({"gateway"})
     )

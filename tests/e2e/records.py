@@ -1,10 +1,12 @@
 """Records as they lie in a topic: a good one for every topic, and what can be wrong with one."""
 
+import asyncio
 import json
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 from aiokafka import AIOKafkaProducer
@@ -53,9 +55,20 @@ class Raw:
         )
         return int(sent.offset)
 
+    async def send_later(
+        self, producer: AIOKafkaProducer, topic: str, partition: int
+    ) -> "asyncio.Future[Any]":
+        """Queue it; the future has the place it gets."""
+        queued: asyncio.Future[Any] = await producer.send(
+            topic, self.value, key=self.key, partition=partition, headers=self.headers
+        )
+        return queued
 
-def good_record(topic: Topic, credentials: Credentials) -> Raw:
-    """One of a kind that changes nothing of anybody's."""
+
+def good_record(
+    topic: Topic, credentials: Credentials, *, within: timedelta = timedelta(seconds=60)
+) -> Raw:
+    """One of a kind that changes nothing of anybody's. `within`: its deadline, if it has one."""
     envelope = Envelope(
         id=uuid7(),
         source="urn:qnt9:test",
@@ -63,7 +76,7 @@ def good_record(topic: Topic, credentials: Credentials) -> Raw:
         time=datetime.now(UTC),
         correlation_id="a-raw-record",
         actor_id=uuid4(),
-        deadline=datetime.now(UTC) + timedelta(seconds=60),
+        deadline=datetime.now(UTC) + within,
     )
     message = _message(topic, envelope, credentials)
     envelope = replace(

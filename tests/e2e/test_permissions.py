@@ -129,7 +129,7 @@ def test_a_role_reads_the_topics_of_its_own_work_alone(stack: Stack, role: str) 
         for topic in TOPICS
         for consumer in topic.consumers
         if consumer.principal == role
-        for name in (topic.name, topic.redrive(consumer))
+        for name in (topic.name, topic.redrive(consumer), topic.dead_letters(consumer))
     } | {topic.name for topic in TOPICS if role in topic.watchers}
     consumer = Consumer(
         {

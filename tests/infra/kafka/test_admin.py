@@ -8,7 +8,9 @@ GRANTS = wanted_grants(physical_topics())
 
 def written_by(principal: str) -> set[str]:
     return {
-        each.name for each in GRANTS if (each.principal, each.operation) == (principal, "WRITE")
+        each.name
+        for each in GRANTS
+        if (each.principal, each.operation, each.kind) == (principal, "WRITE", "topic")
     }
 
 
@@ -38,6 +40,16 @@ def test_whoever_reads_a_topic_in_a_group_may_commit_in_it_and_who_watches_has_n
     readers = {each.principal for each in GRANTS if each.operation == "READ"} - watchers
     in_groups = {each.principal for each in GRANTS if each.kind == "group"}
     assert readers == in_groups
+
+
+def test_a_worker_has_transactions_of_its_own_consumers_alone() -> None:
+    expected = {
+        (consumer.principal, f"{consumer.group}/")
+        for topic in TOPICS
+        for consumer in topic.consumers
+    }
+    found = {(g.principal, g.name) for g in GRANTS if g.kind == "transactional_id"}
+    assert found == expected
 
 
 def test_a_right_says_what_it_holds_for() -> None:

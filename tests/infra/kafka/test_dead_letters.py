@@ -1,96 +1,84 @@
-from datetime import UTC, datetime, timedelta
+"""What a dead letter holds. How they are written is tested with a broker, in tests/e2e."""
 
-import pytest
-from aiokafka.errors import MessageSizeTooLargeError
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from contracts.commands import AddToWatchlist
 from contracts.topics import MIB, WATCHLIST, WATCHLIST_COMMANDS
-from infra.kafka.dead_letters import DeadLetters, Failure, FloodGuard
-from infra.kafka.producer import IndeterminateError, Producer
-from infra.received import RetryableError
-from tests.builders import MemoryProducer, a_record
+from infra.kafka.batch import Failure
+from infra.kafka.dead_letters import PREFIX, draft_of, read_from
+from tests.builders import ARecord, a_record
 
-NUMBER = AddToWatchlist(symbol="AAPL")
-
-
-def dead_letters(producer: Producer) -> DeadLetters:
-    return DeadLetters(producer, WATCHLIST, (WATCHLIST_COMMANDS,))
+ORDER = AddToWatchlist(symbol="AAPL")
+REDRIVE = WATCHLIST_COMMANDS.redrive(WATCHLIST)
 
 
-async def test_a_dead_letter_is_the_record_with_its_story() -> None:
-    producer = MemoryProducer()
-    record = a_record(NUMBER)
+def letter_of(record: Any, failure: Failure) -> ARecord:
+    key, value, headers = draft_of(WATCHLIST, record, failure)
+    return ARecord(value, headers, WATCHLIST_COMMANDS.dead_letters(WATCHLIST), key)
+
+
+def about(letter: ARecord) -> dict[str, str]:
+    return {
+        name.removeprefix(PREFIX): (value or b"").decode()
+        for name, value in letter.headers
+        if name.startswith(PREFIX)
+    }
+
+
+def test_a_dead_letter_is_the_record_with_its_story() -> None:
+    record = a_record(ORDER)
     record.headers = [*record.headers, ("odd", None), ("binary", b"\xff")]
     began = datetime.now(UTC) - timedelta(seconds=5)
-    await dead_letters(producer).write(record, Failure("it broke", "handler", 3, began))
-    [letter] = producer.published
-    assert letter.topic == "watchlist.commands.watchlist.dlq"
+    letter = letter_of(record, Failure("it broke", "handler", 3, began))
     assert (letter.key, letter.value) == (record.key, record.value)
-    assert letter.headers.items() >= dict(record.headers).items()
-    assert letter.headers["qnt9_dlq_reason"] == b"it broke"
-    assert letter.headers["qnt9_dlq_attempts"] == b"3"
-    assert letter.headers["qnt9_dlq_topic"] == b"watchlist.commands"
-    assert letter.headers["qnt9_dlq_offset"] == str(record.offset).encode()
-    assert letter.headers["qnt9_dlq_first_failure"] == began.isoformat().encode()
+    assert letter.headers[: len(record.headers)] == record.headers
+    story = about(letter)
+    assert story["reason"] == "it broke"
+    assert story["attempts"] == "3"
+    assert story["topic"] == "watchlist.commands"
+    assert story["offset"] == str(record.offset)
+    assert story["first_failure"] == began.isoformat()
+    assert read_from(letter) == (record.topic, record.partition, record.offset)
 
 
-async def test_from_the_redrive_topic_it_comes_to_the_same_place_with_one_story() -> None:
-    producer = MemoryProducer()
-    record = a_record(NUMBER, topic=WATCHLIST_COMMANDS.redrive(WATCHLIST))
-    record.headers = [*record.headers, ("qnt9_dlq_reason", b"an older one")]
-    await dead_letters(producer).write(record, Failure("a newer one", "handler"))
-    [letter] = producer.published
-    assert letter.topic == "watchlist.commands.watchlist.dlq"
-    assert letter.headers["qnt9_dlq_reason"] == b"a newer one"
+def redriven(letter: ARecord) -> ARecord:
+    return ARecord(letter.value, letter.headers, REDRIVE, letter.key)
 
 
-async def test_without_an_acknowledgement_the_record_is_tried_again() -> None:
-    with pytest.raises(RetryableError):
-        await dead_letters(MemoryProducer(IndeterminateError())).write(
-            a_record(NUMBER), Failure("it broke", "handler")
-        )
+def test_a_letter_that_fails_again_keeps_its_origin_attempts_and_first_failure() -> None:
+    record = a_record(ORDER)
+    began = datetime.now(UTC) - timedelta(days=1)
+    first = letter_of(record, Failure("it broke", "handler", 3, began))
+    copy = redriven(first)
+    second = letter_of(copy, Failure("still broken", "handler", 3))
+    third = letter_of(redriven(second), Failure("and again", "unreadable"))
+    story = about(third)
+    assert story["reason"] == "and again"
+    assert story["attempts"] == "7"
+    assert story["redrives"] == "2"
+    assert story["first_failure"] == began.isoformat()
+    assert (story["topic"], story["offset"]) == (record.topic, str(record.offset))
+    assert read_from(second) == (REDRIVE, copy.partition, copy.offset)
 
 
-async def test_what_was_too_big_once_uncompressed_is_cut_and_says_so() -> None:
-    producer = MemoryProducer(MessageSizeTooLargeError())
-    record = a_record(NUMBER)
+def test_a_record_of_a_producer_cannot_claim_a_history() -> None:
+    record = a_record(ORDER)
+    record.headers = [*record.headers, (f"{PREFIX}offset", b"7"), (f"{PREFIX}attempts", b"9")]
+    story = about(letter_of(record, Failure("it broke", "handler")))
+    assert (story["offset"], story["attempts"]) == (str(record.offset), "1")
+
+
+def test_what_is_too_big_once_uncompressed_is_cut_and_says_so() -> None:
+    record = a_record(ORDER)
     record.value = b"x" * (6 * MIB)
-    await dead_letters(producer).write(record, Failure("too big", "unreadable"))
-    [letter] = producer.published
+    letter = letter_of(record, Failure("too big", "unreadable"))
     assert letter.value == b"x" * MIB
-    assert letter.headers["qnt9_dlq_cut_from_bytes"] == str(6 * MIB).encode()
+    assert about(letter)["cut_from_bytes"] == str(6 * MIB)
 
 
-def test_a_hundred_in_a_row_are_a_flood() -> None:
-    guard = FloodGuard()
-    for _ in range(99):
-        guard.record(dead=True)
-    assert not guard.flooded
-    guard.record(dead=True)
-    assert guard.flooded
-
-
-def test_a_good_record_ends_a_row() -> None:
-    guard = FloodGuard()
-    for _ in range(99):
-        guard.record(dead=True)
-    guard.record(dead=False)
-    guard.record(dead=True)
-    assert not guard.flooded
-
-
-def test_more_than_one_in_a_hundred_is_a_flood_and_is_forgotten_in_time() -> None:
-    guard = FloodGuard()
-    for n in range(10_000):
-        guard.record(dead=n % 99 == 0)
-    assert guard.flooded
-    for _ in range(10_000):
-        guard.record(dead=False)
-    assert not guard.flooded
-
-
-def test_one_in_a_thousand_is_none() -> None:
-    guard = FloodGuard()
-    for n in range(20_000):
-        guard.record(dead=n % 1_000 == 0)
-    assert not guard.flooded
+def test_a_letter_that_says_nothing_of_its_place_is_of_none() -> None:
+    letter = a_record(ORDER)
+    assert read_from(letter) is None
+    letter.headers = [*letter.headers, (f"{PREFIX}redriven_as", b"nonsense")]
+    assert read_from(letter) is None

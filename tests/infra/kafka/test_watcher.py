@@ -48,6 +48,9 @@ class Silent:
         await asyncio.sleep(0.001)
         return {}
 
+    async def position(self, place: TopicPartition) -> int:  # noqa: ARG002  aiokafka's
+        return 0
+
     async def stop(self) -> None:
         Silent.stopped += 1
 

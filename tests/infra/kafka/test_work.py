@@ -1,18 +1,23 @@
 """A batch, with real transactions; only the topics of dead letters are in memory."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import asyncpg
 import pytest
+from structlog.testing import capture_logs
 
 from contracts.commands import AddToWatchlist
 from contracts.outcomes import Succeeded
 from contracts.topics import WATCHLIST
+from infra.kafka.batch import Batch
+from infra.kafka.controls import Action, Instruction
+from infra.kafka.guard import MIN_SOURCES_OF_LATEST
+from infra.kafka.items import DOWN
 from infra.kafka.records import RecordReader
-from infra.kafka.work import DOWN, BatchWork, Policy, one_at_a_time
+from infra.kafka.work import BatchWork, GuardTrippedError, Policy, one_at_a_time
 from infra.postgres.transaction import ConcurrentDeliveryError, Transactions
 from infra.received import PoisonError, Received, RetryableError
 from tests.builders import ARecord, MemoryDeadLetters, a_record, an_envelope, no_sleep
@@ -95,6 +100,13 @@ async def a_trial(database: Database, policy: Policy) -> Trial:
         touch=lambda: None,
     )
     return Trial(slice_, work, dead_letters, wakeups, database)
+
+
+@pytest.fixture(autouse=True)
+def _silent() -> Iterator[None]:
+    """A traceback that is shown with every local variable takes seconds."""
+    with capture_logs():
+        yield
 
 
 @pytest.fixture
@@ -235,17 +247,21 @@ async def test_while_a_dependency_is_down_nothing_is_set_aside(
     assert not trial.set_aside
 
 
-async def test_a_bad_record_is_set_aside_once_however_often_its_batch_comes(trial: Trial) -> None:
-    bad, failing = order("X"), order("F", key="f")
-    bad.value = b"{"
+async def test_a_bad_record_is_set_aside_once_however_often_the_rest_comes(trial: Trial) -> None:
+    bad, failing, held, last = order("X"), order("F", key="f"), order("D", key="z"), order("X")
+    bad.value = last.value = b"{"
     faults: dict[str, Exception] = {"F": LookupError(), "D": RetryableError("away")}
     trial.slice_.fault = faults.get
+    left = [bad, failing, held, last]
     for _ in range(4):
+        batch = Batch(left)
         with pytest.raises((ExceptionGroup, *DOWN)):
-            await trial.take(bad, failing, order("D", key="z"))
+            await trial.work.process(batch)
+        left = [r for r in left if r.offset >= batch.reached()[r.topic, 0]]
     del faults["D"]
-    await trial.take(bad, failing, order("D", key="z"))
-    assert sorted(trial.set_aside, key=id) == sorted([bad, failing], key=id)
+    await trial.take(*left)
+    assert trial.set_aside == [bad, failing, last]
+    assert await trial.handled() == 1
 
 
 async def test_a_delivery_at_the_same_time_elsewhere_is_waited_for(trial: Trial) -> None:
@@ -270,16 +286,154 @@ async def test_transactions_that_keep_meeting_blame_no_message(trial: Trial) -> 
     assert not trial.set_aside
 
 
-async def test_a_flood_pauses_before_the_next_dead_letter(trial: Trial) -> None:
-    bad = [order("X") for _ in range(101)]
+async def test_unreadable_records_never_pause_a_consumer(trial: Trial) -> None:
+    bad = [order("X", key=f"key {n}") for n in range(1_000)]
     for record in bad:
         record.value = b"{"
-    with pytest.raises(RetryableError, match="too many dead letters"):
-        await trial.take(*bad)
-    assert trial.set_aside == bad[:100]
-    with pytest.raises(RetryableError):
-        await trial.take(*bad)
-    assert trial.set_aside == bad[:100]
+    await trial.take(*bad, order("A"))
+    assert trial.set_aside == bad
+    assert trial.slice_.tried == ["A"]
+    assert trial.work.controls.paused is None
+
+
+async def test_input_that_a_handler_refuses_never_pauses_a_consumer(trial: Trial) -> None:
+    trial.slice_.fails_for("X", error=PoisonError("refused"))
+    bad = [order("X", key=f"key {n}") for n in range(60)]
+    await trial.take(*bad, order("A"))
+    assert len(trial.set_aside) == 60
+    assert await trial.handled() == 1
+    assert trial.work.controls.paused is None
+
+
+async def test_one_key_that_always_fails_pauses_nobody_else(trial: Trial) -> None:
+    trial.slice_.fails_for("X")
+    bad = [order("X", key="one user") for _ in range(25)]
+    await trial.take(*bad, order("A"))
+    assert trial.set_aside == bad
+    assert await trial.handled() == 1
+    assert trial.work.controls.paused is None
+
+
+def of_many_senders(symbol: str, count: int) -> list[ARecord]:
+    return [order(symbol, key=f"key {n}") for n in range(count)]
+
+
+async def paused(trial: Trial, senders: int = 25) -> list[ARecord]:
+    """The records of many senders that made the consumer pause."""
+    trial.slice_.fails_for("X")
+    records = of_many_senders("X", senders)
+    with pytest.raises((ExceptionGroup, GuardTrippedError)):
+        await trial.take(*records)
+    assert trial.work.controls.paused
+    return records
+
+
+async def test_failures_of_many_senders_pause_and_what_was_set_aside_is_written(
+    trial: Trial,
+) -> None:
+    records = await paused(trial)
+    written = len(trial.set_aside)
+    assert written < MIN_SOURCES_OF_LATEST
+    assert trial.set_aside == records[:written]
+    for _ in range(3):
+        with pytest.raises(GuardTrippedError):
+            await trial.take(*records[written:])
+    assert len(trial.set_aside) == written
+
+
+async def test_a_pause_ends_by_itself_when_the_handler_works_again(trial: Trial) -> None:
+    records = await paused(trial)
+    written = len(trial.set_aside)
+    trial.slice_.fails_for()
+    await trial.take(*records[written:])
+    assert trial.work.controls.paused is None
+    assert await trial.handled() == len(records) - written
+
+
+async def test_a_pause_ends_although_some_senders_still_fail(trial: Trial) -> None:
+    records = await paused(trial)
+    left = records[len(trial.set_aside) :]
+    trial.slice_.fails_for("X")
+    good = [order("A", key=f"other {n}") for n in range(2 * len(left))]
+    await trial.take(*(each for n, bad in enumerate(left) for each in (*good[2 * n :][:2], bad)))
+    assert trial.work.controls.paused is None
+    assert await trial.handled() == len(good)
+
+
+async def test_while_paused_too_few_senders_to_tell_hold_nobody_up(trial: Trial) -> None:
+    records = await paused(trial)
+    written = len(trial.set_aside)
+    bad = [records[-1], again(records[-1])]
+    bad[1].headers = a_record(AddToWatchlist(symbol="X")).headers
+    await trial.take(*bad)
+    assert len(trial.set_aside) == written + 2
+    assert trial.work.controls.paused, "nothing has shown that the handler works"
+
+
+async def test_a_restarted_consumer_is_paused_as_before(trial: Trial) -> None:
+    await paused(trial)
+    trial.work._guard.reset()
+    trial.work.controls.changed = True
+    with pytest.raises(GuardTrippedError):
+        await trial.take(*of_many_senders("X", 5))
+
+
+async def test_a_paused_consumer_goes_on_when_an_operator_resumes_it(trial: Trial) -> None:
+    await paused(trial)
+    written = len(trial.set_aside)
+    trial.work.controls.paused, trial.work.controls.changed = None, True
+    await trial.take(*of_many_senders("X", 5))
+    assert len(trial.set_aside) == written + 5
+
+
+async def test_what_is_finished_is_written_although_the_rest_is_held(trial: Trial) -> None:
+    bad, behind = order("X"), order("Y")
+    bad.value = behind.value = b"{"
+    trial.slice_.fails_for("D", error=RetryableError("away"))
+    held = order("D", key="z")
+    batch = Batch([bad, held, behind])
+    with pytest.raises((ExceptionGroup, RetryableError)):
+        await trial.work.process(batch)
+    assert trial.set_aside == [bad]
+    assert batch.reached() == {(bad.topic, 0): held.offset}
+    trial.slice_.fails_for()
+    await trial.take(held, behind)
+    assert trial.set_aside == [bad, behind]
+
+
+async def test_an_instruction_to_skip_gives_a_command_an_outcome(trial: Trial) -> None:
+    first, skipped, last = order("A"), order("B"), order("C")
+    trial.work.controls.instructions = [instruction("skip", skipped)]
+    await trial.take(first, skipped, last)
+    assert trial.slice_.tried == ["A", "C"]
+    assert not trial.set_aside
+    [row] = await trial.database.fetch(
+        "SELECT outcome FROM inbox WHERE outcome->>'status' = 'failed'"
+    )
+    assert row["outcome"]["code"] == "discarded"
+
+
+async def test_an_instruction_to_set_aside_needs_no_handler(trial: Trial) -> None:
+    first, aside = order("A"), order("B")
+    trial.work.controls.instructions = [instruction("set-aside", aside)]
+    await trial.take(first, aside)
+    assert trial.slice_.tried == ["A"]
+    assert trial.set_aside == [aside]
+    assert trial.reasons == ["set aside by ada: a trial"]
+
+
+def instruction(action: Action, record: ARecord) -> Instruction:
+    return Instruction(
+        action=action,
+        topic=record.topic,
+        partition=record.partition,
+        first=record.offset,
+        until=record.offset + 1,
+        type=None,
+        key=None,
+        operator="ada",
+        reason="a trial",
+    )
 
 
 async def test_a_reply_goes_to_the_channel_of_the_delivery_that_repeats(single: Trial) -> None:

@@ -65,14 +65,11 @@ async def nobody_asks(_: Sequence[Any]) -> None:
     raise AssertionError
 
 
-def a_shell(
-    settings: KafkaSettings, producer: Producer, handle: Any = nobody_asks
-) -> ConsumerShell:
+def a_shell(settings: KafkaSettings, handle: Any = nobody_asks) -> ConsumerShell:
     return ConsumerShell(
         WATCHLIST,
         settings,
         handle,
-        producer=producer,
         transactions=None,
         policy=Policy(in_bulk=True),
         client_id="test",
@@ -123,7 +120,7 @@ async def test_a_command_is_published_and_consumed_by_those_who_may(
         Producer(made.settings("gateway"), client_id="test")
     )
     await until(lambda: producer.connected)
-    shell = a_shell(made.settings("watchlist"), producer, handle)
+    shell = a_shell(made.settings("watchlist"), handle)
     resources.push_async_callback(shell.stop)
     await shell.run()
     record = a_record(AddToWatchlist(symbol="AAPL"))
@@ -219,7 +216,7 @@ async def test_a_process_that_is_refused_goes_on_says_so_and_stops_when_told(
     caplog.set_level(logging.WARNING, logger="aiokafka")
     with capture_logs() as logs:
         async with Producer(refused, client_id="test") as producer:
-            shell = a_shell(refused, producer)
+            shell = a_shell(refused)
             running = asyncio.create_task(shell.run())
             seen = {"broker_unreachable", "consumer_waits_for_broker"}
             await until(lambda: seen <= {entry["event"] for entry in logs})
