@@ -108,7 +108,7 @@ async def cut_off(conn: Connection, chance: random.Random, at: Link) -> str:
 
 async def slip_in(conn: Connection, chance: random.Random, at: Link) -> str:
     """An event that never was, with the next offset, in the ordinary way."""
-    await _insert(conn, at, offset='"offset" + 50000', event_id=uuid4())
+    await _insert(conn, at, moved=50_000, event_id=uuid4())
     return f"row slipped in ({chance.random():.3f})"
 
 
@@ -124,7 +124,7 @@ async def repeat_at_another_time(
     at: Link,
 ) -> str:
     """The same id once more."""
-    await _insert(conn, at, offset='"offset"', event_id=at.event_id)
+    await _insert(conn, at, moved=0, event_id=at.event_id)
     return "row repeated at another time"
 
 
@@ -203,18 +203,35 @@ async def _change(conn: Connection, at: Link, column: str) -> None:
     )
 
 
-async def _insert(conn: Connection, at: Link, *, offset: str, event_id: UUID) -> None:
+async def _insert(conn: Connection, at: Link, *, moved: int, event_id: UUID) -> None:
+    """A copy of a row under this id, that many offsets later. The role need not read the log."""
+    role = await conn.fetchval("SELECT current_user")
+    await conn.execute("RESET ROLE")
+    row = dict(
+        await conn.fetchrow(
+            """
+            SELECT user_id, action, details::text, ip_address, user_agent, created_at, event_id,
+                   type, correlation_id, topic, partition, "offset", key, headers::text, payload,
+                   recorded_at
+              FROM audit_log
+             WHERE event_id = $1
+            """,
+            at.event_id,
+        )
+    )
+    row |= {
+        "event_id": event_id,
+        "offset": row["offset"] + moved,
+        "created_at": row["created_at"] + timedelta(microseconds=1),
+    }
+    await conn.execute(f"SET LOCAL ROLE {role}")
     await conn.execute(
-        f"""
+        """
         INSERT INTO audit_log (user_id, action, details, ip_address, user_agent, created_at,
                                event_id, type, correlation_id, topic, partition, "offset", key,
                                headers, payload, recorded_at)
-        SELECT user_id, action, details, ip_address, user_agent,
-               created_at + interval '1 microsecond', $2, type, correlation_id, topic, partition,
-               {offset}, key, headers, payload, recorded_at
-          FROM audit_log
-         WHERE event_id = $1
-        """,  # of our own words
-        at.event_id,
-        event_id,
+        VALUES ($1, $2, $3::text::jsonb, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,
+                $14::text::jsonb, $15, $16)
+        """,
+        *row.values(),
     )

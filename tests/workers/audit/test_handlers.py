@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, datetime
 from ipaddress import ip_address
 
@@ -7,9 +8,13 @@ import pytest
 
 from contracts.ids import uuid7
 from contracts.personal import PersonalKey
+from contracts.topics import AUDIT, topics_of
 from tests.builders import NOW, a_personal_key, a_record
 from tests.postgres import Database
 from tests.workers.audit.conftest import Audit, an_envelope_of_type, an_event_record
+from workers.audit.handlers import CONTRADICTIONS
+
+LATER = datetime(2027, 1, 1, tzinfo=UTC)
 
 
 async def keep(database: Database, key: PersonalKey) -> None:
@@ -110,3 +115,34 @@ async def test_the_role_can_insert_and_nothing_else(database: Database) -> None:
     for statement in ("UPDATE audit_log SET action = ''", "DELETE FROM audit_log"):
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await pool.execute(statement)
+
+
+async def test_event_under_the_id_of_another_is_no_row_and_an_alarm(
+    audit: Audit,
+) -> None:
+    first = an_event_record(data={"n": 1})
+    other_content = replace(first, value=b'{"n": 2}', offset=first.offset + 1)
+    later = [
+        (name, (LATER.isoformat().encode() if name == "ce_time" else value))
+        for name, value in first.headers
+    ]
+    other_time = replace(first, headers=later, offset=first.offset + 2)
+    before = CONTRADICTIONS._value.get()  # its public way out is text
+    await audit.take(first, other_content)
+    await audit.take(other_time)
+    await audit.take(first)
+    (row,) = await audit.rows()
+    assert row["payload"] == b'{"n":1}'
+    assert CONTRADICTIONS._value.get() - before == 2
+
+
+async def test_topic_that_is_none_of_the_logs_is_refused(audit: Audit) -> None:
+    await audit.take(replace(an_event_record(), topic="strangers.events"))
+    assert not await audit.rows()
+    assert len(audit.dead_letters.written) == 1
+
+
+async def test_topics_that_the_database_takes_are_those_of_the_contracts(audit: Audit) -> None:
+    names = [n for topic in topics_of(AUDIT) for n in (topic.name, topic.redrive(AUDIT))]
+    await audit.take(*(replace(an_event_record(), topic=name) for name in names))
+    assert {row["topic"] for row in await audit.rows()} == set(names)
