@@ -28,7 +28,7 @@ SYMBOLS = 2_000
 LISTED, FOLLOWED = 40, 20
 """Symbols that a user asks for, and how many are on the list at the start; 50 are allowed."""
 
-PASSWORD = "Correct-horse-7-battery"  # of nobody
+PASSWORD = "Quiet-harbour-61-lantern"  # of nobody
 TOKENS_GOOD_FOR = timedelta(minutes=4)
 """A measurement is far shorter than what an access token has left after that."""
 

@@ -52,9 +52,13 @@ class UserMailFailed(UserEvent):
 
 
 class UserSignedIn(UserEvent):
-    """A session began."""
+    """A session began.
+
+    `new_client`: the user has had sessions, and none from this program in this network.
+    """
 
     session_id: str
+    new_client: bool = False
 
 
 class UserSigninFailed(Event):

@@ -23,6 +23,7 @@ from gateway.searching import Searches
 from gateway.settings import GatewaySettings
 from gateway.stream.streams import Streams
 from gateway.stream.tickets import Tickets
+from gateway.strength import open_strength
 from infra.clients import ClientCipher
 from infra.dependencies import Dependency
 from infra.entry import main
@@ -85,6 +86,7 @@ async def run(settings: GatewaySettings) -> None:
             limits=Limits(SharedWindows(redis), settings.quotas, settings.gateway_key),
             streams=streams,
             tickets=tickets,
+            strength=await enter(open_strength(settings.breached_passwords_url)),
         )
         health.ready["process"] = lambda: "draining" if shutdown.draining.is_set() else None
         health.partial |= {"postgres", "clock"}  # commands are accepted all the same

@@ -33,6 +33,7 @@ from gateway.searching import Searches
 from gateway.settings import GatewaySettings
 from gateway.stream.streams import Streams
 from gateway.stream.tickets import Tickets
+from gateway.strength import Strength
 from gateway.v1.models import WithAddress
 from infra.addresses import address_hash
 from infra.clients import Client
@@ -72,6 +73,7 @@ class Edge:
     limits: Limits
     streams: Streams
     tickets: Tickets
+    strength: Strength
 
 
 class Application:

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from contracts.quotes import Quote
 from contracts.securities import Found
 from gateway.problems import PROBLEMS, ProblemError
-from gateway.v1 import admin_models, models, quote_models
+from gateway.v1 import admin_models, models, quote_models, session_models
 
 _USER = "01a1a0a3-0325-7614-ad32-fd110ba494f9"
 _REQUEST = "b9c688d4-5df3-4c35-a8a5-54864183c355"
@@ -22,8 +22,8 @@ _HANDLE = (
     "MTEwYmE0OTRmOSIsImRmODBmMGYzZWZhOGNkMTM5NjQ4ZTdlMjlkMjk1ZThlMmZkMjI4YjdmYjlhNTFlMGE2M2"
     "E5MjEwNjYwOGFhMzEiXQ"
 )
-_PASSWORD = "Correct-horse-7-battery"  # noqa: S105  # the README's
-_NEW_PASSWORD = "Battery-staple-8-horse"  # noqa: S105  # nobody's
+_PASSWORD = "Quiet-harbour-61-lantern"  # noqa: S105  # the README's
+_NEW_PASSWORD = "Copper-meadow-27-violin"  # noqa: S105  # nobody's
 _SESSION = "01a1a0a8-8939-7f4e-9b57-7d4c1b3f0a22"
 _TOKEN = "YgpDGATGFMpxKa4twEgpBbPJGrb4uQ7bkLD7ZcF17vQ"  # noqa: S105  # of nobody
 _REFRESH_TOKEN = f"AaGgqIllctytDdsEKuo2kw.{_TOKEN}"
@@ -123,12 +123,15 @@ EXAMPLES: dict[type[BaseModel], dict[str, Any]] = {
         "expires_in": 900,
         "refresh_token": _REFRESH_TOKEN,
     },
-    models.OpenSessions: {
+    session_models.OpenSessions: {
         "sessions": [
             {
                 "id": _SESSION,
                 "created_at": "2026-11-03T09:06:02Z",
                 "last_used_at": "2026-11-03T09:15:32Z",
+                "client": "Firefox on Windows",
+                "ip_address": "203.0.113.7",
+                "user_agent": "Mozilla/5.0 (Windows NT 10.0) Gecko/20100101 Firefox/140.0",
                 "current": True,
             }
         ]

@@ -7,9 +7,8 @@ command line: exit code 1, and the rules that it breaks.
 import json
 import sys
 import unicodedata
-from functools import cache
-from importlib.resources import files
 
+from gateway.common_passwords import is_common
 from infra.addresses import contains_address
 
 SHORTEST, LONGEST = 8, 128
@@ -32,7 +31,7 @@ def check_password(password: str, email: str | None) -> str:
     missing = [name for name, has in _CLASSES.items() if not any(map(has, password))]
     if missing:
         faults.append(f"needs {', '.join(missing)}")
-    if password.casefold() in common_passwords():
+    if is_common(password):
         faults.append("is one of the passwords that everybody tries first")
     if email and contains_address(password, email):
         faults.append("must not contain the e-mail address")
@@ -41,15 +40,13 @@ def check_password(password: str, email: str | None) -> str:
     return password
 
 
-@cache
-def common_passwords() -> frozenset[str]:
-    """Passwords that meet the other rules and are guessed first."""
-    text = (files("gateway") / "common_passwords.txt").read_text(encoding="utf-8")
-    return frozenset(line.strip().casefold() for line in text.splitlines() if line.strip())
-
-
 if __name__ == "__main__":
+    from gateway.strength import is_guessable  # the edge needs neither for its rules
+
+    given = json.load(sys.stdin)
     try:
-        check_password(**json.load(sys.stdin))
+        checked = check_password(**given)
     except ValueError as error:
         sys.exit(str(error))
+    if is_guessable(checked, given.get("email")):
+        sys.exit("is of a kind that is guessed early")

@@ -70,6 +70,16 @@ def _quotas(text: str) -> str:
     return text
 
 
+def _server(text: str) -> str:
+    """Raises `ValueError` for what is neither empty nor the address of a server."""
+    url = urlsplit(text)
+    if text and (url.scheme not in {"http", "https"} or not url.hostname):
+        raise ValueError("must be empty or an address such as https://passwords.example.com")
+    if url.query or url.fragment or url.username:
+        raise ValueError("must have no query, fragment or user")
+    return text
+
+
 class GatewaySettings(
     ProcessSettings, KafkaSettings, PostgresSettings, RedisSettings, OutcomeSettings
 ):
@@ -106,6 +116,8 @@ class GatewaySettings(
     """Of one address, or of one /64 network; those of trusted proxies are not counted."""
     max_buffered_bytes: int = Field(default=32 * 1024 * 1024, ge=1024 * 1024)
     """Heads and bodies of requests that are not answered yet, of all connections together."""
+    breached_passwords_url: Annotated[str, AfterValidator(_server)] = ""
+    """A server with Have I Been Pwned's range search for new passwords; empty for none."""
     drain_seconds: float = Field(default=15.0, gt=0, le=60)
 
     @classmethod

@@ -160,7 +160,7 @@ async def open_sessions(pool: Readable, user_id: UUID) -> Rows:
     """Where a user is signed in, the most recently used first."""
     return await pool.fetch(
         """
-        SELECT id, created_at, last_used_at
+        SELECT id, created_at, last_used_at, program AS client, ip_address, user_agent
           FROM sessions_open
          WHERE user_id = $1
          ORDER BY last_used_at DESC, id DESC

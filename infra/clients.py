@@ -6,6 +6,7 @@ Gateway and workers share one AES-256-GCM key; events carry the same under the p
 import base64
 import os
 from dataclasses import dataclass
+from ipaddress import IPv6Address, ip_address
 
 import orjson
 from cryptography.exceptions import InvalidTag
@@ -21,6 +22,21 @@ class Client:
 
     def to_json(self) -> dict[str, str | None]:
         return {"ip": self.ip, "agent": self.agent}
+
+
+def network_of(address: str | None) -> str:
+    """The network that an address is likely to share with others: IPv4 /24, IPv6 /48.
+
+    An IPv4 address that is written as IPv6 is taken as IPv4; no address is `unknown`.
+    """
+    if not address:
+        return "unknown"
+    parsed = ip_address(address)
+    if isinstance(parsed, IPv6Address):
+        if parsed.ipv4_mapped is None:
+            return f"{int(parsed) >> 80:x}::/48"
+        parsed = parsed.ipv4_mapped
+    return f"{str(parsed).rpartition('.')[0]}.0/24"
 
 
 class ClientCipher:

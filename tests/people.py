@@ -11,7 +11,7 @@ from tests.postgres import Database
 
 ADDRESS_KEY = bytes(range(32))
 ADA = "ada@example.com"
-PASSWORD = "Correct-horse-7-battery"
+PASSWORD = "Quiet-harbour-61-lantern"
 
 
 def quick_passwords(*, at_once: int = 2) -> Passwords:

@@ -40,6 +40,7 @@ async def sign_up(call: Call) -> Answer:
     Sent again with the same Idempotency-Key, it waits for the first: 422 if that had another body.
     """
     body = call.body(SignUpBody)
+    await call.edge.strength.require("password", body.password, body.email, body.display_name)
     principal = principal_of(call, body.email)
     intent = call.edge.commands.intent(call, principal)
     secret = call.edge.commands.secret_of(intent)

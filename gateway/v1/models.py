@@ -24,7 +24,7 @@ KnownPassword = Annotated[str, Field(min_length=1, max_length=1024)]
 NewPassword = Annotated[
     str,
     AfterValidator(lambda password: check_password(password, None)),
-    Field(examples=["Correct-horse-7"]),
+    Field(examples=["Quiet-harbour-7"]),
 ]
 """8 to 128 characters: upper and lower case, digit, special character."""
 
@@ -44,7 +44,7 @@ class WithAddress(Body):
 class SignUpBody(WithAddress):
     """A new account. 8 to 128 characters: upper and lower case, digit, special character."""
 
-    password: Annotated[str, Field(examples=["Correct-horse-7"])]
+    password: Annotated[str, Field(examples=["Quiet-harbour-7"])]
     display_name: DisplayName | None = None
 
     @field_validator("password")
@@ -168,21 +168,6 @@ class Tokens(BaseModel):
     token_type: Literal["Bearer"]
     expires_in: int
     refresh_token: str
-
-
-class OpenSession(BaseModel):
-    """One sign-in that has not ended. `current`: the one that asks."""
-
-    id: UUID
-    created_at: datetime
-    last_used_at: datetime
-    current: bool
-
-
-class OpenSessions(BaseModel):
-    """Where the caller is signed in."""
-
-    sessions: list[OpenSession]
 
 
 class StreamQuery(Body):

@@ -9,7 +9,7 @@ from contracts.commands import (
 )
 from contracts.outcomes import Succeeded
 from gateway.endpoints import Answer, Call, Endpoint, Who
-from gateway.limits.policies import LINK, MAIL, PASSWORD
+from gateway.limits.policies import EMAIL_CHANGE, LINK, MAIL, PASSWORD
 from gateway.v1.auth import hashed, principal_of
 from gateway.v1.models import (
     Accepted,
@@ -38,6 +38,7 @@ async def forgot(call: Call) -> Answer:
 async def reset(call: Call) -> Answer:
     """Every session of the user ends, and the other links that were mailed before."""
     body = call.body(ResetBody)
+    await call.edge.strength.require("new_password", body.new_password)
     principal = hashed(call, body.token)
     intent = call.edge.commands.intent(call, principal)
     sealed = call.edge.seals.for_password_reset(intent, body.model_dump())
@@ -49,7 +50,9 @@ async def change(call: Call) -> Answer:
     """Every other session of the user ends; this one stays."""
     user, session_id = str(call.caller.user_id), call.caller.session_id
     intent = call.edge.commands.intent(call, user)
-    content = call.body(ChangePasswordBody).model_dump()
+    body = call.body(ChangePasswordBody)
+    await call.edge.strength.require("new_password", body.new_password)
+    content = body.model_dump()
     sealed = call.edge.seals.for_password_change(intent, content)
     command = ChangePassword(session_id=session_id, sealed=sealed)
     return await call.edge.commands.perform(call, intent, command, key=user, answer=_nothing)
@@ -139,7 +142,7 @@ ENDPOINTS = (
         who=Who.SIGNED_IN,
         body=ChangeEmailBody,
         command=True,
-        limits=(*PASSWORD, *MAIL),
+        limits=(*PASSWORD, *EMAIL_CHANGE),
     ),
     Endpoint(
         "POST",

@@ -8,7 +8,8 @@ from gateway import views
 from gateway.endpoints import Answer, Call, Endpoint, Link, Who
 from gateway.limits.policies import READ, WRITE
 from gateway.problems import ProblemError
-from gateway.v1.models import OpenSessions, Pending
+from gateway.v1.models import Pending
+from gateway.v1.session_models import OpenSessions
 
 
 async def sign_out(call: Call) -> Answer:

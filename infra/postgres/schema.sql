@@ -504,6 +504,14 @@ CREATE VIEW last_quotes AS
     fresh_until
    FROM quotes;
 
+CREATE TABLE mail_allowances (
+    address_hash text NOT NULL,
+    share text NOT NULL,
+    sent_at timestamp with time zone[] NOT NULL,
+    last_at timestamp with time zone NOT NULL,
+    CONSTRAINT mail_allowances_share_check CHECK ((share = ANY (ARRAY['anyone'::text, 'owner'::text])))
+);
+
 CREATE TABLE mail_requests (
     event_id uuid NOT NULL,
     type text NOT NULL,
@@ -630,7 +638,8 @@ CREATE TABLE refresh_tokens (
     session_id uuid NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     expires_at timestamp with time zone NOT NULL,
-    spent_at timestamp with time zone
+    spent_at timestamp with time zone,
+    late_run smallint DEFAULT 0 NOT NULL
 );
 
 CREATE TABLE relay_shards (
@@ -659,7 +668,11 @@ CREATE TABLE sessions (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     ended_at timestamp with time zone,
     last_used_at timestamp with time zone DEFAULT now() NOT NULL,
-    expires_at timestamp with time zone DEFAULT (now() + '30 days'::interval) NOT NULL
+    expires_at timestamp with time zone DEFAULT (now() + '30 days'::interval) NOT NULL,
+    ip_address text,
+    user_agent text,
+    program text,
+    network text
 );
 
 CREATE VIEW sessions_ended AS
@@ -672,7 +685,10 @@ CREATE VIEW sessions_open AS
  SELECT id,
     user_id,
     created_at,
-    last_used_at
+    last_used_at,
+    ip_address,
+    user_agent,
+    program
    FROM sessions
   WHERE ((ended_at IS NULL) AND (expires_at > now()));
 
@@ -734,6 +750,9 @@ ALTER TABLE ONLY dead_letter_actions
 
 ALTER TABLE ONLY inbox
     ADD CONSTRAINT inbox_pkey PRIMARY KEY (message_id, consumer);
+
+ALTER TABLE ONLY mail_allowances
+    ADD CONSTRAINT mail_allowances_pkey PRIMARY KEY (address_hash, share);
 
 ALTER TABLE ONLY mail_requests
     ADD CONSTRAINT mail_requests_pkey PRIMARY KEY (event_id, type);
@@ -826,6 +845,8 @@ CREATE INDEX inbox_by_age ON inbox USING btree (handled_at);
 CREATE INDEX inbox_handled_at ON inbox USING brin (handled_at);
 
 CREATE INDEX inbox_results ON inbox USING btree (actor_id) WHERE (jsonb_typeof((outcome -> 'result'::text)) = 'object'::text);
+
+CREATE INDEX mail_allowances_by_age ON mail_allowances USING btree (last_at);
 
 CREATE INDEX mail_requests_by_age ON mail_requests USING btree (requested_at);
 
@@ -1294,7 +1315,13 @@ GRANT SELECT(details) ON TABLE activity TO qnt9_gateway;
 
 GRANT SELECT(id) ON TABLE audit_entries TO qnt9_gateway;
 
+<<<<<<< HEAD
 GRANT SELECT(user_id) ON TABLE audit_entries TO qnt9_gateway;
+=======
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE mail_allowances TO qnt9_verification;
+
+GRANT SELECT,DELETE ON TABLE mail_requests TO qnt9_verification;
+>>>>>>> 33764e5 (feat: bound mails by address, refuse usual passwords, keep lost refreshes)
 
 GRANT SELECT(actor_id) ON TABLE audit_entries TO qnt9_gateway;
 
@@ -1735,7 +1762,13 @@ GRANT SELECT(given_up_at) ON TABLE recovered_events TO qnt9_audit;
 
 GRANT DELETE ON TABLE refresh_tokens TO qnt9_accounts;
 
+<<<<<<< HEAD
 GRANT SELECT(token_hash),INSERT(token_hash) ON TABLE refresh_tokens TO qnt9_accounts;
+=======
+GRANT SELECT(late_run),INSERT(late_run),UPDATE(late_run) ON TABLE refresh_tokens TO qnt9_accounts;
+
+GRANT SELECT ON TABLE relay_shards TO qnt9_relay;
+>>>>>>> 33764e5 (feat: bound mails by address, refuse usual passwords, keep lost refreshes)
 
 GRANT SELECT(session_id),INSERT(session_id) ON TABLE refresh_tokens TO qnt9_accounts;
 
@@ -1745,7 +1778,19 @@ GRANT SELECT(expires_at),INSERT(expires_at) ON TABLE refresh_tokens TO qnt9_acco
 
 GRANT SELECT(spent_at),UPDATE(spent_at) ON TABLE refresh_tokens TO qnt9_accounts;
 
+<<<<<<< HEAD
 GRANT SELECT(shard) ON TABLE relay_shards TO qnt9_relay;
+=======
+GRANT SELECT(ip_address),INSERT(ip_address),UPDATE(ip_address) ON TABLE sessions TO qnt9_accounts;
+
+GRANT SELECT(user_agent),INSERT(user_agent),UPDATE(user_agent) ON TABLE sessions TO qnt9_accounts;
+
+GRANT SELECT(program),INSERT(program) ON TABLE sessions TO qnt9_accounts;
+
+GRANT SELECT(network),INSERT(network) ON TABLE sessions TO qnt9_accounts;
+
+GRANT SELECT ON TABLE sessions_ended TO qnt9_gateway;
+>>>>>>> 33764e5 (feat: bound mails by address, refuse usual passwords, keep lost refreshes)
 
 GRANT SELECT(relay),UPDATE(relay) ON TABLE relay_shards TO qnt9_relay;
 

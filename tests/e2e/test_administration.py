@@ -19,7 +19,7 @@ FELT_SECONDS = 1.0
 USERS = "/api/v1/admin/users"
 AUDIT = "/api/v1/admin/audit"
 WATCHLIST = "/api/v1/watchlist"
-ONCE = "Correct-horse-9-battery"
+ONCE = "Silver-thicket-94-anchor"
 
 
 @pytest.fixture(scope="module")

@@ -51,8 +51,8 @@ def shown(answer: httpx.Response) -> tuple[object, ...]:
 
 
 ROUTES: dict[str, Callable[[str], dict[str, str]]] = {
-    "signup": lambda email: {"email": email, "password": "Another-horse-8-battery"},
-    "signin": lambda email: {"email": email, "password": "Wrong-horse-9-battery"},
+    "signup": lambda email: {"email": email, "password": "Velvet-orchard-83-pebble"},
+    "signin": lambda email: {"email": email, "password": "Wooden-compass-39-ribbon"},
     "password/forgot": lambda email: {"email": email},
     "verify/resend": lambda email: {"email": email},
 }

@@ -141,7 +141,7 @@ async def test_credentials_that_do_not_match_are_refused_alike(stack: Stack, use
     answers = []
     async with stack.http(headers={"X-Request-ID": "the-same"}) as http:
         for email in (user.email, f"{uuid4().hex[:12]}@example.com"):
-            body = {"email": email, "password": "Wrong-horse-7-battery"}
+            body = {"email": email, "password": "Wooden-compass-37-ribbon"}
             answers.append(await http.post(SIGN_IN, json=body))
     for answer in answers:
         problem(answer, 401, "invalid-credentials")

@@ -88,7 +88,8 @@ async def test_a_stolen_token_cannot_guess_the_password(strict: Stack, prefer: s
     headers = session.headers | {"Prefer": prefer}
     async with strict.http(headers=headers) as http:
         for n in range(6):
-            body = {"current_password": f"Wrong-horse-{n}", "new_password": f"Own-horse-{n}"}
+            new = f"Velvet-orchard-{n}-pebble"
+            body = {"current_password": f"Wrong-horse-{n}", "new_password": new}
             answer = await http.post("/api/v1/auth/password/change", json=body)
             assert answer.status_code == (429 if n == 5 else 403 if "wait" in prefer else 202)
 
@@ -99,7 +100,7 @@ async def test_guessing_is_ended_alike_for_known_and_unknown_addresses(
     seen = []
     async with strict.http() as http:
         for email in (user.email, f"{uuid4().hex[:12]}@example.com"):
-            body = {"email": email, "password": "Wrong-horse-7-battery"}
+            body = {"email": email, "password": "Wooden-compass-37-ribbon"}
             answers = [await http.post(SIGN_IN, json=body) for _ in range(6)]
             assert is_problem(answers[-1], "rate-limited")
             assert 60 < int(answers[-1].headers["retry-after"]) <= 300
@@ -112,7 +113,7 @@ async def test_a_success_begins_the_count_anew(strict: Stack) -> None:
     user = await strict.verified_user()
     async with strict.http() as http:
         for _ in range(2):
-            for password in ("Wrong-horse-7-battery",) * 4 + (PASSWORD,):
+            for password in ("Wooden-compass-37-ribbon",) * 4 + (PASSWORD,):
                 body = {"email": user.email, "password": password}
                 answer = await http.post(SIGN_IN, json=body)
                 assert answer.status_code == (200 if password == PASSWORD else 401)
@@ -141,7 +142,7 @@ async def test_while_the_cache_server_hangs_reads_go_on_and_guessing_ends_sooner
                 answer = await http.get(path, headers=session.headers)
                 assert answer.status_code == 200
                 assert time.monotonic() - began < HANGS_SECONDS, path
-            body = {"email": session.email, "password": "Wrong-horse-7-battery"}
+            body = {"email": session.email, "password": "Wooden-compass-37-ribbon"}
             statuses = [(await http.post(SIGN_IN, json=body)).status_code for _ in range(4)]
             assert statuses == [401, 401, 429, 429]
     await strict.until_ready("gateway")

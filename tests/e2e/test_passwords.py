@@ -10,7 +10,7 @@ import pytest
 from tests.e2e.outages import is_problem
 from tests.stack import PASSWORD, Stack, User, eventually
 
-NEW_PASSWORD = "Battery-staple-8-horse"
+NEW_PASSWORD = "Copper-meadow-27-violin"
 FORGOT = "/api/v1/auth/password/forgot"
 RESET = "/api/v1/auth/password/reset"
 CHANGE = "/api/v1/auth/password/change"
@@ -107,7 +107,7 @@ async def test_one_key_resets_once_and_answers_the_same(stack: Stack, user: User
         first, second = [await http.post(RESET, json=body, headers=headers) for _ in range(2)]
         assert first.status_code == second.status_code == 200
         other = await http.post(
-            RESET, json=body | {"new_password": "Other-horse-9"}, headers=headers
+            RESET, json=body | {"new_password": "Velvet-orchard-83"}, headers=headers
         )
         assert is_problem(other, "idempotency-key-reused", retry=False)
 

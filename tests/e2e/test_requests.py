@@ -26,7 +26,7 @@ EXAMPLES = size(4, 350)
 SCENARIOS = size(30, 600)
 """Of the stateful phase, which follows the links of answers."""
 SEED = size(9, 0)
-OTHER_PASSWORD = "Correct-horse-5-battery"
+OTHER_PASSWORD = "Amber-glacier-58-saddle"
 """Not that of the document's examples, with which an account could be changed or erased."""
 
 CONFIG = f"""

@@ -44,7 +44,7 @@ CAUSED = {
 }
 
 
-NEW = "Battery-staple-8-horse"
+NEW = "Copper-meadow-27-violin"
 Found = tuple[str, Any, dict[str, str]]
 
 
@@ -78,7 +78,7 @@ async def go_all_the_way(stack: Stack, run: str) -> None:
         await post("/signup", account)
         await post("/verify", {"token": await stack.mailed_token(email), "password": PASSWORD})
         await post("/signup", account)
-        await post("/signin", {"email": email, "password": "Wrong-horse-7-battery"})
+        await post("/signin", {"email": email, "password": "Wooden-compass-37-ribbon"})
         tokens = await post("/signin", {"email": email, "password": PASSWORD})
         http.headers["Authorization"] = f"Bearer {tokens['access_token']}"
         await http.put("/api/v1/watchlist/SAP.DE", json={"note": "earnings on Friday"})

@@ -4,9 +4,9 @@ import unicodedata
 
 import pytest
 
-from gateway.passwords import LONGEST, check_password, common_passwords
+from gateway.passwords import LONGEST, check_password
 
-GOOD = "Correct-horse-7"
+GOOD = "Quiet-harbour-7"
 ADDRESS = "ada.lovelace@example.com"
 
 
@@ -14,15 +14,15 @@ ADDRESS = "ada.lovelace@example.com"
     "password",
     [
         GOOD,
-        "Aa1!aaaa",  # 8 characters
+        "Zk1!vqxw",  # 8 characters
         "Aa1!" + "a" * (LONGEST - 4),  # 128
         "Süß-und-1-Ωmega",
         "Ärger-über-7",
         "Пароль-длиной-7",
-        "Aa1aaaa\N{PILE OF POO}",
+        "Zk1vqxw\N{PILE OF POO}",
         "Aa1!\N{FAMILY}\N{ZERO WIDTH JOINER}\N{GIRL}x",
         "Pass phrase 1",
-        "  Aa1aaa  ",
+        "  Zk1vqx  ",
         "Ää\N{ARABIC-INDIC DIGIT SEVEN}¿" + "ä" * 96,  # 100 characters, 200 bytes
     ],
 )
@@ -38,7 +38,7 @@ def test_two_spellings_of_one_character_are_one_password() -> None:
 
 
 def test_spaces_at_the_ends_are_part_of_a_password() -> None:
-    assert check_password(" Correct-horse-7 ", None) != check_password("Correct-horse-7", None)
+    assert check_password(" Quiet-harbour-7 ", None) != check_password("Quiet-harbour-7", None)
 
 
 def test_length_is_counted_in_characters_after_they_were_composed() -> None:
@@ -54,18 +54,18 @@ def test_length_is_counted_in_characters_after_they_were_composed() -> None:
     [
         ("Aa1!aaa", "must have 8 to 128 characters"),
         ("Aa1!" + "a" * (LONGEST - 3), "must have 8 to 128 characters"),
-        ("correct-horse-7", "needs an upper-case letter"),
-        ("CORRECT-HORSE-7", "needs a lower-case letter"),
-        ("Correct-horse", "needs a digit"),
-        ("Correcthorse7", "needs a special character"),
+        ("quiet-harbour-7", "needs an upper-case letter"),
+        ("QUIET-HARBOUR-7", "needs a lower-case letter"),
+        ("Quiet-harbour", "needs a digit"),
+        ("Quietharbour7", "needs a special character"),
         ("Aa1!aaaaaaaa" + "\N{PILE OF POO}" * (LONGEST - 11), "must have 8 to 128 characters"),
         ("ÜBER-ÄRGER-7", "needs a lower-case letter"),
         ("über-ärger-7", "needs an upper-case letter"),
         ("漢字漢字漢字-7", "needs an upper-case letter, a lower-case letter"),
-        ("Correct horse", "needs a digit"),
+        ("Quiet harbour", "needs a digit"),
         ("Süßigkeit7", "needs a special character"),
-        ("\0Correct-horse-7", "must not contain NUL"),
-        ("Correct-horse-7\0", "must not contain NUL"),
+        ("\0Quiet-harbour-7", "must not contain NUL"),
+        ("Quiet-harbour-7\0", "must not contain NUL"),
         ("Ada.Lovelace-1843", "must not contain the e-mail address"),
         ("1-Ada.Lovelace@Example.com", "must not contain the e-mail address"),
         ("!Qaz2wsx", "is one of the passwords that everybody tries first"),
@@ -92,13 +92,7 @@ def test_a_fault_never_shows_the_password() -> None:
 
 
 def test_common_passwords_are_refused_in_any_case() -> None:
-    for password in common_passwords():
+    for password in ("!qaz2wsx", "P@ssw0rd!", "Passw0rd!2"):
         for spelling in (password, password.upper(), password.title()):
             with pytest.raises(ValueError, match="everybody tries first"):
                 check_password(spelling, None)
-
-
-def test_common_passwords_meet_the_other_rules() -> None:
-    """Others are refused anyway; these are what the list is for."""
-    assert len(common_passwords()) > 100
-    assert all(8 <= len(password) <= LONGEST for password in common_passwords())

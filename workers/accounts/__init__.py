@@ -12,8 +12,9 @@ Emits     users.events        UserSignedIn, UserSigninFailed, UserTokenRefreshed
                               UserEmailChangeRequested, UserProfileUpdated, UserErased,
                               UserTierChanged, UserPermissionsChanged
 Defines   sessions, refresh_tokens
-Writes    sessions            (id, user_id, last_used_at, expires_at, ended_at)
-          refresh_tokens      (token_hash, session_id, expires_at, spent_at)
+Writes    sessions            (id, user_id, last_used_at, expires_at, ended_at, ip_address,
+                              user_agent, program, network)
+          refresh_tokens      (token_hash, session_id, expires_at, spent_at, late_run)
           users               (password_hash, display_name, tier, permissions, version,
                               updated_at, email_confirmed_at, superseded_at,
                               signup_secret_hash)

@@ -13,6 +13,7 @@ from contracts.message import Message
 from contracts.outcomes import Rejected
 from contracts.personal import PersonalKey
 from infra.addresses import address_hash
+from infra.clients import Client
 from infra.passwords import Passwords, Turn
 from infra.postgres.personal_keys import day_key
 from infra.postgres.pool import Pool
@@ -116,10 +117,14 @@ async def _begin_session(
     first_token = refresh_token(session_id, secret)
     if check.renewed_hash:
         await store.renew_password_hash(tx.conn, account.user_id, check.renewed_hash)
-    await store.insert_session(
-        tx.conn, session_id, user_id=account.user_id, token_hash=token_hash(first_token)
+    is_new = await store.insert_session(
+        tx.conn,
+        session_id,
+        user_id=account.user_id,
+        token_hash=token_hash(first_token),
+        client=received.client or Client(None, None),
     )
-    event = UserSignedIn(user_id=account.user_id, session_id=str(session_id))
+    event = UserSignedIn(user_id=account.user_id, session_id=str(session_id), new_client=is_new)
     tx.emit(event, about=account.user_id, caused_by=received, key=locked.key)
     outcome = sealed_tokens(
         slice_.signer,

@@ -27,7 +27,13 @@ SESSION_LIFETIME = timedelta(days=90)
 LOOKS = 5
 """How often one command looks at an account that keeps changing under it."""
 GRACE = timedelta(seconds=10)
-"""How long a spent token gives the same successor: two tabs, or an answer that got lost."""
+"""For so long a spent token that comes again is two tabs, or an answer that got lost."""
+MAX_LATE_RUN = 3
+"""How many tokens of a session in a row may be asked for again later than that.
+
+An answer can get lost, and its client come back days later. Somebody with a copy who goes on in
+turns with the owner would need it every time.
+"""
 
 
 _Password = Annotated[str, Field(min_length=1, max_length=1024, repr=False)]
@@ -148,6 +154,12 @@ class Token:
     expired: bool = False
     spent_ago: timedelta | None = None
     successor_used: bool = False
+    late_run: int = 0
+
+    @property
+    def is_late(self) -> bool:
+        """Whether it was spent longer ago than two tabs or a repeated request explain."""
+        return self.spent_ago is not None and self.spent_ago > GRACE
 
 
 class Judgement(Enum):
@@ -160,16 +172,24 @@ class Judgement(Enum):
 
 
 def judge(token: Token | None) -> Judgement:
-    """A spent one is forgiven for a moment, as long as nobody went on with its successor."""
+    """A spent one gives its successor again, however late, while nobody went on with that.
+
+    Whoever lost the answer cannot go on otherwise. Once the successor was used, or when it happens
+    time after time, somebody has a copy.
+    """
     match token:
         case None | Token(session_ended=True):
             return Judgement.INVALID
         case Token(spent_ago=None, expired=expired):
             return Judgement.INVALID if expired else Judgement.FRESH
-        case Token(spent_ago=ago, successor_used=False) if ago is not None and ago <= GRACE:
-            return Judgement.REPEATED
-        case _:
+        case Token(successor_used=True):
             return Judgement.REUSED
+        case Token(expired=True):
+            return Judgement.INVALID
+        case Token(is_late=True, late_run=run) if run >= MAX_LATE_RUN:
+            return Judgement.REUSED
+        case _:
+            return Judgement.REPEATED
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from contracts.events import (
 )
 from contracts.message import Command, Message
 from contracts.outcomes import Rejected, SealedOutcome, Succeeded
+from infra.clients import Client
 from infra.clock import CLOCK
 from infra.postgres.transaction import Transaction, Transactions
 from infra.received import PoisonError, Received
@@ -61,7 +62,8 @@ async def refresh_token(slice_: Sessions, received: Received[RefreshToken]) -> N
         if slice_.now() >= deadline:
             tx.settle(received, Rejected("try-again"))
             return
-        judgement = judge(await store.find_token(tx.conn, spent, follows) if holder else None)
+        token = await store.find_token(tx.conn, spent, follows) if holder else None
+        judgement = judge(token)
         if holder is None or judgement is Judgement.INVALID:
             tx.settle(received, Rejected("invalid-refresh-token"))
             return
@@ -69,8 +71,13 @@ async def refresh_token(slice_: Sessions, received: Received[RefreshToken]) -> N
             await _end_stolen(tx, received, holder, refresh.session_id)
             return
         if judgement is Judgement.FRESH:
-            await store.rotate(tx.conn, refresh.session_id, spent=spent, successor=follows)
+            client = received.client or Client(None, None)
+            await store.rotate(
+                tx.conn, refresh.session_id, spent=spent, successor=follows, client=client
+            )
             _tell(tx, received, UserTokenRefreshed, holder, refresh.session_id)
+        elif token and token.is_late:
+            await store.set_late_run(tx.conn, follows, token.late_run + 1)
         outcome = sealed_tokens(
             slice_.signer,
             holder.account,

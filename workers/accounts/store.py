@@ -6,6 +6,8 @@ from uuid import UUID
 from asyncpg import Record
 
 from contracts.personal import PersonalKey
+from infra.agents import described
+from infra.clients import Client, network_of
 from infra.postgres.personal_keys import user_key_id
 from infra.postgres.pool import Connection, Pool
 from workers.accounts.rules import REFRESH_LIFETIME, SESSION_LIFETIME, Account, Token
@@ -80,23 +82,39 @@ async def renew_password_hash(conn: Connection, user_id: UUID, password_hash: st
 
 
 async def insert_session(
-    conn: Connection, session_id: UUID, *, user_id: UUID, token_hash: bytes
-) -> None:
-    """A session, and the first refresh token of its family."""
-    await conn.execute(
+    conn: Connection, session_id: UUID, *, user_id: UUID, token_hash: bytes, client: Client
+) -> bool:
+    """A session, and the first refresh token of its family.
+
+    Returns whether it comes from a client that is new to a user who is known with others: no
+    session of the user, open or ended, came from this program in this network.
+    """
+    is_new: bool = await conn.fetchval(
         """
         WITH session AS (
-            INSERT INTO sessions (id, user_id, expires_at) VALUES ($1, $2, now() + $4)
+            INSERT INTO sessions (id, user_id, expires_at, ip_address, user_agent, program,
+                                  network)
+            VALUES ($1, $2, now() + $4, $5, $6, $7, $8)
             RETURNING id, expires_at
+        ), first AS (
+            INSERT INTO refresh_tokens (token_hash, session_id, expires_at)
+            SELECT $3, id, expires_at FROM session
         )
-        INSERT INTO refresh_tokens (token_hash, session_id, expires_at)
-        SELECT $3, id, expires_at FROM session
+        SELECT EXISTS (SELECT FROM sessions WHERE user_id = $2 AND program IS NOT NULL)
+               AND NOT EXISTS (
+                   SELECT FROM sessions WHERE user_id = $2 AND program = $7 AND network = $8
+               )
         """,
         session_id,
         user_id,
         token_hash,
         REFRESH_LIFETIME,
+        client.ip,
+        client.agent,
+        described(client.agent),
+        network_of(client.ip),
     )
+    return is_new
 
 
 async def lock_holder(conn: Connection, session_id: UUID, token_hash: bytes) -> Locked | None:
@@ -125,7 +143,7 @@ async def find_token(conn: Connection, token_hash: bytes, successor: bytes) -> T
         """
         SELECT ended_at IS NOT NULL AS session_ended,
                refresh_tokens.expires_at <= clock_timestamp() AS expired,
-               clock_timestamp() - spent_at AS spent_ago,
+               clock_timestamp() - spent_at AS spent_ago, late_run,
                EXISTS (
                    SELECT FROM refresh_tokens WHERE token_hash = $2 AND spent_at IS NOT NULL
                ) AS successor_used
@@ -138,7 +156,9 @@ async def find_token(conn: Connection, token_hash: bytes, successor: bytes) -> T
     return Token(**row) if row else None
 
 
-async def rotate(conn: Connection, session_id: UUID, *, spent: bytes, successor: bytes) -> None:
+async def rotate(
+    conn: Connection, session_id: UUID, *, spent: bytes, successor: bytes, client: Client
+) -> None:
     """One token is spent, the next begins; unused, the session ends sooner than with its age."""
     await conn.execute(
         """
@@ -146,7 +166,8 @@ async def rotate(conn: Connection, session_id: UUID, *, spent: bytes, successor:
             UPDATE refresh_tokens SET spent_at = clock_timestamp() WHERE token_hash = $2
         ), session AS (
             UPDATE sessions
-               SET last_used_at = now(), expires_at = least(now() + $4, created_at + $5)
+               SET last_used_at = now(), expires_at = least(now() + $4, created_at + $5),
+                   ip_address = $6, user_agent = $7
              WHERE id = $1
             RETURNING id, expires_at
         )
@@ -158,6 +179,15 @@ async def rotate(conn: Connection, session_id: UUID, *, spent: bytes, successor:
         successor,
         REFRESH_LIFETIME,
         SESSION_LIFETIME,
+        client.ip,
+        client.agent,
+    )
+
+
+async def set_late_run(conn: Connection, successor: bytes, late_run: int) -> None:
+    """The token that followed a spent one was handed out again, later than a repetition is."""
+    await conn.execute(
+        "UPDATE refresh_tokens SET late_run = $2 WHERE token_hash = $1", successor, late_run
     )
 
 

@@ -25,6 +25,7 @@ from infra.received import Received
 from infra.sealed import open_seal
 from infra.seals import OpeningKeys
 from workers.verification import mails, store
+from workers.verification.allowances import admitted
 from workers.verification.drafts import clear, draft, drafts_of, mail_id
 from workers.verification.messages import Draft, Messages
 from workers.verification.requests import requested
@@ -147,7 +148,10 @@ async def _mail_link(
     whom: Callable[[Sequence[Person]], Person | None],
     event: type[UserEvent],
 ) -> None:
-    """The outcome is the same whether or not there is anybody at the address."""
+    """The outcome is the same whether or not there is anybody at the address, and a mail to it.
+
+    Beyond what the address may be sent nothing happens: the link that was mailed last still works.
+    """
     wanted = open_seal(
         slice_.seals,
         received.data.sealed,
@@ -158,16 +162,13 @@ async def _mail_link(
     address = address_hash(slice_.address_key, wanted.email)
     async with slice_.transactions.begin() as tx:
         person = whom(await store.lock_people(tx.conn, address))
-        mailed = person is not None and (
-            not await store.asked_lately(tx.conn, address, template) or await tx.happened(received)
-        )
-        if mailed and person and person.key and person.email:
-            await store.void_links(tx.conn, [person.user_id], [template])
+        drafts: list[Draft] = []
+        if person and person.key and person.email:
             about = None
             if template == VERIFY:
                 client = await store.sign_up_client(tx.conn, person.user_id, person.key)
                 about = occasion(time_of(person.user_id)) | {"client": client}
-            wanted_mail = slice_.messages.draft(
+            mail = slice_.messages.draft(
                 template,
                 mail_id(received.envelope, template, person.user_id),
                 person.user_id,
@@ -177,7 +178,12 @@ async def _mail_link(
                 on_request=True,
                 about=about,
             )
-            await mails.insert_mails(tx.conn, [wanted_mail])
+            drafts = await admitted(tx.conn, slice_.address_key, [mail])
+            if not drafts and await tx.happened(received):
+                drafts = [mail]  # it was sent before the database was restored
+        if drafts and person:
+            await store.void_links(tx.conn, [person.user_id], [template])
+            await mails.insert_mails(tx.conn, drafts)
             tx.emit(
                 event(user_id=person.user_id),
                 about=person.user_id,
@@ -185,7 +191,7 @@ async def _mail_link(
                 key=person.key,
             )
         tx.settle(received, Succeeded(), fingerprint=wanted.fingerprint)
-    if mailed:
+    if drafts:
         slice_.wake_sender()
 
 
@@ -206,6 +212,7 @@ async def queue_mails(slice_: Verification, batch: Sequence[Received[Message]]) 
             *(d for call in heard for d in drafts_of(slice_.messages, call, people)),
             *await _address_drafts(slice_, tx, heard, people),
         ]
+        drafts = await admitted(tx.conn, slice_.address_key, drafts)
         await mails.insert_mails(tx.conn, drafts)
         for received in ready:
             if received not in unknown:

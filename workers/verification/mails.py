@@ -21,13 +21,14 @@ async def insert_mails(conn: Connection, drafts: Sequence[Draft]) -> None:
         WITH draft AS (
             SELECT *
               FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::int[], $5::text[], $6::text[],
-                          $7::boolean[], $8::bytea[], $9::interval[])
+                          $7::boolean[], $8::bytea[], $9::interval[], $10::timestamptz[])
                 AS d (id, user_id, template, template_version, message_id, parameters,
-                      on_request, token_hash, lifetime)
+                      on_request, token_hash, lifetime, due_at)
         ), queued AS (
             INSERT INTO mails (id, user_id, template, template_version, message_id, parameters,
-                               on_request)
-            SELECT id, user_id, template, template_version, message_id, parameters, on_request
+                               on_request, next_attempt_at)
+            SELECT id, user_id, template, template_version, message_id, parameters, on_request,
+                   coalesce(due_at, now())
               FROM draft
         )
         INSERT INTO mailed_tokens (token_hash, mail_id, user_id, purpose, expires_at)
@@ -44,6 +45,7 @@ async def insert_mails(conn: Connection, drafts: Sequence[Draft]) -> None:
         [d.on_request for d in drafts],
         [d.token_hash for d in drafts],
         [d.lifetime for d in drafts],
+        [d.due_at for d in drafts],
     )
 
 

@@ -77,6 +77,9 @@ class Draft:
     on_request: bool
     token_hash: bytes | None = field(repr=False)
     lifetime: timedelta | None = None
+    to: str = field(default="", repr=False)
+    due_at: datetime | None = None
+    """From when on it may be sent; None for at once."""
 
 
 class Messages:
@@ -123,6 +126,7 @@ class Messages:
             on_request,
             token_hash(token) if token else None,
             LINKS[template] if token else None,
+            to,
         )
 
     def render(

@@ -18,6 +18,7 @@ def rules(keep: timedelta) -> list[Rule]:
         Rule("mailed_tokens", keep, forget_tokens),
         Rule("mails", keep + max(LINKS.values()), forget_mails),
         Rule("mail_requests", REMEMBERED_LEAST, forget_mail_requests),
+        Rule("mail_allowances", timedelta(days=1), forget_mail_allowances),
     ]
 
 
@@ -77,6 +78,29 @@ async def forget_mail_requests(conn: Connection, keep: timedelta, most: int) -> 
         ), gone AS (
             DELETE FROM mail_requests USING old
              WHERE mail_requests.event_id = old.event_id AND mail_requests.type = old.type
+            RETURNING 1
+        )
+        SELECT count(*) FROM gone
+        """,
+        keep,
+        most,
+    )
+    return removed
+
+
+async def forget_mail_allowances(conn: Connection, keep: timedelta, most: int) -> int:
+    """Counts of addresses that were mailed longer ago than any limit looks back."""
+    removed: int = await conn.fetchval(
+        """
+        WITH old AS (
+            SELECT address_hash, share FROM mail_allowances
+             WHERE last_at < now() - $1::interval
+             ORDER BY last_at
+             LIMIT $2
+               FOR UPDATE SKIP LOCKED
+        ), gone AS (
+            DELETE FROM mail_allowances AS kept USING old
+             WHERE kept.address_hash = old.address_hash AND kept.share = old.share
             RETURNING 1
         )
         SELECT count(*) FROM gone

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import re
+import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -56,9 +57,12 @@ CONFIRMING = (VERIFY, EMAIL_CHANGE)
 MAILS_WANTED = REMEMBERED_LEAST - timedelta(days=1)
 """What happened longer ago calls for no mail: nothing may tell any more that it was sent."""
 
-RESEND_INTERVAL = timedelta(minutes=1)
+TOLD_TO_OWNERS = frozenset({PASSWORD_CHANGED, EMAIL_CHANGE_ASKED, EMAIL_CHANGED})
+"""What the owner of an account is told of it; all other mails anybody may ask for."""
 
-_LIKE_A_LINK = re.compile(r"[:/@]|\w\.\w{2,}")
+MAX_NAME_CHARACTERS = 40
+_LIKE_A_LINK = re.compile(r"\S*(?:[:/@\\]|\.\w{2,}|\bwww\b)\S*", re.IGNORECASE)
+_LIKE_A_NUMBER = re.compile(r"[+(]*\d(?:[\s().+/·\u2013\u2014-]*\d){4,}\)?")
 
 
 class Redemption(SealedContent):
@@ -243,9 +247,14 @@ def occasion(at: datetime, client: Mapping[str, Any] | None = None) -> dict[str,
 
 
 def greeted_name(name: str | None) -> str | None:
-    """A name in one line; none for what a mail program would show as a link.
+    """A name as it may stand in a mail: one line, without links and without numbers to call.
 
-    Whoever signs up writes the name, and somebody else may read it.
+    Whoever signs up writes the name, and somebody else may read it. What looks like a link or like
+    five and more digits in a row is taken out, also where it is written with full-width characters;
+    None when nothing is left.
     """
-    line = " ".join("".join(c if c.isprintable() else " " for c in name or "").split())
-    return None if not line or _LIKE_A_LINK.search(line) else line
+    text = unicodedata.normalize("NFKC", name or "")
+    line = "".join(c if c.isprintable() else " " for c in text).replace("\u3002", ".")
+    line = _LIKE_A_NUMBER.sub(" ", _LIKE_A_LINK.sub(" ", line))
+    line = " ".join(line.split())[:MAX_NAME_CHARACTERS].strip()
+    return line if any(c.isalnum() for c in line) else None

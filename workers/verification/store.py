@@ -11,7 +11,7 @@ from uuid import UUID
 from contracts.personal import PersonalKey
 from infra.postgres.personal_keys import user_key_id
 from infra.postgres.pool import Connection
-from workers.verification.rules import CONFIRMING, RESEND_INTERVAL, VERIFY, Person, Token
+from workers.verification.rules import CONFIRMING, VERIFY, Person, Token
 
 
 async def lock_people(
@@ -147,23 +147,6 @@ async def void_links(conn: Connection, users: Iterable[UUID], purposes: Iterable
         list(users),
         list(purposes),
     )
-
-
-async def asked_lately(conn: Connection, address_hash: str, template: str) -> bool:
-    """Whether such a mail to this address was asked for within the last minute."""
-    found: bool = await conn.fetchval(
-        """
-        SELECT EXISTS (
-            SELECT FROM mails JOIN users ON users.id = mails.user_id
-             WHERE address_hash = $1 AND template = $2 AND on_request
-               AND mails.created_at > now() - $3::interval
-        )
-        """,
-        address_hash,
-        template,
-        RESEND_INTERVAL,
-    )
-    return found
 
 
 async def sign_up_client(conn: Connection, user_id: UUID, key: PersonalKey) -> str | None:

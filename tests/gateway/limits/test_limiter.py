@@ -131,7 +131,7 @@ async def test_who_was_refused_is_refused_again_without_a_trip(
     limits: Limits, redis: Redis
 ) -> None:
     caller = Caller("203.0.113.7", uuid4().hex)
-    assert await allowed(limits, SIGN_UP, caller, 6) == 5
+    assert await allowed(limits, SIGN_UP, caller, 11) == 10
     before = await calls(redis, "evalsha")
     assert await allowed(limits, SIGN_UP, caller, 50) == 0
     assert await calls(redis, "evalsha") == before

@@ -30,7 +30,7 @@ from workers.accounts.confirmation import Confirmation
 from workers.accounts.passwords import Guarded
 from workers.accounts.profiles import Profiles
 
-NEW_PASSWORD = "Battery-staple-8-horse"
+NEW_PASSWORD = "Copper-meadow-27-violin"
 PURPOSES: dict[type[Command], str] = {
     ChangePassword: "password-change",
     ResetPassword: "password-reset",

@@ -98,7 +98,7 @@ async def test_a_second_delivery_begins_no_session_and_gives_the_same_answer(
 
 async def test_a_wrong_password_is_refused_and_told_of(slice_: AccountsSlice) -> None:
     user_id = await slice_.user()
-    await slice_.handle(slice_.command(password="Wrong-horse-7-battery"))
+    await slice_.handle(slice_.command(password="Wooden-compass-37-ribbon"))
     assert slice_.outcomes == [REFUSED]
     assert not await slice_.sessions()
     (written,) = await written_events(slice_.database)
@@ -129,7 +129,7 @@ async def test_an_unknown_address_and_a_wrong_password_have_the_same_outcome(
 ) -> None:
     await slice_.user()
     await slice_.handle(slice_.command("bob@example.com"))
-    await slice_.handle(slice_.command(password="Wrong-horse-7-battery"))
+    await slice_.handle(slice_.command(password="Wooden-compass-37-ribbon"))
     unknown, wrong = await outcomes(slice_.database)
     assert unknown == wrong
 
@@ -188,7 +188,7 @@ async def test_a_hash_with_older_parameters_is_renewed_by_the_right_password(
 ) -> None:
     user_id = await slice_.user()
     slice_.with_passwords(Passwords(memory_kib=16, iterations=1))
-    await slice_.handle(slice_.command(password="Wrong-horse-7-battery"))
+    await slice_.handle(slice_.command(password="Wooden-compass-37-ribbon"))
     assert "$m=8," in await slice_.password_hash(user_id)
     await slice_.handle(slice_.command())
     assert "$m=16," in await slice_.password_hash(user_id)

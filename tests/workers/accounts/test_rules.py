@@ -10,6 +10,7 @@ from infra.refresh_tokens import refresh_token, session_of
 from tests.people import ADA, PASSWORD
 from workers.accounts.rules import (
     GRACE,
+    MAX_LATE_RUN,
     Account,
     Check,
     Credentials,
@@ -69,9 +70,14 @@ A_MOMENT = timedelta(milliseconds=1)
         (Token(session_ended=True, spent_ago=timedelta(days=1)), Judgement.INVALID),
         (Token(spent_ago=timedelta()), Judgement.REPEATED),
         (Token(spent_ago=GRACE), Judgement.REPEATED),
-        (Token(spent_ago=GRACE + A_MOMENT), Judgement.REUSED),
+        (Token(spent_ago=GRACE + A_MOMENT), Judgement.REPEATED),
+        (Token(spent_ago=timedelta(days=29)), Judgement.REPEATED),
         (Token(spent_ago=timedelta(), successor_used=True), Judgement.REUSED),
-        (Token(spent_ago=timedelta(days=40), expired=True), Judgement.REUSED),
+        (Token(spent_ago=timedelta(days=40), successor_used=True, expired=True), Judgement.REUSED),
+        (Token(spent_ago=timedelta(days=40), expired=True), Judgement.INVALID),
+        (Token(spent_ago=GRACE, late_run=MAX_LATE_RUN), Judgement.REPEATED),
+        (Token(spent_ago=GRACE + A_MOMENT, late_run=MAX_LATE_RUN - 1), Judgement.REPEATED),
+        (Token(spent_ago=GRACE + A_MOMENT, late_run=MAX_LATE_RUN), Judgement.REUSED),
     ],
 )
 def test_a_refresh_token_is_judged(token: Token | None, judgement: Judgement) -> None:

@@ -22,7 +22,7 @@ from infra.refresh_tokens import refresh_token, session_of
 from tests.builders import A_CLIENT, received
 from tests.outbox import events, revealed, written_events
 from tests.workers.accounts.conftest import AccountsSlice
-from workers.accounts.rules import GRACE, REFRESH_LIFETIME, SESSION_LIFETIME
+from workers.accounts.rules import GRACE, MAX_LATE_RUN, REFRESH_LIFETIME, SESSION_LIFETIME
 
 INVALID = "invalid-refresh-token"
 A_MOMENT = timedelta(seconds=1)
@@ -92,22 +92,27 @@ async def test_fifty_in_one_batch_receive_the_same_successor(slice_: AccountsSli
     assert len({slice_.tokens(c)["refresh_token"] for c in commands}) == 1
 
 
-async def test_within_the_grace_a_spent_token_gives_its_successor_again(
-    slice_: AccountsSlice,
+@pytest.mark.parametrize("late", [GRACE - A_MOMENT, GRACE + A_MOMENT, timedelta(days=29)])
+async def test_parent_of_an_unused_successor_gets_it_again_however_late(
+    slice_: AccountsSlice, late: timedelta
 ) -> None:
     await slice_.user()
     first = await slice_.signed_in()
     second = await slice_.refreshed(first["refresh_token"])
-    await slice_.later(GRACE - A_MOMENT)
-    assert (await slice_.refreshed(first["refresh_token"]))["refresh_token"] == second[
-        "refresh_token"
-    ]
+    for _ in range(2):
+        await slice_.later(late / 2)
+    again = await slice_.refreshed(first["refresh_token"])
+    assert again["refresh_token"] == second["refresh_token"]
+    assert await ended(slice_) == [False]
+    third = await slice_.refreshed(again["refresh_token"])
+    assert third["refresh_token"] not in {first["refresh_token"], again["refresh_token"]}
 
 
-async def test_after_the_grace_a_spent_token_ends_the_session(slice_: AccountsSlice) -> None:
+async def test_late_parent_of_a_used_successor_ends_the_session(slice_: AccountsSlice) -> None:
     user_id = await slice_.user()
     first = await slice_.signed_in()
     second = await slice_.refreshed(first["refresh_token"])
+    third = await slice_.refreshed(second["refresh_token"])
     await slice_.later(GRACE + A_MOMENT)
     assert await slice_.refused(first["refresh_token"]) == "token-reused"
     assert await ended(slice_) == [True]
@@ -116,9 +121,36 @@ async def test_after_the_grace_a_spent_token_ends_the_session(slice_: AccountsSl
     assert isinstance(written.event, UserTokenReuseDetected)
     assert (written.event.user_id, written.about) == (user_id, str(user_id))
     assert await revealed(slice_.database, written.event.client) == A_CLIENT.to_json()
-    for token in (second["refresh_token"], first["refresh_token"]):
+    for token in (third["refresh_token"], first["refresh_token"]):
         assert await slice_.refused(token) == INVALID
-    assert len(await written_events(slice_.database)) == 3
+    assert len(await written_events(slice_.database)) == 4
+
+
+async def test_copy_that_is_used_in_turns_with_the_owner_ends_the_session(
+    slice_: AccountsSlice,
+) -> None:
+    await slice_.user()
+    token = (await slice_.signed_in())["refresh_token"]
+    for _ in range(MAX_LATE_RUN):
+        following = (await slice_.refreshed(token))["refresh_token"]
+        await slice_.later(timedelta(minutes=5))
+        assert (await slice_.refreshed(token))["refresh_token"] == following
+        token = following
+    await slice_.refreshed(token)
+    await slice_.later(timedelta(minutes=5))
+    assert await slice_.refused(token) == "token-reused"
+    assert await ended(slice_) == [True]
+
+
+async def test_lost_answers_that_are_not_in_a_row_end_no_session(slice_: AccountsSlice) -> None:
+    await slice_.user()
+    token = (await slice_.signed_in())["refresh_token"]
+    for _ in range(MAX_LATE_RUN + 2):
+        await slice_.refreshed(token)
+        await slice_.later(timedelta(minutes=5))
+        token = (await slice_.refreshed(token))["refresh_token"]
+        token = (await slice_.refreshed(token))["refresh_token"]
+    assert await ended(slice_) == [False]
 
 
 async def test_a_spent_token_whose_successor_was_used_ends_the_session_at_once(
@@ -135,8 +167,8 @@ async def test_a_spent_token_whose_successor_was_used_ends_the_session_at_once(
 async def test_the_other_sessions_of_the_user_go_on(slice_: AccountsSlice) -> None:
     await slice_.user()
     stolen, other = await slice_.signed_in(), await slice_.signed_in()
-    await slice_.refreshed(stolen["refresh_token"])
-    await slice_.later(GRACE + A_MOMENT)
+    following = await slice_.refreshed(stolen["refresh_token"])
+    await slice_.refreshed(following["refresh_token"])
     assert await slice_.refused(stolen["refresh_token"]) == "token-reused"
     assert await slice_.refreshed(other["refresh_token"])
 

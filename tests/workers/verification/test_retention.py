@@ -106,11 +106,13 @@ async def test_an_event_calls_for_a_mail_only_while_its_row_would_tell_of_it(
     """As if the group began anew, when its inbox has forgotten: such topics are kept for good."""
     user_id, _ = await slice_.signed_up()
     event = await slice_.repeated_by(user_id)
+    await slice_.hours_pass()
     await slice_.hear(event)
     assert len(await slice_.mails(user_id)) == 2
     assert MAILS_WANTED < REMEMBERED_LEAST
     for age, more in ((MAILS_WANTED + A_DAY, 0), (MAILS_WANTED - A_DAY, 1)):
         await slice_.database.execute("DELETE FROM inbox")
+        await slice_.hours_pass()
         before = len(await slice_.mails(user_id))
         time = datetime.now(UTC) - age
         await slice_.hear(replace(event, envelope=replace(event.envelope, time=time)))

@@ -190,16 +190,27 @@ def test_a_wait_that_is_asked_for_is_granted_within_reason() -> None:
         ("Ada", "Ada"),
         ("  J.R.R.  Tolkien ", "J.R.R. Tolkien"),
         ("Zoë Ångström-O'Neil", "Zoë Ångström-O'Neil"),
-        ("Ada\r\nBcc: eve@example.com", None),
+        ("Ada\r\nBcc: eve@example.com", "Ada"),
         ("Ada\r\nLovelace", "Ada Lovelace"),
-        ("win at evil.example", None),
+        ("win at evil.example", "win at"),
+        ("win at evil\u3002example now", "win at now"),
+        ("win at evil\uff0eexample", "win at"),
+        ("win at evil\u200b.example", "win at evil"),
+        ("Call 0800 123-456 now", "Call now"),
+        ("Call +49 (30) 12 34 56", "Call"),
+        ("Call \uff10\uff18\uff10\uff10\uff11\uff12\uff13 now", "Call now"),
+        ("Ada 1815", "Ada 1815"),
+        ("www evil", "evil"),
+        ("evil.com/x", None),
+        ("x" * 60, "x" * 40),
+        ("--", None),
         ("https://evil", None),
         ("\u202eadA", "adA"),
         (" ", None),
         (None, None),
     ],
 )
-def test_a_name_is_greeted_in_one_line_unless_it_looks_like_a_link(
+def test_name_in_a_mail_has_one_line_and_no_link_or_number_to_call(
     name: str | None, greeted: str | None
 ) -> None:
     assert greeted_name(name) == greeted

@@ -141,6 +141,7 @@ async def test_a_mail_that_was_cancelled_while_it_was_claimed_does_not_go(
 ) -> None:
     smtp = Smtp(MailSettings.model_validate({"smtp_url": server.url, "mail_from": FROM}))
     user_id, _ = await slice_.signed_up()
+    await slice_.hours_pass()
     sender = await start_sender(mailer=Interrupted(smtp, slice_.ask_again))
     await until(lambda: all_are(slice_, "sent", "cancelled"))
     await sender.stop()  # the other one may be on its way yet

@@ -1,0 +1,146 @@
+"""One address is mailed at most once a minute and five times an hour, whatever asked for it."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import pytest
+
+from contracts.events import UserPasswordChanged
+from contracts.ids import uuid7
+from tests.builders import a_personal_key, received
+from tests.people import ADA, ADDRESS_KEY, a_user
+from tests.workers.verification.conftest import VerificationSlice, messages
+from tests.workers.verification.test_links import asks, forget
+from workers.verification.allowances import admitted
+from workers.verification.messages import Draft
+from workers.verification.rules import (
+    ADDRESS_WANTED,
+    EMAIL_CHANGE,
+    PASSWORD_CHANGED,
+    RESET,
+    SIGNUP_REPEATED,
+    VERIFY,
+)
+
+ASKED_BY_ANYBODY = (VERIFY, RESET, SIGNUP_REPEATED, ADDRESS_WANTED, EMAIL_CHANGE)
+
+
+def a_draft(template: str, to: str = ADA) -> Draft:
+    return messages().draft(template, uuid7(), UUID(int=7), a_personal_key(), to=to, name=None)
+
+
+async def sent(slice_: VerificationSlice, *drafts: Draft) -> list[Draft]:
+    async with slice_.parts.transactions.begin() as tx:
+        return await admitted(tx.conn, ADDRESS_KEY, drafts)
+
+
+async def passes(slice_: VerificationSlice, time: str) -> None:
+    await slice_.database.execute(
+        """
+        UPDATE mail_allowances
+           SET last_at = last_at - $1::text::interval,
+               sent_at = (SELECT array_agg(at - $1::text::interval ORDER BY at)
+                            FROM unnest(sent_at) AS at)
+        """,
+        time,
+    )
+
+
+@pytest.mark.parametrize("first", ASKED_BY_ANYBODY)
+@pytest.mark.parametrize("second", ASKED_BY_ANYBODY)
+async def test_second_mail_within_a_minute_is_left_out_whatever_asks(
+    slice_: VerificationSlice, first: str, second: str
+) -> None:
+    assert len(await sent(slice_, a_draft(first))) == 1
+    assert await sent(slice_, a_draft(second, "ADA@example.com")) == []
+    assert len(await sent(slice_, a_draft(second, "bob@example.com"))) == 1
+    await passes(slice_, "59 seconds")
+    assert await sent(slice_, a_draft(second)) == []
+    await passes(slice_, "1 second")
+    assert len(await sent(slice_, a_draft(second))) == 1
+
+
+async def test_sixth_mail_within_an_hour_is_left_out(slice_: VerificationSlice) -> None:
+    for _ in range(5):
+        assert await sent(slice_, a_draft(VERIFY))
+        await passes(slice_, "2 minutes")
+    assert await sent(slice_, a_draft(RESET)) == []
+    await passes(slice_, "49 minutes")
+    assert await sent(slice_, a_draft(RESET)) == []
+    await passes(slice_, "1 minute")
+    assert await sent(slice_, a_draft(RESET))
+    assert await sent(slice_, a_draft(RESET)) == []
+
+
+async def test_of_two_hundred_at_once_one_is_sent(slice_: VerificationSlice) -> None:
+    allowed = await asyncio.gather(
+        *(sent(slice_, a_draft(VERIFY), a_draft(RESET)) for _ in range(100))
+    )
+    assert sum(map(len, allowed)) == 1
+
+
+async def test_batches_that_share_addresses_wait_for_each_other(slice_: VerificationSlice) -> None:
+    addresses = [f"user-{n}@example.com" for n in range(8)]
+    allowed = await asyncio.gather(
+        *(
+            sent(slice_, *(a_draft(VERIFY, to) for to in (addresses[n:] + addresses[:n])))
+            for n in range(8)
+        )
+    )
+    assert sorted(draft.to for drafts in allowed for draft in drafts) == addresses
+
+
+async def test_strangers_cannot_use_up_the_share_of_the_owner(slice_: VerificationSlice) -> None:
+    for _ in range(5):
+        await sent(slice_, a_draft(RESET))
+        await passes(slice_, "61 seconds")
+    assert await sent(slice_, a_draft(RESET)) == []
+    (told,) = await sent(slice_, a_draft(PASSWORD_CHANGED))
+    assert told.due_at
+    assert told.due_at < datetime.now(UTC) + timedelta(seconds=1)
+
+
+async def test_mails_to_an_owner_wait_for_their_turn(slice_: VerificationSlice) -> None:
+    due = [
+        draft.due_at for _ in range(7) for draft in await sent(slice_, a_draft(PASSWORD_CHANGED))
+    ]
+    assert len(due) == 7
+    times = [at for at in due if at]
+    minutes = [round((at - times[0]).total_seconds() / 60) for at in times]
+    assert minutes == [0, 1, 2, 3, 4, 60, 61]
+
+
+async def test_asking_too_often_is_answered_alike_and_the_last_link_still_works(
+    slice_: VerificationSlice,
+) -> None:
+    ada = await a_user(slice_.database, verified=True)
+    outcomes = [await forget(slice_) for _ in range(6)]
+    assert all(outcome == outcomes[0] for outcome in outcomes)
+    assert len(await slice_.mails(ada)) == 1
+    (token,) = await slice_.database.fetch("SELECT voided_at FROM mailed_tokens")
+    assert token["voided_at"] is None
+
+
+async def test_five_changes_of_address_send_one_mail_to_a_stranger(
+    slice_: VerificationSlice,
+) -> None:
+    stranger = "stranger@example.com"
+    for _ in range(5):
+        user_id = await a_user(slice_.database, f"{uuid7().hex}@example.com", verified=True)
+        await slice_.hear(await asks(slice_, user_id, stranger))
+    rows = await slice_.database.fetch("SELECT FROM mails WHERE template = 'email_change'")
+    assert len(rows) == 1
+
+
+async def test_owner_is_told_of_a_password_after_a_flood_of_requests(
+    slice_: VerificationSlice,
+) -> None:
+    ada = await a_user(slice_.database, verified=True)
+    for _ in range(10):
+        await forget(slice_)
+    await slice_.hear(received(UserPasswordChanged(user_id=ada)))
+    assert sorted(mail["template"] for mail in await slice_.mails(ada)) == [
+        "password_changed",
+        "reset",
+    ]
