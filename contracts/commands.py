@@ -68,7 +68,18 @@ class ResetPassword(Command):
 class ChangeEmail(Command):
     """Ask for another address, which a mailed link then confirms.
 
-    The seal holds the address and the actor's password.
+    The seal holds the address and the actor's password. `session_id` is the session that asks: it
+    goes on when the change ends the others.
+    """
+
+    sealed: Sealed
+    session_id: SessionId | None = None
+
+
+class UndoEmailChange(Command):
+    """Give an account its former address back, with a token that was mailed there.
+
+    The seal holds the token and a new password, for whoever changed the address knew the old one.
     """
 
     sealed: Sealed

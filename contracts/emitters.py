@@ -22,6 +22,7 @@ EMITTED_BY: dict[str, tuple[type[Event], ...]] = {
         events.UserPasswordReset,
         events.UserEmailVerified,
         events.UserEmailChangeRequested,
+        events.UserEmailChangeUndone,
         events.UserProfileUpdated,
         events.UserErased,
         events.UserTierChanged,

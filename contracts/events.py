@@ -114,9 +114,13 @@ class UserPasswordCheckFailed(UserEvent):
 
 
 class UserEmailChangeRequested(UserEvent):
-    """The user wants another address. It may be somebody's, and is not confirmed."""
+    """The user wants another address. It may be somebody's, and is not confirmed.
+
+    `session_id` is the session that asked.
+    """
 
     new_email: Personal
+    session_id: str | None = None
 
 
 class UserEmailChanged(UserEvent):
@@ -127,6 +131,16 @@ class UserEmailChanged(UserEvent):
 
     email: Personal
     former_email: Personal | None = None
+
+
+class UserEmailChangeUndone(UserEvent):
+    """Who reads the former address took the account back: it has that address again.
+
+    A new password was set with it, and every session has ended.
+    """
+
+    email: Personal
+    former_email: Personal
 
 
 class UserProfileUpdated(UserEvent):

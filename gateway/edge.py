@@ -23,7 +23,7 @@ from gateway.documents import Documents
 from gateway.endpoints import Answer, Call, Endpoint, Streamed
 from gateway.exchange import Exchange, security_headers
 from gateway.incoming import Incoming
-from gateway.limits.limiter import Caller, Limits
+from gateway.limits.limiter import SLOWED_SECONDS, Caller, Limits
 from gateway.limits.policies import FAULTY
 from gateway.problems import ProblemError
 from gateway.protocol import request_id_of
@@ -173,6 +173,8 @@ class Application:
             raise
         taken = await limits.take(endpoint.limits, self._caller(call))
         exchange.limits = taken.headers
+        if taken.slowed:
+            await asyncio.sleep(SLOWED_SECONDS)
         try:
             answer = await endpoint.handler(call)
         except ProblemError as error:

@@ -18,6 +18,8 @@ def _file(name: str, media_type: str) -> Answer:
 _VERIFY = _file("verify.html", "text/html; charset=utf-8")
 _RESET = _file("reset.html", "text/html; charset=utf-8")
 _RESET_SCRIPT = _file("reset.js", "text/javascript; charset=utf-8")
+_UNDO = _file("undo.html", "text/html; charset=utf-8")
+_UNDO_SCRIPT = _file("undo.js", "text/javascript; charset=utf-8")
 _SCRIPT = _file("verify.js", "text/javascript; charset=utf-8")
 _DOCS_STYLE = _file("docs.css", "text/css; charset=utf-8")
 _STYLE = _file("page.css", "text/css; charset=utf-8")
@@ -35,6 +37,14 @@ async def reset_script(_: Call) -> Answer:
     return _RESET_SCRIPT
 
 
+async def undo(_: Call) -> Answer:
+    return _UNDO
+
+
+async def undo_script(_: Call) -> Answer:
+    return _UNDO_SCRIPT
+
+
 async def script(_: Call) -> Answer:
     return _SCRIPT
 
@@ -50,6 +60,8 @@ async def docs_style(_: Call) -> Answer:
 ENDPOINTS = (
     Endpoint("GET", "/verify", verify, "The page of a verification link", {200: None}),
     Endpoint("GET", "/reset", reset, "The page of a link to set a new password", {200: None}),
+    Endpoint("GET", "/undo", undo, "The page of a link to undo a change of address", {200: None}),
+    Endpoint("GET", "/static/undo.js", undo_script, "Its script", {200: None}),
     Endpoint("GET", "/static/reset.js", reset_script, "Its script", {200: None}),
     Endpoint("GET", "/static/verify.js", script, "Its script", {200: None}),
     Endpoint("GET", "/static/docs.css", docs_style, "The style of /docs", {200: None}),

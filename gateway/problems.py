@@ -39,6 +39,7 @@ PROBLEMS: dict[str, Problem] = {
     "request-timeout": Problem(408, "The request did not come in time"),
     "watchlist-full": Problem(409, "The watchlist is full"),
     "user-not-verified": Problem(409, "The user's e-mail address is not verified"),
+    "address-taken": Problem(409, "The address belongs to another account by now"),
     "last-admin": Problem(409, "Nobody else is an admin"),
     "expired-token": Problem(410, "The token has expired"),
     "command-forgotten": Problem(410, "The command is older than is remembered"),

@@ -37,6 +37,9 @@ class Seals:
     def for_confirmation(self, intent: Intent, content: dict[str, Any]) -> str:
         return _seal(self._accounts, intent, "confirm-signup", content)
 
+    def for_email_undo(self, intent: Intent, content: dict[str, Any]) -> str:
+        return _seal(self._accounts, intent, "email-undo", content)
+
     def for_email_change(self, intent: Intent, content: dict[str, Any]) -> str:
         return _seal(self._accounts, intent, "email-change", content)
 

@@ -1,9 +1,10 @@
 """Whether a request may go on: its policies' counts, in the cache server or, without it, here."""
 
+import asyncio
 import hashlib
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
@@ -15,6 +16,7 @@ from gateway.limits.policies import By, ByTier, Policy, Quota
 from gateway.limits.shared import SharedWindows
 from gateway.limits.window import Check, Count, Windows
 from gateway.problems import ProblemError
+from infra.clients import network_of
 
 KNOWN_SECONDS = 30 * 24 * 3_600
 """How long somebody who signed in from an address is known there."""
@@ -25,6 +27,9 @@ REFUSALS_REMEMBERED = 20_000
 _IPV6_SITE = 64
 
 REFUSED = Counter("qnt9_gateway_rate_limited_total", "Requests refused, by policy", ["policy"])
+SLOWED = Counter("qnt9_gateway_slowed_total", "Requests that waited for the count of everybody")
+SLOWED_SECONDS = 3.0
+"""How long a request waits beyond what everybody together may do."""
 
 Policies = tuple[Policy, ...]
 
@@ -49,6 +54,10 @@ class Caller:
                 return self.session
             case By.PAIR:
                 return self.account and f"{self.account} {site_of(self.client)}"
+            case By.NETWORK:
+                return network_of(self.client)
+            case By.EVERYBODY:
+                return "everybody"
 
 
 @dataclass(slots=True)
@@ -61,6 +70,10 @@ class Taken:
     headers: list[tuple[str, str]] = field(default_factory=list)
     locally: bool = False
     """Whether the cache server could not say, so that this process counted."""
+    slowed: bool = False
+    given_back: list[str] = field(default_factory=list)
+    """What is counted elsewhere of a failure alone."""
+    """Whether the request is to wait before it goes on."""
 
 
 class Limits:
@@ -82,12 +95,24 @@ class Limits:
 
     async def take(self, policies: Policies, caller: Caller) -> Taken:
         """Count a request. Raises `ProblemError` when one of its policies refuses it."""
-        taken = self._asked(policies, caller)
+        taken = self._asked(tuple(p for p in policies if not p.slows), caller)
         if not taken.checks:
             return taken
         if self._refusals:
             self._refuse_again(taken, policies)
-        counts = await self._shared.take(taken.checks)
+        slowing = self._asked(tuple(p for p in policies if p.slows), caller)
+        slow: list[Count] | None = None
+        if slowing.checks:
+            counts, slow = await asyncio.gather(
+                self._shared.take(taken.checks), self._shared.take(slowing.checks)
+            )
+        else:
+            counts = await self._shared.take(taken.checks)
+        if slow and any(count.refused for count in slow):
+            SLOWED.inc()
+            taken.slowed = True
+        elif slow:
+            taken.given_back = [check.key for check in slowing.checks]
         if counts is None:
             taken.locally = True
             counts = self._locally(taken)
@@ -104,16 +129,25 @@ class Limits:
             if policy.until_success:
                 self._closed.forget(check.key)
                 await self._shared.forget(check.key, known=_known(check.key), seconds=KNOWN_SECONDS)
+        await self._give_back(taken, lambda policy: policy.failures)
 
     async def not_tried(self, taken: Taken) -> None:
         """Through no fault of the caller's, so it is no failure of theirs."""
-        for policy, check in zip(taken.policies, taken.checks, strict=True):
-            if not policy.until_success:
-                continue
+        await self._give_back(taken, lambda policy: policy.until_success or policy.failures)
+
+    async def _give_back(self, taken: Taken, counts: Callable[[Policy], bool]) -> None:
+        keys = [
+            check.key
+            for policy, check in zip(taken.policies, taken.checks, strict=True)
+            if counts(policy)
+        ]
+        for key in keys:
             if taken.locally:
-                self._closed.give_back(check.key)
+                self._closed.give_back(key)
             else:
-                await self._shared.give_back(check.key)
+                await self._shared.give_back(key)
+        for key in taken.given_back:
+            await self._shared.give_back(key)
 
     def _asked(self, policies: Policies, caller: Caller) -> Taken:
         taken = Taken(caller.tier)

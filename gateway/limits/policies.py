@@ -9,7 +9,7 @@ from enum import Enum
 
 from contracts.values import Tier
 
-MINUTE, HOUR = 60, 3_600
+MINUTE, HOUR, DAY = 60, 3_600, 86_400
 
 
 class By(Enum):
@@ -19,6 +19,8 @@ class By(Enum):
     ACCOUNT = "account"
     SESSION = "session of the token"
     PAIR = "account and client address"
+    NETWORK = "network"
+    EVERYBODY = "everybody"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,8 @@ class Policy:
     clients; what an account has left would tell a stranger about the owner. `until_success`:
     the count begins anew when what was tried succeeds. `spares_known_by`: the
     name of such a policy; an account that has succeeded from this client address is spared.
+    `failures`: a success is taken back, so that failures alone count. `slows`: beyond it a request
+    waits instead of being refused.
     """
 
     name: str
@@ -50,20 +54,49 @@ class Policy:
     told: bool = True
     until_success: bool = False
     spares_known_by: str | None = None
+    failures: bool = False
+    slows: bool = False
 
 
 _FAILURES = "signin-failures"
 
-SIGN_UP = (Policy("signup-client", By.CLIENT, closed=True),)
+SIGN_UP = (
+    Policy("signup-client", By.CLIENT, closed=True),
+    Policy("signup-network", By.NETWORK, closed=True, told=False),
+)
 """Not by account: anybody may name an address, and its owner shall not be shut out by that."""
 SIGN_IN = (
     Policy("signin-client", By.CLIENT, closed=True),
+    Policy("signin-network", By.NETWORK, closed=True, told=False),
     Policy(
         "signin-account", By.ACCOUNT, closed=True, told=False, spares_known_by="signin-failures"
     ),
+    Policy(
+        "signin-account-day",
+        By.ACCOUNT,
+        closed=True,
+        told=False,
+        failures=True,
+        spares_known_by="signin-failures",
+    ),
     Policy("signin-failures", By.PAIR, closed=True, told=False, until_success=True),
+    Policy(
+        "signin-everybody",
+        By.EVERYBODY,
+        told=False,
+        failures=True,
+        slows=True,
+        spares_known_by="signin-failures",
+    ),
 )
-MAIL = (Policy("mail-client", By.CLIENT, closed=True),)
+"""Guessing one password for many accounts is counted by network and over everybody, too.
+
+Over everybody a request only waits: whoever sprays must not lock all the others out.
+"""
+MAIL = (
+    Policy("mail-client", By.CLIENT, closed=True),
+    Policy("mail-network", By.NETWORK, closed=True, told=False),
+)
 """For whatever mails an address that the caller names.
 
 How much one address is mailed is counted where mails are made (`workers/verification/allowances`):
@@ -126,10 +159,15 @@ def _tiers(free: int, plus: int, pro: int) -> ByTier:
 
 STRICT: Mapping[str, ByTier] = {
     "signup-client": _same(10, HOUR),
+    "signup-network": _same(60, HOUR),
     "signin-client": _same(30),
+    "signin-network": _same(300, 5 * MINUTE),
+    "signin-account-day": _same(100, DAY),
+    "signin-everybody": _same(600),
     "signin-account": _same(20),
     "signin-failures": _same(5, 5 * MINUTE),
     "mail-client": _same(20, HOUR),
+    "mail-network": _same(100, HOUR),
     "mail-account": _same(5, HOUR),
     "link-client": _same(30),
     "status-client": _same(600),

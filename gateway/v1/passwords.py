@@ -6,6 +6,7 @@ from contracts.commands import (
     EraseAccount,
     ForgotPassword,
     ResetPassword,
+    UndoEmailChange,
 )
 from contracts.outcomes import Succeeded
 from gateway.endpoints import Answer, Call, Endpoint, Who
@@ -63,8 +64,20 @@ async def change_email(call: Call) -> Answer:
     user = str(call.caller.user_id)
     intent = call.edge.commands.intent(call, user)
     content = call.body(ChangeEmailBody).model_dump()
-    command = ChangeEmail(sealed=call.edge.seals.for_email_change(intent, content))
+    sealed = call.edge.seals.for_email_change(intent, content)
+    command = ChangeEmail(sealed=sealed, session_id=call.caller.session_id)
     return await call.edge.commands.perform(call, intent, command, key=user, answer=_accepted)
+
+
+async def undo_email(call: Call) -> Answer:
+    """For who reads the former address: every session ends, the password is the new one."""
+    body = call.body(ResetBody)
+    await call.edge.strength.require("new_password", body.new_password)
+    principal = hashed(call, body.token)
+    intent = call.edge.commands.intent(call, principal)
+    sealed = call.edge.seals.for_email_undo(intent, body.model_dump())
+    command = UndoEmailChange(sealed=sealed)
+    return await call.edge.commands.perform(call, intent, command, key=principal, answer=_done)
 
 
 async def erase(call: Call) -> Answer:
@@ -143,6 +156,17 @@ ENDPOINTS = (
         body=ChangeEmailBody,
         command=True,
         limits=(*PASSWORD, *EMAIL_CHANGE),
+    ),
+    Endpoint(
+        "POST",
+        "/api/v1/auth/email/undo",
+        undo_email,
+        "Give an account its former address back, with the token that was mailed there",
+        {200: Done, 202: Pending},
+        problems=("invalid-token", "expired-token", "weak-password", "address-taken"),
+        body=ResetBody,
+        command=True,
+        limits=LINK,
     ),
     Endpoint(
         "POST",

@@ -108,8 +108,8 @@ RIGHTS: Mapping[str, Mapping[str, Rights]] = {
                 " email_confirmed_at tier permissions version created_at superseded_at erased_at"
             ),
             update(
-                "password_hash signup_secret_hash display_name email_confirmed_at superseded_at"
-                " tier permissions version updated_at"
+                "email address_hash password_hash signup_secret_hash display_name"
+                " email_confirmed_at superseded_at tier permissions version updated_at"
             ),
         ),
         "verification": (
@@ -124,39 +124,55 @@ RIGHTS: Mapping[str, Mapping[str, Rights]] = {
     "erase_user": {"accounts": CALL},
     "sessions": {
         "accounts": (
-            select("id user_id created_at ended_at last_used_at expires_at"),
-            insert("id user_id expires_at"),
-            update("ended_at last_used_at expires_at"),
+            select("id user_id created_at ended_at last_used_at expires_at program network"),
+            insert("id user_id expires_at ip_address user_agent program network"),
+            update("ended_at last_used_at expires_at ip_address user_agent"),
             delete(),
         ),
+        "verification": (select("id user_id ended_at"), update("ended_at")),
     },
     "refresh_tokens": {
         "accounts": (
-            select("token_hash session_id created_at expires_at spent_at"),
+            select("token_hash session_id created_at expires_at spent_at late_run"),
             insert("token_hash session_id expires_at"),
-            update("spent_at"),
+            update("spent_at late_run"),
             delete(),
         ),
     },
     "mails": {
         "verification": (
             select(f"{_MAILS} {_MAIL_PROGRESS} created_at"),
-            insert(_MAILS),
+            insert(f"{_MAILS} next_attempt_at"),
             update(_MAIL_PROGRESS),
             delete(),
         ),
     },
     "mailed_tokens": {
         "verification": (
-            select("token_hash mail_id user_id purpose created_at expires_at used_at voided_at"),
-            insert("token_hash mail_id user_id purpose expires_at"),
+            select(
+                "token_hash mail_id user_id purpose created_at expires_at used_at voided_at"
+                " session_id"
+            ),
+            insert("token_hash mail_id user_id purpose expires_at address session_id"),
             update("used_at voided_at"),
             delete(),
         ),
         "accounts": (
-            select("token_hash user_id purpose expires_at used_at voided_at"),
+            select("token_hash user_id purpose created_at expires_at used_at voided_at address"),
             update("used_at voided_at"),
         ),
+    },
+    "mail_allowances": {
+        "verification": (
+            select("address_hash share sent_at last_at"),
+            insert("address_hash share sent_at last_at"),
+            update("sent_at last_at"),
+            delete(),
+        ),
+    },
+    "farewells": {
+        "accounts": (insert("user_id secret email"),),
+        "verification": (select("user_id secret email created_at"), delete()),
     },
     # Watchlists and quotes.
     "watchlist_items": {
@@ -215,7 +231,9 @@ RIGHTS: Mapping[str, Mapping[str, Rights]] = {
             ),
         ),
     },
-    "sessions_open": {"gateway": (select("id user_id created_at last_used_at"),)},
+    "sessions_open": {
+        "gateway": (select("id user_id created_at last_used_at ip_address user_agent program"),),
+    },
     "sessions_ended": {"gateway": (select("id ended_at"),)},
     "users_changed": {
         "gateway": (select("id version tier permissions verified gone updated_at"),),

@@ -32,6 +32,7 @@ async def mail(stack: Stack, address: str, subject: str) -> dict[str, Any]:
     """The newest with this subject, when it is there."""
 
     async def find() -> dict[str, Any] | None:
+        await stack.mails_may_go()
         mails = await stack.mails(address)
         return next((each for each in mails if each["subject"] == subject), None)
 

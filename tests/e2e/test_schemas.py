@@ -86,6 +86,7 @@ async def go_all_the_way(stack: Stack, run: str) -> None:
         await http.get(f"/api/v1/quotes/{run[:8].upper()}")
         await http.patch("/api/v1/users/me", json={"display_name": "Ada King"})
         await post("/password/change", {"current_password": PASSWORD, "new_password": NEW})
+        await stack.mails_may_go()
         await post("/password/forgot", {"email": email})
         await post("/password/reset", {"token": "of-a-mail-that-never-was", "new_password": NEW})
         await post("/email/change", {"new_email": f"new-{email}", "password": NEW})

@@ -4,11 +4,11 @@ Consumes  signin.commands     SignIn
           accounts.commands   RefreshToken, SignOut, RevokeSession, UpdateProfile,
                               ChangeTier, ChangePermissions
           passwords.commands  ChangePassword, ResetPassword, ConfirmSignUp, ChangeEmail,
-                              EraseAccount
+                              UndoEmailChange, EraseAccount
 Emits     users.events        UserSignedIn, UserSigninFailed, UserTokenRefreshed,
                               UserTokenReuseDetected, UserSignedOut, UserSessionRevoked,
                               UserPasswordChanged, UserPasswordCheckFailed, UserPasswordReset,
-                              UserEmailVerified,
+                              UserEmailVerified, UserEmailChangeUndone,
                               UserEmailChangeRequested, UserProfileUpdated, UserErased,
                               UserTierChanged, UserPermissionsChanged
 Defines   sessions, refresh_tokens
@@ -17,7 +17,8 @@ Writes    sessions            (id, user_id, last_used_at, expires_at, ended_at, 
           refresh_tokens      (token_hash, session_id, expires_at, spent_at, late_run)
           users               (password_hash, display_name, tier, permissions, version,
                               updated_at, email_confirmed_at, superseded_at,
-                              signup_secret_hash)
+                              signup_secret_hash, email, address_hash: when undone)
+          farewells           (user_id, secret, email)
           mailed_tokens       (used_at, voided_at: of sign-ups, resets, and of links before a new
                               password)
           personal_keys       (the day's, for addresses that nobody has)

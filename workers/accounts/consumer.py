@@ -20,6 +20,7 @@ from workers.accounts import (
     profiles,
     retention,
     sessions,
+    undo,
 )
 from workers.accounts.administration import Administration
 from workers.accounts.confirmation import Confirmation
@@ -27,6 +28,7 @@ from workers.accounts.handlers import Accounts
 from workers.accounts.passwords import Guarded
 from workers.accounts.profiles import Profiles
 from workers.accounts.sessions import Sessions
+from workers.accounts.undo import Undoing
 
 # Hashing bounds the rate, and the next batch waits for the slowest of this one.
 POLICY = Policy(max_records=50)
@@ -69,6 +71,13 @@ async def start(worker: Worker, settings: AccountsSettings) -> None:
         seals=seals,
         passwords=accounts.passwords,
     )
+    undoing = Undoing(
+        pool=worker.pool,
+        transactions=guarded.transactions,
+        seals=seals,
+        passwords=accounts.passwords,
+        address_key=settings.address_key,
+    )
     confirming = Confirmation(
         pool=worker.pool,
         transactions=guarded.transactions,
@@ -80,6 +89,7 @@ async def start(worker: Worker, settings: AccountsSettings) -> None:
         one_at_a_time(
             {m: partial(handle, guarded) for m, handle in passwords.HANDLES.items()}
             | {m: partial(handle, confirming) for m, handle in confirmation.HANDLES.items()}
+            | {m: partial(handle, undoing) for m, handle in undo.HANDLES.items()}
         ),
         transactions=guarded.transactions,
         policy=POLICY,

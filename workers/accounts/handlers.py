@@ -23,7 +23,15 @@ from infra.refresh_tokens import refresh_token
 from infra.sealed import open_seal
 from infra.seals import OpeningKeys, SealingKey, binding
 from infra.tokens import TokenSigner
-from workers.accounts import administration, confirmation, passwords, profiles, sessions, store
+from workers.accounts import (
+    administration,
+    confirmation,
+    passwords,
+    profiles,
+    sessions,
+    store,
+    undo,
+)
 from workers.accounts.rules import LOOKS, Account, Check, Credentials, failure, token_hash
 from workers.accounts.sessions import deadline_now, reply_key_of, sealed_tokens, utc_now
 from workers.accounts.store import Locked
@@ -158,5 +166,6 @@ HANDLES: dict[type[Message], Callable[..., Any]] = {
     **profiles.HANDLES,
     **passwords.HANDLES,
     **confirmation.HANDLES,
+    **undo.HANDLES,
     **administration.HANDLES,
 }

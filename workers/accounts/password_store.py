@@ -1,7 +1,10 @@
 """The SQL of passwords, of the links that reset them, and of the end."""
 
+import secrets
 from uuid import UUID
 
+from contracts.personal import PersonalKey
+from infra.postgres.personal_keys import KEY_BYTES
 from infra.postgres.pool import Connection
 from workers.accounts.rules import MailedToken
 from workers.accounts.store import Locked, locked
@@ -89,6 +92,17 @@ async def lock_address(conn: Connection, user_id: UUID) -> None:
            FOR UPDATE
         """,
         user_id,
+    )
+
+
+async def keep_farewell(conn: Connection, user_id: UUID, email: str) -> None:
+    """Where to say that an account is gone, under a key that is removed with the mail."""
+    key = PersonalKey(f"farewell:{user_id}", secrets.token_bytes(KEY_BYTES))
+    await conn.execute(
+        "INSERT INTO farewells (user_id, secret, email) VALUES ($1, $2, $3)",
+        user_id,
+        key.secret,
+        key.encrypt(email),
     )
 
 

@@ -63,7 +63,7 @@ async def change_password(slice_: Guarded, received: Received[ChangePassword]) -
 
     async def act(tx: Transaction, user: Locked) -> Outcome:
         assert new_hash
-        if weak := weakness(change.new_password, user.account):
+        if weak := weakness(change.new_password, user.account.email):
             return weak
         event = UserPasswordChanged(user_id=user.account.user_id)
         await _set_password(tx, user, new_hash, keep=received.data.session_id)
@@ -87,7 +87,7 @@ async def reset_password(slice_: Guarded, received: Received[ResetPassword]) -> 
         user = await password_store.lock_recipient(tx.conn, hashed) if new_hash else None
         if user:
             outcome = refusal(await password_store.find_mailed_token(tx.conn, hashed))
-            outcome = outcome or weakness(reset.new_password, user.account)
+            outcome = outcome or weakness(reset.new_password, user.account.email)
         if user and outcome is None:
             await password_store.use_mailed_token(tx.conn, hashed)
             await _set_password(tx, user, new_hash)
@@ -101,11 +101,14 @@ async def reset_password(slice_: Guarded, received: Received[ResetPassword]) -> 
 async def change_email(slice_: Guarded, received: Received[ChangeEmail]) -> None:
     """Nothing changes yet, and whether somebody has the address is not looked up here."""
     change = _opened(slice_, received, "email-change", EmailChange)
+    session_id = received.data.session_id
 
     async def act(tx: Transaction, user: Locked) -> Outcome:
         if not user.account.has_address(change.new_email):
             event = UserEmailChangeRequested(
-                user_id=user.account.user_id, new_email=Personal(change.new_email)
+                user_id=user.account.user_id,
+                new_email=Personal(change.new_email),
+                session_id=str(session_id) if session_id else None,
             )
             tx.emit(event, about=event.user_id, caused_by=received, key=user.key)
         return Succeeded()
@@ -118,6 +121,8 @@ async def erase_account(slice_: Guarded, received: Received[EraseAccount]) -> No
     erasure = _opened(slice_, received, "erase", Erasure)
 
     async def act(tx: Transaction, user: Locked) -> Outcome:
+        if user.account.email and user.account.verified:
+            await password_store.keep_farewell(tx.conn, user.account.user_id, user.account.email)
         for user_id in await password_store.erase(tx.conn, user.account.user_id):
             tx.user_changed(user_id)
             tx.emit(UserErased(user_id=user_id), about=user_id, caused_by=received)

@@ -67,6 +67,13 @@ class EmailChange(SealedContent):
     password: _Password
 
 
+class EmailUndo(SealedContent):
+    """A token that was mailed to the former address, and what the password shall be."""
+
+    token: Annotated[str, Field(min_length=1, max_length=1024, repr=False)]
+    new_password: _Password
+
+
 class Erasure(SealedContent):
     """Proof of who asks."""
 
@@ -207,9 +214,9 @@ def refusal(token: MailedToken | None) -> Rejected | None:
     return Rejected("expired-token") if token.expired else None
 
 
-def weakness(password: str, account: Account) -> Rejected | None:
+def weakness(password: str, email: str | None) -> Rejected | None:
     """The one rule about passwords that takes knowing the account; the edge has the others."""
-    if account.email and contains_address(password, account.email):
+    if email and contains_address(password, email):
         return Rejected("weak-password", "It must not contain the e-mail address.")
     return None
 

@@ -2,16 +2,19 @@
 
 Consumes  verification.commands   VerifyEmail, ResendVerification, ForgotPassword
           users.events            UserSignedUp, UserSignupRepeated, UserPasswordChanged,
-                                  UserPasswordReset, UserEmailChangeRequested, UserEmailChanged;
-                                  the others are only settled
+                                  UserPasswordReset, UserEmailChangeRequested, UserEmailChanged,
+                                  UserSignedIn, UserTokenReuseDetected, UserErased; the others
+                                  are only settled
 Emits     users.events            UserEmailChanged, UserVerificationRequested,
                                   UserPasswordResetRequested, UserMailFailed
-Defines   mails, mailed_tokens, mail_requests
-Writes    mails, mailed_tokens    (and removes what is old: ADR 15)
+Defines   mails, mailed_tokens, mail_requests, mail_allowances, farewells
+Writes    mails, mailed_tokens, mail_allowances (and removes what is old: ADR 15)
+          sessions                (ended_at: when another address was confirmed)
           users                   (email, address_hash, email_confirmed_at, superseded_at,
                                   version, updated_at)
 Removes   mail_requests           (written by the database with every event of a user; no mail
                                   is sent for an event that has none)
+          farewells               (written when a user is erased, gone with the last mail)
 Reads     users                   (all but password_hash), an address' rows locked in id order
           personal_keys
 

@@ -1,6 +1,7 @@
 """The mails that an event calls for, to the person whom it is about."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -8,8 +9,11 @@ from contracts.envelope import Envelope
 from contracts.events import (
     UserEmailChanged,
     UserEmailChangeRequested,
+    UserErased,
+    UserSignedIn,
     UserSignedUp,
     UserSignupRepeated,
+    UserTokenReuseDetected,
 )
 from contracts.ids import derived_uuid7, time_of
 from contracts.message import Message
@@ -19,8 +23,11 @@ from workers.verification.messages import Draft, Messages
 from workers.verification.rules import (
     EMAIL_CHANGE_ASKED,
     EMAIL_CHANGED,
+    ERASED,
     PASSWORD_CHANGED,
+    SIGNED_IN,
     SIGNUP_REPEATED,
+    TOKEN_REUSED,
     VERIFY,
     CallsForMail,
     occasion,
@@ -33,13 +40,11 @@ def drafts_of(
 ) -> Iterator[Draft]:
     """The mails to the person whom an event is about, at the address that is theirs."""
     to: str | None
-    about: dict[str, str | None] | None = None
     person = people[call.data.user_id]
     match call.data:
         case UserSignedUp(email=email):
             to = clear(email, person) if person.needs_link else None
             template = VERIFY
-            about = occasion(time_of(person.user_id), _client(call.data, person))
         case UserSignupRepeated(email=email):
             # What was typed may be another spelling of the owner's address, and another mailbox.
             given = clear(email, person)
@@ -48,8 +53,16 @@ def drafts_of(
             to, template = clear(email, person) if email else None, EMAIL_CHANGED
         case UserEmailChangeRequested():
             to, template = person.email, EMAIL_CHANGE_ASKED
+        case UserSignedIn():
+            to, template = person.email, SIGNED_IN
+        case UserTokenReuseDetected():
+            to, template = person.email, TOKEN_REUSED
+        case UserErased():
+            to, template = person.email, ERASED
         case _:
             to, template = person.email, PASSWORD_CHANGED
+    at = time_of(person.user_id) if template == VERIFY else call.envelope.time
+    about = occasion(at, _client(call.data, person))
     if to:
         yield draft(messages, call, template, person, to=to, about=about)
 
@@ -62,9 +75,10 @@ def draft(
     *,
     to: str,
     about: Mapping[str, str | None] | None = None,
+    session_id: UUID | None = None,
 ) -> Draft:
     """A mail that a message calls for, to a person at an address."""
-    return messages.draft(
+    made = messages.draft(
         template,
         mail_id(call.envelope, template, person.user_id),
         person.user_id,
@@ -73,6 +87,7 @@ def draft(
         name=person.display_name,
         about=about,
     )
+    return replace(made, session_id=session_id) if session_id else made
 
 
 def mail_id(cause: Envelope, template: str, to: UUID) -> UUID:

@@ -8,8 +8,10 @@ from uuid import UUID
 from contracts.commands import ForgotPassword, ResendVerification, VerifyEmail
 from contracts.events import (
     UserEmailChanged,
+    UserErased,
     UserEvent,
     UserPasswordResetRequested,
+    UserSignedIn,
     UserVerificationRequested,
 )
 from contracts.ids import time_of
@@ -32,9 +34,10 @@ from workers.verification.requests import requested
 from workers.verification.rules import (
     ADDRESS_WANTED,
     EMAIL_CHANGE,
-    LINKS,
+    ENDED_BY_MOVE,
     MAILS_WANTED,
     RESET,
+    SIGNED_IN,
     VERIFY,
     Address,
     CallsForMail,
@@ -105,10 +108,12 @@ async def _lock(slice_: Verification, tx: Transaction, link: Link) -> list[Perso
 async def _move(
     slice_: Verification, tx: Transaction, link: Link, person: Person
 ) -> tuple[UserEvent, Succeeded]:
-    """To another address; then no link to the one before works any more."""
+    """To another address; then no link to the one before works, and only who asked stays in."""
     address = address_hash(slice_.address_key, link.email)
     at = await store.move(tx.conn, link.user_id, email=link.email, address_hash=address)
-    await store.void_links(tx.conn, [link.user_id], LINKS)
+    await store.void_links(tx.conn, [link.user_id], ENDED_BY_MOVE)
+    for session_id in await store.end_sessions(tx.conn, link.user_id, link.session_id):
+        tx.session_ended(session_id)
     changed = UserEmailChanged(
         user_id=link.user_id,
         email=Personal(link.email),
@@ -206,7 +211,10 @@ async def queue_mails(slice_: Verification, batch: Sequence[Received[Message]]) 
     async with slice_.mail_transactions.begin() as tx:
         requests = await store.take_mail_requests(tx.conn, [r.envelope.id for r in ready])
         calls, unknown = requested(ready, requests, since=CLOCK.now() - MAILS_WANTED)
+        calls = await _worth_telling(tx, calls)
         people = await store.recipients(tx.conn, {call.data.user_id for call in calls})
+        erased = [c.data.user_id for c in calls if isinstance(c.data, UserErased)]
+        people |= await store.farewells(tx.conn, erased) if erased else {}
         heard = [call for call in calls if call.data.user_id in people]
         drafts = [
             *(d for call in heard for d in drafts_of(slice_.messages, call, people)),
@@ -221,6 +229,20 @@ async def queue_mails(slice_: Verification, batch: Sequence[Received[Message]]) 
         slice_.wake_sender()
     if waiting:
         raise AwaitedError("the cause of an event has to be handled again before it")
+
+
+async def _worth_telling(
+    tx: Transaction, calls: Sequence[Received[CallsForMail]]
+) -> list[Received[CallsForMail]]:
+    """All but sign-ins from clients that are known, and one sign-in too many within an hour."""
+    new = {c.data.user_id for c in calls if isinstance(c.data, UserSignedIn) and c.data.new_client}
+    told = await store.told_lately(tx.conn, new, SIGNED_IN) if new else set()
+    return [
+        call
+        for call in calls
+        if not isinstance(call.data, UserSignedIn)
+        or (call.data.new_client and call.data.user_id not in told)
+    ]
 
 
 async def _address_drafts(
@@ -243,7 +265,17 @@ async def _address_drafts(
         call = causes[id(wanted[user_id])]
         owner_id = taken.get(hashes[user_id])
         if owner_id is None:
-            drafts.append(draft(slice_.messages, call, EMAIL_CHANGE, people[user_id], to=email))
+            asked_by = wanted[user_id].session_id
+            drafts.append(
+                draft(
+                    slice_.messages,
+                    call,
+                    EMAIL_CHANGE,
+                    people[user_id],
+                    to=email,
+                    session_id=UUID(asked_by) if asked_by else None,
+                )
+            )
         elif owner_id != user_id and owner_id in owners:
             owner = owners[owner_id]
             at = owner.email or email

@@ -10,6 +10,7 @@ from contracts.personal import PersonalKey
 from infra.postgres.personal_keys import user_key_id
 from infra.postgres.pool import Connection
 from workers.verification.messages import Draft
+from workers.verification.rules import ERASED
 
 
 async def insert_mails(conn: Connection, drafts: Sequence[Draft]) -> None:
@@ -21,9 +22,10 @@ async def insert_mails(conn: Connection, drafts: Sequence[Draft]) -> None:
         WITH draft AS (
             SELECT *
               FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::int[], $5::text[], $6::text[],
-                          $7::boolean[], $8::bytea[], $9::interval[], $10::timestamptz[])
+                          $7::boolean[], $8::bytea[], $9::interval[], $10::timestamptz[],
+                          $11::text[], $12::uuid[])
                 AS d (id, user_id, template, template_version, message_id, parameters,
-                      on_request, token_hash, lifetime, due_at)
+                      on_request, token_hash, lifetime, due_at, address, session_id)
         ), queued AS (
             INSERT INTO mails (id, user_id, template, template_version, message_id, parameters,
                                on_request, next_attempt_at)
@@ -31,8 +33,9 @@ async def insert_mails(conn: Connection, drafts: Sequence[Draft]) -> None:
                    coalesce(due_at, now())
               FROM draft
         )
-        INSERT INTO mailed_tokens (token_hash, mail_id, user_id, purpose, expires_at)
-        SELECT token_hash, id, user_id, template, now() + lifetime
+        INSERT INTO mailed_tokens (token_hash, mail_id, user_id, purpose, expires_at, address,
+                                   session_id)
+        SELECT token_hash, id, user_id, template, now() + lifetime, address, session_id
           FROM draft
          WHERE token_hash IS NOT NULL
         """,
@@ -46,6 +49,8 @@ async def insert_mails(conn: Connection, drafts: Sequence[Draft]) -> None:
         [d.token_hash for d in drafts],
         [d.lifetime for d in drafts],
         [d.due_at for d in drafts],
+        [d.address for d in drafts],
+        [d.session_id for d in drafts],
     )
 
 
@@ -101,8 +106,10 @@ async def claim(
             RETURNING mails.id, user_id, template, template_version, message_id, parameters,
                       attempts, created_at, now() - created_at AS age, again
         )
-        SELECT claimed.*, secret
-          FROM claimed LEFT JOIN LATERAL user_key(user_id) AS personal_keys (secret) ON true
+        SELECT claimed.*, coalesce(farewells.secret, personal_keys.secret) AS secret
+          FROM claimed
+          LEFT JOIN LATERAL user_key(claimed.user_id) AS personal_keys (secret) ON true
+          LEFT JOIN farewells ON farewells.user_id = claimed.user_id AND template = 'erased'
         """,
         limit,
         lease,
@@ -112,10 +119,23 @@ async def claim(
     return [
         Claimed(
             **{name: value for name, value in row.items() if name != "secret"},
-            key=PersonalKey(user_key_id(row["user_id"]), row["secret"]) if row["secret"] else None,
+            key=_key(row["user_id"], row["template"], row["secret"]),
         )
         for row in rows
     ]
+
+
+def _key(user_id: UUID, template: str, secret: bytes | None) -> PersonalKey | None:
+    if secret is None:
+        return None
+    return PersonalKey(
+        farewell_key_id(user_id) if template == ERASED else user_key_id(user_id), secret
+    )
+
+
+def farewell_key_id(user_id: UUID) -> str:
+    """The name of the key under which an erased user's address waits for its last mail."""
+    return f"farewell:{user_id}"
 
 
 async def renew(conn: Connection, lease: timedelta, in_hand: Collection[Claimed]) -> None:
@@ -163,6 +183,13 @@ async def mark_sent(conn: Connection, mail: Claimed) -> None:
         """,
         mail.id,
     )
+    await _forget_farewell(conn, mail)
+
+
+async def _forget_farewell(conn: Connection, mail: Claimed) -> None:
+    """The key to an erased user's address goes with the mail for which it was kept."""
+    if mail.template == ERASED:
+        await conn.execute("DELETE FROM farewells WHERE user_id = $1", mail.user_id)
 
 
 async def retry_later(
@@ -185,6 +212,7 @@ async def retry_later(
 
 async def mark_ended(conn: Connection, mail: Claimed, status: str, reason: str) -> bool:
     """Failed or cancelled, unless it came to another end meanwhile: whether it did now."""
+    await _forget_farewell(conn, mail)
     found = await conn.fetchval(
         """
         UPDATE mails SET status = $3, leased_until = NULL, last_error = $4

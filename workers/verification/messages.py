@@ -20,10 +20,13 @@ from workers.verification.rules import (
     EMAIL_CHANGE,
     EMAIL_CHANGE_ASKED,
     EMAIL_CHANGED,
+    ERASED,
     LINKS,
     PASSWORD_CHANGED,
     RESET,
+    SIGNED_IN,
     SIGNUP_REPEATED,
+    TOKEN_REUSED,
     VERIFY,
     greeted_name,
     mailed_token,
@@ -55,7 +58,13 @@ TEMPLATES = {
     ADDRESS_WANTED: (Template(1, "Somebody asked for your address"),),
     PASSWORD_CHANGED: (Template(1, "Your password was changed"),),
     EMAIL_CHANGE_ASKED: (Template(1, "Another address was asked for"),),
-    EMAIL_CHANGED: (Template(1, "Your e-mail address was changed"),),
+    EMAIL_CHANGED: (
+        Template(1, "Your e-mail address was changed"),
+        Template(2, "Your e-mail address was changed", page="undo"),
+    ),
+    SIGNED_IN: (Template(1, "A new sign-in to your account"),),
+    TOKEN_REUSED: (Template(1, "A session of yours was ended"),),
+    ERASED: (Template(1, "Your account was erased"),),
 }
 """Every version of every mail, oldest first; new mails get the last."""
 
@@ -78,6 +87,10 @@ class Draft:
     token_hash: bytes | None = field(repr=False)
     lifetime: timedelta | None = None
     to: str = field(default="", repr=False)
+    address: str | None = field(default=None, repr=False)
+    """`to` under the person's key, for a link that needs to know where it was mailed."""
+    session_id: UUID | None = None
+    """The session that asked for the link."""
     due_at: datetime | None = None
     """From when on it may be sent; None for at once."""
 
@@ -127,6 +140,7 @@ class Messages:
             token_hash(token) if token else None,
             LINKS[template] if token else None,
             to,
+            key.encrypt(to) if token else None,
         )
 
     def render(

@@ -19,6 +19,7 @@ def rules(keep: timedelta) -> list[Rule]:
         Rule("mails", keep + max(LINKS.values()), forget_mails),
         Rule("mail_requests", REMEMBERED_LEAST, forget_mail_requests),
         Rule("mail_allowances", timedelta(days=1), forget_mail_allowances),
+        Rule("farewells", timedelta(days=7), forget_farewells),
     ]
 
 
@@ -102,6 +103,26 @@ async def forget_mail_allowances(conn: Connection, keep: timedelta, most: int) -
             DELETE FROM mail_allowances AS kept USING old
              WHERE kept.address_hash = old.address_hash AND kept.share = old.share
             RETURNING 1
+        )
+        SELECT count(*) FROM gone
+        """,
+        keep,
+        most,
+    )
+    return removed
+
+
+async def forget_farewells(conn: Connection, keep: timedelta, most: int) -> int:
+    """Keys to addresses of erased users whose last mail was never sent."""
+    removed: int = await conn.fetchval(
+        """
+        WITH old AS (
+            SELECT user_id FROM farewells
+             WHERE created_at < now() - $1::interval
+             ORDER BY created_at
+             LIMIT $2
+        ), gone AS (
+            DELETE FROM farewells USING old WHERE farewells.user_id = old.user_id RETURNING 1
         )
         SELECT count(*) FROM gone
         """,

@@ -17,10 +17,13 @@ from contracts.addresses import EmailAddress
 from contracts.events import (
     UserEmailChanged,
     UserEmailChangeRequested,
+    UserErased,
     UserPasswordChanged,
     UserPasswordReset,
+    UserSignedIn,
     UserSignedUp,
     UserSignupRepeated,
+    UserTokenReuseDetected,
 )
 from contracts.message import Message
 from contracts.outcomes import Rejected, Succeeded
@@ -33,7 +36,14 @@ from infra.sealed import SealedContent
 
 NewPassword = UserPasswordChanged | UserPasswordReset
 CallsForMail = (
-    UserSignedUp | UserSignupRepeated | NewPassword | UserEmailChangeRequested | UserEmailChanged
+    UserSignedUp
+    | UserSignupRepeated
+    | NewPassword
+    | UserEmailChangeRequested
+    | UserEmailChanged
+    | UserSignedIn
+    | UserTokenReuseDetected
+    | UserErased
 )
 
 VERIFY = "verify"
@@ -44,22 +54,32 @@ ADDRESS_WANTED = "address_wanted"
 PASSWORD_CHANGED = "password_changed"  # noqa: S105  # a template
 EMAIL_CHANGE_ASKED = "email_change_asked"
 EMAIL_CHANGED = "email_changed"
+SIGNED_IN = "signed_in"
+TOKEN_REUSED = "token_reused"  # noqa: S105  # a template
+ERASED = "erased"
 
 LINKS = {
     VERIFY: timedelta(hours=24),
     EMAIL_CHANGE: timedelta(hours=24),
     RESET: timedelta(minutes=30),
+    EMAIL_CHANGED: timedelta(days=7),
 }
 """The mails with a link, whose token has the same purpose, and how long it works."""
+ENDED_BY_MOVE = (VERIFY, EMAIL_CHANGE, RESET)
+"""Links that no longer work once a user has another address; one that undoes the change does."""
 CONFIRMING = (VERIFY, EMAIL_CHANGE)
 """Links that confirm the address they were mailed to."""
 
 MAILS_WANTED = REMEMBERED_LEAST - timedelta(days=1)
 """What happened longer ago calls for no mail: nothing may tell any more that it was sent."""
 
-TOLD_TO_OWNERS = frozenset({PASSWORD_CHANGED, EMAIL_CHANGE_ASKED, EMAIL_CHANGED})
+TOLD_TO_OWNERS = frozenset(
+    {PASSWORD_CHANGED, EMAIL_CHANGE_ASKED, EMAIL_CHANGED, SIGNED_IN, TOKEN_REUSED, ERASED}
+)
 """What the owner of an account is told of it; all other mails anybody may ask for."""
 
+MAX_ALIKE_AN_HOUR = 2
+"""Mails about sign-ins that an owner gets within an hour, so that others have room."""
 MAX_NAME_CHARACTERS = 40
 _LIKE_A_LINK = re.compile(r"\S*(?:[:/@\\]|\.\w{2,}|\bwww\b)\S*", re.IGNORECASE)
 _LIKE_A_NUMBER = re.compile(r"[+(]*\d(?:[\s().+/·\u2013\u2014-]*\d){4,}\)?")

@@ -11,7 +11,7 @@ from uuid import UUID
 from contracts.personal import PersonalKey
 from infra.postgres.personal_keys import user_key_id
 from infra.postgres.pool import Connection
-from workers.verification.rules import CONFIRMING, VERIFY, Person, Token
+from workers.verification.rules import CONFIRMING, MAX_ALIKE_AN_HOUR, VERIFY, Person, Token
 
 
 async def lock_people(
@@ -53,13 +53,14 @@ class Link:
     user_id: UUID
     purpose: str
     email: str = field(repr=False)
+    session_id: UUID | None = None
 
 
 async def find_link(conn: Connection, token_hash: bytes) -> Link | None:
     """Of a token that confirms the address it was mailed to; None where that cannot be read."""
     row = await conn.fetchrow(
         """
-        SELECT mails.user_id, purpose, parameters, secret
+        SELECT mails.user_id, purpose, parameters, secret, session_id
           FROM mailed_tokens
           JOIN mails ON mails.id = mail_id
           CROSS JOIN LATERAL user_key(mails.user_id) AS personal_keys (secret)
@@ -71,7 +72,8 @@ async def find_link(conn: Connection, token_hash: bytes) -> Link | None:
     if row is None:
         return None
     key = PersonalKey(user_key_id(row["user_id"]), row["secret"])
-    return Link(row["user_id"], row["purpose"], key.decrypt(row["parameters"])["to"])
+    email = key.decrypt(row["parameters"])["to"]
+    return Link(row["user_id"], row["purpose"], email, row["session_id"])
 
 
 async def find_token(conn: Connection, token_hash: bytes) -> Token | None:
@@ -117,6 +119,20 @@ async def move(conn: Connection, user_id: UUID, *, email: str, address_hash: str
         address_hash,
     )
     return at
+
+
+async def end_sessions(conn: Connection, user_id: UUID, keep: UUID | None) -> list[UUID]:
+    """Every open session of a user but one. Returns those that this ended."""
+    rows = await conn.fetch(
+        """
+        UPDATE sessions SET ended_at = now()
+         WHERE user_id = $1 AND id IS DISTINCT FROM $2 AND ended_at IS NULL
+        RETURNING id
+        """,
+        user_id,
+        keep,
+    )
+    return [row["id"] for row in rows]
 
 
 async def use_token(conn: Connection, token_hash: bytes) -> None:
@@ -227,3 +243,36 @@ async def take_mail_requests(
         list(event_ids),
     )
     return {(row["event_id"], row["type"]): row["payload"] for row in rows}
+
+
+async def farewells(conn: Connection, users: Iterable[UUID]) -> dict[UUID, Recipient]:
+    """Those of these erased users who are still to be told that they are."""
+    rows = await conn.fetch(
+        "SELECT user_id, secret, email, created_at FROM farewells WHERE user_id = ANY($1)",
+        list(users),
+    )
+    found = {}
+    for row in rows:
+        user_id = row["user_id"]
+        key = PersonalKey(f"farewell:{user_id}", row["secret"])
+        email = str(key.decrypt(row["email"]))
+        found[user_id] = Recipient(
+            user_id, key, None, email, needs_link=False, created_at=row["created_at"]
+        )
+    return found
+
+
+async def told_lately(conn: Connection, users: Iterable[UUID], template: str) -> set[UUID]:
+    """Who was sent so many mails of a kind within the hour that one more would say nothing new."""
+    rows = await conn.fetch(
+        """
+        SELECT user_id FROM mails
+         WHERE user_id = ANY($1) AND template = $2 AND created_at > now() - interval '1 hour'
+         GROUP BY user_id
+        HAVING count(*) >= $3
+        """,
+        list(users),
+        template,
+        MAX_ALIKE_AN_HOUR,
+    )
+    return {row["user_id"] for row in rows}

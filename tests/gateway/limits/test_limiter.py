@@ -20,6 +20,7 @@ from gateway.limits.policies import (
     SIGN_UP,
     STRICT,
     ByTier,
+    Quota,
 )
 from gateway.limits.shared import ANSWER_SECONDS, SharedWindows
 from gateway.problems import ProblemError
@@ -87,7 +88,7 @@ def test_the_page_on_limits_has_the_numbers(name: str) -> None:
     assert alone == ("a quarter, at least 2" if POLICIES[name].closed else "all of it")
     for cell, quotas in ((strict, STRICT[name]), (relaxed, RELAXED[name])):
         most = list(dict.fromkeys(f"{quota.most:,}" for quota in quotas.values()))
-        seconds = {60: "min", 300: "5 min", 3_600: "h"}[quotas[Tier.FREE].seconds]
+        seconds = {60: "min", 300: "5 min", 3_600: "h", 86_400: "day"}[quotas[Tier.FREE].seconds]
         assert cell == f"{' · '.join(most)} / {seconds}"
 
 
@@ -155,6 +156,58 @@ async def test_what_an_account_has_left_is_not_told_to_strangers(limits: Limits)
     error = await refusal(limits, SIGN_IN, caller)
     assert error.headers["RateLimit"].startswith('"signin-client";r=25;')
     assert int(error.headers["Retry-After"]) > 60
+
+
+def a_site(number: int) -> str:
+    """An address of one IPv6 network of 48 bits, each in a /64 of its own."""
+    return f"2001:db8:77:{number:x}::1"
+
+
+async def test_networks_of_one_site_are_counted_together(limits: Limits) -> None:
+    tries = [await allowed(limits, SIGN_UP, Caller(a_site(n), uuid4().hex), 1) for n in range(70)]
+    assert sum(tries) == 60
+    assert await allowed(limits, SIGN_UP, Caller("2001:db8:78::1", uuid4().hex), 1) == 1
+
+
+async def test_addresses_of_one_ipv4_network_are_counted_together(limits: Limits) -> None:
+    tries = [
+        await allowed(limits, SIGN_IN, Caller(f"198.18.7.{n}", uuid4().hex), 2) for n in range(200)
+    ]
+    assert sum(tries) == 300
+    assert await allowed(limits, SIGN_IN, Caller("198.18.8.1", uuid4().hex), 1) == 1
+
+
+async def test_account_allows_a_hundred_failures_a_day_from_clients_it_does_not_know(
+    limits: Limits,
+) -> None:
+    account, home = uuid4().hex, f"203.0.113.{os.urandom(1)[0]}"
+    await limits.succeeded(await limits.take(SIGN_IN, Caller(home, account)))
+    day = (POLICIES["signin-account-day"], POLICIES["signin-failures"])
+    guesses = [await allowed(limits, day, Caller(f"10.{n}.0.1", account), 1) for n in range(120)]
+    assert sum(guesses) == 100
+    assert await allowed(limits, day, Caller(home, account), 1) == 1
+
+
+async def test_success_does_not_count_as_a_failure_of_the_day(limits: Limits) -> None:
+    account = uuid4().hex
+    day = (POLICIES["signin-account-day"],)
+    for n in range(120):
+        await limits.succeeded(await limits.take(day, Caller(f"10.{n}.1.1", account)))
+    assert await allowed(limits, day, Caller("10.0.2.1", account), 1) == 1
+
+
+async def test_spraying_slows_strangers_and_refuses_nobody(redis: Redis) -> None:
+    everybody = POLICIES["signin-everybody"]
+    policies = (POLICIES["signin-failures"], everybody)
+    quotas = {**STRICT, everybody.name: dict.fromkeys(Tier, Quota(20, 60))}
+    limits = Limits(SharedWindows(redis), quotas, os.urandom(32))
+    account, home = uuid4().hex, "203.0.113.5"
+    await limits.succeeded(await limits.take(policies, Caller(home, account)))
+    slowed = [
+        (await limits.take(policies, Caller(f"10.{n}.0.1", uuid4().hex))).slowed for n in range(30)
+    ]
+    assert slowed == [False] * 20 + [True] * 10
+    assert not (await limits.take(policies, Caller(home, account))).slowed
 
 
 async def test_guessing_ends_after_five_failures_and_success_begins_anew(limits: Limits) -> None:

@@ -12,6 +12,7 @@ from contracts.commands import (
     ConfirmSignUp,
     EraseAccount,
     ResetPassword,
+    UndoEmailChange,
     UpdateProfile,
 )
 from contracts.ids import uuid7
@@ -23,12 +24,13 @@ from infra.received import Received
 from infra.seals import OpeningKeys, SealingKey, binding, decode_key
 from tests.builders import an_envelope, received
 from tests.outbox import MemoryWakeups
-from tests.people import ADA, PASSWORD, a_user, quick_passwords
+from tests.people import ADA, ADDRESS_KEY, PASSWORD, a_user, quick_passwords
 from tests.postgres import Database
-from workers.accounts import confirmation, passwords, profiles
+from workers.accounts import confirmation, passwords, profiles, undo
 from workers.accounts.confirmation import Confirmation
 from workers.accounts.passwords import Guarded
 from workers.accounts.profiles import Profiles
+from workers.accounts.undo import Undoing
 
 NEW_PASSWORD = "Copper-meadow-27-violin"
 PURPOSES: dict[type[Command], str] = {
@@ -38,6 +40,7 @@ PURPOSES: dict[type[Command], str] = {
     EraseAccount: "erase",
     UpdateProfile: "profile",
     ConfirmSignUp: "confirm-signup",
+    UndoEmailChange: "email-undo",
 }
 
 
@@ -48,6 +51,7 @@ class GuardedSlice:
     parts: Guarded
     profiles: Profiles
     confirmation: Confirmation
+    undoing: Undoing
     sealing: SealingKey
     wakeups: MemoryWakeups
     database: Database
@@ -71,6 +75,8 @@ class GuardedSlice:
         """What was announced of it."""
         if isinstance(command.data, UpdateProfile):
             await profiles.update_profile(self.profiles, command)
+        elif isinstance(command.data, UndoEmailChange):
+            await undo.undo_email_change(self.undoing, command)
         elif isinstance(command.data, ConfirmSignUp):
             await confirmation.confirm_sign_up(self.confirmation, command)
         else:
@@ -93,6 +99,10 @@ class GuardedSlice:
 
     async def confirm_sign_up(self, token: str, **proof: str) -> Outcome:
         return await self.handle(self.command(ConfirmSignUp, {"token": token, **proof}))
+
+    async def undo_email_change(self, token: str, new: str = NEW_PASSWORD) -> Outcome:
+        content = {"token": token, "new_password": new}
+        return await self.handle(self.command(UndoEmailChange, content))
 
     async def change_email(
         self, user_id: UUID, new_email: str, password: str = PASSWORD
@@ -192,6 +202,13 @@ async def a_guarded_slice(database: Database) -> GuardedSlice:
         parts=Guarded(pool=pool, transactions=transactions, seals=seals, passwords=hashing),
         confirmation=Confirmation(
             pool=pool, transactions=transactions, seals=seals, passwords=hashing
+        ),
+        undoing=Undoing(
+            pool=pool,
+            transactions=transactions,
+            seals=seals,
+            passwords=hashing,
+            address_key=ADDRESS_KEY,
         ),
         profiles=Profiles(transactions=Transactions(pool, ACCOUNTS.name, wakeups), seals=seals),
         sealing=SealingKey(decode_key(public)),

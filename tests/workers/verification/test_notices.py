@@ -1,0 +1,124 @@
+"""What the owner of an account is told: sign-ins, reused tokens, other addresses, the end."""
+
+from uuid import UUID
+
+from contracts.events import UserEmailChanged, UserErased, UserSignedIn, UserTokenReuseDetected
+from contracts.ids import uuid7
+from contracts.personal import PersonalKey
+from infra.postgres.personal_keys import KEY_BYTES
+from tests.builders import received
+from tests.mailserver import MailServer
+from tests.people import ADA, a_user
+from tests.waiting import until
+from tests.workers.verification.conftest import StartSender, VerificationSlice
+from tests.workers.verification.test_links import asked, link_to, mailed
+
+SESSION = str(UUID(int=7))
+
+
+async def erased(slice_: VerificationSlice) -> UUID:
+    """A user who is gone, with the address that the erasing slice left for the last mail."""
+    user_id = await a_user(slice_.database, verified=True)
+    key = PersonalKey(f"farewell:{user_id}", bytes(KEY_BYTES))
+    await slice_.database.execute(
+        "INSERT INTO farewells (user_id, secret, email) VALUES ($1, $2, $3)",
+        user_id,
+        key.secret,
+        key.encrypt(ADA),
+    )
+    await slice_.database.execute(
+        "UPDATE users SET erased_at = now(), email = NULL, address_hash = 'erased:' || id"
+    )
+    await slice_.database.execute("DELETE FROM personal_keys")
+    return user_id
+
+
+async def test_sign_in_from_a_new_client_is_told_and_others_are_not(
+    slice_: VerificationSlice,
+) -> None:
+    ada = await a_user(slice_.database, verified=True)
+    known = UserSignedIn(user_id=ada, session_id=SESSION)
+    await slice_.hear(received(known))
+    assert not await mailed(slice_, ada)
+    await slice_.hear(received(known.model_copy(update={"new_client": True})))
+    assert await mailed(slice_, ada) == {"signed_in": 1}
+
+
+async def test_sign_ins_leave_room_for_other_mails(slice_: VerificationSlice) -> None:
+    ada = await a_user(slice_.database, verified=True)
+    for _ in range(5):
+        await slice_.hear(received(UserSignedIn(user_id=ada, session_id=SESSION, new_client=True)))
+    assert await mailed(slice_, ada) == {"signed_in": 2}
+
+
+async def test_unverified_sign_up_is_told_of_no_sign_in(slice_: VerificationSlice) -> None:
+    eve = await a_user(slice_.database)
+    await slice_.hear(received(UserSignedIn(user_id=eve, session_id=SESSION, new_client=True)))
+    assert not await mailed(slice_, eve)
+
+
+async def test_reused_token_is_told(slice_: VerificationSlice) -> None:
+    ada = await a_user(slice_.database, verified=True)
+    await slice_.hear(received(UserTokenReuseDetected(user_id=ada, session_id=SESSION)))
+    assert await mailed(slice_, ada) == {"token_reused": 1}
+
+
+async def test_former_address_gets_a_link_for_seven_days(slice_: VerificationSlice) -> None:
+    ada = await a_user(slice_.database, "new@example.com", verified=True)
+    event = UserEmailChanged(
+        user_id=ada,
+        email=await slice_.sealed(ada, "new@example.com"),
+        former_email=await slice_.sealed(ada, ADA),
+    )
+    await slice_.hear(received(event))
+    (token,) = await slice_.database.fetch(
+        """
+        SELECT purpose, address, expires_at - created_at = interval '7 days' AS a_week
+          FROM mailed_tokens
+        """
+    )
+    assert (token["purpose"], token["a_week"]) == ("email_changed", True)
+    assert ADA not in token["address"]
+    await slice_.redeem(await link_to(slice_, ada, "email_changed"))
+    assert (await slice_.user(ada))["email"] == "new@example.com"
+
+
+async def test_another_address_ends_every_session_but_the_one_that_asked(
+    slice_: VerificationSlice,
+) -> None:
+    ada, token = await asked(slice_)
+    mine, other = uuid7(), uuid7()
+    for session_id in (mine, other):
+        await slice_.database.execute(
+            "INSERT INTO sessions (id, user_id) VALUES ($1, $2)", session_id, ada
+        )
+    await slice_.database.execute("UPDATE mailed_tokens SET session_id = $1", mine)
+    assert (await slice_.redeem(token))["status"] == "succeeded"
+    rows = await slice_.database.fetch("SELECT id FROM sessions WHERE ended_at IS NULL")
+    assert [row["id"] for row in rows] == [mine]
+    assert slice_.wakeups.changes.sessions == {other}
+
+
+async def test_erased_user_is_told_once_and_the_address_goes_with_the_mail(
+    slice_: VerificationSlice, server: MailServer, start_sender: StartSender
+) -> None:
+    ada = await erased(slice_)
+    await slice_.hear(received(UserErased(user_id=ada)))
+    assert await mailed(slice_, ada) == {"erased": 1}
+    await start_sender()
+    await until(lambda: bool(server.taken))
+    (taken,) = server.taken
+    assert taken.recipient == ADA
+    assert "was erased" in taken.part("plain")
+
+    async def forgotten() -> bool:
+        return not await slice_.database.fetch("SELECT FROM farewells")
+
+    await until(forgotten)
+
+
+async def test_user_without_a_farewell_is_not_mailed(slice_: VerificationSlice) -> None:
+    eve = await a_user(slice_.database, erased=True)
+    await slice_.database.execute("DELETE FROM personal_keys")
+    await slice_.hear(received(UserErased(user_id=eve)))
+    assert not await mailed(slice_, eve)
