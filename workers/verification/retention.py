@@ -9,14 +9,14 @@ from datetime import timedelta
 from contracts.topics import REMEMBERED_LEAST
 from infra.postgres.pool import Connection
 from infra.postgres.retention import Rule
-from workers.verification.rules import LINKS
+from workers.verification.rules import LINKS, VERIFY
 
 
 def rules(keep: timedelta) -> list[Rule]:
     """Tokens first: a mail goes after the token that names it."""
     return [
         Rule("mailed_tokens", keep, forget_tokens),
-        Rule("mails", keep + max(LINKS.values()), forget_mails),
+        Rule("mails", keep + LINKS[VERIFY], forget_mails),
         Rule("mail_requests", REMEMBERED_LEAST, forget_mail_requests),
         Rule("mail_allowances", timedelta(days=1), forget_mail_allowances),
         Rule("farewells", timedelta(days=7), forget_farewells),

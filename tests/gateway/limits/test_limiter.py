@@ -199,7 +199,7 @@ async def test_success_does_not_count_as_a_failure_of_the_day(limits: Limits) ->
 async def test_spraying_slows_strangers_and_refuses_nobody(redis: Redis) -> None:
     everybody = POLICIES["signin-everybody"]
     policies = (POLICIES["signin-failures"], everybody)
-    quotas = {**STRICT, everybody.name: dict.fromkeys(Tier, Quota(20, 60))}
+    quotas: dict[str, ByTier] = {**STRICT, everybody.name: dict.fromkeys(Tier, Quota(20, 60))}
     limits = Limits(SharedWindows(redis), quotas, os.urandom(32))
     account, home = uuid4().hex, "203.0.113.5"
     await limits.succeeded(await limits.take(policies, Caller(home, account)))

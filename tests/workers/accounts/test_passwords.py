@@ -83,7 +83,7 @@ async def test_a_wrong_password_is_told_of_with_what_it_was_for(guarded: Guarded
 
 
 async def test_a_password_with_the_address_in_it_is_too_weak(guarded: GuardedSlice) -> None:
-    ada = await guarded.user("battery-staple-8-horse@example.com")
+    ada = await guarded.user("copper-meadow-27-violin@example.com")
     outcome = await guarded.change_password(ada)
     assert isinstance(outcome, Rejected)
     assert outcome.code == "weak-password"
