@@ -23,7 +23,13 @@ SIGN_UP = "/api/v1/auth/signup"
 ME = "/api/v1/users/me"
 MOST = 200
 CLIENTS = 64
-ROOM = "signup-client=10000/60,signin-client=10000/60,signin-account=10000/60"
+ROOM = ",".join(
+    f"{name}=10000/60"
+    for name in (
+        *("signup-client", "signup-network", "signin-client", "signin-network"),
+        *("signin-account", "signin-account-day", "signin-everybody"),
+    )
+)
 FLOOD = 500
 SIGNIN_SECONDS = 15.0
 HANGS_SECONDS = 10.0

@@ -8,10 +8,8 @@ from uuid import UUID
 from contracts.commands import ForgotPassword, ResendVerification, VerifyEmail
 from contracts.events import (
     UserEmailChanged,
-    UserErased,
     UserEvent,
     UserPasswordResetRequested,
-    UserSignedIn,
     UserVerificationRequested,
 )
 from contracts.ids import time_of
@@ -46,6 +44,9 @@ from workers.verification.rules import (
     Verify,
     changes_of_address,
     confirmed,
+    erased_users,
+    from_new_clients,
+    is_worth_telling,
     occasion,
     owner_of,
     ready_events,
@@ -213,8 +214,8 @@ async def queue_mails(slice_: Verification, batch: Sequence[Received[Message]]) 
         calls, unknown = requested(ready, requests, since=CLOCK.now() - MAILS_WANTED)
         calls = await _worth_telling(tx, calls)
         people = await store.recipients(tx.conn, {call.data.user_id for call in calls})
-        erased = [c.data.user_id for c in calls if isinstance(c.data, UserErased)]
-        people |= await store.farewells(tx.conn, erased) if erased else {}
+        if erased := erased_users([call.data for call in calls]):
+            people |= await store.farewells(tx.conn, erased)
         heard = [call for call in calls if call.data.user_id in people]
         drafts = [
             *(d for call in heard for d in drafts_of(slice_.messages, call, people)),
@@ -235,14 +236,9 @@ async def _worth_telling(
     tx: Transaction, calls: Sequence[Received[CallsForMail]]
 ) -> list[Received[CallsForMail]]:
     """All but sign-ins from clients that are known, and one sign-in too many within an hour."""
-    new = {c.data.user_id for c in calls if isinstance(c.data, UserSignedIn) and c.data.new_client}
+    new = from_new_clients([call.data for call in calls])
     told = await store.told_lately(tx.conn, new, SIGNED_IN) if new else set()
-    return [
-        call
-        for call in calls
-        if not isinstance(call.data, UserSignedIn)
-        or (call.data.new_client and call.data.user_id not in told)
-    ]
+    return [call for call in calls if is_worth_telling(call.data, told)]
 
 
 async def _address_drafts(

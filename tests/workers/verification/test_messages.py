@@ -90,7 +90,9 @@ def test_nothing_in_a_mail_is_fetched_from_anybody(template: str) -> None:
     assert "src=" not in html
     assert "url(" not in html
     links = re.findall(r"http\S*?[?\"<]", html)
-    assert set(links) <= {f"https://qnt9.example.com/{page}?" for page in ("verify", "reset", "undo")}
+    assert set(links) <= {
+        f"https://qnt9.example.com/{page}?" for page in ("verify", "reset", "undo")
+    }
     assert bool(links) == (template in LINKS)
 
 
