@@ -28,7 +28,12 @@ from workers.verification import mails, store
 from workers.verification.allowances import admitted
 from workers.verification.drafts import clear, draft, drafts_of, mail_id
 from workers.verification.messages import Draft, Messages
-from workers.verification.requests import requested
+from workers.verification.requests import (
+    erased_users,
+    from_new_clients,
+    is_worth_telling,
+    requested,
+)
 from workers.verification.rules import (
     ADDRESS_WANTED,
     EMAIL_CHANGE,
@@ -44,9 +49,6 @@ from workers.verification.rules import (
     Verify,
     changes_of_address,
     confirmed,
-    erased_users,
-    from_new_clients,
-    is_worth_telling,
     occasion,
     owner_of,
     ready_events,

@@ -1,6 +1,6 @@
 """Which events of a batch call for a mail: those that their slice wrote in the database. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import cast
@@ -8,6 +8,7 @@ from uuid import UUID
 
 import structlog
 
+from contracts.events import UserErased, UserSignedIn
 from contracts.message import Message
 from infra.received import Received
 from workers.verification.rules import CallsForMail
@@ -40,3 +41,32 @@ def requested(
             log.warning("mail_without_request", event_id=str(event.id), event_type=event.type)
             unknown.append(received)
     return calls, unknown
+
+
+def from_new_clients(events: Sequence[CallsForMail]) -> set[UUID]:
+    """Who has signed in from a client that was not known."""
+    found = set()
+    for event in events:
+        match event:
+            case UserSignedIn(user_id=user_id, new_client=True):
+                found.add(user_id)
+    return found
+
+
+def erased_users(events: Sequence[CallsForMail]) -> set[UUID]:
+    """Who is gone: to be mailed once more, where the erasing slice has kept the address."""
+    found = set()
+    for event in events:
+        match event:
+            case UserErased(user_id=user_id):
+                found.add(user_id)
+    return found
+
+
+def is_worth_telling(event: CallsForMail, told: Collection[UUID]) -> bool:
+    """Whether an event calls for a mail. `told`: who had enough mails about sign-ins lately."""
+    match event:
+        case UserSignedIn(user_id=user_id, new_client=new_client):
+            return new_client and user_id not in told
+        case _:
+            return True

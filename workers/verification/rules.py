@@ -214,35 +214,6 @@ def ready_events(
     return ready, waiting
 
 
-def from_new_clients(events: Sequence[CallsForMail]) -> set[UUID]:
-    """Who has signed in from a client that was not known."""
-    found = set()
-    for event in events:
-        match event:
-            case UserSignedIn(user_id=user_id, new_client=True):
-                found.add(user_id)
-    return found
-
-
-def erased_users(events: Sequence[CallsForMail]) -> set[UUID]:
-    """Who is gone: to be mailed once more, where the erasing slice has kept the address."""
-    found = set()
-    for event in events:
-        match event:
-            case UserErased(user_id=user_id):
-                found.add(user_id)
-    return found
-
-
-def is_worth_telling(event: CallsForMail, told: Collection[UUID]) -> bool:
-    """Whether an event calls for a mail. `told`: who had enough mails about sign-ins lately."""
-    match event:
-        case UserSignedIn(user_id=user_id, new_client=new_client):
-            return new_client and user_id not in told
-        case _:
-            return True
-
-
 def mailed_token(key: bytes, mail_id: UUID) -> str:
     """43 url-safe characters that nobody without the key can make."""
     digest = hmac.digest(key, mail_id.bytes, "sha256")
