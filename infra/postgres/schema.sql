@@ -488,6 +488,14 @@ CREATE TABLE dead_letter_actions (
     CONSTRAINT dead_letter_actions_action_check CHECK ((action = ANY (ARRAY['redriven'::text, 'discarded'::text])))
 );
 
+CREATE TABLE farewells (
+    user_id uuid NOT NULL,
+    secret bytea NOT NULL,
+    email text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT farewells_secret_check CHECK ((length(secret) = 32))
+);
+
 CREATE TABLE quotes (
     symbol text NOT NULL,
     quote jsonb NOT NULL,
@@ -527,7 +535,9 @@ CREATE TABLE mailed_tokens (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     expires_at timestamp with time zone NOT NULL,
     used_at timestamp with time zone,
-    voided_at timestamp with time zone
+    voided_at timestamp with time zone,
+    address text,
+    session_id uuid
 );
 
 CREATE TABLE mails (
@@ -748,6 +758,9 @@ ALTER TABLE ONLY consumer_pauses
 ALTER TABLE ONLY dead_letter_actions
     ADD CONSTRAINT dead_letter_actions_pkey PRIMARY KEY (topic, "offset");
 
+ALTER TABLE ONLY farewells
+    ADD CONSTRAINT farewells_pkey PRIMARY KEY (user_id);
+
 ALTER TABLE ONLY inbox
     ADD CONSTRAINT inbox_pkey PRIMARY KEY (message_id, consumer);
 
@@ -839,6 +852,8 @@ CREATE INDEX audit_log_other_user_id_created_at_idx ON audit_log_other USING btr
 CREATE INDEX consumer_instructions_by_consumer ON consumer_instructions USING btree (consumer, id);
 
 CREATE INDEX dead_letter_actions_untold ON dead_letter_actions USING btree (event_id) WHERE ((told_at IS NULL) AND (event_id IS NOT NULL));
+
+CREATE INDEX farewells_by_age ON farewells USING btree (created_at);
 
 CREATE INDEX inbox_by_age ON inbox USING btree (handled_at);
 
@@ -948,9 +963,9 @@ CREATE POLICY accounts_insert ON inbox FOR INSERT TO qnt9_accounts WITH CHECK ((
 
 COMMENT ON POLICY accounts_insert ON inbox IS 'WITH CHECK (consumer IN (''accounts'', ''passwords'', ''signin'') AND (outcome IS NULL OR octet_length(outcome::text) <= 65536) AND coalesce(octet_length(fingerprint), 0) <= 256)';
 
-CREATE POLICY accounts_insert ON outbox FOR INSERT TO qnt9_accounts WITH CHECK (((aggregatetype = 'users'::text) AND (type = ANY (ARRAY['qnt9.user.email_change_requested.v1'::text, 'qnt9.user.email_verified.v1'::text, 'qnt9.user.erased.v1'::text, 'qnt9.user.password_changed.v1'::text, 'qnt9.user.password_check_failed.v1'::text, 'qnt9.user.password_reset.v1'::text, 'qnt9.user.permissions_changed.v1'::text, 'qnt9.user.profile_updated.v1'::text, 'qnt9.user.session_revoked.v1'::text, 'qnt9.user.signed_in.v1'::text, 'qnt9.user.signed_out.v1'::text, 'qnt9.user.signin_failed.v1'::text, 'qnt9.user.tier_changed.v1'::text, 'qnt9.user.token_refreshed.v1'::text, 'qnt9.user.token_reuse_detected.v1'::text])) AND (octet_length(payload) <= 262144) AND (payload IS JSON OBJECT) AND ((octet_length(aggregateid) >= 1) AND (octet_length(aggregateid) <= 512)) AND (octet_length((headers)::text) <= 16384) AND (NOT (headers @? '$.*?(@.type() != "string")'::jsonpath)) AND ((headers ->> 'ce_id'::text) = (id)::text) AND ((headers ->> 'ce_type'::text) = type) AND ((headers ->> 'ce_subject'::text) = aggregateid) AND ((headers ->> 'ce_source'::text) = ANY (ARRAY['urn:qnt9:accounts'::text, 'urn:qnt9:passwords'::text, 'urn:qnt9:signin'::text])) AND (((headers ->> 'ce_time'::text))::timestamp with time zone >= (now() - '01:00:00'::interval)) AND (((headers ->> 'ce_time'::text))::timestamp with time zone <= (now() + '01:00:00'::interval))));
+CREATE POLICY accounts_insert ON outbox FOR INSERT TO qnt9_accounts WITH CHECK (((aggregatetype = 'users'::text) AND (type = ANY (ARRAY['qnt9.user.email_change_requested.v1'::text, 'qnt9.user.email_change_undone.v1'::text, 'qnt9.user.email_verified.v1'::text, 'qnt9.user.erased.v1'::text, 'qnt9.user.password_changed.v1'::text, 'qnt9.user.password_check_failed.v1'::text, 'qnt9.user.password_reset.v1'::text, 'qnt9.user.permissions_changed.v1'::text, 'qnt9.user.profile_updated.v1'::text, 'qnt9.user.session_revoked.v1'::text, 'qnt9.user.signed_in.v1'::text, 'qnt9.user.signed_out.v1'::text, 'qnt9.user.signin_failed.v1'::text, 'qnt9.user.tier_changed.v1'::text, 'qnt9.user.token_refreshed.v1'::text, 'qnt9.user.token_reuse_detected.v1'::text])) AND (octet_length(payload) <= 262144) AND (payload IS JSON OBJECT) AND ((octet_length(aggregateid) >= 1) AND (octet_length(aggregateid) <= 512)) AND (octet_length((headers)::text) <= 16384) AND (NOT (headers @? '$.*?(@.type() != "string")'::jsonpath)) AND ((headers ->> 'ce_id'::text) = (id)::text) AND ((headers ->> 'ce_type'::text) = type) AND ((headers ->> 'ce_subject'::text) = aggregateid) AND ((headers ->> 'ce_source'::text) = ANY (ARRAY['urn:qnt9:accounts'::text, 'urn:qnt9:passwords'::text, 'urn:qnt9:signin'::text])) AND (((headers ->> 'ce_time'::text))::timestamp with time zone >= (now() - '01:00:00'::interval)) AND (((headers ->> 'ce_time'::text))::timestamp with time zone <= (now() + '01:00:00'::interval))));
 
-COMMENT ON POLICY accounts_insert ON outbox IS 'WITH CHECK ((aggregatetype = ''users'' AND type IN (''qnt9.user.email_change_requested.v1'', ''qnt9.user.email_verified.v1'', ''qnt9.user.erased.v1'', ''qnt9.user.password_changed.v1'', ''qnt9.user.password_check_failed.v1'', ''qnt9.user.password_reset.v1'', ''qnt9.user.permissions_changed.v1'', ''qnt9.user.profile_updated.v1'', ''qnt9.user.session_revoked.v1'', ''qnt9.user.signed_in.v1'', ''qnt9.user.signed_out.v1'', ''qnt9.user.signin_failed.v1'', ''qnt9.user.tier_changed.v1'', ''qnt9.user.token_refreshed.v1'', ''qnt9.user.token_reuse_detected.v1'')) AND octet_length(payload) <= 262144 AND payload IS JSON OBJECT AND octet_length(aggregateid) BETWEEN 1 AND 512 AND octet_length(headers::text) <= 16384 AND NOT headers @? ''$.* ? (@.type() <> "string")'' AND headers ->> ''ce_id'' = id::text AND headers ->> ''ce_type'' = type AND headers ->> ''ce_subject'' = aggregateid AND headers ->> ''ce_source'' IN (''urn:qnt9:accounts'', ''urn:qnt9:passwords'', ''urn:qnt9:signin'') AND (headers ->> ''ce_time'')::timestamptz >= now() - interval ''1 hour'' AND (headers ->> ''ce_time'')::timestamptz <= now() + interval ''1 hour'')';
+COMMENT ON POLICY accounts_insert ON outbox IS 'WITH CHECK ((aggregatetype = ''users'' AND type IN (''qnt9.user.email_change_requested.v1'', ''qnt9.user.email_change_undone.v1'', ''qnt9.user.email_verified.v1'', ''qnt9.user.erased.v1'', ''qnt9.user.password_changed.v1'', ''qnt9.user.password_check_failed.v1'', ''qnt9.user.password_reset.v1'', ''qnt9.user.permissions_changed.v1'', ''qnt9.user.profile_updated.v1'', ''qnt9.user.session_revoked.v1'', ''qnt9.user.signed_in.v1'', ''qnt9.user.signed_out.v1'', ''qnt9.user.signin_failed.v1'', ''qnt9.user.tier_changed.v1'', ''qnt9.user.token_refreshed.v1'', ''qnt9.user.token_reuse_detected.v1'')) AND octet_length(payload) <= 262144 AND payload IS JSON OBJECT AND octet_length(aggregateid) BETWEEN 1 AND 512 AND octet_length(headers::text) <= 16384 AND NOT headers @? ''$.* ? (@.type() <> "string")'' AND headers ->> ''ce_id'' = id::text AND headers ->> ''ce_type'' = type AND headers ->> ''ce_subject'' = aggregateid AND headers ->> ''ce_source'' IN (''urn:qnt9:accounts'', ''urn:qnt9:passwords'', ''urn:qnt9:signin'') AND (headers ->> ''ce_time'')::timestamptz >= now() - interval ''1 hour'' AND (headers ->> ''ce_time'')::timestamptz <= now() + interval ''1 hour'')';
 
 CREATE POLICY accounts_insert ON parked_commands FOR INSERT TO qnt9_accounts WITH CHECK ((consumer = ANY (ARRAY['accounts'::text, 'passwords'::text, 'signin'::text])));
 
@@ -1315,13 +1330,7 @@ GRANT SELECT(details) ON TABLE activity TO qnt9_gateway;
 
 GRANT SELECT(id) ON TABLE audit_entries TO qnt9_gateway;
 
-<<<<<<< HEAD
 GRANT SELECT(user_id) ON TABLE audit_entries TO qnt9_gateway;
-=======
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE mail_allowances TO qnt9_verification;
-
-GRANT SELECT,DELETE ON TABLE mail_requests TO qnt9_verification;
->>>>>>> 33764e5 (feat: bound mails by address, refuse usual passwords, keep lost refreshes)
 
 GRANT SELECT(actor_id) ON TABLE audit_entries TO qnt9_gateway;
 
@@ -1521,6 +1530,19 @@ GRANT SELECT(paused_at) ON TABLE consumer_pauses TO qnt9_signup;
 GRANT SELECT(paused_at) ON TABLE consumer_pauses TO qnt9_verification;
 GRANT SELECT(paused_at) ON TABLE consumer_pauses TO qnt9_watchlist;
 
+GRANT DELETE ON TABLE farewells TO qnt9_verification;
+
+GRANT INSERT(user_id) ON TABLE farewells TO qnt9_accounts;
+GRANT SELECT(user_id) ON TABLE farewells TO qnt9_verification;
+
+GRANT INSERT(secret) ON TABLE farewells TO qnt9_accounts;
+GRANT SELECT(secret) ON TABLE farewells TO qnt9_verification;
+
+GRANT INSERT(email) ON TABLE farewells TO qnt9_accounts;
+GRANT SELECT(email) ON TABLE farewells TO qnt9_verification;
+
+GRANT SELECT(created_at) ON TABLE farewells TO qnt9_verification;
+
 GRANT SELECT(symbol),INSERT(symbol) ON TABLE quotes TO qnt9_quotes;
 
 GRANT SELECT(quote),INSERT(quote),UPDATE(quote) ON TABLE quotes TO qnt9_quotes;
@@ -1538,6 +1560,16 @@ GRANT SELECT(quote) ON TABLE last_quotes TO qnt9_gateway;
 GRANT SELECT(fetched_at) ON TABLE last_quotes TO qnt9_gateway;
 
 GRANT SELECT(fresh_until) ON TABLE last_quotes TO qnt9_gateway;
+
+GRANT DELETE ON TABLE mail_allowances TO qnt9_verification;
+
+GRANT SELECT(address_hash),INSERT(address_hash) ON TABLE mail_allowances TO qnt9_verification;
+
+GRANT SELECT(share),INSERT(share) ON TABLE mail_allowances TO qnt9_verification;
+
+GRANT SELECT(sent_at),INSERT(sent_at),UPDATE(sent_at) ON TABLE mail_allowances TO qnt9_verification;
+
+GRANT SELECT(last_at),INSERT(last_at),UPDATE(last_at) ON TABLE mail_allowances TO qnt9_verification;
 
 GRANT DELETE ON TABLE mail_requests TO qnt9_verification;
 
@@ -1562,6 +1594,7 @@ GRANT SELECT(user_id),INSERT(user_id) ON TABLE mailed_tokens TO qnt9_verificatio
 GRANT SELECT(purpose) ON TABLE mailed_tokens TO qnt9_accounts;
 GRANT SELECT(purpose),INSERT(purpose) ON TABLE mailed_tokens TO qnt9_verification;
 
+GRANT SELECT(created_at) ON TABLE mailed_tokens TO qnt9_accounts;
 GRANT SELECT(created_at) ON TABLE mailed_tokens TO qnt9_verification;
 
 GRANT SELECT(expires_at) ON TABLE mailed_tokens TO qnt9_accounts;
@@ -1572,6 +1605,11 @@ GRANT SELECT(used_at),UPDATE(used_at) ON TABLE mailed_tokens TO qnt9_verificatio
 
 GRANT SELECT(voided_at),UPDATE(voided_at) ON TABLE mailed_tokens TO qnt9_accounts;
 GRANT SELECT(voided_at),UPDATE(voided_at) ON TABLE mailed_tokens TO qnt9_verification;
+
+GRANT SELECT(address) ON TABLE mailed_tokens TO qnt9_accounts;
+GRANT INSERT(address) ON TABLE mailed_tokens TO qnt9_verification;
+
+GRANT SELECT(session_id),INSERT(session_id) ON TABLE mailed_tokens TO qnt9_verification;
 
 GRANT DELETE ON TABLE mails TO qnt9_verification;
 
@@ -1593,7 +1631,7 @@ GRANT SELECT(status),UPDATE(status) ON TABLE mails TO qnt9_verification;
 
 GRANT SELECT(attempts),UPDATE(attempts) ON TABLE mails TO qnt9_verification;
 
-GRANT SELECT(next_attempt_at),UPDATE(next_attempt_at) ON TABLE mails TO qnt9_verification;
+GRANT SELECT(next_attempt_at),INSERT(next_attempt_at),UPDATE(next_attempt_at) ON TABLE mails TO qnt9_verification;
 
 GRANT SELECT(leased_until),UPDATE(leased_until) ON TABLE mails TO qnt9_verification;
 
@@ -1663,11 +1701,11 @@ GRANT SELECT(id),INSERT(id) ON TABLE users TO qnt9_signup;
 GRANT SELECT(id) ON TABLE users TO qnt9_verification;
 
 GRANT SELECT(email),UPDATE(email) ON TABLE users TO qnt9_verification;
-GRANT SELECT(email) ON TABLE users TO qnt9_accounts;
+GRANT SELECT(email),UPDATE(email) ON TABLE users TO qnt9_accounts;
 GRANT INSERT(email) ON TABLE users TO qnt9_signup;
 
 GRANT SELECT(address_hash),UPDATE(address_hash) ON TABLE users TO qnt9_verification;
-GRANT SELECT(address_hash) ON TABLE users TO qnt9_accounts;
+GRANT SELECT(address_hash),UPDATE(address_hash) ON TABLE users TO qnt9_accounts;
 GRANT SELECT(address_hash),INSERT(address_hash) ON TABLE users TO qnt9_signup;
 
 GRANT SELECT(display_name),UPDATE(display_name) ON TABLE users TO qnt9_accounts;
@@ -1762,13 +1800,7 @@ GRANT SELECT(given_up_at) ON TABLE recovered_events TO qnt9_audit;
 
 GRANT DELETE ON TABLE refresh_tokens TO qnt9_accounts;
 
-<<<<<<< HEAD
 GRANT SELECT(token_hash),INSERT(token_hash) ON TABLE refresh_tokens TO qnt9_accounts;
-=======
-GRANT SELECT(late_run),INSERT(late_run),UPDATE(late_run) ON TABLE refresh_tokens TO qnt9_accounts;
-
-GRANT SELECT ON TABLE relay_shards TO qnt9_relay;
->>>>>>> 33764e5 (feat: bound mails by address, refuse usual passwords, keep lost refreshes)
 
 GRANT SELECT(session_id),INSERT(session_id) ON TABLE refresh_tokens TO qnt9_accounts;
 
@@ -1778,19 +1810,9 @@ GRANT SELECT(expires_at),INSERT(expires_at) ON TABLE refresh_tokens TO qnt9_acco
 
 GRANT SELECT(spent_at),UPDATE(spent_at) ON TABLE refresh_tokens TO qnt9_accounts;
 
-<<<<<<< HEAD
+GRANT SELECT(late_run),UPDATE(late_run) ON TABLE refresh_tokens TO qnt9_accounts;
+
 GRANT SELECT(shard) ON TABLE relay_shards TO qnt9_relay;
-=======
-GRANT SELECT(ip_address),INSERT(ip_address),UPDATE(ip_address) ON TABLE sessions TO qnt9_accounts;
-
-GRANT SELECT(user_agent),INSERT(user_agent),UPDATE(user_agent) ON TABLE sessions TO qnt9_accounts;
-
-GRANT SELECT(program),INSERT(program) ON TABLE sessions TO qnt9_accounts;
-
-GRANT SELECT(network),INSERT(network) ON TABLE sessions TO qnt9_accounts;
-
-GRANT SELECT ON TABLE sessions_ended TO qnt9_gateway;
->>>>>>> 33764e5 (feat: bound mails by address, refuse usual passwords, keep lost refreshes)
 
 GRANT SELECT(relay),UPDATE(relay) ON TABLE relay_shards TO qnt9_relay;
 
@@ -1807,16 +1829,27 @@ GRANT SELECT(expires_at),INSERT(expires_at),UPDATE(expires_at) ON TABLE relays T
 GRANT DELETE ON TABLE sessions TO qnt9_accounts;
 
 GRANT SELECT(id),INSERT(id) ON TABLE sessions TO qnt9_accounts;
+GRANT SELECT(id) ON TABLE sessions TO qnt9_verification;
 
 GRANT SELECT(user_id),INSERT(user_id) ON TABLE sessions TO qnt9_accounts;
+GRANT SELECT(user_id) ON TABLE sessions TO qnt9_verification;
 
 GRANT SELECT(created_at) ON TABLE sessions TO qnt9_accounts;
 
 GRANT SELECT(ended_at),UPDATE(ended_at) ON TABLE sessions TO qnt9_accounts;
+GRANT SELECT(ended_at),UPDATE(ended_at) ON TABLE sessions TO qnt9_verification;
 
 GRANT SELECT(last_used_at),UPDATE(last_used_at) ON TABLE sessions TO qnt9_accounts;
 
 GRANT SELECT(expires_at),INSERT(expires_at),UPDATE(expires_at) ON TABLE sessions TO qnt9_accounts;
+
+GRANT INSERT(ip_address),UPDATE(ip_address) ON TABLE sessions TO qnt9_accounts;
+
+GRANT INSERT(user_agent),UPDATE(user_agent) ON TABLE sessions TO qnt9_accounts;
+
+GRANT SELECT(program),INSERT(program) ON TABLE sessions TO qnt9_accounts;
+
+GRANT SELECT(network),INSERT(network) ON TABLE sessions TO qnt9_accounts;
 
 GRANT SELECT(id) ON TABLE sessions_ended TO qnt9_gateway;
 
@@ -1829,6 +1862,12 @@ GRANT SELECT(user_id) ON TABLE sessions_open TO qnt9_gateway;
 GRANT SELECT(created_at) ON TABLE sessions_open TO qnt9_gateway;
 
 GRANT SELECT(last_used_at) ON TABLE sessions_open TO qnt9_gateway;
+
+GRANT SELECT(ip_address) ON TABLE sessions_open TO qnt9_gateway;
+
+GRANT SELECT(user_agent) ON TABLE sessions_open TO qnt9_gateway;
+
+GRANT SELECT(program) ON TABLE sessions_open TO qnt9_gateway;
 
 GRANT SELECT(id) ON TABLE users_changed TO qnt9_gateway;
 

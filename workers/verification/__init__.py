@@ -20,5 +20,5 @@ Reads     users                   (all but password_hash), an address' rows lock
 
 A token is the HMAC of its mail's id: the database holds its hash alone, and a mail rendered again
 is the same mail with the same link. `sender.py` runs beside the consumers (ADR 8). Tokens of
-sign-ups and for new passwords are mailed here and redeemed by the slice that hashes (ADR 11, 26).
+sign-ups and for new passwords are mailed here and redeemed by the slice that hashes (ADR 11, 27).
 """
