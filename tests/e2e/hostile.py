@@ -128,11 +128,11 @@ async def attack(port: int, seconds: float, kind: str, token: str) -> Counter[st
 
 
 async def flood(port: int, seconds: float, number: int, token: str) -> Counter[str]:
-    """So many streams, opened as fast as it goes and kept."""
+    """So many streams, opened one after another over that time and kept."""
     seen: Counter[str] = Counter()
 
     async def one(n: int) -> None:
-        await asyncio.sleep(seconds / 2 * n / number)
+        await asyncio.sleep(0.9 * seconds * n / number)
         with suppress(OSError):
             await connect(port, "many-streams", token, seen)
 

@@ -17,7 +17,7 @@ from tests.sizes import FULL, size
 from tests.stack import ROOT, Stack, User
 
 SECONDS = size(4.0, 60.0)
-"""Of all kinds at once; each by itself has a third of it, at full size."""
+"""Of all kinds at once, then, at full size, of each by itself."""
 CALM_SECONDS = size(2.0, 10.0)
 STREAMS = size(700, 10_000)
 CLIENTS = 4
@@ -60,11 +60,9 @@ async def most_memory(process: psutil.Process, seconds: float) -> float:
     return most
 
 
-async def attacked(
-    port: int, user: User, kinds: list[str], seconds: float
-) -> dict[str, dict[str, int]]:
+async def attacked(port: int, user: User, kinds: list[str]) -> dict[str, dict[str, int]]:
     """What the attackers, in a process of their own, were answered."""
-    arguments = (str(port), str(seconds), str(STREAMS), user.access_token, *kinds)
+    arguments = (str(port), str(SECONDS), str(STREAMS), user.access_token, *kinds)
     child = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "tests.e2e.hostile", *arguments),
         cwd=ROOT,
@@ -91,15 +89,14 @@ async def test_hostile_connections(stack: Stack, evidence: Evidence) -> None:
             await most_memory(process, CALM_SECONDS)  # caches fill
             for name in ATTACKS:
                 kinds = [*KINDS] if name == TOGETHER else [name]
-                seconds = SECONDS if name == TOGETHER else SECONDS / 3
                 load.p99()
                 calm_memory, calm = await most_memory(process, CALM_SECONDS), load.p99()
-                attacking = asyncio.create_task(attacked(port, hostile, kinds, seconds))
-                memory = await most_memory(process, seconds)
+                attacking = asyncio.create_task(attacked(port, hostile, kinds))
+                memory = await most_memory(process, SECONDS)
                 answers = await attacking
                 p99, growth = load.p99(), memory - calm_memory
                 figures[name] = (
-                    f"{seconds:.0f} s, {growth:+.1f} MB, "
+                    f"{SECONDS:.0f} s, {growth:+.1f} MB, "
                     f"p99 {calm * 1000:.0f} to {p99 * 1000:.0f} ms; {answers}"
                 )
                 assert growth < MAX_GROWTH_MB, (name, growth, answers)
