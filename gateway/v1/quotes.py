@@ -3,7 +3,7 @@
 from typing import Any
 
 from contracts.quotes import Quote
-from contracts.securities import Found
+from contracts.securities import Found, spelling_of_class_share
 from contracts.values import is_symbol
 from gateway.endpoints import Answer, Call, Endpoint, Who
 from gateway.limits.policies import QUOTE
@@ -13,8 +13,24 @@ from gateway.v1.symbols import symbol_of
 
 
 async def show(call: Call) -> Answer:
-    quote = await call.edge.quotes.quote(call, symbol_of(call))
+    """A class share that is written otherwise than providers do is named in the problem."""
+    symbol = symbol_of(call)
+    try:
+        quote = await call.edge.quotes.quote(call, symbol)
+    except ProblemError as error:
+        if error.code == "unknown-symbol" and (meant := await _meant(call, symbol)):
+            raise ProblemError("unknown-symbol", f"Did you mean {meant}?") from error
+        raise
     return Answer(200, quote.as_json)
+
+
+async def _meant(call: Call, symbol: str) -> str | None:
+    """What there is in the spelling of providers: BRK-B of BRK.B."""
+    spelling = spelling_of_class_share(symbol)
+    if spelling is None:
+        return None
+    found = (await call.edge.quotes.quotes(call, [spelling]))[spelling]
+    return spelling if isinstance(found, Quote) else None
 
 
 async def show_many(call: Call) -> Answer:

@@ -156,6 +156,8 @@ MARKETS: Final = {
         Market(
             "TLV", "Tel Aviv", "Tel Aviv", "Asia/Jerusalem", 2, "10:00", "10:00", "17:15", "17:15"
         ),
+        Market("NSI", "NSE", "NSE", "Asia/Kolkata", 5.5, "09:00", "09:15", "15:30", "15:30"),
+        Market("CBT", "CBOT", "Chicago", "America/Chicago", -6, "08:30", "08:30", "13:20", "13:20"),
         Market("CCC", "CCC", "CCC", "UTC", 0, "00:00", "00:00", "23:59", "23:59", always_open=True),
     )
 }

@@ -104,7 +104,12 @@ class Search:
 
 
 def _row(listing: Listing, score: float) -> dict[str, object]:
-    kinds = {"EQUITY": "Equity", "ETF": "ETF", "CRYPTOCURRENCY": "Cryptocurrency"}
+    kinds = {
+        "EQUITY": "Equity",
+        "ETF": "ETF",
+        "CRYPTOCURRENCY": "Cryptocurrency",
+        "FUTURE": "Futures",
+    }
     return {
         "exchange": listing.market.code,
         "shortname": listing.name[:31],

@@ -255,3 +255,37 @@ async def test_the_doctor_finds_the_sandbox_as_expected(stack: Stack) -> None:
     lines = shown.strip().splitlines()
     assert len(lines) == 8
     assert all(line.startswith("ok ") for line in lines), shown
+
+
+async def test_symbol_with_an_ampersand_has_a_quote(stack: Stack, user: User) -> None:
+    async with stack.http(headers=user.headers) as http:
+        answer = await http.get("/api/v1/quotes/M%26M.NS")
+        assert answer.status_code == 200, answer.text
+        assert answer.json()["symbol"] == "M&M.NS"
+        found = await http.get("/api/v1/search", params={"q": "mahindra"})
+        assert [each["symbol"] for each in found.json()["candidates"]] == ["M&M.NS"]
+
+
+async def test_price_in_cents_is_told_in_dollars(stack: Stack, user: User) -> None:
+    async with stack.http(headers=user.headers) as http:
+        quote = (await http.get("/api/v1/quotes/ZC=F")).json()
+        assert (quote["currency"], quote["quoted_unit"]) == ("USD", "USX")
+        assert 1 < float(quote["price"]) < 20
+
+
+async def test_class_share_is_found_and_named_in_any_spelling(stack: Stack, user: User) -> None:
+    async with stack.http(headers=user.headers) as http:
+        unknown = await http.get("/api/v1/quotes/BRK.B")
+        assert (unknown.status_code, unknown.json()["code"]) == (404, "unknown-symbol")
+        assert unknown.json()["detail"] == "Did you mean BRK-B?"
+        for text in ("BRK.B", "BRK/B", "brk b", "BRK-B"):
+            found = await http.get("/api/v1/search", params={"q": text})
+            assert found.json()["candidates"][0]["symbol"] == "BRK-B", text
+
+
+async def test_isin_in_groups_finds_its_listing(stack: Stack, user: User) -> None:
+    async with stack.http(headers=user.headers) as http:
+        for text in ("US 0378331005", "ISIN: US-037833-100-5"):
+            found = (await http.get("/api/v1/search", params={"q": text})).json()
+            assert found["kind"] == "isin"
+            assert "AAPL" in {each["symbol"] for each in found["candidates"]}

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from contracts.quotes import Quote
+from workers.quotes.currencies import in_whole_units
 from workers.quotes.provider import Answer, Found, LeftOut, MalformedError, NoPrice, NotFound
 from workers.quotes.replies import Reply, family_in, read_json
 from workers.quotes.rules import Hit, Hours
@@ -13,9 +14,10 @@ from workers.quotes.values import (
     DELAY_MINUTES,
     change_of,
     currency_of,
-    in_whole_units,
+    hint_of,
     name_of,
     positive,
+    rounded,
     text_of,
     time_of,
 )
@@ -94,14 +96,15 @@ def _quote(meta: dict[str, Any], symbol: str, *, source: str, now: datetime) -> 
         return NoPrice("another symbol than asked")
     unit = currency_of(meta.get("currency"))
     if unit is None:
-        return NoPrice("no currency")
+        return NoPrice("no currency that is known")
     price, as_of = positive(meta.get("regularMarketPrice")), time_of(meta.get("regularMarketTime"))
     if price is None or as_of is None:
         return NoPrice("no price" if price is None else "no time")
-    price, currency = in_whole_units(price, unit)
+    hint = hint_of(meta.get("priceHint"))
+    price, currency = in_whole_units(rounded(price, hint), unit)
     previous = positive(meta.get("chartPreviousClose"))
     if previous is not None:
-        previous, _ = in_whole_units(previous, unit)
+        previous, _ = in_whole_units(rounded(previous, hint), unit)
     hours = _hours(meta.get("currentTradingPeriod"))
     delay = meta.get("exchangeDataDelayedBy")
     quote = Quote(

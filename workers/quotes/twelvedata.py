@@ -19,6 +19,7 @@ from infra.clock import CLOCK
 from infra.retry_after import seconds_of
 from infra.upstreams import RateLimitedError
 from workers.quotes.calls import Patience, get, open_http
+from workers.quotes.currencies import in_whole_units
 from workers.quotes.provider import (
     Answer,
     Found,
@@ -32,7 +33,6 @@ from workers.quotes.values import (
     DELAY_MINUTES,
     change_of,
     currency_of,
-    in_whole_units,
     name_of,
     positive_text,
     text_of,

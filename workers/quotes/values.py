@@ -2,28 +2,47 @@
 
 import re
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
 from typing import Any
+
+from workers.quotes.currencies import is_known
 
 DELAY_MINUTES = 15
 NAME_LENGTH = 120
 DIGITS_MOST = 24
-HUNDREDTHS = {"GBp": "GBP", "GBX": "GBP", "ZAc": "ZAR", "ILA": "ILS"}
-"""Currencies that stand for a hundredth of another; GBp is not GBP."""
+HINT_MOST = 12
+LOSS_MOST = Decimal("0.0001")
+"""What a provider's hint may take away of a price: a hundredth of a percent."""
 
-_CURRENCY = re.compile(r"^[A-Za-z]{3}$")
 _NUMBER = re.compile(r"^[0-9]{1,20}(\.[0-9]{1,20})?$")
 
 
-def in_whole_units(price: Decimal, currency: str) -> tuple[Decimal, str]:
-    """Pence in pounds, exactly; anything else as it is."""
-    if currency in HUNDREDTHS:
-        return price.scaleb(-2), HUNDREDTHS[currency]
-    return price, currency
-
-
 def currency_of(value: Any) -> str | None:
-    return value if isinstance(value, str) and _CURRENCY.match(value) else None
+    """A unit that prices are known to be in; GBp is not GBP."""
+    return value if isinstance(value, str) and is_known(value) else None
+
+
+def hint_of(value: Any) -> int | None:
+    """To how many decimals a provider says that a price is shown."""
+    return value if type(value) is int and 0 <= value <= HINT_MOST else None
+
+
+def rounded(price: Decimal, hint: int | None) -> Decimal:
+    """A price as its provider would show it, and never with fewer digits than are significant.
+
+    Yahoo's numbers were of 32 bits: 164.98 comes as 164.97999572753906. The price gets the decimals
+    of the hint, and more until it differs by no more than `LOSS_MOST`. What has no more digits, or
+    no hint, stays as it is.
+    """
+    if hint is None:
+        return price
+    exponent = price.as_tuple().exponent
+    given = -exponent if isinstance(exponent, int) else 0
+    for decimals in range(hint, given):
+        shorter = price.quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_EVEN)
+        if abs(shorter - price) <= price * LOSS_MOST:
+            return shorter
+    return price
 
 
 def positive(value: Any) -> Decimal | None:

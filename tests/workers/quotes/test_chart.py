@@ -11,6 +11,7 @@ from infra.upstreams import RateLimitedError
 from tests.builders import NOW
 from tests.workers.quotes.builders import SECONDS, a_chart, an_error
 from workers.quotes.chart import read_chart
+from workers.quotes.currencies import in_whole_units
 from workers.quotes.provider import (
     Answer,
     Found,
@@ -20,7 +21,6 @@ from workers.quotes.provider import (
     UnavailableError,
 )
 from workers.quotes.replies import Reply
-from workers.quotes.values import in_whole_units
 
 
 def read(reply: Reply, symbol: str = "AAPL") -> Answer:
