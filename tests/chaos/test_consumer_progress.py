@@ -5,6 +5,7 @@ import os
 import signal
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import cycle
@@ -157,7 +158,8 @@ async def kill_all(stack: Stack, names: set[str]) -> tuple[datetime, datetime]:
     pids = [each["pid"] for each in status["processes"] if each["name"] in names]
     assert len(pids) == len(names)
     for pid in pids:
-        os.kill(pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):  # one that has ended since is started again as well
+            os.kill(pid, signal.SIGKILL)
     for name in sorted(names):
         await stack.until_ready(name, seconds=180)
     return began, datetime.now(UTC) + timedelta(seconds=10)  # the group misses the dead as long
