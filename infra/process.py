@@ -22,6 +22,7 @@ from infra.kafka.records import Reader
 from infra.kafka.work import Handle, Policy
 from infra.lifecycle import GracefulShutdownHandler
 from infra.postgres.consumer_controls import PostgresControls
+from infra.postgres.parking import Parking
 from infra.postgres.pool import Pool, open_pool
 from infra.postgres.reads import probe_of
 from infra.postgres.recovery import Memory
@@ -55,11 +56,13 @@ class Process:
         policy: Policy | None = None,
         reader: Reader | None = None,
         memory: Memory | None = None,
+        parking: Parking | None = None,
     ) -> None:
         """Start a consumer; it is stopped before anything it uses.
 
         It joins its group when the database knows what the group has read (`database_age`);
-        `memory` is what it remembers itself, where it has no transactions for that.
+        `memory` is what it remembers itself, and `parking` where it keeps what it sets aside, where
+        it has no transactions for that.
         """
         shell = ConsumerShell(
             consumer,
@@ -70,6 +73,7 @@ class Process:
             policy=policy,
             reader=reader,
             controls=Controls(consumer.name, PostgresControls(self.pool, consumer.name)),
+            parking=parking,
             client_id=self.settings.instance,
         )
         self.health.alive[consumer.name] = lambda: None if shell.alive else "no progress"

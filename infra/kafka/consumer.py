@@ -29,6 +29,7 @@ from infra.kafka.fetching import DrainFirst, Fetched, batch_of, builder
 from infra.kafka.items import DOWN
 from infra.kafka.records import Reader, RecordReader
 from infra.kafka.work import BatchWork, Handle, Policy
+from infra.postgres.parking import Parking
 from infra.postgres.pool import UNAVAILABLE
 from infra.postgres.transaction import Transactions
 from infra.received import RetryableError
@@ -61,6 +62,7 @@ class ConsumerShell:
         policy: Policy | None = None,
         reader: Reader | None = None,
         controls: Controls | None = None,
+        parking: Parking | None = None,
         client_id: str,
     ) -> None:
         policy = policy or Policy()
@@ -84,6 +86,7 @@ class ConsumerShell:
             sleep=self._sleep,
             touch=self._touch,
             controls=self._controls,
+            parking=parking,
         )
         self._broker = KafkaBroker(
             settings.kafka_bootstrap,
@@ -175,7 +178,10 @@ class ConsumerShell:
                     await self._controls.refresh()
             except (*UNAVAILABLE, asyncpg.PostgresError) as error:
                 log.debug("controls_not_read", error=type(error).__name__)
-            await self._dead_letters.tidy()
+            try:
+                await self._dead_letters.tidy()
+            except Exception:
+                log.exception("writers_not_closed", consumer=self._name)
             await self._sleep(HELD_TIDY_SECONDS if self._pauses else TIDY_SECONDS, touch=False)
 
     async def _parse(self, records: Any) -> KafkaAckableMessage:

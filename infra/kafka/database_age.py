@@ -11,13 +11,20 @@ from datetime import timedelta
 import asyncpg
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError
 
 from contracts.envelope import Envelope, UnreadableError
-from contracts.topics import AUDIT, COMMAND_RETENTION, SEGMENT, Consumer, topics_of
+from contracts.topics import (
+    AUDIT,
+    COMMAND_RETENTION,
+    MAX_DATA_BYTES,
+    SEGMENT,
+    Consumer,
+    topics_of,
+)
 from infra.clock import CLOCK
 from infra.kafka.connection import connection_options
 from infra.kafka.records import AnyEventReader, Record, Unreadable
+from infra.kafka.watcher import stop_client
 from infra.postgres.pool import UNAVAILABLE, Pool
 from infra.postgres.recovery import Memory, RestoredDatabaseError, unknown_messages
 from infra.settings import KafkaSettings
@@ -81,7 +88,7 @@ class DatabaseAge:
                 async with self._pool.acquire() as conn:
                     ids = [envelope.id for _, envelope in newest.values()]
                     unknown = await unknown_messages(conn, self._consumer.name, ids)
-            except (KafkaError, *UNAVAILABLE, asyncpg.PostgresError) as error:
+            except Exception as error:  # noqa: BLE001  # nothing in a topic ends a worker
                 log.info("database_not_compared", consumer=self._consumer.name, error=repr(error))
             else:
                 if not unknown:
@@ -142,16 +149,18 @@ async def last_read(
         isolation_level="read_committed",
     )
     try:
-        async with asyncio.timeout(SILENT_SECONDS):
+        async with asyncio.timeout(SILENT_SECONDS) as silence:
             await client.start()
-            return await _read_back(client, consumer, at_most)
+            return await _read_back(client, consumer, at_most, silence)
     finally:
-        await client.stop()
+        await stop_client(client)
 
 
 async def _read_back(
-    client: AIOKafkaConsumer, consumer: Consumer, at_most: int
+    client: AIOKafkaConsumer, consumer: Consumer, at_most: int, silence: asyncio.Timeout
 ) -> dict[Place, list[Record]]:
+    """Of each partition. What is too big to be handled tells nothing, and would fill the memory."""
+    loop = asyncio.get_running_loop()
     places = [
         TopicPartition(name, number)
         for topic in topics_of(consumer)
@@ -171,7 +180,10 @@ async def _read_back(
     while left:
         for place, records in (await client.getmany(*left, timeout_ms=200)).items():
             until = left[place]
-            found[place.topic, place.partition] += [r for r in records if r.offset < until]
+            silence.reschedule(loop.time() + SILENT_SECONDS)
+            found[place.topic, place.partition] += [
+                r for r in records if r.offset < until and len(r.value or b"") <= MAX_DATA_BYTES
+            ]
         for place in list(left):
             if await client.position(place) >= left[place]:
                 client.pause(place)

@@ -8,6 +8,7 @@ from infra.kafka.batch import Batch, Failure, Place, Prefix, SetAside, place_of
 from infra.kafka.controls import Controls
 from infra.kafka.dead_letters import DeadLetters
 from infra.kafka.records import EVENT_TOPICS, Record, envelope_of
+from infra.postgres.parking import Parking
 from infra.postgres.transaction import Transactions
 from infra.telemetry import RECORDS
 
@@ -20,12 +21,15 @@ class SettingAside:
         consumer: str,
         dead_letters: DeadLetters,
         transactions: Transactions | None,
+        *,
+        parking: Parking | None,
         controls: Controls,
         touch: Callable[[], None],
     ) -> None:
         self._consumer = consumer
         self._dead_letters = dead_letters
         self._transactions = transactions
+        self._parking = parking
         self._controls = controls
         self._touch = touch
         self._decided: dict[tuple[str, int, int], Failure] = {}
@@ -86,8 +90,8 @@ class SettingAside:
             self._count(each.record, "dead_letter")
 
     async def _park(self, letters: list[SetAside]) -> None:
-        """Remember that commands wait as dead letters, so that their status can say so."""
-        if self._transactions is None:
+        """Remember what waits as dead letters: the status of a command says so, and it is known."""
+        if self._parking is None:
             return
         parked = [
             (envelope, each.failure.reason)
@@ -95,7 +99,7 @@ class SettingAside:
             if (envelope := envelope_of(each.record))
         ]
         if parked:
-            await self._transactions.park_all(parked)
+            await self._parking.park_all(parked)
 
     def _count(self, record: Record, result: str) -> None:
         RECORDS.labels(self._consumer, record.topic, result).inc()

@@ -6,8 +6,8 @@ broker ends what an earlier owner has left open, and refuses whatever that one s
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import suppress
 
+import structlog
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 
@@ -16,6 +16,8 @@ from infra.kafka.batch import Place
 from infra.kafka.connection import connection_options
 from infra.kafka.producer import BATCH_BYTES, REQUEST_MS
 from infra.settings import KafkaSettings
+
+log = structlog.get_logger(__name__)
 
 Headers = list[tuple[str, bytes | None]]
 Draft = tuple[bytes | None, bytes | None, Headers]
@@ -91,10 +93,14 @@ class TransactionalWriter:
             raise TransactionError(type(error).__name__) from error
 
     async def close(self) -> None:
-        """Give up whatever is open. Nothing is waited for: the next writer sees to it."""
-        with suppress(KafkaError, OSError, TimeoutError, asyncio.CancelledError):
-            async with asyncio.timeout(CLOSE_SECONDS):
-                await self._producer.stop()
+        """Give up whatever is open, and never fail: the next writer sees to what is left open."""
+        stopping = asyncio.ensure_future(self._producer.stop())
+        await asyncio.wait({stopping}, timeout=CLOSE_SECONDS)
+        if not stopping.done():
+            stopping.cancel()
+            await asyncio.wait({stopping}, timeout=CLOSE_SECONDS)
+        elif not stopping.cancelled() and (error := stopping.exception()):
+            log.debug("writer_not_closed", error=repr(error))
 
     async def _append(self, topic: str, drafts: Sequence[Draft]) -> None:
         """In order; the next batch is filled while the one before is on its way."""

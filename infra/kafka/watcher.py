@@ -132,11 +132,13 @@ async def _consumer(settings: KafkaSettings, client_id: str) -> AsyncIterator[AI
         await consumer.start()
         yield consumer
     finally:
-        await _stop(consumer)
+        await stop_client(consumer)
 
 
-async def _stop(consumer: AIOKafkaConsumer) -> None:
-    """As long as the broker is away aiokafka is cancelled in there by itself, half stopped.
+async def stop_client(consumer: AIOKafkaConsumer) -> None:
+    """Stop it, and never look cancelled for that.
+
+    As long as the broker is away aiokafka is cancelled in there by itself, half stopped.
 
     It cancels a fetch that waits to try again, and does not expect that to be felt. To whoever
     reads it would look like being cancelled: for ever, and nobody would know.

@@ -25,6 +25,7 @@ from infra.kafka.guard import FailureGuard, count_sources
 from infra.kafka.items import DOWN, Item, by_key, probe
 from infra.kafka.records import Reader, Record, Unreadable, Unwanted
 from infra.kafka.setting_aside import SettingAside
+from infra.postgres.parking import Parking
 from infra.postgres.pool import TRANSIENT
 from infra.postgres.transaction import ConcurrentDeliveryError, Transactions
 from infra.received import PoisonError, Received, RetryableError
@@ -72,6 +73,7 @@ class BatchWork:
         sleep: Sleep,
         touch: Callable[[], None],
         controls: Controls | None = None,
+        parking: Parking | None = None,
     ) -> None:
         self._name = name
         self._handle = handle
@@ -82,7 +84,16 @@ class BatchWork:
         self._touch = touch
         self._guard = FailureGuard()
         self.controls = controls or Controls(name)
-        self._aside = SettingAside(name, dead_letters, transactions, self.controls, touch)
+        if transactions and parking is None:
+            parking = transactions.parking
+        self._aside = SettingAside(
+            name,
+            dead_letters,
+            transactions,
+            parking=parking,
+            controls=self.controls,
+            touch=touch,
+        )
 
     async def take(self, records: Sequence[Record]) -> None:
         """Everything in the batch is handled, or set aside and acknowledged, on return."""

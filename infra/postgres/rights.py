@@ -50,7 +50,7 @@ _AUDIT = (
 RIGHTS: Mapping[str, Mapping[str, Rights]] = {
     # Messages.
     "inbox": {role: inbox_rights(role) for role in WITH_INBOX},
-    "parked_commands": {role: parked_rights(role) for role in WITH_INBOX},
+    "parked_commands": {role: parked_rights(role) for role in (*WITH_INBOX, "audit")},
     "outbox": {role: outbox_rights(role) for role in WITH_OUTBOX}
     | {
         "relay": (

@@ -300,11 +300,13 @@ CREATE FUNCTION unknown_messages(reader text, ids uuid[]) RETURNS SETOF uuid
     AS $$
     SELECT id
       FROM unnest(ids) AS id
-     WHERE CASE WHEN reader = 'audit'
-                THEN NOT EXISTS (SELECT FROM audit_log WHERE event_id = id)
-                WHEN EXISTS (SELECT FROM inbox WHERE message_id = id AND consumer = reader)
-                  OR EXISTS (SELECT FROM parked_commands WHERE command_id = id)
+     WHERE CASE WHEN EXISTS (SELECT FROM parked_commands WHERE command_id = id)
                   OR EXISTS (SELECT FROM dead_letter_actions WHERE message_id = id)
+                THEN false
+                WHEN reader = 'audit'
+                THEN NOT EXISTS (SELECT FROM audit_log WHERE event_id = id)
+                 AND NOT EXISTS (SELECT FROM audit_chain WHERE event_id = id)
+                WHEN EXISTS (SELECT FROM inbox WHERE message_id = id AND consumer = reader)
                 THEN false
                 WHEN reader = 'verification-mails'
                 THEN EXISTS (SELECT FROM mail_requests WHERE event_id = id)
@@ -1003,6 +1005,10 @@ CREATE POLICY audit_insert ON consumer_pauses FOR INSERT TO qnt9_audit WITH CHEC
 
 COMMENT ON POLICY audit_insert ON consumer_pauses IS 'WITH CHECK (consumer IN (''audit''))';
 
+CREATE POLICY audit_insert ON parked_commands FOR INSERT TO qnt9_audit WITH CHECK ((consumer = 'audit'::text));
+
+COMMENT ON POLICY audit_insert ON parked_commands IS 'WITH CHECK (consumer IN (''audit''))';
+
 CREATE POLICY audit_select ON consumer_instructions FOR SELECT TO qnt9_audit USING ((consumer = 'audit'::text));
 
 COMMENT ON POLICY audit_select ON consumer_instructions IS 'USING (consumer IN (''audit''))';
@@ -1399,26 +1405,31 @@ GRANT SELECT(fingerprint) ON TABLE command_outcomes TO qnt9_gateway;
 GRANT SELECT(outcome) ON TABLE command_outcomes TO qnt9_gateway;
 
 GRANT INSERT(command_id) ON TABLE parked_commands TO qnt9_accounts;
+GRANT INSERT(command_id) ON TABLE parked_commands TO qnt9_audit;
 GRANT INSERT(command_id) ON TABLE parked_commands TO qnt9_signup;
 GRANT INSERT(command_id) ON TABLE parked_commands TO qnt9_verification;
 GRANT INSERT(command_id) ON TABLE parked_commands TO qnt9_watchlist;
 
 GRANT INSERT(consumer) ON TABLE parked_commands TO qnt9_accounts;
+GRANT INSERT(consumer) ON TABLE parked_commands TO qnt9_audit;
 GRANT INSERT(consumer) ON TABLE parked_commands TO qnt9_signup;
 GRANT INSERT(consumer) ON TABLE parked_commands TO qnt9_verification;
 GRANT INSERT(consumer) ON TABLE parked_commands TO qnt9_watchlist;
 
 GRANT INSERT(type) ON TABLE parked_commands TO qnt9_accounts;
+GRANT INSERT(type) ON TABLE parked_commands TO qnt9_audit;
 GRANT INSERT(type) ON TABLE parked_commands TO qnt9_signup;
 GRANT INSERT(type) ON TABLE parked_commands TO qnt9_verification;
 GRANT INSERT(type) ON TABLE parked_commands TO qnt9_watchlist;
 
 GRANT INSERT(actor_id) ON TABLE parked_commands TO qnt9_accounts;
+GRANT INSERT(actor_id) ON TABLE parked_commands TO qnt9_audit;
 GRANT INSERT(actor_id) ON TABLE parked_commands TO qnt9_signup;
 GRANT INSERT(actor_id) ON TABLE parked_commands TO qnt9_verification;
 GRANT INSERT(actor_id) ON TABLE parked_commands TO qnt9_watchlist;
 
 GRANT INSERT(reason) ON TABLE parked_commands TO qnt9_accounts;
+GRANT INSERT(reason) ON TABLE parked_commands TO qnt9_audit;
 GRANT INSERT(reason) ON TABLE parked_commands TO qnt9_signup;
 GRANT INSERT(reason) ON TABLE parked_commands TO qnt9_verification;
 GRANT INSERT(reason) ON TABLE parked_commands TO qnt9_watchlist;

@@ -22,6 +22,7 @@ from contracts.topics import CARRIED_BY
 from infra.clock import CLOCK
 from infra.postgres import recovery
 from infra.postgres.message_rows import ConcurrentDeliveryError, Emitted, Settled, save
+from infra.postgres.parking import Parking
 from infra.postgres.pool import Connection, Pool
 from infra.received import Origin, Received
 from infra.redis.access import AccessChanges
@@ -127,6 +128,7 @@ class Transactions:
         self._consumer = consumer
         self._wakeups = wakeups
         self.memory = recovery.Memory()
+        self.parking = Parking(pool, consumer)
         self.awaited: frozenset[UUID] = frozenset()
 
     @asynccontextmanager
@@ -155,7 +157,7 @@ class Transactions:
 
         Those that are events whose cause has to be handled again before them are in `awaited` from
         then on. Raises `RestoredDatabaseError` when the database no longer knows what was handled
-        last.
+        or set aside last.
         """
         ids = [r.envelope.id for r in received]
         last = self.memory.last
@@ -173,9 +175,11 @@ class Transactions:
                 self._consumer,
                 [*ids, last] if last else ids,
             )
-        found = {row["message_id"]: Settled(*row[:5]) for row in rows if not row["awaited"]}
-        if last and last not in found:
-            raise self.memory.contradict()
+            found = {row["message_id"]: Settled(*row[:5]) for row in rows if not row["awaited"]}
+            if last and last not in found:  # it may have been set aside
+                if await recovery.unknown_messages(conn, self._consumer, [last]):
+                    raise self.memory.contradict()
+                last = None
         awaited = (row["message_id"] for row in rows if row["awaited"])
         self.awaited = frozenset(id_ for id_ in awaited if id_ not in found)
         if last and last not in ids:
@@ -210,22 +214,7 @@ class Transactions:
 
     async def park_all(self, parked: Sequence[tuple[Envelope, str]]) -> None:
         """As `park`, for many at once."""
-        async with self._pool.acquire() as conn:
-            await conn.execute(
-                """
-                INSERT INTO parked_commands (command_id, consumer, type, actor_id, reason)
-                SELECT id, $1, type, actor_id, reason
-                  FROM unnest($2::uuid[], $3::text[], $4::uuid[], $5::text[])
-                    AS parked (id, type, actor_id, reason)
-                 ORDER BY id
-                    ON CONFLICT DO NOTHING
-                """,
-                self._consumer,
-                [envelope.id for envelope, _ in parked],
-                [envelope.type for envelope, _ in parked],
-                [envelope.actor_id for envelope, _ in parked],
-                [reason for _, reason in parked],
-            )
+        await self.parking.park_all(parked)
 
     async def settle_unhandled(self, envelope: Envelope, outcome: Rejected | None) -> None:
         """Settle a message without its handler, unless it was handled; whoever waits is told."""

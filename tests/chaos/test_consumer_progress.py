@@ -3,14 +3,14 @@
 import asyncio
 import os
 import signal
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import cycle
 
 import pytest
+from aiokafka.structs import RecordMetadata
 
 from contracts.ids import uuid7
 from contracts.topics import AUDIT, MAX_DATA_BYTES, QUOTES, TOPICS, Consumer, Topic
@@ -24,7 +24,7 @@ from tests.stack import Stack, eventually
 
 EACH = size(12, 1_000)
 """Good records of each source, and as many bad ones."""
-KILLS = size(2, 5)
+KILLS = size(1, 5)
 SECONDS_TO_FINISH = size(150, 1_200)
 MOST_SECONDS_FOR_A_TURN = size(60.0, 15.0)
 """On a machine three times slower than one that is idle. How long it took is in the evidence."""
@@ -34,6 +34,20 @@ WITHIN = timedelta(minutes=30)
 """How long what has a deadline may wait: longer than all of this takes."""
 
 
+Place = tuple[str, int, int]
+"""Topic, partition and offset."""
+
+
+@dataclass
+class Content:
+    """What was put into one topic: for each of its consumers."""
+
+    good: list[Raw] = field(default_factory=list)
+    bad: set[Place] = field(default_factory=set)
+    """The places of the records that must become dead letters."""
+    all: set[Place] = field(default_factory=set)
+
+
 @dataclass
 class Source:
     """A topic as one consumer reads it, and what was put there."""
@@ -41,9 +55,15 @@ class Source:
     topic: Topic
     consumer: Consumer
     name: str
-    good: list[Raw] = field(default_factory=list)
-    bad: set[tuple[str, int, int]] = field(default_factory=set)
-    """The places of the records that must become dead letters."""
+    content: Content
+
+    @property
+    def good(self) -> list[Raw]:
+        return self.content.good
+
+    @property
+    def bad(self) -> set[Place]:
+        return self.content.bad
 
     @property
     def partitions(self) -> int:
@@ -52,8 +72,9 @@ class Source:
 
 def sources() -> list[Source]:
     """Everything that a consumer reads."""
+    contents: defaultdict[str, Content] = defaultdict(Content)
     return [
-        Source(topic, consumer, name)
+        Source(topic, consumer, name, contents[name])
         for topic in TOPICS
         for consumer in topic.consumers
         for name in (topic.name, topic.redrive(consumer))
@@ -96,11 +117,11 @@ def _of_another_id(record: Raw) -> Raw:
 
 
 async def fill(stack: Stack, found: list[Source], count: int) -> None:
-    """So many good and as many bad records on each source, one after the other in turn."""
+    """So many good and as many bad records on each topic, one after the other in turn."""
     credentials = load_or_create(Layout(stack.data))
     place = cycle(range(TOPICS[0].partitions))
     async with stack.producer() as producer:
-        for source in found:
+        for source in {source.name: source for source in found}.values():
             good = good_ones(source, credentials, count)
             bad = bad_ones(source.topic, credentials, count)
             for start in range(0, count, AT_ONCE):
@@ -110,11 +131,14 @@ async def fill(stack: Stack, found: list[Source], count: int) -> None:
                     [await each.send_later(producer, source.name, partition) for each in pair]
                     for pair, partition in zip(pairs, wanted, strict=True)
                 ]
-                for _, spoilt in sent:
-                    at = await spoilt
-                    source.bad.add((source.name, at.partition, at.offset))
-                await asyncio.gather(*(each for each, _ in sent))
-            source.good += good
+                places = [[await each for each in pair] for pair in sent]
+                source.content.all |= {_place(at) for pair in places for at in pair}
+                source.content.bad |= {_place(spoilt) for _, spoilt in places}
+            source.content.good += good
+
+
+def _place(at: RecordMetadata) -> Place:
+    return at.topic, at.partition, at.offset
 
 
 async def handled(stack: Stack, source: Source) -> dict[object, datetime]:
@@ -138,11 +162,10 @@ async def handled(stack: Stack, source: Source) -> dict[object, datetime]:
     return {row[0]: row[1] for row in rows}
 
 
-async def letters(stack: Stack, source: Source) -> Counter[tuple[str, int, int]]:
-    """How many dead letters there are of each place of this source."""
+async def letters(stack: Stack, source: Source) -> Counter[Place]:
+    """How many dead letters there are of each place that this test has filled."""
     records = await stack.records(source.topic.dead_letters(source.consumer))
-    places = [place for place in map(read_from, records) if place and place[0] == source.name]
-    return Counter(places)
+    return Counter(place for place in map(read_from, records) if place in source.content.all)
 
 
 def expected(source: Source) -> set[object]:
@@ -158,8 +181,7 @@ async def kill_all(stack: Stack, names: set[str]) -> tuple[datetime, datetime]:
     pids = [each["pid"] for each in status["processes"] if each["name"] in names]
     assert len(pids) == len(names)
     for pid in pids:
-        with suppress(ProcessLookupError):  # one that has ended since is started again as well
-            os.kill(pid, signal.SIGKILL)
+        os.kill(pid, signal.SIGKILL)
     for name in sorted(names):
         await stack.until_ready(name, seconds=180)
     return began, datetime.now(UTC) + timedelta(seconds=10)  # the group misses the dead as long
@@ -200,7 +222,7 @@ async def test_bad_records_hold_nobody_up(stack: Stack, evidence: Evidence) -> N
         times = list((await handled(stack, source)).values())
         turns[what] = slowest_turn(times, away)
     for source in found:
-        assert Counter(source.bad) == await letters(stack, source), source.name
+        assert await letters(stack, source) == Counter(source.bad), source.name
     status = await asyncio.to_thread(stack.status)
     assert all(each["state"] == "ready" for each in status["processes"]), "nothing to do by hand"
     slowest = max(turns, key=lambda each: turns[each])

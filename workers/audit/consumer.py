@@ -11,6 +11,7 @@ from contracts.topics import AUDIT
 from infra.audit.checkpoints import CheckpointSigner
 from infra.kafka.records import AnyEventReader
 from infra.kafka.work import Policy
+from infra.postgres.parking import Parking
 from infra.postgres.pool import UNAVAILABLE, Pool
 from infra.postgres.recovery import Memory
 from infra.process import Process
@@ -51,6 +52,7 @@ async def start(process: Process, settings: AuditSettings) -> None:
         policy=POLICY,
         reader=AnyEventReader(),
         memory=memory,
+        parking=Parking(process.pool, AUDIT.name),
     )
 
 

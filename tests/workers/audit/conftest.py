@@ -14,6 +14,7 @@ from contracts.envelope import Envelope
 from contracts.ids import uuid7
 from infra.kafka.records import AnyEventReader, Record
 from infra.kafka.work import BatchWork
+from infra.postgres.parking import Parking
 from infra.postgres.pool import Pool
 from infra.postgres.recovery import Memory
 from tests.builders import NOW, ARecord, MemoryDeadLetters, a_record, no_sleep
@@ -79,6 +80,7 @@ def an_audit(database: Database, pool: Pool) -> Audit:
         policy=POLICY,
         sleep=no_sleep,
         touch=lambda: None,
+        parking=Parking(pool, "audit"),
     )
     return Audit(database, work, dead_letters)
 

@@ -1,0 +1,33 @@
+"""Messages that wait as dead letters, as rows: their status says so, and they count as known."""
+
+from collections.abc import Sequence
+
+from contracts.envelope import Envelope
+from infra.postgres.pool import Pool
+
+
+class Parking:
+    """Those of one consumer."""
+
+    def __init__(self, pool: Pool, consumer: str) -> None:
+        self._pool = pool
+        self._consumer = consumer
+
+    async def park_all(self, parked: Sequence[tuple[Envelope, str]]) -> None:
+        """Remember that these messages wait as dead letters, and why each does."""
+        async with self._pool.acquire() as conn:
+            await conn.execute(
+                """
+                INSERT INTO parked_commands (command_id, consumer, type, actor_id, reason)
+                SELECT id, $1, type, actor_id, reason
+                  FROM unnest($2::uuid[], $3::text[], $4::uuid[], $5::text[])
+                    AS parked (id, type, actor_id, reason)
+                 ORDER BY id
+                    ON CONFLICT DO NOTHING
+                """,
+                self._consumer,
+                [envelope.id for envelope, _ in parked],
+                [envelope.type for envelope, _ in parked],
+                [envelope.actor_id for envelope, _ in parked],
+                [reason for _, reason in parked],
+            )
