@@ -114,7 +114,10 @@ class Stack:
         return status
 
     def pid(self, name: str) -> int:
-        return int(next(p["pid"] for p in self.status()["processes"] if p["name"] == name))
+        """Of a process that runs: pid 0 would mean the group of the test run itself."""
+        pid = next(p["pid"] for p in self.status()["processes"] if p["name"] == name)
+        assert pid, f"{name} does not run"
+        return int(pid)
 
     def kill(self, name: str) -> int:
         """SIGKILL one process; the supervisor starts it again."""

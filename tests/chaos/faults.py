@@ -48,7 +48,9 @@ class Kill:
         return f"{self.name} was killed"
 
     async def strike(self, stack: Stack) -> None:
-        self.pid = await self._running(stack)
+        self.pid = await eventually(
+            lambda: self._running(stack), seconds=READY_SECONDS, what=f"{self.name} running"
+        )
         os.kill(self.pid, signal.SIGKILL)
 
         async def successor() -> bool:
@@ -143,6 +145,7 @@ class Hang:
     async def strike(self, stack: Stack) -> None:
         status = (await told(stack, do="status"))["status"]
         pid = next(p["pid"] for p in status["processes"] if p["name"] == self.name)
+        assert pid, f"{self.name} does not run"
         main = psutil.Process(pid)
         stopped = [main, *main.children(recursive=True)]
         try:
