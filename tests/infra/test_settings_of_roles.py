@@ -4,7 +4,9 @@ import asyncio
 import os
 import sys
 from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
+from typing import get_type_hints
 
 import pytest
 
@@ -13,6 +15,7 @@ from infra.embedded.environment import of_role
 from infra.embedded.layout import Layout
 from infra.embedded.options import Options
 from infra.embedded.ports import Ports
+from infra.settings import ProcessSettings, SettingsError
 from tests.stack import ROOT
 
 Environment = dict[str, str]
@@ -53,12 +56,32 @@ def settings_of(role: str, credentials: Credentials, **changes: str | None) -> E
     return found
 
 
-async def faults_of(role: str, settings: Mapping[str, str]) -> list[str]:
+def faults_of(role: str, settings: Mapping[str, str]) -> list[str]:
+    """What the role's settings are refused for, loaded as its program loads them."""
+    program = import_module(f"{module_of(role)}.__main__")
+    kind: type[ProcessSettings] = get_type_hints(program.run)["settings"]
+    with pytest.MonkeyPatch.context() as environment:
+        for name in [*os.environ]:
+            if name.startswith("QNT9_"):
+                environment.delenv(name)
+        for name, value in settings.items():
+            environment.setenv(name, value)
+        try:
+            kind.load()
+        except SettingsError as error:
+            return list(error.faults)
+    return []
+
+
+def module_of(role: str) -> str:
+    return role if role == "gateway" else f"workers.{role}"
+
+
+async def faults_of_program(role: str, settings: Mapping[str, str]) -> list[str]:
     """What the program says, and that its exit code tells."""
     machine = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-    module = role if role == "gateway" else f"workers.{role}"
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-P", "-m", module, "--check"),
+        *(sys.executable, "-P", "-m", module_of(role), "--check"),
         env={**machine, "PYTHONPATH": str(ROOT), **settings},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
@@ -74,7 +97,7 @@ async def test_every_role_is_fit_to_start_and_names_all_that_is_missing(
     role: str, credentials: Credentials
 ) -> None:
     settings = settings_of(role, credentials)
-    assert await faults_of(role, settings) == []
+    assert await faults_of_program(role, settings) == []
     optional = {
         "QNT9_ENVIRONMENT",
         "QNT9_KAFKA_PROTOCOL",
@@ -83,7 +106,7 @@ async def test_every_role_is_fit_to_start_and_names_all_that_is_missing(
         "QNT9_CORS_ORIGINS",
     }
     needed = settings.keys() - optional
-    faults = await faults_of(role, {})
+    faults = await faults_of_program(role, {})
     assert {fault.partition(":")[0] for fault in faults if "is missing" in fault} == needed
 
 
@@ -234,10 +257,10 @@ REFUSED: list[tuple[str, str, Changes, str]] = [
 @pytest.mark.parametrize(
     ("role", "named", "changes", "fault"), REFUSED, ids=[f"{r}-{n}-{f}" for r, n, _, f in REFUSED]
 )
-async def test_a_program_does_not_start_with(
+def test_a_program_does_not_start_with(
     role: str, named: str, changes: Changes, fault: str, credentials: Credentials
 ) -> None:
-    (line,) = await faults_of(role, settings_of(role, credentials, **changes))
+    (line,) = faults_of(role, settings_of(role, credentials, **changes))
     assert line.startswith(f"QNT9_{named}: ")
     assert fault in line
 
@@ -246,7 +269,7 @@ async def test_every_fault_is_named_at_once(credentials: Credentials) -> None:
     changes = {"GATEWAY_KEY": None, "CLIENT_KEY": "A" * 43, "REDIS_URL": "redis://cache"}
     changes |= {"KAFKA_PASSWORD": "changeme", "WAIT_SECONDS": "soon", "LOG_LEVEL": "debug"}
     changes |= {"CORS_ORIGINS": "*", "KAFKA_PROTOCOL": "SASL_PLAINTEXT"}
-    faults = await faults_of("gateway", settings_of("gateway", credentials, **changes))
+    faults = await faults_of_program("gateway", settings_of("gateway", credentials, **changes))
     assert sorted({fault.partition(":")[0] for fault in faults}) == [
         f"QNT9_{name}" for name in sorted(changes)
     ]
@@ -254,19 +277,19 @@ async def test_every_fault_is_named_at_once(credentials: Credentials) -> None:
     assert "redis://cache" not in str(faults)
 
 
-async def test_what_is_wrong_with_mail_is_named_at_once(credentials: Credentials) -> None:
+def test_what_is_wrong_with_mail_is_named_at_once(credentials: Credentials) -> None:
     changes = {"SENDGRID_KEY": "SG.canary", "SENDGRID_URL": "http://canary.example.com"}
     changes |= {"SENDGRID_SECONDS": "soon", "SMTP_URL": "canary", "MAIL_FROM": "canary"}
     chosen = changes | {"MAIL_TRANSPORT": "sendgrid"}
-    faults = await faults_of("verification", settings_of("verification", credentials, **chosen))
+    faults = faults_of("verification", settings_of("verification", credentials, **chosen))
     assert sorted({fault.partition(":")[0] for fault in faults}) == [
         f"QNT9_{name}" for name in sorted(changes)
     ]
     assert "canary" not in str(faults), "no value is repeated"
 
 
-async def test_production_refuses_every_unsafe_setting_by_name(credentials: Credentials) -> None:
-    faults = await faults_of("gateway", settings_of("gateway", credentials, **UNSAFE))
+def test_production_refuses_every_unsafe_setting_by_name(credentials: Credentials) -> None:
+    faults = faults_of("gateway", settings_of("gateway", credentials, **UNSAFE))
     assert sorted({fault.partition(":")[0] for fault in faults}) == [
         f"QNT9_{name}" for name in sorted(UNSAFE)
     ]
@@ -299,14 +322,14 @@ ALLOWED: list[tuple[str, Changes]] = [
 
 
 @pytest.mark.parametrize(("role", "changes"), ALLOWED, ids=[f"{r}-{[*c]}" for r, c in ALLOWED])
-async def test_a_program_starts_with(role: str, changes: Changes, credentials: Credentials) -> None:
-    assert await faults_of(role, settings_of(role, credentials, **changes)) == []
+def test_a_program_starts_with(role: str, changes: Changes, credentials: Credentials) -> None:
+    assert faults_of(role, settings_of(role, credentials, **changes)) == []
 
 
-async def test_a_secret_in_a_file_is_judged_too(credentials: Credentials, tmp_path: Path) -> None:
+def test_a_secret_in_a_file_is_judged_too(credentials: Credentials, tmp_path: Path) -> None:
     file = tmp_path / "password"
     file.write_text("changeme-changeme\n")
     changes = {"KAFKA_PASSWORD": None, "KAFKA_PASSWORD_FILE": str(file)}
-    assert await faults_of("relay", settings_of("relay", credentials, **changes)) == [
+    assert faults_of("relay", settings_of("relay", credentials, **changes)) == [
         "QNT9_KAFKA_PASSWORD: is well known"
     ]
