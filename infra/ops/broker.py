@@ -225,8 +225,13 @@ class Broker:
             raise OpsError(str(error)) from error
 
     async def _offsets(self, question: Any, places: Iterable[Place]) -> dict[Place, int]:
-        found = await self._bounded(question([TopicPartition(*place) for place in places]))
-        return {(p.topic, p.partition): int(offset) for p, offset in found.items()}
+        # Topic by topic, all at once: in one question each topic's metadata would be waited for
+        # after that of the one before, half a second each.
+        topics: dict[str, list[TopicPartition]] = {}
+        for place in places:
+            topics.setdefault(place[0], []).append(TopicPartition(*place))
+        answers = await self._bounded(asyncio.gather(*map(question, topics.values())))
+        return {(p.topic, p.partition): int(at) for found in answers for p, at in found.items()}
 
     async def _bounded(self, answer: Awaitable[T]) -> T:
         try:
