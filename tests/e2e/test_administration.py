@@ -207,6 +207,10 @@ async def test_the_audit_log_says_who_did_what_to_whom(
     assert first["user_id"] == user_id
     assert first["actor_id"] == await id_of(http, admin.email)
     assert first["ip_address"] == "127.0.0.1"
+    copied = wanted | {"from": last["created_at"]}
+    assert (await http.get(AUDIT, params=copied)).json()["entries"] == [last]
+    query = "&".join(f"{name}={value}" for name, value in copied.items())  # nothing is encoded
+    assert (await http.get(f"{AUDIT}?{query}")).json()["entries"] == [last]
     caused = {"correlation_id": first["correlation_id"]}
     assert (await http.get(AUDIT, params=caused)).json()["entries"] == [first]
     page = (await http.get(AUDIT, params=wanted | {"limit": 1})).json()

@@ -107,6 +107,16 @@ async def test_what_is_no_json_is_malformed(stack: Stack, body: str) -> None:
         problem(answer, 400, "malformed-request")
 
 
+async def test_byte_order_mark_and_blanks_around_an_address_are_taken(
+    stack: Stack, user: User
+) -> None:
+    credentials = json.dumps({"email": f" {user.email}\u00a0 ", "password": PASSWORD})
+    async with stack.http(headers=JSON) as http:
+        for body in (credentials, f"\ufeff{credentials}"):
+            answer = await http.post(SIGN_IN, content=body.encode())
+            assert answer.status_code == 200, answer.text
+
+
 async def test_every_field_at_fault_is_named_without_its_value(stack: Stack) -> None:
     body = {"email": "no address", "password": "hunter2", "display_name": "<b>x</b>", "more": 1}
     async with stack.http() as http:
