@@ -172,9 +172,14 @@ EXAMPLES: dict[type[BaseModel], dict[str, Any]] = {
         "items": [
             {"symbol": "SAP.DE", "quote": _QUOTE, "problem": None},
             {
-                "symbol": "NOPE",
+                "symbol": "BRK.B",
                 "quote": None,
-                "problem": {"code": "unknown-symbol", "title": "No such symbol", "status": 404},
+                "problem": {
+                    "code": "unknown-symbol",
+                    "title": "No such symbol",
+                    "status": 404,
+                    "detail": "Did you mean BRK-B?",
+                },
             },
         ]
     },

@@ -55,11 +55,12 @@ class SearchQuery(BaseModel):
 
 
 class QuoteProblem(BaseModel):
-    """Why there is no quote: the code, title and status that it would have by itself."""
+    """Why there is no quote: the code, title, status and detail that it would have by itself."""
 
     code: str
     title: str
     status: int
+    detail: str
 
 
 class QuoteItem(BaseModel):

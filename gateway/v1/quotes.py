@@ -3,13 +3,13 @@
 from typing import Any
 
 from contracts.quotes import Quote
-from contracts.securities import Found, spelling_of_class_share
+from contracts.securities import Found
 from contracts.values import is_symbol
 from gateway.endpoints import Answer, Call, Endpoint, Who
 from gateway.limits.policies import QUOTE
 from gateway.problems import ProblemError
 from gateway.v1.quote_models import QuoteList, SearchQuery, Wanted, texts_in
-from gateway.v1.symbols import symbol_of
+from gateway.v1.symbols import symbol_of, unknown_symbols
 
 
 async def show(call: Call) -> Answer:
@@ -18,27 +18,25 @@ async def show(call: Call) -> Answer:
     try:
         quote = await call.edge.quotes.quote(call, symbol)
     except ProblemError as error:
-        if error.code == "unknown-symbol" and (meant := await _meant(call, symbol)):
-            raise ProblemError("unknown-symbol", f"Did you mean {meant}?") from error
+        if error.code == "unknown-symbol":
+            raise (await unknown_symbols(call, [symbol]))[symbol] from error
         raise
     return Answer(200, quote.as_json)
-
-
-async def _meant(call: Call, symbol: str) -> str | None:
-    """What there is in the spelling of providers: BRK-B of BRK.B."""
-    spelling = spelling_of_class_share(symbol)
-    if spelling is None:
-        return None
-    found = (await call.edge.quotes.quotes(call, [spelling]))[spelling]
-    return spelling if isinstance(found, Quote) else None
 
 
 async def show_many(call: Call) -> Answer:
     """Each symbol has its own outcome, a quote or a problem, in the order asked for."""
     asked = texts_in(call.query(Wanted).symbols)
     found = await call.edge.quotes.quotes(call, [text for text in asked if is_symbol(text)])
-    unknown = ProblemError("unknown-symbol")
-    return Answer(200, {"items": [_item(text, found.get(text, unknown)) for text in asked]})
+    unknown = await unknown_symbols(call, (text for text in asked if _is_unknown(found.get(text))))
+    return Answer(200, {"items": [_item(text, unknown.get(text) or found[text]) for text in asked]})
+
+
+def _is_unknown(outcome: Quote | ProblemError | None) -> bool:
+    """None is the outcome of what can be no symbol."""
+    return outcome is None or (
+        isinstance(outcome, ProblemError) and outcome.code == "unknown-symbol"
+    )
 
 
 async def search(call: Call) -> Answer:
@@ -54,6 +52,7 @@ def _item(text: str, outcome: Quote | ProblemError) -> dict[str, Any]:
         "code": outcome.code,
         "title": outcome.problem.title,
         "status": outcome.problem.status,
+        "detail": outcome.detail or outcome.problem.title,
     }
     return {"symbol": text, "quote": None, "problem": problem}
 

@@ -1,7 +1,11 @@
-"""The symbol in a path."""
+"""The symbol in a path, and what is said of one that there is not."""
+
+from collections.abc import Iterable
 
 from pydantic import TypeAdapter, ValidationError
 
+from contracts.quotes import Quote
+from contracts.securities import spelling_of_class_share
 from contracts.values import Symbol
 from gateway.endpoints import Call
 from gateway.problems import ProblemError
@@ -15,3 +19,20 @@ def symbol_of(call: Call) -> str:
         return _SYMBOL.validate_python(call.path("symbol"))
     except ValidationError as error:
         raise ProblemError("unknown-symbol") from error
+
+
+async def unknown_symbols(call: Call, texts: Iterable[str]) -> dict[str, ProblemError]:
+    """The problem of each text that is an unknown symbol.
+
+    A class share that is written otherwise than providers do is named in it: BRK-B of BRK.B. All
+    are asked for at once; what nobody has or can tell is not named.
+    """
+    spellings = {text: spelling_of_class_share(text) for text in texts}
+    asked = list(dict.fromkeys(filter(None, spellings.values())))
+    found = await call.edge.quotes.quotes(call, asked) if asked else {}
+    return {
+        text: ProblemError("unknown-symbol", f"Did you mean {spelling}?")
+        if spelling and isinstance(found[spelling], Quote)
+        else ProblemError("unknown-symbol")
+        for text, spelling in spellings.items()
+    }

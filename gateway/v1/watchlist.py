@@ -6,9 +6,8 @@ from contracts.values import WATCHLIST_LIMITS, Tier
 from gateway import views
 from gateway.endpoints import Answer, Call, Endpoint, Link, Who
 from gateway.limits.policies import READ, WRITE
-from gateway.problems import ProblemError
 from gateway.v1.models import ItemSaved, NoteBody, Pending, Watchlist
-from gateway.v1.symbols import symbol_of
+from gateway.v1.symbols import symbol_of, unknown_symbols
 
 
 async def show(call: Call) -> Answer:
@@ -31,7 +30,7 @@ async def put(call: Call) -> Answer:
     symbol, user = symbol_of(call), str(call.caller.user_id)
     intent = call.edge.commands.intent(call, user)
     if not await call.edge.quotes.exists(call, symbol):
-        raise ProblemError("unknown-symbol")
+        raise (await unknown_symbols(call, [symbol]))[symbol]
     command = AddToWatchlist(symbol=symbol, note=call.body(NoteBody).note)
     return await call.edge.commands.perform(call, intent, command, key=user, answer=_saved)
 

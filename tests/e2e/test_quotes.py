@@ -65,7 +65,8 @@ async def test_each_of_several_symbols_has_an_outcome_of_its_own(stack: Stack, u
         apple, nope, none, sap = items
         assert apple["quote"]["currency"] == "USD"
         assert sap["quote"]["currency"] == "EUR"
-        unknown = {"code": "unknown-symbol", "title": "No such symbol", "status": 404}
+        title = "No such symbol"
+        unknown = {"code": "unknown-symbol", "title": title, "status": 404, "detail": title}
         assert nope["problem"] == none["problem"] == unknown
         for wrong in ("", ",", ",".join(cold(101))):
             answer = await http.get("/api/v1/quotes", params={"symbols": wrong})
@@ -278,6 +279,14 @@ async def test_class_share_is_found_and_named_in_any_spelling(stack: Stack, user
         unknown = await http.get("/api/v1/quotes/BRK.B")
         assert (unknown.status_code, unknown.json()["code"]) == (404, "unknown-symbol")
         assert unknown.json()["detail"] == "Did you mean BRK-B?"
+        followed = await http.put("/api/v1/watchlist/BRK.B")
+        assert (followed.status_code, followed.json()["code"]) == (404, "unknown-symbol")
+        assert followed.json()["detail"] == "Did you mean BRK-B?"
+        # That there is a spelling says not that there is such a share.
+        dotted, slashed, none, there = await quotes(http, "BRK.B", "brk/b", "NOPE.B", "BRK-B")
+        details = [each["problem"]["detail"] for each in (dotted, slashed, none)]
+        assert details == ["Did you mean BRK-B?", "Did you mean BRK-B?", "No such symbol"]
+        assert there["quote"]["symbol"] == "BRK-B"
         for text in ("BRK.B", "BRK/B", "brk b", "BRK-B"):
             found = await http.get("/api/v1/search", params={"q": text})
             assert found.json()["candidates"][0]["symbol"] == "BRK-B", text
