@@ -18,9 +18,11 @@ from tests.stack import Stack, User
 
 OWN, OF_DOCUMENT = size((81, 19), (300, 200))
 AT_ONCE = 8
-CALM, MEANWHILE = size((20, 3), (300, 100))
+CALM, MEANWHILE = size((20, 3), (300, 50))
 """So many requests of the other user before, and at least so many meanwhile."""
 PAUSE_SECONDS = 0.02
+FOLLOWED = ("AAPL", "MSFT", "SAP.DE", "VOD.L")
+"""By the other user, a client for each."""
 TIMES, LEAST_SECONDS = 10, size(5.0, 1.0)
 """The 99th percentile of the other user may be so many times what it was, or this at any rate."""
 PASSWORD = "Amber-glacier-58-saddle"
@@ -67,15 +69,20 @@ async def send_all(stack: Stack, user: User, requests: list[Request]) -> Counter
 
 
 async def latencies(stack: Stack, user: User, over: Callable[[int], bool]) -> list[float]:
-    """Seconds of each PUT of a user, one after the other, until it is over after so many."""
+    """Seconds of each PUT of a user's clients, until it is over after so many."""
     seconds: list[float] = []
-    async with stack.http(headers=user.headers) as http:
+
+    async def client(http: httpx.AsyncClient, symbol: str) -> None:
         while not over(len(seconds)):
             began = time.perf_counter()
-            answer = await http.put("/api/v1/watchlist/MSFT", json={"note": f"{len(seconds)}"})
+            answer = await http.put(f"/api/v1/watchlist/{symbol}", json={"note": f"{began}"})
             seconds.append(time.perf_counter() - began)
             assert answer.status_code in {200, 201}, answer.text
             await asyncio.sleep(PAUSE_SECONDS)  # the pace of a person's clicks; waits for nothing
+
+    async with stack.http(headers=user.headers) as http, asyncio.TaskGroup() as tasks:
+        for symbol in FOLLOWED:
+            tasks.create_task(client(http, symbol))
     return seconds
 
 
