@@ -10,7 +10,7 @@ from contracts.events import QuoteUpdated, WatchlistItemAdded, WatchlistItemRemo
 from contracts.message import Message
 from contracts.personal import Personal
 from contracts.topics import MESSAGES
-from infra.kafka.records import Record
+from infra.kafka.records import Record, parse
 
 _WANTED = ("ce_id", "ce_type", "ce_time")
 
@@ -84,13 +84,16 @@ def update_shown(update: QuoteUpdated) -> dict[str, Any]:
 
 def _data(event: Event) -> dict[str, Any]:
     parsed = _parsed(event)
-    return parsed.model_dump(mode="json", exclude=_personal(type(parsed))) if parsed else {}
+    if parsed is None:
+        return {}
+    # A newer producer's value of an enumeration is no reason for a warning.
+    return parsed.model_dump(mode="json", exclude=_personal(type(parsed)), warnings=False)
 
 
 def _parsed(event: Event) -> Message | None:
     model = MESSAGES.get(event.type)
     try:
-        return model.model_validate_json(event.value) if model else None
+        return parse(model, event.value) if model else None
     except ValidationError:
         return None
 

@@ -122,7 +122,11 @@ class ConsumerShell:
         }
 
     async def run(self) -> None:
-        """Join the group, however long the broker takes to come up."""
+        """Join the group, however long the broker takes to come up.
+
+        What operators have instructed holds from the first record on.
+        """
+        await self._follow_controls()
         await self._broker.connect()
         self._broker.config.broker_config.builder = builder(self._options, self._touch)
         while not self._stopping.is_set():
@@ -173,16 +177,19 @@ class ConsumerShell:
     async def tidy(self) -> None:
         """From time to time: follow what was decided elsewhere, close what is not used."""
         while not self._stopping.is_set():
-            try:
-                async with asyncio.timeout(CONTROLS_SECONDS):
-                    await self._controls.refresh()
-            except (*UNAVAILABLE, asyncpg.PostgresError) as error:
-                log.debug("controls_not_read", error=type(error).__name__)
+            await self._follow_controls()
             try:
                 await self._dead_letters.tidy()
             except Exception:
                 log.exception("writers_not_closed", consumer=self._name)
             await self._sleep(HELD_TIDY_SECONDS if self._pauses else TIDY_SECONDS, touch=False)
+
+    async def _follow_controls(self) -> None:
+        try:
+            async with asyncio.timeout(CONTROLS_SECONDS):
+                await self._controls.refresh()
+        except (*UNAVAILABLE, asyncpg.PostgresError) as error:
+            log.debug("controls_not_read", error=type(error).__name__)
 
     async def _parse(self, records: Any) -> KafkaAckableMessage:
         assert self._subscriber.consumer is not None

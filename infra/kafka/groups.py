@@ -1,5 +1,6 @@
 """Consumer groups as an operator sees and sets them, and topics of an operator's own. Blocks."""
 
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,10 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # exported, b
 
 from infra.error_text import describe
 from infra.kafka.operator import SECONDS, Operator, UnreachableError
+
+STABLE_SECONDS = 60.0
+"""Longer than Kafka lets a transaction be open (`infra.kafka.transactional`)."""
+ASK_AGAIN_SECONDS = 0.1
 
 Place = tuple[str, int]
 """A topic and one of its partitions."""
@@ -65,13 +70,24 @@ def members_of(admin: AdminClient, groups: Iterable[str]) -> dict[str, int]:
 
 
 def committed(admin: AdminClient, group: str) -> dict[Place, Committed]:
-    """Where a group stands, by partition; nothing for what it never committed."""
+    """Where a group stands, by partition; nothing for what it never committed.
+
+    Raises `GroupsError`, also when a transaction with offsets of the group does not end.
+    """
     asked = [ConsumerGroupTopicPartitions(group)]
-    answer = _result(
-        admin.list_consumer_group_offsets(asked, require_stable=True, request_timeout=SECONDS)[
-            group
-        ]
-    )
+    ends = time.monotonic() + STABLE_SECONDS
+    while True:
+        answer = _result(
+            admin.list_consumer_group_offsets(asked, require_stable=True, request_timeout=SECONDS)[
+                group
+            ]
+        )
+        faults = [place.error for place in answer.topic_partitions if place.error]
+        if not faults:
+            break
+        if time.monotonic() > ends:
+            raise GroupsError(f"Kafka does not say where {group} stands: {faults[0].str()}")
+        time.sleep(ASK_AGAIN_SECONDS)
     return {
         (place.topic, place.partition): Committed(place.offset, place.metadata or "")
         for place in answer.topic_partitions

@@ -1,9 +1,12 @@
-"""Safeguards against full disks and hangs taken out in turn: their own tests must notice."""
+"""Safeguards taken out in turn: their own tests must notice."""
 
+import asyncio
+import json
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -12,18 +15,24 @@ from tests.chaos.mutation import (
     GIVES_UP_A_PART,
     HUNG_SERVERS_NOT_REMEMBERED,
     LEASES_WITHOUT_END,
+    LETTERS_WITHOUT_THEIR_OFFSET,
     LOG_LINES_THAT_RAISE,
+    RAISES_IN_THE_BATCH,
+    SET_ASIDE_IS_UNKNOWN,
     Cut,
     mutated,
 )
 from tests.sizes import size
-from tests.stack import ROOT
+from tests.stack import ROOT, STANDING, STATUS, Stack
 
+NOTHING_MORE: Mapping[str, str] = {}
 CASES = (
     (GIVES_UP_A_PART, "tests/infra/embedded/test_process.py"),
     (LOG_LINES_THAT_RAISE, "tests/infra/test_log_output.py"),
     (HUNG_SERVERS_NOT_REMEMBERED, "tests/infra/test_dependencies.py"),
     (LEASES_WITHOUT_END, "tests/workers/relay/test_leases.py"),
+    (RAISES_IN_THE_BATCH, "tests/infra/kafka/test_work.py"),
+    (SET_ASIDE_IS_UNKNOWN, "tests/infra/kafka/test_restarts.py"),
 )
 
 
@@ -31,15 +40,34 @@ CASES = (
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(("cuts", "path"), size(CASES[:1], CASES))
 def test_safeguard_taken_out_is_noticed(tmp_path: Path, cuts: tuple[Cut, ...], path: str) -> None:
+    fails_without(tmp_path, cuts, path)
+
+
+@pytest.mark.prove
+@pytest.mark.timeout(600)
+async def test_letters_without_their_offset_are_noticed(stack: Stack, tmp_path: Path) -> None:
+    (tmp_path / STATUS).write_text(json.dumps(stack.status()), "utf-8")
+    path = "tests/e2e/test_dead_letter_offsets.py"
+    standing = {STANDING: str(tmp_path)}
+    cuts = LETTERS_WITHOUT_THEIR_OFFSET
+    await asyncio.to_thread(fails_without, tmp_path, cuts, path, standing)
+
+
+def fails_without(
+    tmp_path: Path, cuts: tuple[Cut, ...], path: str, variables: Mapping[str, str] = NOTHING_MORE
+) -> None:
+    """Fails unless a test of this file fails on the source that is cut."""
     folder = mutated(tmp_path / "source", cuts)
     shutil.copytree(ROOT / "tests", folder / "tests")
     shutil.copy(ROOT / "pyproject.toml", folder)
     done = subprocess.run(
         (sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", path),
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(folder)},
+        env={**os.environ, **variables, "PYTHONPATH": str(folder)},
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == pytest.ExitCode.TESTS_FAILED, done.stdout[-2_000:]
+    assert "\nFAILED " in done.stdout, done.stdout[-2_000:]
+    assert "\nERROR " not in done.stdout, "a fixture failed: that proves nothing"

@@ -5,7 +5,7 @@ from uuid import uuid4
 import orjson
 import pytest
 
-from contracts.events import UserSignedIn, UserSignedUp
+from contracts.events import UserSignedIn, UserSignedUp, UserTierChanged
 from contracts.personal import Personal
 from gateway.stream.events import change_of, event_of, shown, update_of
 from tests.gateway.stream.builders import ARecord, Log, a_price, added, removed
@@ -30,7 +30,7 @@ def test_an_event_is_shown_without_what_is_personal() -> None:
     ("event", "fields"),
     [
         (UserSignedUp(user_id=USER, email=Personal("ada@example.com")), {"user_id"}),
-        (UserSignedIn(user_id=USER, session_id="s"), {"user_id", "session_id"}),
+        (UserSignedIn(user_id=USER, session_id="s"), {"user_id", "session_id", "new_client"}),
     ],
 )
 def test_nothing_encrypted_is_shown(event: UserSignedUp, fields: set[str]) -> None:
@@ -50,6 +50,20 @@ def test_a_type_of_the_future_is_told_without_its_data() -> None:
     assert shown(read)["type"] == "qnt9.watchlist.renamed.v1"
     assert shown(read)["data"] == {}
     assert change_of(read) is None
+
+
+@pytest.mark.parametrize("new", [{"tier": "gold"}, {"tier": "gold", "seats": 3}, {"seats": 3}])
+def test_data_of_a_newer_producer_is_shown_as_far_as_its_type_is_known(
+    new: dict[str, object],
+) -> None:
+    event = UserTierChanged(user_id=USER, former_tier="free", tier="pro")
+    record = Log().record(event, str(USER))
+    record.value = orjson.dumps({**orjson.loads(record.value or b""), **new})
+    read = event_of(record)
+    assert read
+    known = {"user_id": str(USER), "former_tier": "free", "tier": new.get("tier", "pro")}
+    assert known.items() <= shown(read)["data"].items()
+    assert "seats" not in shown(read)["data"]
 
 
 def test_data_that_its_type_does_not_allow_is_not_shown() -> None:

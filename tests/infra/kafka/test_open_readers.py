@@ -1,13 +1,16 @@
 """A rolling upgrade: a type or an enumeration value that one side does not know yet."""
 
 import json
+from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from contracts.commands import AddToWatchlist, ChangeTier
 from contracts.events import UserSigninFailed, UserTierChanged
 from contracts.topics import USERS_EVENTS, VERIFICATION_MAILS, WATCHLIST_COMMANDS
-from infra.kafka.records import RecordReader, Unreadable, Unwanted, parse
+from gateway.stream.events import event_of, shown
+from infra.kafka.records import AnyEventReader, Reader, RecordReader, Unreadable, Unwanted, parse
 from infra.received import Received
 from tests.builders import ARecord, a_record
 
@@ -63,3 +66,24 @@ def test_new_tier_is_kept_in_an_event_and_refused_in_a_command() -> None:
 def test_any_other_fault_of_an_event_is_one() -> None:
     found = READER.read(with_data(a_record(EVENT), reason="locked", user_id="nobody"))
     assert isinstance(found, Unreadable)
+
+
+UPGRADES = {
+    "producer first, a new type": lambda: of_type(a_record(EVENT), "qnt9.user.moved.v1"),
+    "producer first, a new value": lambda: with_data(a_record(EVENT), reason="locked"),
+    "producer first, a new field": lambda: with_data(a_record(EVENT), device="a phone"),
+    "consumer first": lambda: replace(a_record(EVENT), value=b'{"reason": "wrong_password"}'),
+}
+
+
+@pytest.mark.parametrize("reader", [READER, AnyEventReader()], ids=["mails", "audit"])
+@pytest.mark.parametrize("upgrade", UPGRADES.values(), ids=list(UPGRADES))
+def test_no_step_of_a_rolling_upgrade_makes_a_dead_letter(
+    reader: Reader, upgrade: Callable[[], ARecord]
+) -> None:
+    record = upgrade()
+    assert not isinstance(reader.read(record), Unreadable)
+    told = event_of(record)
+    assert told
+    shows_data = told.type == EVENT.type
+    assert ("reason" in shown(told)["data"]) == shows_data, "the stream tells what it knows"
