@@ -91,12 +91,19 @@ class Strength:
 
     def __init__(self, breached: BreachedPasswords | None = None) -> None:
         self._breached = breached
+        self._estimating = asyncio.Lock()
 
     async def require(self, field: str, password: str, *known: str | None) -> None:
-        """Raises `ProblemError`, as for a field that breaks a rule. Holds no lock meanwhile."""
+        """Raises `ProblemError`, as for a field that breaks a rule.
+
+        Estimates one password at a time, in a thread: several threads would take the interpreter
+        from the event loop, and a flood of sign-ups would delay everybody else's answers.
+        """
         password = unicodedata.normalize("NFC", password)
         fault = None
-        if await asyncio.to_thread(is_guessable, password, *known):
+        async with self._estimating:
+            guessable = await asyncio.to_thread(is_guessable, password, *known)
+        if guessable:
             fault = _GUESSED
         elif self._breached and await self._breached.has(password):
             fault = _BREACHED
