@@ -68,6 +68,7 @@ def run_tests(slices: Sequence[str], migrations: Path) -> subprocess.CompletedPr
     )
 
 
+@pytest.mark.timeout(1200)
 def test_a_slice_that_does_not_need_the_newest_migration_runs_without_it(tmp_path: Path) -> None:
     newest = read_migrations()[-1]
     slices = sorted(affected(newest.sql) - needed_by(newest.sql))
