@@ -51,5 +51,8 @@ def test_the_watchlist_shows_three_symbols_with_quotes(output: str) -> None:
 
 def test_the_audit_log_has_every_step_with_user_address_and_client(output: str) -> None:
     for action in ("user.signup", "user.email_verified", "user.signin", "watchlist.item_added"):
-        row = rf" {action} +user=[0-9a-f-]{{36}} ip=127\.0\.0\.1 client=curl/"
+        row = (
+            rf" {action}\n +(actor and )?target [0-9a-f-]{{36}}\n"
+            r" +from 127\.0\.0\.1 with curl/"
+        )
         assert re.search(row, output), output

@@ -1,5 +1,6 @@
 """A real Kafka that takes clients over TLS alone, and shows one of its listeners' wrong names."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -65,13 +66,23 @@ async def running_broker(
         with kafka.settings.open("a", encoding="utf-8") as settings:
             settings.write(_over_tls(authority, certificate, of_another_host))
 
-    part = replace(kafka.part(), prepare=prepare)
+    part = replace(kafka.part(), prepare=prepare, probe=_listens)
     process = Process(part, layout, Records(layout), lambda _: None)
-    await process.start()
     try:
+        await process.start()
         yield TlsBroker(credentials, authority.file)
     finally:
         await process.stop()
+
+
+async def _listens() -> bool:
+    """Whether the broker takes connections: the probe of the embedded system asks in clear."""
+    try:
+        _, writer = await asyncio.open_connection(LOOPBACK, PORTS.kafka)
+    except OSError:
+        return False
+    writer.close()
+    return True
 
 
 def _over_tls(authority: Authority, certificate: Certificate, of_another_host: Certificate) -> str:
