@@ -215,7 +215,8 @@ async def test_a_discarded_command_has_failed_and_is_not_listed_any_more(stack: 
     }
     listed = json.loads(stack.qnt9("dlq", "list", "--json"))
     assert number not in {letter["number"] for letter in listed}
-    assert f"of no use {record.id}" in stack.qnt9("dlq", "show", number)
+    shown = stack.qnt9("dlq", "show", number)
+    assert f"of no use {record.id}" in " ".join(shown.split()), "lines end at 80 columns"
 
     async def recorded() -> int:
         return await audited(stack, "ops.discarded", reason=f"of no use {record.id}")
