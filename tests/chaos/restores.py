@@ -63,7 +63,8 @@ class Restore:
 
     async def _noticed(self, stack: Stack) -> bool:
         """Whether a process says by itself what is wrong."""
-        return OLDER in (await asyncio.to_thread(stack.run, "status")).stdout
+        said = (await asyncio.to_thread(stack.run, "status")).stdout
+        return OLDER in " ".join(said.split())  # lines end at 80 columns
 
     async def _recovered(self, stack: Stack) -> bool:
         """Whether it was done; refused while workers that have not noticed yet are in a group."""

@@ -18,7 +18,9 @@ TOPIC = WATCHLIST_COMMANDS.name
 
 
 async def asked(stack: Stack, *words: str) -> str:
-    return await asyncio.to_thread(stack.qnt9, "consumers", *words)
+    """What the command says, whatever lines it breaks at 80 columns."""
+    said = await asyncio.to_thread(stack.qnt9, "consumers", *words)
+    return said if "--json" in words else " ".join(said.split())
 
 
 async def shown(stack: Stack) -> Any:
