@@ -40,7 +40,7 @@ SETTINGS = {"QNT9_AUDIT_CHECKPOINT_SECONDS": "5"}
 async def eventually(
     probe: Callable[[], Awaitable[T]],
     *,
-    seconds: float = 15,
+    seconds: float = 60,
     what: str = "it",
     every: float = 0.05,
 ) -> T:
@@ -203,7 +203,7 @@ class Stack:
             messages: list[dict[str, Any]] = answer.json()["messages"]
             return messages
 
-    async def mailed_token(self, address: str, *, seconds: float = 30) -> str:
+    async def mailed_token(self, address: str, *, seconds: float = 120) -> str:
         """The token of the newest link that was mailed to an address.
 
         A mail without a link, as a repeated sign-up causes, may come before or after it.

@@ -140,7 +140,7 @@ async def read_in(stack: Stack, group: str, ends: dict[int, int]) -> list[Any]:
                 [await consumer.position(place) >= ends[place.partition] for place in places]
             )
 
-        await eventually(all_read, seconds=30, what="the end of the range")
+        await eventually(all_read, seconds=120, what="the end of the range")
     return found
 
 

@@ -94,7 +94,7 @@ async def listening(client: Client, url: str) -> AsyncIterator[asyncio.Task[None
         return bool(now and now[0].of("snapshot"))
 
     try:
-        await eventually(connected, seconds=30, what="a snapshot")
+        await eventually(connected, seconds=120, what="a snapshot")
         yield task
     finally:
         task.cancel()

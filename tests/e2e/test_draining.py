@@ -56,7 +56,7 @@ async def second_gateway(stack: Stack, number: int = 2) -> AsyncIterator[tuple[P
                 except httpx.TransportError:
                     return False
 
-            await eventually(ready, seconds=30, what="a second gateway")
+            await eventually(ready, seconds=120, what="a second gateway")
         yield process, url
     finally:
         if process.returncode is None:

@@ -187,4 +187,4 @@ async def test_the_address_can_sign_up_again(stack: Stack, gone: Gone) -> None:
     async def another() -> bool:
         return len(await stack.mails(gone.user.email)) > before
 
-    await eventually(another, seconds=30, what="a mail")
+    await eventually(another, seconds=120, what="a mail")

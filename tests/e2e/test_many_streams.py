@@ -144,7 +144,7 @@ async def finish(
             async def told() -> bool:
                 return len(ids_of(client.own, "qnt9.watchlist.")) >= len(wanted)
 
-            await eventually(told, seconds=30, what="the last own event")
+            await eventually(told, seconds=120, what="the last own event")
         assert ids_of(client.own, "qnt9.watchlist.") == wanted
         assert not any(connection.of("reset") for connection in client.connections)
 

@@ -110,7 +110,7 @@ async def test_a_replay_that_was_killed_goes_on_and_leaves_one_event(stack: Stac
         return await asyncio.to_thread(looking.size, copy) >= 20
 
     with killed_when_begun(stack, *words, "--rate", "20"):
-        await eventually(begun, seconds=30, what="the first copies")
+        await eventually(begun, seconds=120, what="the first copies")
     before = looking.size(copy)
     assert before < len(sent)
     going_on = stack.run(*words)

@@ -140,7 +140,7 @@ async def test_mail_arrives_when_the_mail_server_returns(stack: Stack) -> None:
                     )
                 )
 
-        await eventually(tried, seconds=30, what="an attempt to send")
+        await eventually(tried, seconds=120, what="an attempt to send")
     assert await stack.mailed_token(email, seconds=90)
     assert await dead_letters(stack) == dead
 

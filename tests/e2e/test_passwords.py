@@ -36,7 +36,7 @@ async def mail(stack: Stack, address: str, subject: str) -> dict[str, Any]:
         mails = await stack.mails(address)
         return next((each for each in mails if each["subject"] == subject), None)
 
-    found = await eventually(find, seconds=30, what=f"{subject!r} for {address}")
+    found = await eventually(find, seconds=120, what=f"{subject!r} for {address}")
     assert found
     return found
 

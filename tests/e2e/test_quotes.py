@@ -144,7 +144,7 @@ async def test_a_quote_past_its_hard_time_is_waited_for(stack: Stack, user: User
             assert again["stale"] is False
             return bool(again["fetched_at"] > first["fetched_at"])
 
-        await eventually(another, seconds=5, what="a newer quote")
+        await eventually(another, seconds=60, what="a newer quote")
 
 
 async def test_a_watchlist_is_renewed_behind_its_quotes(stack: Stack, user: User) -> None:

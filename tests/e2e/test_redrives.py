@@ -173,7 +173,7 @@ async def test_a_redrive_that_was_killed_loses_and_doubles_nothing(stack: Stack)
         return await asyncio.to_thread(looking.size, REDRIVE) >= before + 8
 
     with killed_when_begun(stack, *words, "--rate", "8"):
-        await eventually(begun, seconds=30, what="the first letters")
+        await eventually(begun, seconds=120, what="the first letters")
     assert looking.size(REDRIVE) < before + len(records)
     stack.qnt9(*words)
     sent = Counter(i for i in map(id_of, await stack.records(REDRIVE)) if i in ids)

@@ -246,7 +246,7 @@ async def test_what_kafka_took_before_its_gateway_died_is_done_once_when_it_is_s
                 async def taken() -> bool:
                     return await on_topic(stack, "watchlist.commands", request_id) == 1
 
-                await eventually(taken, seconds=30, what="the command on its topic")
+                await eventually(taken, seconds=120, what="the command on its topic")
                 process.kill()
                 with pytest.raises(httpx.TransportError):
                     await unanswered
@@ -282,7 +282,7 @@ async def test_what_a_worker_committed_before_it_died_is_not_done_again(stack: S
                 waiting = "SELECT $1 = ANY(pg_blocking_pids(pid)) FROM pg_locks WHERE NOT granted"
                 return any(row[0] for row in await conn.fetch(waiting, holder.get_server_pid()))
 
-            await eventually(blocked, seconds=30, what="the worker at the lock")
+            await eventually(blocked, seconds=120, what="the worker at the lock")
             os.kill(kafka, signal.SIGSTOP)
         first = await asked
         await asyncio.to_thread(stack.kill, "watchlist")

@@ -52,7 +52,7 @@ async def change(http: httpx.AsyncClient, user: User, number: int) -> None:
     assert answer.status_code in {200, 201, 202}, answer.text
 
 
-async def until_told(client: Client, number: int, *, seconds: float = 30) -> None:
+async def until_told(client: Client, number: int, *, seconds: float = 120) -> None:
     async def told() -> bool:
         return len(ids_of(client.own, ADDED)) >= number
 
