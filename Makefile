@@ -39,7 +39,7 @@ secrets: ## for those with Docker: the image, and keys and passwords for compose
 
 .PHONY: test
 test: .venv/dev ## every proof at a small size; ARGS="-k name" and the like
-	@$(BIN)/pytest --numprocesses 3 --dist loadscope $(ARGS)
+	@$(BIN)/pytest --numprocesses 2 --dist loadscope $(ARGS)
 
 NAME ?=
 .PHONY: prove

@@ -187,7 +187,7 @@ async def at_rest(stack: Stack) -> None:
         # What was read has caused no more events; what these caused has been read, too.
         return await all_read() and await all_told() and await all_read()
 
-    await eventually(nothing_left, seconds=60, what="rest")
+    await eventually(nothing_left, seconds=180, what="rest")
 
 
 def id_of(record: Any) -> UUID | None:

@@ -71,7 +71,7 @@ async def at_rest(stack: Stack) -> bool:
 @pytest.fixture(scope="module")
 async def gone(stack: Stack) -> Gone:
     user, canaries = await live(stack)
-    await eventually(lambda: at_rest(stack), seconds=60, what="rest")
+    await eventually(lambda: at_rest(stack), seconds=180, what="rest")
     pieces = await everything(stack)
     async with stack.postgres() as conn:
         row = await conn.fetchrow(
@@ -90,7 +90,7 @@ async def gone(stack: Stack) -> Gone:
         assert (answer.status_code, answer.json()["status"]) == (202, "accepted")
         answer = await http.get(ME)
         assert answer.status_code == 401, "at once"
-    await eventually(lambda: at_rest(stack), seconds=60, what="rest")
+    await eventually(lambda: at_rest(stack), seconds=180, what="rest")
     return Gone(
         user,
         row["id"],

@@ -141,7 +141,7 @@ async def pieces(stack: Stack, journey: Journey, control: str) -> list[Piece]:
         logs = {r: (stack.data / "logs" / f"{r}.log").read_text("utf-8") for r in CONSUMERS}
         return recorded and not waiting and all(control in log for log in logs.values())
 
-    await eventually(at_rest, seconds=60, what="rest")
+    await eventually(at_rest, seconds=180, what="rest")
     return await everything(stack)
 
 
