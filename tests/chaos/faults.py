@@ -138,6 +138,8 @@ class Hang:
     name: str
     seconds: float
     stood_still: bool = False
+    named_after: float | None = None
+    """Seconds until `qnt9 status` named it, if it did: see `names`."""
 
     def __str__(self) -> str:
         return f"{self.name} hung"
@@ -151,7 +153,9 @@ class Hang:
         try:
             for process in stopped:
                 process.suspend()
-            await asyncio.sleep(self.seconds)
+            began = time.monotonic()
+            await self._until_named(stack)
+            await asyncio.sleep(max(0.0, began + self.seconds - time.monotonic()))
             self.stood_still = main.status() == psutil.STATUS_STOPPED
         finally:
             for process in stopped:
@@ -159,9 +163,33 @@ class Hang:
                     process.resume()
         await stack.until_ready(self.name, seconds=READY_SECONDS)
 
+    async def _until_named(self, stack: Stack) -> None:
+        async def named() -> bool:
+            return names((await told(stack, do="status"))["status"], self.name)
+
+        began = time.monotonic()
+        with contextlib.suppress(AssertionError):
+            await eventually(named, seconds=self.seconds, every=0.5)
+            self.named_after = time.monotonic() - began
+
     def misfired(self, log: str) -> str | None:
         del log
         return None if self.stood_still else f"{self.name} did not stand still"
+
+
+SERVERS = {"postgres", "kafka", "valkey"}
+"""What the readiness checks of the processes that depend on them have names for."""
+
+
+def names(status: dict[str, Any], part: str) -> bool:
+    """Whether the part is shown as not ready and, if it is a server, a process names it too."""
+    of = {each["name"]: each for each in status["processes"]}
+    if of[part]["state"] == "ready":
+        return False
+    return part not in SERVERS or any(
+        part in each.get("problems", {}) or part in each.get("details", {}).get("degraded", {})
+        for each in of.values()
+    )
 
 
 @dataclass
