@@ -184,9 +184,14 @@ class BatchWork:
         return []
 
     async def _side_by_side(self, groups: list[list[Item]], batch: Batch) -> None:
-        async with asyncio.TaskGroup() as tasks:
-            for group in groups:
-                tasks.create_task(self._in_order(group, batch))
+        """Every key to its end, also when one has to wait: it cancels no other key's work.
+
+        Raises an `ExceptionGroup` of what the keys have met.
+        """
+        works = (self._in_order(group, batch) for group in groups)
+        met = await asyncio.gather(*works, return_exceptions=True)
+        if errors := [each for each in met if isinstance(each, BaseException)]:
+            raise BaseExceptionGroup("some keys have to wait", errors)
 
     async def _in_order(self, items: list[Item], batch: Batch) -> None:
         """One key's records, one after the other. Only the first that fails waits between tries."""
