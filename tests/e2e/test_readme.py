@@ -1,4 +1,4 @@
-"""The README's journey, run as it is written."""
+"""The README's walkthrough, run as it is written."""
 
 import os
 import re
@@ -15,7 +15,7 @@ STEPS = re.compile(r"^```sh\n(.*?)^```", re.DOTALL | re.MULTILINE)
 
 def _journey() -> str:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    section = text.partition("## The journey")[2].partition("\n## ")[0]
+    section = text.partition("## Walkthrough")[2].partition("\n## ")[0]
     return "set -eu\n" + "\n".join(STEPS.findall(section))
 
 
