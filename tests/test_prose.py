@@ -11,7 +11,11 @@ GLOSSARY = ROOT / "docs" / "glossary.md"
 PAGES = (
     "README.md",
     "docs/README.md",
+    "docs/api-versioning.md",
     "docs/audit.md",
+    "docs/graceful-shutdown.md",
+    "docs/invariants.md",
+    "docs/migrations.md",
     "docs/operations.md",
     "docs/recovery.md",
     "docs/stream.md",
