@@ -13,12 +13,15 @@ PAGES = (
     "docs/README.md",
     "docs/api-versioning.md",
     "docs/audit.md",
+    "docs/deployment.md",
     "docs/graceful-shutdown.md",
     "docs/invariants.md",
+    "docs/limits.md",
     "docs/migrations.md",
     "docs/operations.md",
     "docs/recovery.md",
     "docs/stream.md",
+    "docs/text.md",
 )
 _CODE = re.compile(r"```.*?```|`[^`]*`|<!--.*?-->|\]\([^)]*\)", re.DOTALL)
 

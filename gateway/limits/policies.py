@@ -20,7 +20,7 @@ class By(Enum):
     SESSION = "session of the token"
     PAIR = "account and client address"
     NETWORK = "network"
-    EVERYBODY = "everybody"
+    EVERYBODY = "all clients"
 
 
 @dataclass(frozen=True, slots=True)
