@@ -12,6 +12,7 @@ PAGES = (
     "README.md",
     "docs/README.md",
     "docs/api-versioning.md",
+    "docs/asvs.md",
     "docs/audit.md",
     "docs/deployment.md",
     "docs/graceful-shutdown.md",
@@ -22,6 +23,7 @@ PAGES = (
     "docs/recovery.md",
     "docs/stream.md",
     "docs/text.md",
+    "docs/threat-model.md",
 )
 _CODE = re.compile(r"```.*?```|`[^`]*`|<!--.*?-->|\]\([^)]*\)", re.DOTALL)
 

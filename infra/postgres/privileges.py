@@ -63,7 +63,7 @@ def delete(rows: str = EVERY_ROW) -> Right:
     return Right("DELETE", rows=rows)
 
 
-LOCK = update("updated_at", written=NO_ROW, meaning="to lock rows; none is changed")
+LOCK = update("updated_at", written=NO_ROW, meaning="only to lock rows")
 CALL: Rights = (Right("EXECUTE"),)
 USE: Rights = (Right("USAGE"),)
 NOBODY: dict[str, Rights] = {}
@@ -132,28 +132,28 @@ def inbox_rights(process: str) -> Rights:
     )
     own = own_rows(process)
     return (
-        select(columns, own, meaning="its own consumers'"),
-        insert(columns, f"{own} AND {small}", meaning="its own consumers'"),
+        select(columns, own, meaning="rows of its consumers"),
+        insert(columns, f"{own} AND {small}", meaning="rows of its consumers"),
     )
 
 
 def parked_rights(process: str) -> Rights:
     columns = "command_id consumer type actor_id reason"
-    return (insert(columns, own_rows(process), meaning="its own consumers'"),)
+    return (insert(columns, own_rows(process), meaning="rows of its consumers"),)
 
 
 def pause_rights(process: str) -> Rights:
     own = own_rows(process)
     return (
-        select("consumer reason paused_at", own, meaning="its own consumers'"),
-        insert("consumer reason", own, meaning="its own consumers'"),
+        select("consumer reason paused_at", own, meaning="rows of its consumers"),
+        insert("consumer reason", own, meaning="rows of its consumers"),
         delete(own),
     )
 
 
 def instruction_rights(process: str) -> Rights:
     columns = "id consumer action topic partition first until type key operator reason"
-    return (select(columns, own_rows(process), meaning="its own consumers'"),)
+    return (select(columns, own_rows(process), meaning="rows of its consumers"),)
 
 
 def outbox_rights(process: str) -> Rights:

@@ -89,8 +89,8 @@ RIGHTS: Mapping[str, Mapping[str, Rights]] = {
     "schema_migrations": NOBODY,
     # Keys of personal data.
     "personal_keys": {
-        "signup": (insert("id secret", "id LIKE 'user:%'", meaning="of users"),),
-        "accounts": (insert("id secret", "id LIKE 'day:%'", meaning="of days"),),
+        "signup": (insert("id secret", "id LIKE 'user:%'", meaning="keys of users"),),
+        "accounts": (insert("id secret", "id LIKE 'day:%'", meaning="keys of days"),),
     },
     "user_key": dict.fromkeys(WITH_USER_KEYS, CALL),
     "day_key": {"accounts": CALL},
@@ -186,14 +186,14 @@ RIGHTS: Mapping[str, Mapping[str, Rights]] = {
     "quotes": {
         "quotes": (
             select("symbol quote as_of fetched_at fresh_until"),
-            insert("symbol quote as_of fetched_at fresh_until", SMALL_QUOTE, meaning="small ones"),
-            update("quote as_of fetched_at fresh_until", written=SMALL_QUOTE, meaning="small ones"),
+            insert("symbol quote as_of fetched_at fresh_until", SMALL_QUOTE, meaning="small rows"),
+            update("quote as_of fetched_at fresh_until", written=SMALL_QUOTE, meaning="small rows"),
         ),
     },
     "query_answers": {
         "quotes": (
             select("command_id told_at"),
-            insert("command_id outcome", SMALL_ANSWER, meaning="small ones"),
+            insert("command_id outcome", SMALL_ANSWER, meaning="small rows"),
             delete(),
         ),
     },
