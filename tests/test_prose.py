@@ -10,6 +10,7 @@ GLOSSARY = ROOT / "docs" / "glossary.md"
 # Pages in plain English. Add a page here in the commit that rewrites it.
 PAGES = (
     "README.md",
+    *(f"docs/adr/{path.name}" for path in sorted((ROOT / "docs" / "adr").glob("*.md"))),
     "docs/README.md",
     "docs/api-versioning.md",
     "docs/asvs.md",
