@@ -9,12 +9,15 @@ ROOT = Path(__file__).parents[1]
 GLOSSARY = ROOT / "docs" / "glossary.md"
 # Pages in plain English. Add a page here in the commit that rewrites it.
 PAGES = (
+    "CHANGELOG.md",
     "README.md",
+    "SECURITY.md",
     *(f"docs/adr/{path.name}" for path in sorted((ROOT / "docs" / "adr").glob("*.md"))),
     "docs/README.md",
     "docs/api-versioning.md",
     "docs/asvs.md",
     "docs/audit.md",
+    "docs/dependencies.md",
     "docs/deployment.md",
     "docs/graceful-shutdown.md",
     "docs/invariants.md",
