@@ -80,15 +80,15 @@ lock: .venv/dev ## resolve the dependencies anew, into requirements/
 
 .PHONY: sbom
 sbom: .venv/dev ## bills of materials (CycloneDX) from the lock files, into build/sbom/
-	@$(BIN)/python -m infra.release sbom $(ARGS)
+	@$(BIN)/python -m operations.release sbom $(ARGS)
 
 .PHONY: audit
 audit: .venv/dev ## known vulnerabilities of what is locked; exit code 3 when it could not run
-	@$(BIN)/python -m infra.release audit $(ARGS)
+	@$(BIN)/python -m operations.release audit $(ARGS)
 
 .PHONY: pin-images
 pin-images: .venv/dev ## the images of compose.yaml by digest, into build/compose.images.yaml; needs Docker
-	@$(BIN)/python -m infra.release pin-images $(ARGS)
+	@$(BIN)/python -m operations.release pin-images $(ARGS)
 
 .PHONY: clean
 clean: ## remove what was made here: the virtual environment and caches, never data

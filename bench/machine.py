@@ -14,7 +14,7 @@ from bench.product import ROOT, Stack
 from infra.passwords import cores
 
 PACKAGES = ("starlette", "fastapi", "uvicorn", "asyncpg", "aiokafka", "faststream", "pydantic")
-LOCK = ROOT / "infra" / "embedded" / "jgo.lock.toml"
+LOCK = ROOT / "devstack" / "supervisor" / "jgo.lock.toml"
 GIB = 1024**3
 
 

@@ -20,11 +20,11 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # exported, b
 from bench.scenarios import Settles
 from bench.systems import System
 from contracts.topics import AUDIT, SIGNUP, VERIFICATION_MAILS, Consumer, topics_of
-from infra.embedded import credentials
-from infra.embedded.credentials import Credentials
-from infra.embedded.layout import Layout
-from infra.embedded.ports import Ports
-from infra.embedded.system import operator
+from devstack.supervisor import credentials
+from devstack.supervisor.credentials import Credentials
+from devstack.supervisor.layout import Layout
+from devstack.supervisor.ports import Ports
+from devstack.supervisor.system import operator
 from infra.kafka.operator import Operator
 
 ROOT = Path(__file__).parents[1]
@@ -81,7 +81,7 @@ async def qnt9(data: Path, *arguments: str) -> str:
     child = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
-        "infra.cli",
+        "operations.cli",
         *arguments,
         "--data",
         str(data),

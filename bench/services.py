@@ -14,7 +14,7 @@ from bench.plain.settings import PlainSettings
 from bench.product import ROOT, BenchError, Stack
 from bench.scenarios import Settles
 from bench.systems import HOST, System
-from infra.embedded.environment import dsn, redis_url
+from devstack.supervisor.environment import dsn, redis_url
 
 FIRST_PORT = 200
 """Counted from the port base, out of the way of the system's own."""

@@ -84,7 +84,7 @@ def _is_down(folder: Path) -> bool:
         return True
     try:
         done = subprocess.run(
-            (sys.executable, "-m", "infra.cli", "down", "--data", str(folder)),
+            (sys.executable, "-m", "operations.cli", "down", "--data", str(folder)),
             cwd=_ROOT,
             capture_output=True,
             check=False,

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 from pydantic import SecretStr
 
-from infra.embedded.postgres import BINARIES, identity
+from devstack.supervisor.postgres import BINARIES, identity
 from infra.postgres.migrate import FOLDER, migrate
 from infra.postgres.pool import Pool, open_pool
 from infra.settings import PostgresSettings

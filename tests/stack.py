@@ -92,7 +92,7 @@ class Stack:
     def begin(self, *arguments: str) -> "subprocess.Popen[str]":
         """Start the command line tool, to be killed or waited for."""
         return subprocess.Popen(
-            [sys.executable, "-m", "infra.cli", *arguments],
+            [sys.executable, "-m", "operations.cli", *arguments],
             cwd=self._source,
             env={
                 **SETTINGS,

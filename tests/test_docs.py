@@ -48,7 +48,7 @@ def test_every_link_to_a_file_of_ours_leads_there(page: Path) -> None:
 ASVS = (ROOT / "docs" / "asvs.md").read_text(encoding="utf-8")
 _STATES = {"met", "partly", "not met", "installation", "n/a"}
 _PATH = re.compile(
-    r"`((?:tests|docs|schemas|infra|gateway|workers)/[\w./-]+|[A-Za-z.]+\.(?:md|toml|yaml))`"
+    r"`((?:tests|docs|schemas|infra|gateway|workers|operations|devstack)/[\w./-]+|[A-Za-z.]+\.(?:md|toml|yaml))`"
 )
 
 

@@ -11,16 +11,16 @@ from pathlib import Path
 import psutil
 import pytest
 
-from infra.embedded.layout import Layout
-from infra.embedded.records import Records
+from devstack.supervisor.layout import Layout
+from devstack.supervisor.records import Records
 from tests.guard import MARK, is_alive
 from tests.stack import ROOT
 
 TEST = """
 import os, pathlib, subprocess, sys, time
-from infra.embedded.layout import Layout
-from infra.embedded.parts import Tier
-from infra.embedded.records import Records
+from devstack.supervisor.layout import Layout
+from devstack.supervisor.components import Tier
+from devstack.supervisor.records import Records
 from tests.guard import watch_folder
 
 SLEEPS = [sys.executable, "-c", "import time; time.sleep(600)"]

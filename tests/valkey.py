@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from infra.embedded.valkey import SERVER
+from devstack.supervisor.valkey import SERVER
 
 EXECUTABLE = os.environ.get("QNT9_TEST_CACHE_SERVER", str(SERVER))
 """Another server to run instead, such as `redis-server`: it must pass the same tests."""

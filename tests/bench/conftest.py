@@ -14,7 +14,7 @@ from bench.people import People, fill_cache, lists_as_at_the_start, settle_in
 from bench.plain import lean, usual
 from bench.plain.settings import VARIABLE, PlainSettings
 from bench.services import SCHEMA
-from infra.embedded.credentials import generate_keys
+from devstack.supervisor.credentials import generate_keys
 from tests.mailserver import MailServer, running_mail_server
 from tests.postgres import Server
 

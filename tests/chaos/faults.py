@@ -11,8 +11,8 @@ from typing import Any, Protocol
 
 import psutil
 
-from infra.embedded.control import ask
-from infra.embedded.layout import Layout
+from devstack.supervisor.control import ask
+from devstack.supervisor.layout import Layout
 from tests.chaos.ledger import Ledger
 from tests.stack import Stack, eventually
 

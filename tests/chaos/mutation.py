@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.stack import ROOT
 
-PACKAGES = ("contracts", "gateway", "infra", "workers")
+PACKAGES = ("contracts", "devstack", "gateway", "infra", "operations", "workers")
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def mutated(folder: Path, cuts: tuple[Cut, ...]) -> Path:
 
 GIVES_UP_A_PART = (
     Cut(
-        "infra/embedded/process.py",
+        "devstack/supervisor/process.py",
         'except Exception as error:\n                log.exception("process_not_started"',
         'except KeyError as error:\n                log.exception("process_not_started"',
     ),

@@ -2,13 +2,13 @@
 
 from collections.abc import AsyncIterator
 
+from devstack.supervisor.credentials import load_or_create
+from devstack.supervisor.layout import Layout
 from infra.audit.checkpoints import CheckpointChecker
-from infra.audit.verification import Verifier
-from infra.embedded.credentials import load_or_create
-from infra.embedded.layout import Layout
-from infra.ops.broker import Broker
-from infra.ops.checkpoints import checked, newest
 from infra.settings import AuditKeys
+from operations.audit.checkpoints import checked, newest
+from operations.audit.verification import Verifier
+from operations.broker import Broker
 from tests.e2e.operating import kafka_settings
 from tests.stack import Stack
 

@@ -6,14 +6,14 @@ from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 from contracts.topics import USERS_EVENTS
-from infra.ops import replay as replays
-from infra.ops.broker import Broker
-from infra.ops.journal import By
-from infra.ops.lag import consumers
-from infra.ops.points import Moment
-from infra.ops.ranges import resolve
-from infra.ops.runs import Run, Wish
-from infra.ops.sender import Sender
+from operations.broker import Broker
+from operations.lag import consumers
+from operations.ops_events import By
+from operations.record_producer import Sender
+from operations.replay import executor as replays
+from operations.replay.offset_ranges import resolve
+from operations.replay.offset_spec import Moment
+from operations.replay.request import Run, Wish
 from tests.chaos.seen import Place, Reading
 from tests.e2e.operating import Looking, kafka_settings, read_in
 from tests.stack import Stack

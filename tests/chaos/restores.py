@@ -5,7 +5,7 @@ import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from infra.embedded.layout import Layout
+from devstack.supervisor.layout import Layout
 from infra.kafka.database_age import OLDER
 from tests.chaos.faults import READY_SECONDS
 from tests.stack import Stack, eventually

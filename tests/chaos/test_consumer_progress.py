@@ -14,8 +14,8 @@ from aiokafka.structs import RecordMetadata
 
 from contracts.ids import uuid7
 from contracts.topics import AUDIT, MAX_DATA_BYTES, QUOTES, TOPICS, Consumer, Topic
-from infra.embedded.credentials import Credentials, load_or_create
-from infra.embedded.layout import Layout
+from devstack.supervisor.credentials import Credentials, load_or_create
+from devstack.supervisor.layout import Layout
 from infra.kafka.dead_letters import read_from
 from tests.e2e.records import SPOILT, UNKNOWN_TYPE, Raw, good_record, is_command
 from tests.evidence import Evidence

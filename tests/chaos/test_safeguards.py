@@ -27,7 +27,7 @@ from tests.stack import ROOT, STANDING, STATUS, Stack
 
 NOTHING_MORE: Mapping[str, str] = {}
 CASES = (
-    (GIVES_UP_A_PART, "tests/infra/embedded/test_process.py"),
+    (GIVES_UP_A_PART, "tests/devstack/supervisor/test_process.py"),
     (LOG_LINES_THAT_RAISE, "tests/infra/test_log_output.py"),
     (HUNG_SERVERS_NOT_REMEMBERED, "tests/infra/test_dependencies.py"),
     (LEASES_WITHOUT_END, "tests/workers/relay/test_leases.py"),

@@ -8,9 +8,9 @@ from typing import Any, cast
 
 from testcontainers.core.container import DockerContainer
 
-from infra.containers.secrets import MOUNTED, Hosts, secret_files
-from infra.embedded.credentials import Credentials
-from infra.embedded.ports import LOOPBACK, Ports
+from devstack.supervisor.credentials import Credentials
+from devstack.supervisor.ports import LOOPBACK, Ports
+from operations.container_secrets import MOUNTED, Hosts, secret_files
 from tests.containers.engine import images
 from tests.stack import ROOT
 
@@ -44,7 +44,7 @@ def _kafka(secrets: Path, ports: Ports) -> tuple[DockerContainer, list[str]]:
     container.with_kwargs(entrypoint=["bash", f"{SCRIPTS}/kafka.sh"])
     _mount(container, ROOT / "infra/containers/kafka.sh", f"{SCRIPTS}/kafka.sh")
     log_settings = f"{SCRIPTS}/log4j2.properties"
-    _mount(container, ROOT / "infra/embedded/log4j2.properties", log_settings)
+    _mount(container, ROOT / "devstack/supervisor/log4j2.properties", log_settings)
     container.with_envs(
         KAFKA_HEAP_OPTS="-Xmx512m",
         KAFKA_LOG4J_OPTS=f"-Dlog4j2.configurationFile={log_settings}",

@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from infra.embedded.credentials import Credentials, load_or_create
-from infra.embedded.environment import dsn, kafka_settings, of_machine
-from infra.embedded.layout import Layout
-from infra.embedded.options import Options
-from infra.embedded.parts import Part, parts_of_ours
-from infra.embedded.ports import Ports
-from infra.embedded.status import endpoints
+from devstack.supervisor.components import Part, parts_of_ours
+from devstack.supervisor.credentials import Credentials, load_or_create
+from devstack.supervisor.environment import dsn, kafka_settings, of_machine
+from devstack.supervisor.layout import Layout
+from devstack.supervisor.options import Options
+from devstack.supervisor.ports import Ports
+from devstack.supervisor.status import endpoints
 from tests.containers.infrastructure import infrastructure
 from tests.stack import ROOT, STATUS, eventually
 
@@ -59,7 +59,7 @@ def _set_up(credentials: Credentials, ports: Ports) -> None:
         "QNT9_PASSWORDS": json.dumps(passwords),
     }
     subprocess.run(
-        [sys.executable, "-m", "infra.cli", "setup"],
+        [sys.executable, "-m", "operations.cli", "setup"],
         cwd=ROOT,
         env=os.environ | settings,
         check=True,

@@ -8,8 +8,8 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import TopicAuthorizationFailedError
 
 from contracts.topics import USERS_EVENTS
-from infra.embedded.credentials import Credentials, load_or_create
-from infra.embedded.layout import Layout
+from devstack.supervisor.credentials import Credentials, load_or_create
+from devstack.supervisor.layout import Layout
 from tests.stack import Stack
 
 DENIED = (

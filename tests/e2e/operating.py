@@ -20,8 +20,8 @@ from pydantic import SecretStr
 
 from contracts.ids import uuid7
 from contracts.topics import USERS_EVENTS, Topic
-from infra.embedded.credentials import load_or_create
-from infra.embedded.layout import Layout
+from devstack.supervisor.credentials import load_or_create
+from devstack.supervisor.layout import Layout
 from infra.settings import KafkaSettings
 from tests.e2e.records import Raw, good_record
 from tests.stack import Stack, eventually

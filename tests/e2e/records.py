@@ -31,7 +31,7 @@ from contracts.topics import (
     WATCHLISTS_EVENTS,
     Topic,
 )
-from infra.embedded.credentials import Credentials
+from devstack.supervisor.credentials import Credentials
 from infra.seals import OpeningKeys, SealingKey, binding, decode_key
 from tests.stack import PASSWORD
 

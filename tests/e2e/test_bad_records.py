@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from contracts.topics import AUDIT, QUOTES, TOPICS, WATCHLIST, WATCHLIST_COMMANDS, Consumer, Topic
+from devstack.supervisor.credentials import load_or_create
+from devstack.supervisor.layout import Layout
 from gateway.handles import Handle
-from infra.embedded.credentials import load_or_create
-from infra.embedded.layout import Layout
 from infra.kafka.dead_letters import PREFIX
 from infra.seals import decode_key
 from tests.e2e.records import (

@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from contracts.topics import WATCHLIST, WATCHLIST_COMMANDS
-from infra.embedded.credentials import load_or_create
-from infra.embedded.layout import Layout
+from devstack.supervisor.credentials import load_or_create
+from devstack.supervisor.layout import Layout
 from tests.e2e.operating import at_rest, audited
 from tests.e2e.records import good_record
 from tests.stack import Stack, eventually

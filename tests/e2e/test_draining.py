@@ -13,11 +13,11 @@ from itertools import count
 
 import httpx
 
-from infra.embedded import environment
-from infra.embedded.credentials import load_or_create
-from infra.embedded.layout import Layout
-from infra.embedded.options import Options
-from infra.embedded.ports import Ports
+from devstack.supervisor import environment
+from devstack.supervisor.credentials import load_or_create
+from devstack.supervisor.layout import Layout
+from devstack.supervisor.options import Options
+from devstack.supervisor.ports import Ports
 from tests.e2e.outages import counted, is_problem, stopped, until_well
 from tests.stack import Stack, User, eventually
 

@@ -11,10 +11,10 @@ import httpx
 import pytest
 
 from contracts.commands import AddToWatchlist
+from devstack.supervisor.credentials import load_or_create
+from devstack.supervisor.layout import Layout
 from gateway.handles import Handle
 from gateway.routes import ENDPOINTS
-from infra.embedded.credentials import load_or_create
-from infra.embedded.layout import Layout
 from infra.seals import decode_key
 from infra.settings import OutcomeSettings
 from tests.stack import PASSWORD, Stack, User, eventually

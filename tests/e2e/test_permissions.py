@@ -31,8 +31,8 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # exported, b
 )
 
 from contracts.topics import AUDIT_CHECKPOINTS, OPS_EVENTS, TOPICS, USERS_EVENTS, physical_topics
-from infra.embedded.credentials import ROLES, load_or_create
-from infra.embedded.layout import Layout
+from devstack.supervisor.credentials import ROLES, load_or_create
+from devstack.supervisor.layout import Layout
 from infra.kafka.admin import Grant, binding, binding_filter
 from infra.postgres.grants import compare_rights
 from infra.postgres.roles import OWNER, limit

@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from contracts.topics import USERS_EVENTS
-from infra.embedded.status import ORDER
+from devstack.supervisor.status import ORDER
 from tests.e2e.operating import send_good
 from tests.stack import Stack, eventually
 

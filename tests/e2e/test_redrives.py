@@ -13,9 +13,9 @@ from contracts.topics import (
     WATCHLIST,
     WATCHLIST_COMMANDS,
 )
+from devstack.supervisor.credentials import load_or_create
+from devstack.supervisor.layout import Layout
 from gateway.handles import Handle
-from infra.embedded.credentials import load_or_create
-from infra.embedded.layout import Layout
 from infra.kafka.dead_letters import PREFIX
 from infra.seals import decode_key
 from tests.builders import an_envelope

@@ -8,8 +8,8 @@ import pytest
 from jsonschema import Draft202012Validator, FormatChecker
 
 from contracts.topics import TOPICS
-from infra.schemas.asyncapi import asyncapi
-from infra.schemas.examples import read_examples
+from operations.schemas.asyncapi import asyncapi
+from operations.schemas.examples import read_examples
 from tests.stack import PASSWORD, ROOT, Stack, eventually
 
 DOCUMENT = asyncapi(read_examples(ROOT / "schemas"))

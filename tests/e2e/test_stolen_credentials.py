@@ -14,8 +14,8 @@ from contracts.ids import uuid7
 from contracts.personal import Personal, PersonalKey
 from contracts.topics import ACCOUNTS_COMMANDS, USERS_EVENTS
 from contracts.values import Permission
-from infra.embedded.credentials import load_or_create
-from infra.embedded.layout import Layout
+from devstack.supervisor.credentials import load_or_create
+from devstack.supervisor.layout import Layout
 from tests.e2e.attempts import connection_of, in_the_database_as
 from tests.stack import PASSWORD, Stack, User, eventually
 

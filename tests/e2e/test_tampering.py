@@ -12,12 +12,12 @@ from typing import Any
 import asyncpg
 import pytest
 
+from devstack.supervisor.credentials import load_or_create
+from devstack.supervisor.layout import Layout
 from infra.audit.checkpoints import Checkpoint, Head
-from infra.audit.verification import Report, Verifier
-from infra.embedded.credentials import load_or_create
-from infra.embedded.layout import Layout
-from infra.ops.audit_records import compare, compare_payloads
-from infra.ops.broker import Broker
+from operations.audit.records import compare, compare_payloads
+from operations.audit.verification import Report, Verifier
+from operations.broker import Broker
 from tests.builders import NOW
 from tests.e2e.operating import kafka_settings
 from tests.e2e.outages import stopped

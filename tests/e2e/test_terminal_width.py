@@ -37,7 +37,7 @@ def on_a_terminal(stack: Stack, *words: str) -> list[str]:
     fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 50, COLUMNS, 0, 0))
     env = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
     with subprocess.Popen(
-        [sys.executable, "-m", "infra.cli", *words],
+        [sys.executable, "-m", "operations.cli", *words],
         cwd=ROOT,
         env=env | {"PYTHONPATH": str(ROOT), "QNT9_DATA": str(stack.data), "TERM": "xterm"},
         stdin=subprocess.DEVNULL,

@@ -15,7 +15,7 @@ RAISED = re.compile(
 
 
 def raised_codes() -> Iterator[str]:
-    for folder in ("gateway", "workers", "infra/ops", "infra/http"):
+    for folder in ("gateway", "workers", "operations", "infra/http"):
         for source in (ROOT / folder).rglob("*.py"):
             yield from RAISED.findall(source.read_text(encoding="utf-8"))
 

@@ -4,8 +4,8 @@ from ipaddress import ip_network
 
 import pytest
 
+from devstack.supervisor.credentials import generate_keys
 from gateway.settings import GatewaySettings
-from infra.embedded.credentials import generate_keys
 from infra.settings import SettingsError
 
 NEEDED = {

@@ -92,7 +92,7 @@ def test_token_is_good_at_a_host_with_another_clock(skew: int) -> None:
 def test_times_that_other_hosts_judge_are_read_from_the_common_clock() -> None:
     found = [
         str(path.relative_to(ROOT))
-        for folder in ("contracts", "gateway", "infra", "workers")
+        for folder in ("contracts", "devstack", "gateway", "infra", "operations", "workers")
         for path in sorted((ROOT / folder).rglob("*.py"))
         if _OWN_CLOCK.search(path.read_text("utf-8")) and not _of_one_host(path)
     ]
@@ -101,5 +101,5 @@ def test_times_that_other_hosts_judge_are_read_from_the_common_clock() -> None:
 
 def _of_one_host(path: Path) -> bool:
     name = str(path.relative_to(ROOT))
-    own = ("infra/cli/", "infra/embedded/", "infra/exchange/", "infra/inbox/")
+    own = ("operations/cli/", "devstack/supervisor/", "devstack/exchange/", "devstack/inbox/")
     return name in OF_ONE_HOST or name.startswith(own)

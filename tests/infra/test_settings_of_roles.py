@@ -10,11 +10,11 @@ from typing import get_type_hints
 
 import pytest
 
-from infra.embedded.credentials import ROLES, Credentials, load_or_create
-from infra.embedded.environment import of_role
-from infra.embedded.layout import Layout
-from infra.embedded.options import Options
-from infra.embedded.ports import Ports
+from devstack.supervisor.credentials import ROLES, Credentials, load_or_create
+from devstack.supervisor.environment import of_role
+from devstack.supervisor.layout import Layout
+from devstack.supervisor.options import Options
+from devstack.supervisor.ports import Ports
 from infra.settings import ProcessSettings, SettingsError
 from tests.stack import ROOT
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from infra.audit.chain import START, leaf, link
+from operations.audit.hash_chain import START, leaf, link
 
 Connection = Any
 

@@ -13,8 +13,8 @@ from pathlib import Path
 from pydantic import SecretStr
 from redis.asyncio import Redis
 
+from devstack.supervisor.probes import valkey_answers
 from gateway.limits.shared import SharedWindows
-from infra.embedded.probes import valkey_answers
 from infra.redis.client import open_redis
 from infra.settings import RedisSettings
 from tests.valkey import EXECUTABLE

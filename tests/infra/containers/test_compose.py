@@ -12,16 +12,16 @@ from typing import Any
 import pytest
 import yaml
 
-from infra.containers.secrets import MOUNTED, Hosts, secret_files
-from infra.embedded.credentials import ROLES, create
-from infra.embedded.environment import of_role
-from infra.embedded.options import Options
-from infra.embedded.parts import module_of
-from infra.embedded.ports import Ports
+from devstack.supervisor.components import module_of
+from devstack.supervisor.credentials import ROLES, create
+from devstack.supervisor.environment import of_role
+from devstack.supervisor.options import Options
+from devstack.supervisor.ports import Ports
+from operations.container_secrets import MOUNTED, Hosts, secret_files
 from tests.infra.tls.authority import Authority
 from tests.stack import ROOT
 
-PACKAGES = ("contracts", "gateway", "infra", "workers")
+PACKAGES = ("contracts", "devstack", "gateway", "infra", "operations", "workers")
 OF_THE_PLACE = {"QNT9_ENVIRONMENT", "QNT9_LOG_LEVEL", "QNT9_LIMITS"}
 OF_THE_PLACE |= {"QNT9_KAFKA_MECHANISM", "QNT9_INSTANCE", "QNT9_PLAINTEXT_ALLOWED"}
 OF_THE_PLACE |= {"QNT9_TRUSTED_PROXIES", "QNT9_OUTCOMES_KEPT_DAYS", "QNT9_RELAY_OUTBOX_KEPT_DAYS"}

@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from infra.embedded.postgres import BINARIES
+from devstack.supervisor.postgres import BINARIES
 from infra.postgres import migrate
 from tests.postgres import OWNER, migrated_template, running_server
 

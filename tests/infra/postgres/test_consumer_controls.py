@@ -7,12 +7,12 @@ import pytest
 from contracts.events import OpsConsumerInstructed, OpsConsumerResumed
 from contracts.topics import AUDIT, OPS_EVENTS, WATCHLIST, WATCHLIST_COMMANDS
 from infra.kafka.controls import Controls, Instruction
-from infra.ops.consumers import Choice, Found, find, instruct, resume
-from infra.ops.errors import OpsError
-from infra.ops.journal import By
 from infra.postgres.consumer_controls import PostgresControls
+from operations.consumers import Choice, Found, find, instruct, resume
+from operations.errors import OpsError
+from operations.ops_events import By
 from tests.infra.kafka.test_work import order
-from tests.infra.ops.letters import MemorySender
+from tests.operations.dead_letters.builders import MemorySender
 from tests.postgres import Database
 
 BY = By("ada", "a trial")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from infra.postgres.migrate import FOLDER, MigrationError, Patience, migrate, read_migrations
-from tests.infra.cli.asking import qnt9
+from tests.operations.cli.invocation import qnt9
 from tests.postgres import Database
 from tests.waiting import until
 

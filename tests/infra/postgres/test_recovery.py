@@ -11,11 +11,11 @@ from contracts.ids import uuid7
 from contracts.message import Message
 from contracts.outcomes import Rejected, Succeeded
 from contracts.personal import Personal
-from infra.ops.recovery import store
-from infra.ops.recovery.store import Lost
 from infra.postgres.recovery import AwaitedError, RestoredDatabaseError, unknown_messages
 from infra.postgres.transaction import Transactions
 from infra.received import Received
+from operations.recovery import store
+from operations.recovery.store import Lost
 from tests.builders import a_personal_key, an_envelope, received
 from tests.postgres import Database
 

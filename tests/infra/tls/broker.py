@@ -8,13 +8,13 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from infra.embedded.credentials import Credentials, load_or_create
-from infra.embedded.kafka import Kafka
-from infra.embedded.layout import Layout, cache_folder
-from infra.embedded.parts import Say
-from infra.embedded.ports import LOOPBACK, Ports
-from infra.embedded.process import Process
-from infra.embedded.records import Records
+from devstack.supervisor.components import Say
+from devstack.supervisor.credentials import Credentials, load_or_create
+from devstack.supervisor.kafka import Kafka
+from devstack.supervisor.layout import Layout, cache_folder
+from devstack.supervisor.ports import LOOPBACK, Ports
+from devstack.supervisor.process import Process
+from devstack.supervisor.records import Records
 from infra.settings import KafkaSettings
 from tests.infra.tls.authority import Authority, Certificate
 from tests.stack import PORT_BASE

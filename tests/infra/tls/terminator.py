@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from ssl import SSLContext
 
-from infra.embedded.ports import LOOPBACK
+from devstack.supervisor.ports import LOOPBACK
 
 SSL_REQUEST = struct.pack("!ii", 8, 80877103)
 """How a client of PostgreSQL asks for TLS, in clear, before anything else."""

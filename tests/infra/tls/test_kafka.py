@@ -32,9 +32,9 @@ from infra.kafka.producer import Producer
 from infra.kafka.users import ensure_users
 from infra.kafka.watcher import watching
 from infra.kafka.work import Policy
-from infra.ops.broker import Broker
-from infra.ops.errors import OpsError
 from infra.settings import KafkaSettings
+from operations.broker import Broker
+from operations.errors import OpsError
 from tests.builders import a_record
 from tests.infra.tls.authority import Authority
 from tests.infra.tls.broker import OF_ANOTHER_HOST, TlsBroker

@@ -110,7 +110,7 @@ async def test_commands_of_an_operator_connect_over_tls(
 async def qnt9(dsn: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
     return await asyncio.to_thread(
         subprocess.run,
-        [sys.executable, "-m", "infra.cli", *arguments],
+        [sys.executable, "-m", "operations.cli", *arguments],
         cwd=ROOT,
         env={**os.environ, "QNT9_POSTGRES_DSN": dsn},
         capture_output=True,

@@ -22,7 +22,7 @@ from infra.received import Received
 from infra.resilience import Upstream
 from infra.upstreams import Change, CircuitPolicy, RetryPolicy
 from tests.builders import MemoryDeadLetters, a_record, no_sleep, received
-from tests.infra.exchange.conftest import Client, running_exchange
+from tests.devstack.exchange.conftest import Client, running_exchange
 from tests.outbox import MemoryWakeups, events
 from tests.postgres import Database
 from workers.quotes import store

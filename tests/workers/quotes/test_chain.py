@@ -8,7 +8,7 @@ import pytest
 from redis.asyncio import Redis
 
 from infra.upstreams import Change
-from tests.infra.exchange.conftest import Client
+from tests.devstack.exchange.conftest import Client
 from tests.workers.quotes.conftest import QuotesSlice, a_link
 from tests.workers.quotes.test_handlers import quote_in, staleness
 from tests.workers.quotes.twelvedata import KEY, StandIn, a_row, running_stand_in

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from starlette.responses import JSONResponse
 
-from tests.infra.exchange.conftest import Client
+from tests.devstack.exchange.conftest import Client
 from tests.stack import ROOT
 from tests.workers.quotes.twelvedata import KEY, StandIn, a_row, an_error, running_stand_in
 from workers.quotes.doctor import Check, checks_of_second, checks_of_yahoo, examine, run
@@ -92,7 +92,7 @@ async def test_a_key_that_is_not_taken_is_said(second: StandIn) -> None:
 )
 def test_the_command_says_by_its_exit_code_how_it_went(url: str, code: int) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "infra.cli", "quotes", "doctor", "--url", url],
+        [sys.executable, "-m", "operations.cli", "quotes", "doctor", "--url", url],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,

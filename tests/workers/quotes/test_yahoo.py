@@ -7,7 +7,7 @@ import pytest
 
 from infra.serving import http_server
 from infra.upstreams import RateLimitedError
-from tests.infra.exchange.conftest import MONDAY_NOON_IN_BERLIN, Client
+from tests.devstack.exchange.conftest import MONDAY_NOON_IN_BERLIN, Client
 from workers.quotes.calls import BODY_BYTES_MOST
 from workers.quotes.provider import (
     Answer,

@@ -1,4 +1,0 @@
-"""What a release carries besides its code: a bill of materials, an audit, images by digest.
-
-Run in a checkout as `python -m infra.release`; `make sbom`, `make audit` and `make pin-images` do.
-"""

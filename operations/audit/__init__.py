@@ -1,0 +1,1 @@
+"""The audit log for operators: read, verified against its topics, and rebuilt from them."""

@@ -1,0 +1,5 @@
+"""`python -m operations.cli`: the same as `qnt9`."""
+
+from operations.cli import main
+
+main()

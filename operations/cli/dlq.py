@@ -1,0 +1,206 @@
+"""`qnt9 dlq`: what was set aside, why, and what becomes of it."""
+
+import json
+from contextlib import aclosing
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from infra.settings import KafkaSettings, PostgresSettings
+from operations.cli.dead_letter_ids import NUMBER
+from operations.cli.dead_letter_options import Chosen, chosen, filter_options
+from operations.cli.options import data_option
+from operations.cli.redrive import discard, redrive
+from operations.cli.runner import both_settings, run
+from operations.cli.tables import wrapped
+from operations.dead_letters.actions import Action
+from operations.dead_letters.repository import opened
+from operations.dead_letters.topic import Group, Letter, Listed, Number, grouped
+from operations.redaction import show
+
+Settings = tuple[KafkaSettings, PostgresSettings]
+
+
+@click.group(epilog="Example: qnt9 dlq list, then qnt9 dlq show watchlist.commands.watchlist:17")
+def dlq() -> None:
+    """Dead letters: list and show them, send them again, or give them up.
+
+    A letter's number is <topic>.<consumer>:<offset>; several in a row are …:17-28.
+    """
+
+
+@dlq.command("list", epilog="Example: qnt9 dlq list watchlist.commands --failure timeout --from 2h")
+@click.argument("topic", required=False)
+@data_option
+@filter_options
+@click.option(
+    "--limit",
+    type=click.IntRange(0),
+    default=10,
+    show_default=True,
+    help="Letters shown of each group.",
+)
+@click.option("--page", type=click.IntRange(1), help="End after so many letters.")
+@click.option("--after", type=NUMBER, help="Go on after this letter.")
+@click.option("--json", "as_json", is_flag=True, help="Every letter, for scripts.")
+def list_(  # noqa: PLR0917 - click passes them by name
+    topic: str | None,
+    data: Path,
+    limit: int,
+    page: int | None,
+    after: Number | None,
+    as_json: bool,
+    **filters: Any,
+) -> None:
+    """List what is set aside and not dealt with.
+
+    By consumer and reason, the latest trouble last. With --page so many letters in the order in
+    which they were set aside, consumer by consumer; what was the last of them is said in the end.
+    """
+    wanted = chosen(topic, **filters)
+    found = run(_listed(both_settings(data), wanted, after, page))
+    if as_json:
+        click.echo(json.dumps([_listed_json(letter) for letter in found.letters], indent=2))
+    else:
+        for group in grouped(found.letters):
+            click.echo(wrapped(_group_text(group, limit)))
+            click.echo()
+        click.echo(_summary(found))
+    if found.more:
+        click.echo(f"there are more: --after {found.letters[-1].number}", err=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Letters that were looked for, among how many; whether the page ended before they did."""
+
+    letters: list[Listed]
+    of: int
+    more: bool
+
+
+def _summary(found: Found) -> str:
+    plural = "s" if found.of != 1 else ""
+    if not found.of:
+        return "no dead letters to deal with"
+    if len(found.letters) < found.of:
+        return f"{len(found.letters):,} of {found.of:,} dead letter{plural} match"
+    return f"{found.of:,} dead letter{plural} to deal with"
+
+
+@dlq.command("show", epilog="Example: qnt9 dlq show watchlist.commands.watchlist:17")
+@click.argument("number", type=NUMBER)
+@data_option
+@click.option("--json", "as_json", is_flag=True, help="For scripts.")
+def show_(number: Number, data: Path, *, as_json: bool) -> None:
+    """Show one dead letter with all that it has.
+
+    Personal and sealed values are shown as what they are, never in clear.
+    """
+    if number.first != number.last:
+        raise click.UsageError("one letter at a time")
+    letter, done = run(_one(both_settings(data), number))
+    content = _letter_json(letter, done)
+    if as_json:
+        click.echo(json.dumps(content, default=str, ensure_ascii=False, indent=2))
+        return
+    click.echo(wrapped(_letter_text(letter, content)))
+
+
+async def _listed(
+    settings: Settings, wanted: Chosen, after: Number | None, page: int | None
+) -> Found:
+    listed: list[Listed] = []
+    seen = 0
+    async with opened(*settings) as office:
+        letters = office.open_letters(wanted.boxes, lambda _: True, after)
+        async with aclosing(letters):
+            async for letter, _ in letters:
+                if page is not None and len(listed) == page:
+                    return Found(listed, seen, more=True)
+                seen += 1
+                if wanted.filter.matches(letter):
+                    listed.append(Listed.of(letter))
+    return Found(listed, seen, more=False)
+
+
+async def _one(settings: Settings, number: Number) -> tuple[Letter, Action | None]:
+    async with opened(*settings) as office:
+        await office.check([number])
+        [seen] = [seen async for seen in office.named([number])]
+        return seen
+
+
+def _group_text(group: Group, limit: int) -> str:
+    times = f"{group.first:%Y-%m-%d %H:%M:%S}"
+    if group.last != group.first:
+        times += f" to {group.last:%Y-%m-%d %H:%M:%S}"
+    many = f"{len(group.letters):,} of {group.box.topic.name}"
+    lines = [
+        f"{group.box.consumer.name} could not handle {many}: {group.reason}",
+        f"  {times} UTC",
+    ]
+    shown = group.letters[-limit:] if limit else ()
+    if hidden := len(group.letters) - len(shown):
+        lines.append(f"  {hidden:,} older, not shown")
+    lines += [
+        f"  {letter.number}  {letter.last_failure:%m-%d %H:%M:%S}  {letter.type}"
+        for letter in shown
+    ]
+    return "\n".join(lines)
+
+
+def _listed_json(letter: Listed) -> dict[str, Any]:
+    return {
+        "number": letter.number,
+        "topic": letter.box.topic.name,
+        "consumer": letter.box.consumer.name,
+        "reason": letter.reason,
+        "type": letter.type,
+        "first_failure": letter.first_failure.isoformat(),
+        "last_failure": letter.last_failure.isoformat(),
+        "came_from": letter.came_from,
+    }
+
+
+def _letter_json(letter: Letter, done: Action | None) -> dict[str, Any]:
+    shown = show(letter.record)
+    return {
+        **_listed_json(Listed.of(letter)),
+        "attempts": letter.attempts,
+        "cut": letter.cut,
+        "dealt_with": asdict(done) if done else None,
+        "key": shown.key,
+        "headers": shown.headers,
+        "data": shown.data,
+        "unreadable": shown.problem,
+    }
+
+
+def _letter_text(letter: Letter, content: dict[str, Any]) -> str:
+    done = content["dealt_with"]
+    about = {
+        "letter": letter.number,
+        "reason": letter.reason,
+        "attempts": letter.attempts,
+        "first": f"{letter.first_failure:%Y-%m-%d %H:%M:%S} UTC",
+        "last": f"{letter.last_failure:%Y-%m-%d %H:%M:%S} UTC",
+        "came from": letter.came_from,
+        "key": content["key"] if content["key"] is not None else "(none)",
+        "now": f"{done['action']} at {done['acted_at']:%Y-%m-%d %H:%M:%S} UTC by "
+        f"{done['operator']}: {done['reason']}"
+        if done
+        else "waits; `qnt9 dlq redrive` or `qnt9 dlq discard`",
+    }
+    if letter.cut:
+        about["content"] = "only its beginning was kept; it cannot be sent again"
+    lines = [f"{name:10} {text}" for name, text in about.items()]
+    lines += ["", *(f"{name}: {text}" for name, text in content["headers"].items()), ""]
+    lines.append(json.dumps(content["data"], ensure_ascii=False, indent=2))
+    return "\n".join(lines)
+
+
+dlq.add_command(redrive)
+dlq.add_command(discard)

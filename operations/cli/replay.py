@@ -1,0 +1,274 @@
+"""`qnt9 replay`: a bounded range of a topic again."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from infra.settings import KafkaSettings
+from operations.broker import Broker, Range
+from operations.cli.options import check_type, data_option
+from operations.cli.runner import Progress, broker_settings, run
+from operations.cli.tables import table
+from operations.errors import TurnedRoundError
+from operations.ops_events import By, this_operator
+from operations.record_producer import Sender
+from operations.redaction import Wanted
+from operations.replay import executor as replays
+from operations.replay.guards import check_group, check_source, check_topic
+from operations.replay.offset_ranges import Chooses, count, resolve
+from operations.replay.offset_spec import Point, ends_before, point_of
+from operations.replay.request import Run, Wish
+
+STOPPED = "stopped; what was acknowledged is noted: run the same command again and it goes on"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One call of the command."""
+
+    wish: Wish
+    dry_run: bool
+    rate: float | None
+    again: bool
+    as_json: bool
+    by: By
+    now: datetime
+
+    @property
+    def points(self) -> tuple[Point, Point]:
+        """Raises `ValueError`."""
+        return point_of(self.wish.begin, self.now), point_of(self.wish.end, self.now)
+
+    @property
+    def chooses(self) -> Chooses | None:
+        wanted = Wanted(type=self.wish.only_type, key=self.wish.only_key)
+        return None if wanted.is_anything else wanted.matches
+
+
+@click.command(
+    epilog="Example: qnt9 replay users.events --from 2026-11-03T02:00Z --to 2026-11-03T03:00Z "
+    "--to-topic trial.users --dry-run"
+)
+@click.argument("topic")
+@data_option
+@click.option("--from", "begin", required=True, metavar="T|OFFSET", help="Where the range begins.")
+@click.option(
+    "--to",
+    "end",
+    default="now",
+    show_default=True,
+    metavar="T|OFFSET",
+    help="Before what it ends.",
+)
+@click.option("--partition", "partitions", type=int, multiple=True, help="Only these partitions.")
+@click.option("--type", "only_type", help="Only this type: user.signed_up, or in full.")
+@click.option("--key", "only_key", help="Only records with this key.")
+@click.option("--to-group", "group", help="Put this fresh group before the range.")
+@click.option("--to-topic", "copy_to", help="Copy the records to this topic of your own.")
+@click.option("--dry-run", is_flag=True, help="Count what is in the range, and change nothing.")
+@click.option("--again", is_flag=True, help="Copy once more what these words have copied before.")
+@click.option("--rate", type=click.FloatRange(min=0.1), help="At most so many records a second.")
+@click.option("--reason", "--why", "reason", help="Why; it is kept in the audit log.")
+@click.option("--json", "as_json", is_flag=True, help="For scripts.")
+def replay(  # noqa: PLR0917 - click passes them by name
+    topic: str,
+    data: Path,
+    begin: str,
+    end: str,
+    partitions: tuple[int, ...],
+    only_type: str | None,
+    only_key: str | None,
+    group: str | None,
+    copy_to: str | None,
+    dry_run: bool,
+    again: bool,
+    rate: float | None,
+    reason: str | None,
+    as_json: bool,
+) -> None:
+    """Replay a range of TOPIC to a group or a topic of your own.
+
+    T is a time (2026-11-03T03:00Z; without a zone it is UTC), an age (90m, 2h, 7d), `now` or
+    `beginning`; a bare number is an offset, the same in each partition. A time stands for the
+    first record that is not older.
+
+    --to-topic copies records as they are, with their times, and adds the headers
+    qnt9_replay_topic, _partition, _offset and _run. A topic that is not there is made, with as many
+    partitions, and kept until you delete it. Killed at any point, the same command goes on where
+    the broker had acknowledged everything; records that it had not may be there twice. Once it has
+    finished, the same command says so and copies nothing, for seven days; --again copies again.
+
+    --to-group is for projections: the group's offsets stand at the start of the range, and the
+    projection reads from there. The end is printed, and stands in the committed offsets of the
+    group qnt9.ops.until.GROUP: read each partition up to that offset, and no further. A group reads
+    everything, so --type, --key and --partition cannot be used with it.
+
+    No group of the system is moved and none of its consumers sees a replay, so no mail is sent
+    again. Commands are refused: what failed is sent again with `qnt9 dlq redrive`.
+    """
+    asked = Asked(
+        Wish(
+            topic,
+            begin,
+            end,
+            to_topic=copy_to,
+            to_group=group,
+            partitions=tuple(sorted(partitions)),
+            only_type=only_type,
+            only_key=only_key,
+        ),
+        dry_run,
+        rate,
+        again,
+        as_json,
+        this_operator(reason),
+        datetime.now(UTC),
+    )
+    _check_words(asked)
+    run(_replay(broker_settings(data), asked), when_stopped=STOPPED)
+
+
+def _check_words(asked: Asked) -> None:
+    for option, text in (("--from", asked.wish.begin), ("--to", asked.wish.end)):
+        try:
+            point_of(text, asked.now)
+        except ValueError as error:
+            raise click.BadParameter(str(error), param_hint=option) from error
+    if ends_before(*asked.points):
+        raise click.UsageError(
+            f"the range ends before it begins: --from {asked.wish.begin} --to {asked.wish.end}"
+        )
+    check_type(asked.wish.only_type, asked.wish.topic)
+    if asked.wish.to_group and asked.wish.to_topic:
+        raise click.UsageError("--to-group or --to-topic, not both")
+    if not (asked.wish.to_group or asked.wish.to_topic or asked.dry_run):
+        raise click.UsageError("--to-group or --to-topic is needed, or --dry-run to count only")
+    if asked.wish.to_group and (asked.chooses or asked.wish.partitions):
+        raise click.UsageError(
+            "a group reads everything in its range: --type, --key and --partition need --to-topic"
+        )
+
+
+async def _replay(settings: KafkaSettings, asked: Asked) -> None:
+    wish = asked.wish
+    check_source(wish.topic)
+    if asked.wish.to_topic:
+        check_topic(asked.wish.to_topic, wish.topic)
+    if asked.wish.to_group:
+        check_group(asked.wish.to_group)
+    async with Broker(settings) as broker:
+        before = await replays.begun(broker, wish)
+        if before and before.finished:
+            if not asked.again:
+                _say_finished(asked, before)
+                return
+            before = None
+        ranges = before.left if before else await _ranges(broker, asked)
+        counts = await _counted(broker, asked, ranges)
+        if before:
+            click.echo(f"going on with run {before.id}: {before.records_sent:,} are done", err=True)
+        if asked.dry_run or not (before or sum(counts.values())):
+            _print_counts(asked, ranges, counts)
+            return
+        async with Sender(settings) as sender:
+            current = before or Run.of(ranges)
+            if asked.wish.to_group:
+                await _to_group(broker, sender, asked, current, counts)
+            else:
+                await _to_topic(broker, sender, asked, current, counts)
+
+
+async def _ranges(broker: Broker, asked: Asked) -> list[Range]:
+    try:
+        resolved = await resolve(broker, asked.wish.topic, *asked.points, asked.wish.partitions)
+    except TurnedRoundError as error:
+        raise click.UsageError(str(error)) from error
+    for each in resolved.clipped:
+        click.echo(f"the range was cut: {each}", err=True)
+    return resolved.ranges
+
+
+def _say_finished(asked: Asked, run: Run) -> None:
+    wish = asked.wish
+    said = (
+        f"finished before: {run.records_sent:,} records of {wish.topic} are in {wish.to_topic}; "
+        "nothing was copied (--again copies once more)"
+    )
+    answer = {"run": str(run.id), "records": run.records_sent, "topic": wish.to_topic}
+    _say(asked, {**answer, "finished_before": True}, said)
+
+
+async def _counted(broker: Broker, asked: Asked, ranges: Sequence[Range]) -> dict[int, int]:
+    total = sum(each.until - each.start for each in ranges)
+    with Progress("counting:", total) as progress:
+        return await count(broker, asked.wish.topic, ranges, asked.chooses, progress.seen)
+
+
+async def _to_topic(
+    broker: Broker, sender: Sender, asked: Asked, current: Run, counts: dict[int, int]
+) -> None:
+    total = current.records_sent + sum(counts.values())
+    with Progress("copied", total, current.records_sent) as progress:
+        ended = await replays.copy(
+            broker,
+            sender,
+            asked.wish,
+            current,
+            chooses=asked.chooses,
+            rate=asked.rate,
+            seen=progress.seen,
+        )
+    await replays.finish(broker, sender, asked.wish, ended, by=asked.by, records=ended.records_sent)
+    said = f"{ended.records_sent:,} records of {asked.wish.topic} are in {asked.wish.to_topic}"
+    _say(
+        asked,
+        {"run": str(ended.id), "records": ended.records_sent, "topic": asked.wish.to_topic},
+        said,
+    )
+
+
+async def _to_group(
+    broker: Broker, sender: Sender, asked: Asked, current: Run, counts: dict[int, int]
+) -> None:
+    assert asked.wish.to_group
+    await replays.put_before(broker, asked.wish, current)
+    records = sum(counts.values())
+    await replays.finish(broker, sender, asked.wish, current, by=asked.by, records=records)
+    ends = {str(each.partition): each.until for each in current.ranges}
+    rows = [("PARTITION", "STANDS AT", "READ UP TO", "RECORDS")] + [
+        (str(r.partition), str(r.start), str(r.until), f"{r.until - r.start:,}")
+        for r in current.ranges
+    ]
+    said = (
+        f"{table(rows, right=frozenset({0, 1, 2, 3}))}\n\n{records:,} records lie before "
+        f"{asked.wish.to_group}; where to stop is also in the offsets of "
+        f"{replays.UNTIL_PREFIX}{asked.wish.to_group}"
+    )
+    answer = {
+        "run": str(current.id),
+        "records": records,
+        "group": asked.wish.to_group,
+        "ends": ends,
+    }
+    _say(asked, answer, said)
+
+
+def _print_counts(asked: Asked, ranges: Sequence[Range], counts: dict[int, int]) -> None:
+    total = sum(counts.values())
+    rows = [("PARTITION", "FROM", "BEFORE", "RECORDS")] + [
+        (str(r.partition), str(r.start), str(r.until), f"{counts[r.partition]:,}") for r in ranges
+    ]
+    parts = [
+        {"partition": r.partition, "from": r.start, "before": r.until, "records": c}
+        for r, c in zip(ranges, counts.values(), strict=True)
+    ]
+    said = f"{table(rows, right=frozenset({0, 1, 2, 3}))}\n\n{total:,} records; nothing was changed"
+    _say(asked, {"records": total, "partitions": parts}, said)
+
+
+def _say(asked: Asked, answer: dict[str, object], text: str) -> None:
+    click.echo(json.dumps(answer, indent=2) if asked.as_json else text)

@@ -1,0 +1,49 @@
+"""`qnt9 schemas`: what is generated from the contracts."""
+
+from pathlib import Path
+
+import click
+
+from operations.cli.options import fail
+
+FOLDER = Path("schemas")
+
+
+@click.command(epilog="Example: qnt9 schemas --check")
+@click.option("--check", is_flag=True, help="Change nothing; exit code 1 when something is wrong.")
+@click.option("--release", is_flag=True, help="What is there is released: it can only grow now.")
+@click.option("--folder", type=click.Path(path_type=Path), default=FOLDER, show_default=True)
+def schemas(*, check: bool, release: bool, folder: Path) -> None:
+    """Generate the schemas of every message, AsyncAPI and OpenAPI from the contracts."""
+    try:
+        from operations import schemas as generator  # noqa: PLC0415  # no process needs its packages
+    except ModuleNotFoundError as error:
+        raise fail(f"{error.name} is a development package: make .venv/dev") from error
+    pages = {
+        folder.parent / "README.md": generator.with_message_table,
+        folder.parent / "docs" / "threat-model.md": generator.with_rights_tables,
+    }
+    if not folder.is_dir() or not all(page.is_file() for page in pages):
+        raise fail(
+            f"{folder}/ is no folder of a checkout: the schemas are made where the source is"
+        )
+    if not check:
+        if release:
+            try:
+                generator.release(folder)
+            except generator.BreakingError as error:
+                raise fail(f"{error}\nsee docs/api-versioning.md") from error
+        written = ", ".join(str(page) for page in pages)
+        click.echo(f"{generator.write(folder)} files in {folder}/, and the tables in {written}")
+        for page, generated in pages.items():
+            page.write_text(generated(page.read_text(encoding="utf-8")), encoding="utf-8")
+        return
+    faults = generator.faults(folder)
+    for page, generated in pages.items():
+        text = page.read_text(encoding="utf-8")
+        if generated(text) != text:
+            faults.append(f"{page}: a table differs from the contracts")
+    if faults:
+        hint = "run `make schemas` and commit the result; for a break see docs/api-versioning.md"
+        raise fail("\n".join([*faults, hint]))
+    click.echo(f"{folder}/ is what the contracts say")

@@ -1,0 +1,140 @@
+"""`qnt9 tail`: messages as they come."""
+
+import json
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from infra.settings import KafkaSettings
+from operations.broker import Broker
+from operations.cli.offset_options import POINT
+from operations.cli.options import check_type, data_option
+from operations.cli.runner import broker_settings, run
+from operations.cli.tables import wrapped
+from operations.errors import TurnedRoundError
+from operations.redaction import Shown, Wanted, show
+from operations.replay.offset_ranges import resolve
+from operations.replay.offset_spec import BEGINNING, Moment, Point
+
+
+class HeaderType(click.ParamType[tuple[str, str]]):
+    """NAME=TEXT."""
+
+    name = "NAME=TEXT"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, str]:
+        if isinstance(value, tuple):
+            return value
+        name, equals, text = str(value).partition("=")
+        if not (name and equals):
+            self.fail(f"{value!r} is not NAME=TEXT, such as ce_source=urn:qnt9:relay", param, ctx)
+        return name, text
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One call of the command."""
+
+    topic: str
+    begin: Point | None
+    until_end: bool
+    wanted: Wanted
+    limit: int | None
+    as_json: bool
+
+
+@click.command(epilog="Example: qnt9 tail users.events --from 10m --type user.signed_up")
+@click.argument("topic")
+@data_option
+@click.option(
+    "--from",
+    "begin",
+    type=POINT,
+    help="Offset, time, or age such as 10m. Default: now; with --until-end the beginning.",
+)
+@click.option("--until-end", is_flag=True, help="Show what is there now, then end.")
+@click.option("--type", "only_type", help="Only this type: user.signed_up, or in full.")
+@click.option("--key", "only_key", help="Only records with this key.")
+@click.option("--correlation-id", help="Only what one request has caused.")
+@click.option(
+    "--header", "headers", type=HeaderType(), multiple=True, help="Only with this header."
+)
+@click.option("--text", help="Only with these words in key, headers or data, as they are shown.")
+@click.option("--limit", type=click.IntRange(1), help="End after so many. Default: Ctrl-C.")
+@click.option("--json", "as_json", is_flag=True, help="One object a line, for scripts.")
+def tail(  # noqa: PLR0917 - click passes them by name
+    topic: str,
+    data: Path,
+    begin: Point | None,
+    until_end: bool,
+    only_type: str | None,
+    only_key: str | None,
+    correlation_id: str | None,
+    headers: tuple[tuple[str, str], ...],
+    text: str | None,
+    limit: int | None,
+    as_json: bool,
+) -> None:
+    """Show the messages of TOPIC, decoded, as they come.
+
+    Personal and sealed values are shown as what they are, never in clear, and cannot be searched.
+    Nobody's offsets move.
+    """
+    check_type(only_type, topic)
+    wanted = Wanted(only_type, only_key, correlation_id, headers, text)
+    asked = Asked(topic, begin, until_end, wanted, limit, as_json)
+    run(_tail(broker_settings(data), asked), when_stopped="", code=0)
+
+
+async def _tail(settings: KafkaSettings, asked: Asked) -> None:
+    shown = 0
+    async with Broker(settings) as broker, aclosing(_records(broker, asked)) as records:
+        async for record in records:
+            if not asked.wanted.matches(record):
+                continue
+            each = show(record)
+            click.echo(_as_json(each) if asked.as_json else wrapped(line_of(each)))
+            shown += 1
+            if shown == asked.limit:
+                return
+
+
+async def _records(broker: Broker, asked: Asked) -> AsyncGenerator[Any, None]:
+    """What is there from the beginning of the range on, then what comes, if that is wanted."""
+    end = Moment(int(datetime.now(UTC).timestamp() * 1000) + 1)
+    begin = asked.begin or (BEGINNING if asked.until_end else end)
+    if not asked.until_end:
+        resolved = await resolve(broker, asked.topic, begin, begin)
+        starts = {each.partition: each.start for each in resolved.ranges}
+        async with aclosing(broker.follow(asked.topic, starts)) as records:
+            async for record in records:
+                yield record
+        return
+    try:
+        ranges = (await resolve(broker, asked.topic, begin, end)).ranges
+    except TurnedRoundError as error:
+        raise click.UsageError(str(error)) from error
+    async for batch in broker.read(asked.topic, ranges):
+        for record in batch.records:
+            yield record
+
+
+def line_of(shown: Shown) -> str:
+    """Time, place, type, key, data: a message on one line."""
+    when = f"{shown.time:%Y-%m-%d %H:%M:%S}.{shown.time.microsecond // 1000:03}"
+    what = shown.type or "?"
+    body = json.dumps(shown.data, ensure_ascii=False)
+    problem = f"  UNREADABLE: {shown.problem}" if shown.problem else ""
+    key = f"key={shown.key}" if shown.key is not None else "no key"
+    return f"{when}  {shown.partition}:{shown.offset}  {what}  {key}  {body}{problem}"
+
+
+def _as_json(shown: Shown) -> str:
+    return json.dumps(asdict(shown), default=str, ensure_ascii=False)

@@ -1,0 +1,99 @@
+"""Where letters are read from the broker and held against what was done about them."""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+
+from infra.postgres.pool import Pool
+from infra.settings import KafkaSettings, PostgresSettings
+from operations.broker import Broker, Range
+from operations.database import open_database
+from operations.dead_letters import topic as on_letters
+from operations.dead_letters.actions import Action, actions
+from operations.dead_letters.topic import Box, Letter, Number
+from operations.errors import OpsError
+
+Wanted = Callable[[Letter], bool]
+Seen = tuple[Letter, Action | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Office:
+    """Broker and database together."""
+
+    broker: Broker
+    pool: Pool
+
+    async def open_letters(
+        self, boxes: Sequence[Box], wanted: Wanted, after: Number | None = None
+    ) -> AsyncGenerator[Seen, None]:
+        """What is not dealt with, box by box, in the order in which it was set aside.
+
+        With `after`, what follows that letter in this order.
+        """
+        if after:
+            names = [box.name for box in boxes]
+            boxes = boxes[names.index(after.box.name) :] if after.box.name in names else ()
+        for box in boxes:
+            done = await self.done(box)
+            everything = await on_letters.whole(self.broker, box)
+            if after and box == after.box:
+                everything = replace(everything, start=max(everything.start, after.last + 1))
+            left = after_the_marked(everything, set(done))
+            async for letter in on_letters.read(self.broker, box, [left]):
+                if letter.record.offset not in done and wanted(letter):
+                    yield letter, None
+
+    async def named(self, numbers: Iterable[Number]) -> AsyncGenerator[Seen, None]:
+        """These letters, and what was done about them."""
+        for number in numbers:
+            done = await self.done(number.box)
+            async for letter in on_letters.read(self.broker, number.box, [number.range]):
+                yield letter, done.get(letter.record.offset)
+
+    async def check(self, numbers: Iterable[Number]) -> None:
+        """Raises `OpsError` that says which of them are not there."""
+        for number in numbers:
+            there = await on_letters.whole(self.broker, number.box)
+            if missing := absent(number, there):
+                raise OpsError(f"{number.box.name} {missing}; nothing was done")
+
+    async def done(self, box: Box) -> dict[int, Action]:
+        """What was done about letters of this box, by offset."""
+        async with self.pool.acquire() as conn:
+            return await actions(conn, box.dead_letters)
+
+
+def absent(number: Number, there: Range) -> str | None:
+    """Which letters of a number are not there, and which of its box are; None when all are."""
+    parts = [
+        (first, last)
+        for first, last in (
+            (number.first, min(number.last, there.start - 1)),
+            (max(number.first, there.until), number.last),
+        )
+        if first <= last
+    ]
+    if not parts:
+        return None
+    missing = " and ".join(f"{a} to {b}" if b > a else str(a) for a, b in parts)
+    plural = "s" if number.last > number.first else ""
+    has = f"it has {there.start} to {there.until - 1}" if not there.is_empty else "it is empty"
+    return f"has no letter{plural} {missing}: {has}"
+
+
+def after_the_marked(each: Range, marked: set[int]) -> Range:
+    """Without what was dealt with at its beginning: boxes are kept for ever."""
+    start = each.start
+    while start < each.until and start in marked:
+        start += 1
+    return replace(each, start=start)
+
+
+@asynccontextmanager
+async def opened(kafka: KafkaSettings, postgres: PostgresSettings) -> AsyncIterator[Office]:
+    """Both are asked at once, so that the one that is away is named before anything is done."""
+    async with open_database(postgres) as pool:
+        await pool.fetchval("SELECT true")
+        async with Broker(kafka) as broker:
+            yield Office(broker, pool)

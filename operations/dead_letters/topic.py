@@ -1,0 +1,206 @@
+"""Dead letters as operators see them: which there are, why, and what nobody has dealt with yet."""
+
+import re
+from collections.abc import AsyncIterator, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Self
+from uuid import UUID
+
+from contracts.envelope import Envelope, UnreadableError
+from contracts.topics import TOPICS, Consumer, Topic
+from infra.kafka.dead_letters import PREFIX
+from infra.kafka.records import Record
+from operations.broker import Broker, Range
+from operations.errors import OpsError
+from operations.redaction import printable
+
+_NUMBER = re.compile(r"^(?P<box>[A-Za-z0-9._-]+?)(?:\.dlq)?:(?P<first>\d+)(?:-(?P<last>\d+))?$")
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """Where one consumer's letters from one topic lie. Its name is `<topic>.<consumer>`."""
+
+    topic: Topic
+    consumer: Consumer
+
+    @property
+    def name(self) -> str:
+        return f"{self.topic.name}.{self.consumer.name}"
+
+    @property
+    def dead_letters(self) -> str:
+        return self.topic.dead_letters(self.consumer)
+
+    @property
+    def redrive(self) -> str:
+        return self.topic.redrive(self.consumer)
+
+
+BOXES = {
+    box.name: box for box in (Box(topic, each) for topic in TOPICS for each in topic.consumers)
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A letter, or some in a row: `watchlist.commands.watchlist:17`, `…:17-28`."""
+
+    box: Box
+    first: int
+    last: int
+
+    @classmethod
+    def of(cls, text: str) -> Self:
+        """Raises `ValueError`."""
+        found = _NUMBER.match(text)
+        if not found or found["box"] not in BOXES:
+            raise ValueError(f"{text!r} is no letter's number; `qnt9 dlq list` shows them")
+        first = int(found["first"])
+        last = int(found["last"] or first)
+        if last < first:
+            raise ValueError(f"{text!r}: the last comes before the first")
+        return cls(BOXES[found["box"]], first, last)
+
+    @property
+    def range(self) -> Range:
+        return Range(0, self.first, self.last + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """One record that was set aside. `record` is as it lies in the dead-letter topic."""
+
+    box: Box
+    record: Record
+    envelope: Envelope | None
+    reason: str
+    attempts: str
+    first_failure: datetime
+    last_failure: datetime
+    came_from: str
+    cut: bool
+
+    @classmethod
+    def of(cls, box: Box, record: Record) -> Self:
+        """Nothing in here fails for a bad record."""
+        about = {
+            name.removeprefix(PREFIX): printable((value or b"").decode(errors="backslashreplace"))
+            for name, value in record.headers
+            if name.startswith(PREFIX)
+        }
+        written = datetime.fromtimestamp(max(record.timestamp, 0) / 1000, UTC)
+        return cls(
+            box,
+            record,
+            _envelope(record),
+            about.get("reason", "not said"),
+            about.get("attempts", "?"),
+            _time(about.get("first_failure"), written),
+            _time(about.get("last_failure"), written),
+            ":".join(about.get(name, "?") for name in ("topic", "partition", "offset")),
+            "cut_from_bytes" in about,
+        )
+
+    @property
+    def number(self) -> str:
+        return f"{self.box.name}:{self.record.offset}"
+
+    @property
+    def message_id(self) -> UUID | None:
+        return self.envelope.id if self.envelope else None
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """What a list shows of a letter, without its content."""
+
+    box: Box
+    number: str
+    reason: str
+    type: str
+    first_failure: datetime
+    last_failure: datetime
+    came_from: str
+
+    @classmethod
+    def of(cls, letter: Letter) -> Self:
+        return cls(
+            letter.box,
+            letter.number,
+            letter.reason,
+            printable(letter.envelope.type) if letter.envelope else "?",
+            letter.first_failure,
+            letter.last_failure,
+            letter.came_from,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Letters of one consumer that were set aside for the same reason."""
+
+    box: Box
+    reason: str
+    letters: tuple[Listed, ...]
+
+    @property
+    def first(self) -> datetime:
+        return min(letter.first_failure for letter in self.letters)
+
+    @property
+    def last(self) -> datetime:
+        return max(letter.last_failure for letter in self.letters)
+
+
+def grouped(letters: Iterable[Listed]) -> list[Group]:
+    """By consumer and reason, the most recent trouble last, where a terminal shows it."""
+    found: dict[tuple[str, str], list[Listed]] = {}
+    for letter in letters:
+        found.setdefault((letter.box.name, letter.reason), []).append(letter)
+    groups = [Group(each[0].box, reason, tuple(each)) for (_, reason), each in found.items()]
+    return sorted(groups, key=lambda group: group.last)
+
+
+def boxes_of(topic: str | None, consumer: str | None) -> list[Box]:
+    """The boxes meant by a topic, or by a box's own name, and a consumer. Raises `OpsError`."""
+    found = [
+        box
+        for box in BOXES.values()
+        if topic is None or topic in {box.topic.name, box.name, box.dead_letters}
+        if consumer is None or consumer == box.consumer.name
+    ]
+    if not found:
+        whose = f" of {consumer}" if consumer else ""
+        raise OpsError(f"nobody sets anything aside{whose} from {topic or 'any topic'}")
+    return found
+
+
+async def read(broker: Broker, box: Box, ranges: Sequence[Range]) -> AsyncIterator[Letter]:
+    async for batch in broker.read(box.dead_letters, ranges):
+        for record in batch.records:
+            yield Letter.of(box, record)
+
+
+async def whole(broker: Broker, box: Box) -> Range:
+    """Everything that lies in a box now."""
+    place = (box.dead_letters, 0)
+    await broker.partitions_of(box.dead_letters)
+    return Range(0, (await broker.beginnings([place]))[place], (await broker.ends([place]))[place])
+
+
+def _envelope(record: Record) -> Envelope | None:
+    headers: list[Any] = [h for h in record.headers if not h[0].startswith(PREFIX)]
+    try:
+        return Envelope.from_headers(headers)
+    except UnreadableError:
+        return None
+
+
+def _time(text: str | None, otherwise: datetime) -> datetime:
+    try:
+        time = datetime.fromisoformat(text or "")
+    except ValueError:
+        return otherwise
+    return time if time.tzinfo else otherwise

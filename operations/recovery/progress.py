@@ -1,0 +1,92 @@
+"""From the moved groups to the end of a recovery: waiting, and giving up what cannot come."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from contracts.envelope import Envelope, UnreadableError
+from infra.kafka.groups import Place
+from infra.postgres.pool import Connection
+from operations.broker import Broker, Range
+from operations.recovery import store
+from operations.recovery.apply import Recovery, moved_groups
+from operations.recovery.survey import WINDOW
+
+LOOK_SECONDS = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How far a recovery is: what the groups have left, and the events that are awaited."""
+
+    left: dict[str, dict[Place, tuple[int, int]]]
+    """By group: committed offset and where it ends, of the partitions that are not done."""
+    awaited: int
+    idle: tuple[str, ...]
+    """Groups with something left and no members."""
+
+    @property
+    def records(self) -> int:
+        return sum(until - at for places in self.left.values() for at, until in places.values())
+
+
+async def standing(broker: Broker, conn: Connection, recovery: Recovery) -> Standing:
+    """How far a recovery is now."""
+    left: dict[str, dict[Place, tuple[int, int]]] = {}
+    for group, untils in moved_groups(recovery.points).items():
+        committed = await broker.committed(group)
+        offsets = {place: committed[place].offset for place in untils if place in committed}
+        if places := {p: (at, untils[p]) for p, at in offsets.items() if at < untils[p]}:
+            left[group] = places
+    members = await broker.members(left)
+    idle = tuple(group for group in left if not members.get(group))
+    return Standing(left, await store.count_awaited(conn), idle)
+
+
+async def follow(
+    broker: Broker,
+    conn: Connection,
+    recovery: Recovery,
+    tell: Callable[[Standing], None],
+    *,
+    patience: timedelta,
+) -> None:
+    """Return when everything is handled again, and finish the recovery.
+
+    A command that does not make what it made before waits for others; when nothing has moved for
+    `patience` although every group has members, those that stand first are let through as they are.
+    """
+    moved, before = time.monotonic(), None
+    while True:
+        now = await standing(broker, conn, recovery)
+        tell(now)
+        if not now.left:
+            break
+        picture: Any = (now.left, now.awaited)
+        if picture != before or now.idle:
+            moved, before = time.monotonic(), picture
+        elif time.monotonic() - moved > patience.total_seconds():
+            await _let_through(broker, conn, now)
+            moved = time.monotonic()
+        await asyncio.sleep(LOOK_SECONDS)
+    await store.erase_again(conn, recovery.id)
+    await store.finish(conn, recovery.id)
+
+
+async def _let_through(broker: Broker, conn: Connection, now: Standing) -> None:
+    """The commands that each partition has next are waited for no longer."""
+    causes: list[UUID] = []
+    for places in now.left.values():
+        for (topic, partition), (at, until) in places.items():
+            wanted = [Range(partition, at, min(until, at + WINDOW))]
+            async for batch in broker.read(topic, wanted):
+                for record in batch.records:
+                    try:
+                        causes.append(Envelope.from_headers(record.headers).id)
+                    except UnreadableError:
+                        continue
+    await store.give_up(conn, causes)

@@ -1,0 +1,17 @@
+from collections import Counter
+
+from devstack.supervisor.ports import INSTANCES_AT_MOST, SCALABLE, Ports
+
+
+def test_no_two_processes_share_a_port_however_far_they_are_scaled() -> None:
+    ports = Ports(8000)
+    taken = Counter(
+        [
+            *(ports.exchange, ports.inbox, ports.smtp, ports.postgres, ports.valkey),
+            *(ports.kafka, ports.kafka_controller),
+        ]
+    )
+    for instance in range(1, INSTANCES_AT_MOST + 1):
+        taken[ports.gateway(instance)] += 1
+        taken.update(ports.health(role, instance) for role in SCALABLE)
+    assert set(taken.values()) == {1}

@@ -1,0 +1,65 @@
+"""Which dead letters are chosen, and which of a range are not there."""
+
+from datetime import timedelta
+
+import pytest
+
+from contracts.commands import RemoveFromWatchlist
+from operations.broker import Range
+from operations.dead_letters.filter import LetterFilter
+from operations.dead_letters.repository import absent
+from operations.dead_letters.topic import Number
+from operations.redaction import Wanted
+from tests.operations.dead_letters.builders import FAILED_AT, WATCHLIST, a_letter
+
+A_MINUTE = timedelta(minutes=1)
+LETTER = a_letter(RemoveFromWatchlist(symbol="AAPL"), reason="RaiseError in a handler")
+KEY = (LETTER.record.key or b"").decode()
+CORRELATION = LETTER.envelope.correlation_id if LETTER.envelope else ""
+
+
+@pytest.mark.parametrize(
+    ("chosen", "other"),
+    [
+        ({"failure": "raiseerror"}, {"failure": "TypeError"}),
+        ({"since": FAILED_AT}, {"since": FAILED_AT + A_MINUTE}),
+        ({"until": FAILED_AT + A_MINUTE}, {"until": FAILED_AT}),
+        (
+            {"record": Wanted(type="command.remove_from_watchlist")},
+            {"record": Wanted(type="command.add_to_watchlist")},
+        ),
+        ({"record": Wanted(key=KEY)}, {"record": Wanted(key=f"{KEY}x")}),
+        (
+            {"record": Wanted(correlation_id=CORRELATION)},
+            {"record": Wanted(correlation_id="another")},
+        ),
+    ],
+    ids=["failure", "from", "to", "type", "key", "correlation id"],
+)
+def test_a_filter_chooses_a_letter_and_not_another(
+    chosen: dict[str, object], other: dict[str, object]
+) -> None:
+    assert LetterFilter().matches(LETTER)
+    assert LetterFilter(**chosen).matches(LETTER)  # type: ignore[arg-type]  # each a field
+    assert not LetterFilter(**other).matches(LETTER)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "said"),
+    [
+        (10, 19, None),
+        (10, 10, None),
+        (17, 28, "has no letters 20 to 28: it has 10 to 19"),
+        (19, 20, "has no letters 20: it has 10 to 19"),
+        (5, 12, "has no letters 5 to 9: it has 10 to 19"),
+        (9, 20, "has no letters 9 and 20: it has 10 to 19"),
+        (30, 30, "has no letter 30: it has 10 to 19"),
+        (30, 40, "has no letters 30 to 40: it has 10 to 19"),
+    ],
+)
+def test_letters_that_are_not_there_are_named(first: int, last: int, said: str | None) -> None:
+    assert absent(Number(WATCHLIST, first, last), Range(0, 10, 20)) == said
+
+
+def test_an_empty_box_is_said_to_be_empty() -> None:
+    assert absent(Number(WATCHLIST, 3, 4), Range(0, 0, 0)) == "has no letters 3 to 4: it is empty"

@@ -1,0 +1,237 @@
+"""Marks, outcomes and events of a redrive, on a real PostgreSQL."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+
+import orjson
+import pytest
+
+from contracts.commands import RemoveFromWatchlist
+from contracts.events import OpsDiscarded, OpsRedriven
+from contracts.outcomes import Succeeded
+from contracts.topics import CERTAIN, MAX_RECORD_BYTES, OPS_EVENTS, REMEMBERED_LEAST
+from infra.postgres.retention import run
+from infra.postgres.transaction import Transactions
+from operations.dead_letters.redrive import AT_ONCE, batches, copy_of, discard, redrive, why_not
+from operations.dead_letters.topic import Letter
+from operations.errors import OpsError
+from operations.ops_events import By
+from operations.record_producer import Copy
+from tests.builders import received
+from tests.operations.dead_letters.builders import WATCHLIST, MemorySender, a_letter
+from tests.postgres import Database
+from workers.relay import retention
+
+A_MINUTE = timedelta(minutes=1)
+BY = By("ada", "the bug is mended")
+
+
+async def parked(database: Database, letter: Letter) -> bool:
+    rows = await database.fetch("SELECT id FROM commands_parked WHERE id = $1", letter.message_id)
+    return bool(rows)
+
+
+async def park(database: Database, *letters: Letter) -> None:
+    """As the watchlist's worker does it, which may not do more."""
+    transactions = Transactions(await database.pool("qnt9_watchlist"), "watchlist")
+    for letter in letters:
+        assert letter.envelope
+        await transactions.park(letter.envelope, letter.reason)
+
+
+async def marked(database: Database) -> list[tuple[int, str]]:
+    rows = await database.fetch('SELECT "offset", action FROM dead_letter_actions ORDER BY 1')
+    return [(row["offset"], row["action"]) for row in rows]
+
+
+async def test_a_letter_goes_to_the_one_that_failed_as_it_was_and_is_marked(
+    database: Database,
+) -> None:
+    letter, sender = a_letter(), MemorySender()
+    await park(database, letter)
+    dealt = await redrive(await database.pool(), sender, WATCHLIST, [letter], BY)
+    assert dealt.done == [letter]
+    assert sender.to(WATCHLIST.redrive) == [copy_of(letter)]
+    assert await marked(database) == [(letter.record.offset, "redriven")]
+    assert not await parked(database, letter)
+    [event] = sender.to(OPS_EVENTS.name)
+    assert OpsRedriven.model_validate_json(event.value or b"") == OpsRedriven(
+        operator="ada",
+        reason="the bug is mended",
+        dead_letters=WATCHLIST.dead_letters,
+        offsets=[letter.record.offset],
+        message_ids=[letter.message_id],
+    )
+
+
+async def test_a_letter_is_marked_only_when_the_broker_has_it(database: Database) -> None:
+    class NoBroker(MemorySender):
+        async def send(self, topic: str, copies: Iterable[Copy]) -> None:
+            await super().send(topic, copies)
+            raise OpsError("not acknowledged")
+
+    letter = a_letter()
+    await park(database, letter)
+    with pytest.raises(OpsError):
+        await redrive(await database.pool(), NoBroker(), WATCHLIST, [letter], BY)
+    assert await marked(database) == []
+    assert await parked(database, letter)
+
+
+async def test_two_operators_at_once_send_a_letter_once(database: Database) -> None:
+    letter, sender = a_letter(), MemorySender()
+    await park(database, letter)
+    pool = await database.pool()
+    dealt = await asyncio.gather(
+        *(redrive(pool, sender, WATCHLIST, [letter], BY) for _ in range(4))
+    )
+    assert len(sender.to(WATCHLIST.redrive)) == 1
+    assert sorted(len(each.done) for each in dealt) == [0, 0, 0, 1]
+    assert sorted(len(each.others) for each in dealt) == [0, 1, 1, 1]
+
+
+async def test_a_command_that_fails_again_at_once_is_parked_in_the_end(database: Database) -> None:
+    letter = a_letter()
+    again: list[asyncio.Task[None]] = []
+
+    class QuickConsumer(MemorySender):
+        async def send(self, topic: str, copies: Iterable[Copy]) -> None:
+            """The consumer has it before the mark is committed, and sets it aside again."""
+            await super().send(topic, copies)
+            if topic == WATCHLIST.redrive:
+                again.append(asyncio.create_task(park(database, letter)))
+
+    await park(database, letter)
+    await redrive(await database.pool(), QuickConsumer(), WATCHLIST, [letter], BY)
+    await asyncio.gather(*again)
+    assert await parked(database, letter)
+
+
+@pytest.mark.parametrize(("age", "sent"), [(CERTAIN, False), (CERTAIN - A_MINUTE, True)])
+async def test_an_old_letter_that_waits_for_nothing_may_have_been_handled_and_is_not_sent(
+    database: Database, age: timedelta, *, sent: bool
+) -> None:
+    letter, waits = (a_letter(failed_at=datetime.now(UTC) - age) for _ in range(2))
+    await park(database, waits)
+    sender = MemorySender()
+    dealt = await redrive(await database.pool(), sender, WATCHLIST, [letter, waits], BY)
+    assert dealt.done == ([letter, waits] if sent else [waits])
+    assert dealt.doubtful == ([] if sent else [letter])
+    assert len(sender.to(WATCHLIST.redrive)) == len(await marked(database)) == len(dealt.done)
+
+
+async def test_an_old_letter_whose_repetition_is_harmless_is_always_sent(
+    database: Database,
+) -> None:
+    letter, sender = a_letter(box="users.events.audit"), MemorySender()
+    dealt = await redrive(await database.pool(), sender, letter.box, [letter], BY)
+    assert dealt.done == [letter]
+
+
+async def test_a_dead_letter_of_last_year_has_one_effect_whatever_was_killed_meanwhile(
+    database: Database,
+) -> None:
+    """The first redrive is killed before its mark, its copy is handled, the inbox is cleaned."""
+    letter, relay = a_letter(), await database.pool("qnt9_relay")
+    assert letter.envelope
+    (rule, _) = retention.rules(outcomes=REMEMBERED_LEAST, outbox=CERTAIN)
+    watchlist = Transactions(await database.pool("qnt9_watchlist"), "watchlist")
+    copy = received(RemoveFromWatchlist(symbol="AAPL"), envelope=letter.envelope)
+    await park(database, letter)
+    async with watchlist.begin() as tx:
+        tx.settle(copy, Succeeded())
+    await database.execute("UPDATE inbox SET handled_at = now() - interval '300 days'")
+    await run(relay, rule)
+    sender = MemorySender()
+    dealt = await redrive(await database.pool(), sender, WATCHLIST, [letter], BY)
+    assert dealt.done == [letter]
+    await run(relay, rule)
+    assert copy.envelope.id in await watchlist.handled([copy]), "the second copy finds the row"
+
+
+async def test_a_discarded_command_has_failed_for_whoever_asks(database: Database) -> None:
+    letter, sender = a_letter(), MemorySender()
+    await park(database, letter)
+    await discard(await database.pool(), sender, WATCHLIST, [letter], BY)
+    rows = await database.fetch(
+        "SELECT outcome, fingerprint, actor_id FROM command_outcomes WHERE id = $1",
+        letter.message_id,
+    )
+    assert letter.envelope
+    assert rows == [
+        {
+            "outcome": {"status": "failed", "code": "discarded", "detail": None},
+            "fingerprint": letter.envelope.fingerprint,
+            "actor_id": letter.envelope.actor_id,
+        }
+    ]
+    assert not await parked(database, letter)
+    assert await marked(database) == [(letter.record.offset, "discarded")]
+    assert sender.to(WATCHLIST.redrive) == []
+    [event] = sender.to(OPS_EVENTS.name)
+    assert OpsDiscarded.model_validate_json(event.value or b"").reason == BY.reason
+
+
+async def test_what_was_handled_meanwhile_keeps_its_outcome(database: Database) -> None:
+    letter = a_letter()
+    await database.execute(
+        "INSERT INTO inbox (message_id, consumer, type, outcome) VALUES ($1, 'watchlist', 'x', $2)",
+        letter.message_id,
+        {"status": "succeeded", "result": None, "created": False},
+    )
+    await discard(await database.pool(), MemorySender(), WATCHLIST, [letter], BY)
+    rows = await database.fetch("SELECT outcome->>'status' AS status FROM command_outcomes")
+    assert rows == [{"status": "succeeded"}]
+
+
+async def test_an_event_or_what_cannot_be_read_is_discarded_without_an_outcome(
+    database: Database,
+) -> None:
+    event = a_letter(box="users.events.audit")
+    record = a_letter().record
+    record.headers = [("ce_id", None)]
+    unreadable, sender = Letter.of(WATCHLIST, record), MemorySender()
+    pool = await database.pool()
+    await discard(pool, sender, event.box, [event], BY)
+    await discard(pool, sender, WATCHLIST, [unreadable], BY)
+    assert await database.fetch("SELECT * FROM inbox") == []
+    assert len(await marked(database)) == 2
+    assert [orjson.loads(c.value or b"")["message_ids"] for c in sender.to(OPS_EVENTS.name)] == [
+        [str(event.message_id)],
+        [],
+    ]
+
+
+def test_what_was_cut_or_is_too_big_cannot_be_sent_again() -> None:
+    assert why_not(a_letter()) is None
+    assert why_not(a_letter(cut_from_bytes="5242880"))
+    assert why_not(a_letter(b"x" * MAX_RECORD_BYTES))
+
+
+def test_a_redriven_record_is_the_letter_with_its_history() -> None:
+    letter = a_letter()
+    copy = copy_of(letter)
+    assert (copy.key, copy.value) == (letter.record.key, letter.record.value)
+    assert copy.headers == list(letter.record.headers)
+    assert "qnt9_dlq_offset" in dict(copy.headers)
+
+
+async def test_a_batch_is_of_one_box_and_fits_into_a_transaction() -> None:
+    big = MAX_RECORD_BYTES * 2 // 3
+    audit = "users.events.audit"
+    letters = [
+        *(a_letter() for _ in range(AT_ONCE + 1)),
+        a_letter(box=audit),
+        a_letter(b"x" * big, box=audit),
+        a_letter(b"x" * big, box=audit),
+    ]
+    assert [len(batch) for batch in await _batches(letters)] == [AT_ONCE, 1, 2, 1]
+
+
+async def _batches(letters: Sequence[Letter]) -> list[list[Letter]]:
+    async def read() -> AsyncIterator[Letter]:
+        for letter in letters:
+            yield letter
+
+    return [batch async for batch in batches(read())]

@@ -1,0 +1,126 @@
+"""What of a released contract may change, and what may not."""
+
+import re
+from collections.abc import Callable
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from operations import schemas
+from operations.schemas.baseline import WIDENED, breaks, contract
+
+COMMITTED = Path("schemas/baseline.json")
+TYPE = "qnt9.watchlist.item_added.v1"
+
+Edit = Callable[[dict[str, Any]], object]
+
+
+def changed(edit: Edit) -> dict[str, Any]:
+    now = deepcopy(contract())
+    edit(now)
+    return now
+
+
+def fields(now: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = now["messages"][TYPE]["fields"]
+    return found
+
+
+def required(now: dict[str, Any]) -> list[str]:
+    found: list[str] = now["messages"][TYPE]["required"]
+    return found
+
+
+def with_required(now: dict[str, Any], field: str) -> None:
+    fields(now)[field] = {"type": "integer"}
+    required(now).append(field)
+
+
+def test_the_contracts_break_nothing_that_was_released() -> None:
+    assert breaks(orjson.loads(COMMITTED.read_bytes()), contract()) == []
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda now: fields(now).update(exchange={"type": "string", "default": None}),
+        lambda now: now["messages"].update({"qnt9.user.flew.v1": {}}),
+        lambda now: now["topics"].update({"payments.events": {}}),
+        lambda now: now["topics"]["signup.commands"].update(kept_days=None),
+        lambda now: now["headers"]["events"]["fields"].update(ce_region={"type": "string"}),
+    ],
+    ids=["optional field", "message", "topic", "kept longer", "optional header"],
+)
+def test_a_contract_may_grow(edit: Edit) -> None:
+    assert breaks(contract(), changed(edit)) == []
+
+
+@pytest.mark.parametrize(
+    ("edit", "fault"),
+    [
+        (lambda now: now["messages"].pop(TYPE), f"{TYPE}: is gone"),
+        (lambda now: now["messages"][TYPE].update(topic="users.events"), "moved from"),
+        (lambda now: fields(now).pop("note"), "note is gone"),
+        (lambda now: required(now).append("note"), "note became required"),
+        (lambda now: required(now).remove("symbol"), "symbol became optional"),
+        (lambda now: fields(now)["symbol"].update(maxLength=5), "symbol is not what was released"),
+        (lambda now: fields(now)["symbol"].pop("pattern"), "symbol is not what was released"),
+        (lambda now: with_required(now, "lot"), "lot is new and required"),
+        (lambda now: now["topics"].pop("users.events"), "topic users.events: is gone"),
+        (lambda now: now["topics"]["users.events"].update(partitions=12), "partitions was 6"),
+        (lambda now: now["topics"]["users.events"].update(key="e-mail"), "key was"),
+        (lambda now: now["topics"]["users.events"].update(kept_days=7), "is kept 7 days"),
+        (lambda now: now["topics"]["signup.commands"].update(kept_days=1), "is kept 1 days"),
+        (
+            lambda now: now["headers"]["events"]["fields"].pop("ce_subject"),
+            "headers of events: ce_subject is gone",
+        ),
+    ],
+)
+def test_what_readers_rely_on_stays(edit: Edit, fault: str) -> None:
+    (found,) = breaks(contract(), changed(edit))
+    assert fault in found
+
+
+def test_words_for_people_may_change() -> None:
+    assert "description" not in str(contract())
+    assert "title" not in str(contract())
+
+
+def test_a_release_records_what_there_is(tmp_path: Path) -> None:
+    schemas.release(tmp_path)
+    assert (tmp_path / COMMITTED.name).read_bytes() == COMMITTED.read_bytes()
+
+
+def test_a_release_that_would_break_one_is_refused(tmp_path: Path) -> None:
+    promised = changed(lambda now: fields(now).update(lot={"type": "integer"}))
+    (tmp_path / COMMITTED.name).write_bytes(orjson.dumps(promised))
+    with pytest.raises(schemas.BreakingError, match="lot is gone"):
+        schemas.release(tmp_path)
+    assert orjson.loads((tmp_path / COMMITTED.name).read_bytes()) == promised
+
+
+def test_a_break_fails_the_check(tmp_path: Path) -> None:
+    promised = changed(lambda now: now["topics"]["users.events"].update(partitions=3))
+    (tmp_path / COMMITTED.name).write_bytes(orjson.dumps(promised))
+    assert "breaks a release: topic users.events: partitions was 3, is 6" in schemas.faults(
+        tmp_path
+    )
+
+
+@pytest.mark.parametrize(("released", "now"), WIDENED.items())
+def test_a_pattern_in_the_place_of_a_released_one_accepts_all_that_it_did(
+    released: str, now: str
+) -> None:
+    wanted = re.compile(now)
+
+    @given(text=st.from_regex(released, alphabet=st.characters(codec="ascii")))
+    def check(text: str) -> None:
+        assert wanted.match(text)
+
+    check()
