@@ -27,6 +27,7 @@ from infra.kafka.records import Reader, Record, Unreadable, Unwanted
 from infra.kafka.setting_aside import SettingAside
 from infra.postgres.parking import Parking
 from infra.postgres.pool import TRANSIENT
+from infra.postgres.recovery import AwaitedError
 from infra.postgres.transaction import ConcurrentDeliveryError, Transactions
 from infra.received import PoisonError, Received, RetryableError
 from infra.telemetry import RECORDS
@@ -169,6 +170,8 @@ class BatchWork:
             return []
         try:
             await self._call(items, batch)
+        except AwaitedError:  # of one of them, for which the others need not wait
+            return by_key(items)
         except DOWN:
             raise
         except Exception as error:  # noqa: BLE001  # a handler's bug must not stop the partition

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Collection, Iterable
+from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
@@ -93,6 +94,27 @@ class HasMessageId(Protocol):
     def message_id(self) -> UUID:
         """Of the message."""
         ...
+
+
+async def refuse_early(conn: Connection, consumer: str, times: Collection[datetime]) -> None:
+    """Raise `AwaitedError` when a command of one of these times may depend on earlier ones.
+
+    For commands that were refused or changed nothing: while a recovery is under way, what they
+    need may not be made again yet, and what they made before may never have been published.
+    """
+    early: bool = await conn.fetchval(
+        """
+        SELECT EXISTS (
+                   SELECT FROM recoveries, unnest($2::timestamptz[]) AS command_time
+                    WHERE finished_at IS NULL AND command_time < began_at
+                      AND command_time > coalesce((horizons ->> $1)::timestamptz, '-infinity')
+               )
+        """,
+        consumer,
+        list(times),
+    )
+    if early:
+        raise AwaitedError("other consumers have to handle earlier commands again first")
 
 
 def refuse_awaited(awaited: Collection[UUID], settled: Iterable[HasMessageId]) -> None:

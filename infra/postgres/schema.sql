@@ -642,7 +642,8 @@ CREATE TABLE recoveries (
     reason text NOT NULL,
     points jsonb NOT NULL,
     began_at timestamp with time zone DEFAULT now() NOT NULL,
-    finished_at timestamp with time zone
+    finished_at timestamp with time zone,
+    horizons jsonb DEFAULT '{}'::jsonb NOT NULL
 );
 
 CREATE TABLE refresh_tokens (
@@ -1808,6 +1809,21 @@ GRANT SELECT(given_up_at) ON TABLE recovered_events TO qnt9_accounts;
 GRANT SELECT(given_up_at) ON TABLE recovered_events TO qnt9_verification;
 GRANT SELECT(given_up_at) ON TABLE recovered_events TO qnt9_watchlist;
 GRANT SELECT(given_up_at) ON TABLE recovered_events TO qnt9_audit;
+
+GRANT SELECT(began_at) ON TABLE recoveries TO qnt9_accounts;
+GRANT SELECT(began_at) ON TABLE recoveries TO qnt9_signup;
+GRANT SELECT(began_at) ON TABLE recoveries TO qnt9_verification;
+GRANT SELECT(began_at) ON TABLE recoveries TO qnt9_watchlist;
+
+GRANT SELECT(finished_at) ON TABLE recoveries TO qnt9_accounts;
+GRANT SELECT(finished_at) ON TABLE recoveries TO qnt9_signup;
+GRANT SELECT(finished_at) ON TABLE recoveries TO qnt9_verification;
+GRANT SELECT(finished_at) ON TABLE recoveries TO qnt9_watchlist;
+
+GRANT SELECT(horizons) ON TABLE recoveries TO qnt9_accounts;
+GRANT SELECT(horizons) ON TABLE recoveries TO qnt9_signup;
+GRANT SELECT(horizons) ON TABLE recoveries TO qnt9_verification;
+GRANT SELECT(horizons) ON TABLE recoveries TO qnt9_watchlist;
 
 GRANT DELETE ON TABLE refresh_tokens TO qnt9_accounts;
 

@@ -10,6 +10,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime
 from uuid import UUID
 
 from contracts.envelope import Envelope
@@ -47,6 +48,8 @@ class Transaction:
         self._emitted_by: Counter[tuple[UUID, str, str]] = Counter()
         self.announcements: list[Announcement] = []
         self.changes = AccessChanges()
+        self._refused: list[datetime] = []
+        self._succeeded: dict[UUID, datetime] = {}
 
     def settle(
         self,
@@ -60,6 +63,10 @@ class Transaction:
         fingerprint = fingerprint or cause.fingerprint
         data = outcome.to_json() if outcome else None
         self.settled.append(Settled(cause.id, cause.type, cause.actor_id, fingerprint, data))
+        if isinstance(outcome, Rejected):
+            self._refused.append(cause.time)
+        elif outcome:
+            self._succeeded[cause.id] = cause.time
         if outcome and cause.reply_to:
             self.announcements.append(Announcement(cause.reply_to, cause.id, outcome, fingerprint))
 
@@ -112,6 +119,12 @@ class Transaction:
         self.emitted.append(Emitted(envelope, topic, str(about), payload))
         return event_id
 
+    def without_effect(self) -> list[datetime]:
+        """The times of the commands that were refused, or that made no event."""
+        causes = {cause for cause, _, _ in self._emitted_by}
+        made_nothing = (time for id_, time in self._succeeded.items() if id_ not in causes)
+        return [*self._refused, *made_nothing]
+
     def _derived_id(self, cause: Envelope, event: Event, about: UUID | str) -> UUID:
         """Of the cause, the consumer, what the event says of whom, and which of its kind it is."""
         kind = (cause.id, event.type, str(about))
@@ -143,6 +156,8 @@ class Transactions:
                 tx = Transaction(conn, self._consumer)
                 yield tx
                 recovery.refuse_awaited(self.awaited, tx.settled)
+                if times := tx.without_effect():
+                    await recovery.refuse_early(conn, self._consumer, times)
                 await save(conn, self._consumer, tx.settled, tx.emitted)
         except recovery.AwaitedError:
             await asyncio.sleep(recovery.AWAITED_SECONDS)

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -12,11 +12,14 @@ from contracts.envelope import Envelope, UnreadableError
 from infra.kafka.groups import Place
 from infra.postgres.pool import Connection
 from operations.broker import Broker, Range
+from operations.lag import consumers
 from operations.recovery import store
 from operations.recovery.apply import Recovery, moved_groups
 from operations.recovery.survey import WINDOW
 
 LOOK_SECONDS = 0.5
+HEAD = 20
+"""Offsets in which the next record of a partition is looked for; some are markers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,18 +69,50 @@ async def follow(
         tell(now)
         if not now.left:
             break
+        await store.set_horizons(conn, recovery.id, await horizons(broker, now))
         picture: Any = (now.left, now.awaited)
         if picture != before or now.idle:
             moved, before = time.monotonic(), picture
         elif time.monotonic() - moved > patience.total_seconds():
-            await _let_through(broker, conn, now)
+            await _let_through(broker, conn, recovery, now)
             moved = time.monotonic()
         await asyncio.sleep(LOOK_SECONDS)
     await store.erase_again(conn, recovery.id)
     await store.finish(conn, recovery.id)
 
 
-async def _let_through(broker: Broker, conn: Connection, now: Standing) -> None:
+async def horizons(broker: Broker, now: Standing) -> dict[str, datetime | None]:
+    """By consumer, the time of the earliest record that another one has left; None: there is none.
+
+    A command that is refused waits until its time has come (`recovery.refuse_early`). Time orders
+    what depends on each other, so the earliest record of all never waits.
+    """
+    readers = {c.group: c.name for c in consumers() if c.inbox}
+    heads = {
+        group: min([await _head_time(broker, place, *ends) for place, ends in places.items()])
+        for group, places in now.left.items()
+        if group in readers
+    }
+    return {
+        name: min((time for other, time in heads.items() if other != group), default=None)
+        for group, name in readers.items()
+    }
+
+
+async def _head_time(broker: Broker, place: Place, at: int, until: int) -> datetime:
+    """When the next record of a partition was sent; the beginning of time if none was found."""
+    topic, partition = place
+    wanted = [Range(partition, at, min(until, at + HEAD))]
+    async for batch in broker.read(topic, wanted, at_most=1):
+        for record in batch.records:
+            try:
+                return Envelope.from_headers(record.headers).time
+            except UnreadableError:
+                return datetime.fromtimestamp(record.timestamp / 1_000, UTC)
+    return datetime.min.replace(tzinfo=UTC)
+
+
+async def _let_through(broker: Broker, conn: Connection, recovery: Recovery, now: Standing) -> None:
     """The commands that each partition has next are waited for no longer."""
     causes: list[UUID] = []
     for places in now.left.values():
@@ -90,3 +125,4 @@ async def _let_through(broker: Broker, conn: Connection, now: Standing) -> None:
                     except UnreadableError:
                         continue
     await store.give_up(conn, causes)
+    await store.set_horizons(conn, recovery.id, {c.name: None for c in consumers()})

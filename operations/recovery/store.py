@@ -1,8 +1,8 @@
 """The SQL of a recovery, run as the database's owner."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -120,6 +120,21 @@ async def save_points(
         operator,
         reason,
         points,
+    )
+
+
+async def set_horizons(
+    conn: Connection, recovery: UUID, horizons: Mapping[str, datetime | None]
+) -> None:
+    """By consumer, the time before which all others have handled everything; None: all of it."""
+    as_text = {name: time.isoformat() if time else "infinity" for name, time in horizons.items()}
+    await conn.execute(
+        """
+        UPDATE recoveries SET horizons = horizons || $2::jsonb
+         WHERE id = $1 AND NOT horizons @> $2::jsonb
+        """,
+        recovery,
+        as_text,
     )
 
 

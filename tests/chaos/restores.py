@@ -10,6 +10,9 @@ from infra.kafka.database_age import OLDER
 from tests.chaos.faults import READY_SECONDS
 from tests.stack import Stack, eventually
 
+UNPUBLISHED_SECONDS = 2
+"""What is acknowledged in this time before a restore has made no event that any topic has."""
+
 
 @dataclass
 class Backup:
@@ -35,7 +38,10 @@ class Backup:
 
 @dataclass
 class Restore:
-    """The backup takes the place of the data; then `qnt9 recover`, on the running system."""
+    """The backup takes the place of the data; then `qnt9 recover`, on the running system.
+
+    The relay stops shortly before, so that events of the last commands are in no topic.
+    """
 
     folder: Path
     seconds: float = 60.0
@@ -47,10 +53,13 @@ class Restore:
     async def strike(self, stack: Stack) -> None:
         data = Layout(stack.data).postgres
         before = await _handled(stack)
+        await asyncio.to_thread(stack.qnt9, "stop", "relay")
+        await asyncio.sleep(UNPUBLISHED_SECONDS)
         await asyncio.to_thread(stack.qnt9, "stop", "postgres")
         shutil.rmtree(data)
         shutil.copytree(self.folder, data)
         await asyncio.to_thread(stack.qnt9, "start", "postgres")
+        await asyncio.to_thread(stack.qnt9, "start", "relay")
         self.lost = before - await _handled(stack)
         await eventually(
             lambda: self._noticed(stack), seconds=READY_SECONDS, what="workers hold", every=0.5

@@ -1,5 +1,6 @@
 """No free byte for any part: what was accepted happens when there is room again."""
 
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,9 +34,10 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.fixture
-def small_stack(small_disk: Path) -> Iterator[Stack]:
+def small_stack(small_disk: Path, tmp_path: Path) -> Iterator[Stack]:
     with running_stack(small_disk / "data", port_base=PORT_BASE + 300) as stack:
         yield stack
+    shutil.copytree(stack.data / "logs", tmp_path / "logs")  # the file system itself is dropped
 
 
 @pytest.mark.prove

@@ -18,6 +18,7 @@ from infra.kafka.guard import MIN_SOURCES_OF_LATEST
 from infra.kafka.items import DOWN
 from infra.kafka.records import RecordReader
 from infra.kafka.work import BatchWork, GuardTrippedError, Policy, one_at_a_time
+from infra.postgres.recovery import AwaitedError
 from infra.postgres.transaction import ConcurrentDeliveryError, Transactions
 from infra.received import PoisonError, Received, RetryableError
 from tests.builders import ARecord, MemoryDeadLetters, a_record, an_envelope, no_sleep
@@ -443,3 +444,18 @@ async def test_a_reply_goes_to_the_channel_of_the_delivery_that_repeats(single: 
     repeated = an_envelope(command, id=envelope.id, reply_to="another gateway")
     await single.take(a_record(command, envelope=repeated))
     assert [a.channel for a in single.wakeups.announced] == ["one gateway", "another gateway"]
+
+
+async def test_message_that_waits_for_other_consumers_holds_no_other_key_of_a_bulk(
+    bulk: Trial,
+) -> None:
+    """Each consumer comes as far as it can, so two that wait for one another cannot block."""
+    bulk.slice_.fails_for("WAITS", error=AwaitedError("not yet"))
+    batch = Batch([order("A"), order("WAITS"), order("B"), order("C", key="bert")])
+    with pytest.raises(ExceptionGroup):
+        await bulk.work.process(batch)
+    assert await bulk.handled() == 2
+    assert bulk.set_aside == []
+    bulk.slice_.fails_for()
+    await bulk.work.take(batch.records)
+    assert await bulk.handled() == 4

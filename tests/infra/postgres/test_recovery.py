@@ -1,6 +1,6 @@
 """What a restored database makes of messages that are handled again."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
@@ -163,3 +163,60 @@ async def test_events_that_only_their_topic_has_are_lost(database: Database) -> 
     )
     async with (await database.pool()).acquire() as conn:
         assert await store.lost_events(conn, [known, lost]) == {lost.id}
+
+
+async def begin_recovery(database: Database, horizon: str | None = None) -> UUID:
+    """A recovery under way. Returns its id."""
+    recovery = uuid7()
+    async with (await database.pool()).acquire() as conn:
+        await store.save_points(conn, recovery, "olga", "a test", {})
+        if horizon:
+            time = datetime.fromisoformat(horizon)
+            await store.set_horizons(conn, recovery, {"watchlist": time})
+    return recovery
+
+
+BEFORE = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("refused", [True, False])
+async def test_command_without_effect_waits_for_earlier_ones_of_other_consumers(
+    transactions: Transactions, database: Database, refused: bool
+) -> None:
+    """Its events may never have been published, so nothing says that it had an effect."""
+    recovery = await begin_recovery(database, horizon="2026-01-01T11:59:59Z")
+    command = received(COMMAND, actor=USER, time=BEFORE)
+
+    async def handle_without_effect() -> None:
+        async with transactions.begin() as tx:
+            tx.settle(command, Rejected("unknown-user") if refused else Succeeded())
+
+    with pytest.raises(AwaitedError):
+        await handle_without_effect()
+    assert not await database.fetch("SELECT FROM inbox")
+    async with (await database.pool()).acquire() as conn:
+        await store.set_horizons(conn, recovery, {"watchlist": BEFORE})
+    await handle_without_effect()
+    assert len(await database.fetch("SELECT FROM inbox")) == 1
+
+
+async def test_refused_command_waits_while_no_horizon_is_known(
+    transactions: Transactions, database: Database
+) -> None:
+    recovery = await begin_recovery(database)
+    command = received(COMMAND, actor=USER, time=BEFORE)
+    with pytest.raises(AwaitedError):
+        await handle(transactions, command, rejected=True)
+    async with (await database.pool()).acquire() as conn:
+        await store.finish(conn, recovery)
+    await handle(transactions, command, rejected=True)
+
+
+async def test_command_with_an_effect_or_sent_since_waits_for_nobody(
+    transactions: Transactions, database: Database
+) -> None:
+    await begin_recovery(database)
+    await handle(transactions, received(COMMAND, actor=USER, time=BEFORE), rejected=False)
+    later = datetime.now(UTC) + timedelta(minutes=1)
+    await handle(transactions, received(COMMAND, actor=USER, time=later), rejected=True)
+    assert len(await database.fetch("SELECT FROM inbox")) == 2
