@@ -90,6 +90,10 @@ audit: .venv/dev ## known vulnerabilities of what is locked; exit code 3 when it
 pin-images: .venv/dev ## the images of compose.yaml by digest, into build/compose.images.yaml; needs Docker
 	@$(BIN)/python -m operations.release pin-images $(ARGS)
 
+.PHONY: vendor
+vendor: .venv/dev ## fetch the API page (Swagger UI) from npm, as gateway/static/swagger-ui/vendored.json names it; needs npm
+	@$(BIN)/python -m operations.release vendor $(ARGS)
+
 .PHONY: clean
 clean: ## remove what was made here: the virtual environment and caches, never data
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis *.egg-info

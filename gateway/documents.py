@@ -1,107 +1,61 @@
-"""`/openapi.json`, and the same for people at `/docs`: one page, nothing loaded from elsewhere."""
+"""`/openapi.json`, and the same at `/docs` for people: Swagger UI, in which a request can be tried.
 
-import re
-from collections.abc import Iterator
+Swagger UI is kept in this repository (`static/swagger-ui/vendored.json` says which), so the page
+loads nothing from elsewhere.
+"""
+
+import json
 from importlib.resources import files
-from typing import Any
 
-import orjson
-from jinja2 import Environment
-from markupsafe import Markup, escape
-
-from gateway.endpoints import Answer, Call, Endpoint
+from gateway.endpoints import Answer, Call, Endpoint, Handler
 from gateway.openapi import as_text, document
 
-_IN_BACKTICKS = re.compile("`([^`]+)`")
-_CSP = "default-src 'none'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'"
+_CSP = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+_FOR_EVER = ("Cache-Control", "public, max-age=31536000, immutable")
+"""For files whose path has their version."""
+
+_STATIC = files("gateway") / "static"
+_VENDORED = _STATIC / "swagger-ui"
+_VERSION: str = json.loads((_VENDORED / "vendored.json").read_text("utf-8"))["version"]
+_PAGE = (_STATIC / "docs.html").read_text("utf-8").replace("VERSION", _VERSION).encode()
+_HTML, _SCRIPT = "text/html; charset=utf-8", "text/javascript; charset=utf-8"
 
 
 class Documents:
-    """Both documents, made once at the start."""
+    """The document, made once at the start."""
 
     def __init__(self, endpoints: tuple[Endpoint, ...]) -> None:
-        found = document(endpoints)
-        self.openapi = as_text(found).encode()
-        self.page = _page(found)
+        self.openapi = as_text(document(endpoints)).encode()
 
 
 async def openapi(call: Call) -> Answer:
     return Answer(200, call.edge.documents.openapi)
 
 
-async def docs(call: Call) -> Answer:
-    headers = (("Content-Security-Policy", _CSP),)
-    return Answer(200, call.edge.documents.page, headers, "text/html; charset=utf-8")
+def _always(answer: Answer) -> Handler:
+    async def handler(_: Call) -> Answer:
+        return answer
+
+    return handler
 
 
-def _page(found: dict[str, Any]) -> bytes:
-    template = (files("gateway") / "static" / "docs.html").read_text(encoding="utf-8")
-    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"code": _with_code, "json": _json}
-    page = environment.from_string(template).render(
-        operations=list(_operations(found)),
-        tags=found["tags"],
-        problems=found["components"]["examples"],
-        schemas=found["components"]["schemas"],
-    )
-    return page.encode()
+def _vendored(name: str, media_type: str) -> Endpoint:
+    """One of Swagger UI's files, which never changes under its path."""
+    answer = Answer(200, (_VENDORED / name).read_bytes(), (_FOR_EVER,), media_type)
+    path = f"/static/swagger-ui/{_VERSION}/{name}"
+    return Endpoint("GET", path, _always(answer), "Of the page of the contract", {200: None})
 
 
-def _operations(found: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    parameters = found["components"]["parameters"]
-    for path, methods in found["paths"].items():
-        for method, operation in methods.items():
-            body = _content(operation.get("requestBody", {}))
-            yield {
-                "id": operation["operationId"],
-                "tag": operation["tags"][0],
-                "method": method.upper(),
-                "path": path,
-                "summary": operation["summary"],
-                "paragraphs": operation["description"].split("\n\n"),
-                "parameters": [parameters.get(_name(p), p) for p in operation["parameters"]],
-                "body": _name(body.get("schema", {})),
-                "example": _example(body),
-                "answers": [_answer(*answer) for answer in operation["responses"].items()],
-            }
-
-
-def _answer(status: str, answer: dict[str, Any]) -> dict[str, Any]:
-    content = _content(answer)
-    return {
-        "status": status,
-        "text": answer["description"],
-        "model": _name(content.get("schema", {})),
-        "example": _example(content),
-        "codes": list(content.get("examples", ())),
-    }
-
-
-def _content(part: dict[str, Any]) -> dict[str, Any]:
-    """What is sent, of the one media type that there is."""
-    return next(iter(part.get("content", {}).values()), {})
-
-
-def _example(content: dict[str, Any]) -> str:
-    return _json(content["example"]) if "example" in content else ""
-
-
-def _name(schema: dict[str, Any]) -> str:
-    return str(schema.get("$ref", "")).rpartition("/")[2]
-
-
-def _json(value: Any) -> str:
-    if isinstance(value, str):
-        return value  # a text by itself, a stream's
-    return orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
-
-
-def _with_code(text: str) -> Markup:
-    """Escaped, with `what stands in backticks` as code."""
-    return Markup(_IN_BACKTICKS.sub(r"<code>\1</code>", str(escape(text))))  # noqa: S704  # escaped
-
+_DOCS = Answer(200, _PAGE, (("Content-Security-Policy", _CSP),), _HTML)
+_DOCS_SCRIPT = Answer(200, (_STATIC / "docs.js").read_bytes(), (), _SCRIPT)
 
 ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint("GET", "/openapi.json", openapi, "This contract as OpenAPI 3.1", {200: None}),
-    Endpoint("GET", "/docs", docs, "This contract for people", {200: None}),
+    Endpoint("GET", "/docs", _always(_DOCS), "This contract, to read and to try", {200: None}),
+    Endpoint("GET", "/static/docs.js", _always(_DOCS_SCRIPT), "Its script", {200: None}),
+    _vendored("swagger-ui-bundle.js", _SCRIPT),
+    _vendored("swagger-ui.css", "text/css; charset=utf-8"),
 )

@@ -21,7 +21,6 @@ _RESET_SCRIPT = _file("reset.js", "text/javascript; charset=utf-8")
 _UNDO = _file("undo.html", "text/html; charset=utf-8")
 _UNDO_SCRIPT = _file("undo.js", "text/javascript; charset=utf-8")
 _SCRIPT = _file("verify.js", "text/javascript; charset=utf-8")
-_DOCS_STYLE = _file("docs.css", "text/css; charset=utf-8")
 _STYLE = _file("page.css", "text/css; charset=utf-8")
 
 
@@ -53,10 +52,6 @@ async def style(_: Call) -> Answer:
     return _STYLE
 
 
-async def docs_style(_: Call) -> Answer:
-    return _DOCS_STYLE
-
-
 ENDPOINTS = (
     Endpoint("GET", "/verify", verify, "The page of a verification link", {200: None}),
     Endpoint("GET", "/reset", reset, "The page of a link to set a new password", {200: None}),
@@ -64,6 +59,5 @@ ENDPOINTS = (
     Endpoint("GET", "/static/undo.js", undo_script, "Its script", {200: None}),
     Endpoint("GET", "/static/reset.js", reset_script, "Its script", {200: None}),
     Endpoint("GET", "/static/verify.js", script, "Its script", {200: None}),
-    Endpoint("GET", "/static/docs.css", docs_style, "The style of /docs", {200: None}),
     Endpoint("GET", "/static/page.css", style, "Its style", {200: None}),
 )

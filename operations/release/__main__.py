@@ -1,11 +1,11 @@
-"""`python -m operations.release sbom|audit|pin-images`."""
+"""`python -m operations.release sbom|audit|pin-images|vendor`."""
 
 from pathlib import Path
 
 import click
 
 from operations.release import audit as audits
-from operations.release import images, sbom
+from operations.release import images, sbom, vendored
 
 ROOT = Path()
 
@@ -48,6 +48,17 @@ def pin_images(target: Path) -> None:
     except (images.ImagesError, OSError) as error:
         raise click.ClickException(str(error)) from error
     click.echo(f"{target} names the images of {count} services by digest")
+
+
+@main.command("vendor", epilog="Example: make vendor")
+@click.argument("folder", type=click.Path(path_type=Path), default=vendored.FOLDER)
+def vendor(folder: Path) -> None:
+    """Fetch the files of FOLDER from npm, as its vendored.json names them. Needs npm."""
+    try:
+        for path in vendored.update(folder):
+            click.echo(path)
+    except (vendored.VendorError, OSError) as error:
+        raise click.ClickException(str(error)) from error
 
 
 main()

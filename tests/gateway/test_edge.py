@@ -11,7 +11,7 @@ from starlette.types import Message
 
 from gateway.edge import Application
 from gateway.endpoints import Answer, Call, Endpoint
-from tests.gateway.test_callers import callers
+from tests.gateway.edges import edge_of
 
 
 async def cancelled(_: Call) -> Answer:
@@ -42,10 +42,7 @@ async def answer_to(
         return {"type": "http.request", "body": b"", "more_body": False}
 
     shutdown = SimpleNamespace(draining=asyncio.Event())
-    settings = SimpleNamespace(cors_origins=(), environment="production", body_bytes_most=1_024)
-    edge: Any = SimpleNamespace(
-        settings=settings, shutdown=shutdown, limits=SimpleNamespace(), callers=callers()
-    )
+    edge = edge_of(shutdown=shutdown)
 
     async def handle(call: Call) -> Answer:
         if draining:

@@ -1,0 +1,19 @@
+"""An edge with as many parts as a test needs."""
+
+import asyncio
+from types import SimpleNamespace
+from typing import Any
+
+from tests.gateway.test_callers import callers
+
+
+def edge_of(**parts: Any) -> Any:
+    """In production, not draining; `parts` are added or take the place of these."""
+    settings = SimpleNamespace(cors_origins=(), environment="production", body_bytes_most=1_024)
+    usual = {
+        "settings": settings,
+        "shutdown": SimpleNamespace(draining=asyncio.Event()),
+        "limits": SimpleNamespace(),
+        "callers": callers(),
+    }
+    return SimpleNamespace(**(usual | parts))
