@@ -1,4 +1,4 @@
-# The handful of verbs that run everything. `make` alone lists them.
+# The commands that run everything. `make` alone lists them.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
@@ -18,19 +18,19 @@ ARGS ?=
 ## Use
 
 .PHONY: up
-up: .venv/embedded ## start the whole system on this machine; ARGS="--detach --port-base 9000" and the like
+up: .venv/embedded ## start the whole system; ARGS="--detach --port-base 9000"
 	@$(BIN)/qnt9 up $(ARGS)
 
 .PHONY: down
-down: .venv/embedded ## stop it
+down: .venv/embedded ## stop the system
 	@$(BIN)/qnt9 down $(ARGS)
 
 .PHONY: status
-status: .venv/embedded ## what runs, and how it is
+status: .venv/embedded ## show every process and its health
 	@$(BIN)/qnt9 status $(ARGS)
 
 .PHONY: secrets
-secrets: ## for those with Docker: the image, and keys and passwords for compose.yaml in secrets/, once
+secrets: ## with Docker: build the image, and create keys and passwords for compose.yaml in secrets/, once
 	@docker build --quiet --tag qnt9:latest .
 	@mkdir -p -m 700 secrets
 	@docker run --rm --user "$$(id -u):$$(id -g)" --volume "$$PWD/secrets:/secrets" qnt9:latest qnt9 keys files /secrets
@@ -38,20 +38,20 @@ secrets: ## for those with Docker: the image, and keys and passwords for compose
 ## Change
 
 .PHONY: test
-test: .venv/dev ## every proof at a small size; ARGS="-k name" and the like
+test: .venv/dev ## run every test, the proofs at a small size; ARGS="-k name"
 	@$(BIN)/pytest --numprocesses 2 --dist loadscope $(ARGS)
 
 NAME ?=
 .PHONY: prove
-prove: .venv/dev ## the proofs at full size, into docs/evidence/; NAME=kills and the like for one
+prove: .venv/dev ## run the proofs at full size, results in docs/evidence/; NAME=kills for one
 	@QNT9_PROVE=full $(BIN)/pytest -m prove $(if $(NAME),-k "$(NAME)") $(ARGS)
 
 .PHONY: bench
-bench: .venv/dev ## against two plain services, into docs/evidence/; ARGS="--only put_watchlist --clients 64 --seconds 5"
+bench: .venv/dev ## compare with two plain services, results in docs/evidence/; ARGS="--only put_watchlist --clients 64 --seconds 5"
 	@$(BIN)/python -m bench $(ARGS)
 
 .PHONY: check
-check: .venv/dev ## style, types, layers, dependencies, schemas; changes nothing
+check: .venv/dev ## check style, types, layers, dependencies and schemas; changes nothing
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
@@ -59,49 +59,66 @@ check: .venv/dev ## style, types, layers, dependencies, schemas; changes nothing
 	$(BIN)/deptry .
 	$(BIN)/qnt9 schemas --check
 	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec compose.yaml
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/ci.yaml
 
 .PHONY: format
-format: .venv/dev ## what `check` can put right by itself
+format: .venv/dev ## fix what ruff can fix
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
 .PHONY: schemas
-schemas: .venv/dev ## generate schemas/ from the contracts, and the page of the database
+schemas: .venv/dev ## generate schemas/ and the pages and tables made from code
 	$(BIN)/qnt9 schemas
 	$(BIN)/python -m tests.infra.postgres.schema_page
 
 COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --generate-hashes
 
 .PHONY: lock
-lock: .venv/dev ## resolve the dependencies anew, into requirements/
+lock: .venv/dev ## resolve the dependencies into requirements/
 	$(COMPILE) pyproject.toml --output-file requirements/runtime.txt
 	$(COMPILE) pyproject.toml --extra embedded --output-file requirements/embedded.txt
 	$(COMPILE) pyproject.toml --extra embedded --extra bench --extra dev --output-file requirements/dev.txt
 
 .PHONY: sbom
-sbom: .venv/dev ## bills of materials (CycloneDX) from the lock files, into build/sbom/
+sbom: .venv/dev ## write bills of materials (CycloneDX) into build/sbom/
 	@$(BIN)/python -m operations.release sbom $(ARGS)
 
 .PHONY: audit
-audit: .venv/dev ## known vulnerabilities of what is locked; exit code 3 when it could not run
+audit: .venv/dev ## look for known vulnerabilities; exit code 3 if it could not run
 	@$(BIN)/python -m operations.release audit $(ARGS)
 
+VERSION ?=
+.PHONY: release-prepare
+release-prepare: .venv/dev ## write version, changelog and baseline of a release; VERSION=0.2.0
+	@$(BIN)/python -m operations.release prepare "$(VERSION)"
+	@$(MAKE) .venv/dev
+	@$(BIN)/qnt9 schemas --release
+
+.PHONY: release
+release: .venv/dev ## build wheel, bills of materials, image and checksums; ARGS=--no-image
+	@$(BIN)/python -m operations.release build $(ARGS)
+
+RANGE ?= origin/main..HEAD
+.PHONY: check-commits
+check-commits: .venv/dev ## check commit messages (Conventional Commits); RANGE=a..b
+	@$(BIN)/python -m operations.release check-commits "$(RANGE)"
+
 .PHONY: pin-images
-pin-images: .venv/dev ## the images of compose.yaml by digest, into build/compose.images.yaml; needs Docker
+pin-images: .venv/dev ## write the images of compose.yaml by digest; needs Docker
 	@$(BIN)/python -m operations.release pin-images $(ARGS)
 
 .PHONY: vendor
-vendor: .venv/dev ## fetch the API page (Swagger UI) from npm, as gateway/static/swagger-ui/vendored.json names it; needs npm
+vendor: .venv/dev ## fetch the API page (Swagger UI) from npm; needs npm
 	@$(BIN)/python -m operations.release vendor $(ARGS)
 
 .PHONY: clean
-clean: ## remove what was made here: the virtual environment and caches, never data
+clean: ## remove the virtual environment and caches, never data
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis *.egg-info
 	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
 
 .PHONY: help
-help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+help: ## list the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # The virtual environment. `dev` has all that `embedded` has, so an environment for one never has
 # to make way for the other: whoever once ran the tests starts the system from the same one.

@@ -10,6 +10,7 @@ GLOSSARY = ROOT / "docs" / "glossary.md"
 # Pages in plain English. Add a page here in the commit that rewrites it.
 PAGES = (
     "CHANGELOG.md",
+    "CONTRIBUTING.md",
     "README.md",
     "SECURITY.md",
     *(f"docs/adr/{path.name}" for path in sorted((ROOT / "docs" / "adr").glob("*.md"))),
@@ -25,6 +26,7 @@ PAGES = (
     "docs/migrations.md",
     "docs/operations.md",
     "docs/recovery.md",
+    "docs/releasing.md",
     "docs/stream.md",
     "docs/text.md",
     "docs/threat-model.md",

@@ -1,5 +1,5 @@
-"""What a release carries besides its code: a bill of materials, an audit, images by digest.
+"""Make and check a release: version, changelog, wheel, image, bills of materials, commit messages.
 
-Run in a checkout as `python -m operations.release`, as `make sbom`, `make audit` and `make
-pin-images` do.
+Run in a checkout as `python -m operations.release`; the targets of the Makefile do.
+docs/releasing.md has the procedure.
 """

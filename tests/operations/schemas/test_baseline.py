@@ -92,9 +92,15 @@ def test_words_for_people_may_change() -> None:
     assert "title" not in str(contract())
 
 
-def test_a_release_records_what_there_is(tmp_path: Path) -> None:
+def test_release_without_a_baseline_records_the_present_contracts(tmp_path: Path) -> None:
     schemas.release(tmp_path)
-    assert (tmp_path / COMMITTED.name).read_bytes() == COMMITTED.read_bytes()
+    assert orjson.loads((tmp_path / COMMITTED.name).read_bytes()) == contract()
+
+
+def test_release_of_the_committed_baseline_breaks_nothing(tmp_path: Path) -> None:
+    (tmp_path / COMMITTED.name).write_bytes(COMMITTED.read_bytes())
+    schemas.release(tmp_path)
+    assert not breaks(orjson.loads(COMMITTED.read_bytes()), contract())
 
 
 def test_a_release_that_would_break_one_is_refused(tmp_path: Path) -> None:
