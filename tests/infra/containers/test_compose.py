@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from fnmatch import fnmatch
 from functools import cache
 from pathlib import Path
@@ -212,9 +213,8 @@ def test_the_image_runs_as_nobody_and_stops_when_told() -> None:
 
 def test_every_file_that_lies_beside_the_code_is_packaged() -> None:
     """In a checkout they are found anyway: an image would miss them only when it is run."""
-    text = (ROOT / "pyproject.toml").read_text("utf-8")
-    block = text.partition("[tool.setuptools.package-data]")[2].partition("]\n")[0]
-    patterns = re.findall(r'"(\*\.\w+|py\.typed)"', block)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    patterns = project["tool"]["setuptools"]["package-data"]["*"]
     beside = [
         path.name
         for package in PACKAGES
@@ -223,3 +223,10 @@ def test_every_file_that_lies_beside_the_code_is_packaged() -> None:
     ]
     assert beside
     assert [n for n in beside if not any(fnmatch(n, p) for p in patterns)] == []
+
+
+def test_every_package_of_the_wheel_reaches_the_image() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    found = project["tool"]["setuptools"]["packages"]["find"]["include"]
+    allowed = (ROOT / ".dockerignore").read_text("utf-8").splitlines()
+    assert {name.rstrip("*") for name in found} <= {line.removeprefix("!") for line in allowed}
