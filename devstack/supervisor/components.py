@@ -71,7 +71,7 @@ def _stand_in(name: str, port: int, others: tuple[int, ...], variables: dict[str
     return Part(
         name,
         Tier.STAND_INS,
-        _python(f"infra.{name}"),
+        _python(f"devstack.{name}"),
         variables,
         probe=lambda: answers_ready(url),
         where=url,
