@@ -1,5 +1,6 @@
 """Commands: what the gateway asks of the workers. Nobody else sends them."""
 
+from contracts.confidential import Confidential
 from contracts.message import Command
 from contracts.sealed import Sealed
 from contracts.values import Note, SearchText, SessionId, Symbol, Tier, UserId
@@ -146,10 +147,14 @@ class ForgotPassword(Command):
 
 
 class AddToWatchlist(Command):
-    """Follow a symbol, or change the note on one already followed."""
+    """Follow a symbol, or change the note on one already followed.
+
+    The note travels encrypted. In clear only an older gateway sends it.
+    """
 
     symbol: Symbol
     note: Note | None = None
+    encrypted_note: Confidential | None = None
 
 
 class RemoveFromWatchlist(Command):
@@ -167,7 +172,9 @@ class LookUpQuote(Command):
 class Search(Command):
     """Find securities by symbol, name, ISIN or WKN. A query: it changes nothing.
 
-    The record's key is the form that texts are compared by, which may well be a symbol.
+    The record's key is an HMAC of the form that texts are compared by. The text travels encrypted,
+    and `text` says nothing. In clear only an older gateway sends it.
     """
 
     text: SearchText
+    encrypted_text: Confidential | None = None

@@ -13,6 +13,7 @@ from uuid import UUID
 import orjson
 import structlog
 
+from contracts.confidential import binding
 from contracts.envelope import Envelope
 from contracts.ids import uuid7, uuid8
 from contracts.message import Command
@@ -94,6 +95,14 @@ class Commands:
         identity = intent.id.bytes + (intent.fingerprint or "").encode()
         digest = self._mac(b"signup-secret", identity)
         return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+
+    def encrypted(self, intent: Intent, field: str, text: str) -> str:
+        """A text for the field `encrypted_<field>` of this command."""
+        return self._cipher.encrypt_text(text, binding(intent.id, field))
+
+    def key_of(self, text: str) -> str:
+        """The key of records about a text that nobody else may read."""
+        return self._mac(b"key", text.encode()).hex()
 
     async def accept(self, call: Call, intent: Intent, command: Command, *, key: str) -> Answer:
         """Publish, and answer 202 that tells the caller nothing more."""
@@ -237,11 +246,10 @@ class Commands:
             type=command.type,
             time=intent.time,
             subject=key,
-            correlation_id=call.request_id,
-            causation_id=call.request_id,
+            correlation_id=call.correlation_id,
+            causation_id=call.correlation_id,
             actor_id=call.user.user_id if call.user else None,
             traceparent=child_of(call.traceparent),
-            tracestate=call.tracestate,
             reply_to=reply_to,
             deadline=deadline,
             # Where the body has a secret, its fingerprint travels inside the seal.

@@ -26,7 +26,7 @@ from gateway.incoming import Incoming
 from gateway.limits.limiter import SLOWED_SECONDS, Caller, Limits
 from gateway.limits.policies import FAULTY
 from gateway.problems import ProblemError
-from gateway.protocol import request_id_of
+from gateway.protocol import correlation_id_of, request_id_of
 from gateway.quotes import Quotes
 from gateway.seals import Seals
 from gateway.searching import Searches
@@ -40,7 +40,7 @@ from infra.clients import Client
 from infra.lifecycle import GracefulShutdownHandler
 from infra.postgres.pool import UNAVAILABLE
 from infra.postgres.reads import Readable
-from infra.trace_context import child_of, trace_state
+from infra.trace_context import child_of
 
 log = structlog.get_logger(__name__)
 
@@ -95,9 +95,11 @@ class Application:
         started = time.perf_counter()
         request = Incoming.of(scope, receive)
         request_id = request_id_of(request.headers.get("x-request-id"))
+        correlation_id = correlation_id_of(request_id, self._edge.settings.gateway_key)
         exchange = Exchange(
             send,
             request_id,
+            correlation_id,
             self._edge.shutdown.draining,
             security=self.security,
             cors=self._cors.headers(request),
@@ -105,7 +107,7 @@ class Application:
         self._in_flight += 1
         self._idle.clear()
         # The server runs each request in a task, so in a context, of its own.
-        structlog.contextvars.bind_contextvars(correlation_id=request_id)
+        structlog.contextvars.bind_contextvars(correlation_id=correlation_id)
         try:
             await self._answer(request, scope, exchange)
         except ProblemError as error:
@@ -114,10 +116,10 @@ class Application:
             log.warning("reads_unavailable", error=type(error).__name__)
             await exchange.problem(ProblemError("reads-unavailable"))
         except asyncio.CancelledError:
-            log.warning("request_cancelled", path=request.path, method=request.method)
+            log.warning("request_cancelled", path=exchange.route, method=request.method)
             await exchange.problem(ProblemError(self._when_cancelled(request)))
         except Exception:
-            log.exception("request_failed", path=request.path, method=request.method)
+            log.exception("request_failed", path=exchange.route, method=request.method)
             await exchange.problem(ProblemError("internal-error"))
         finally:
             self._in_flight -= 1
@@ -212,9 +214,8 @@ class Application:
             edge=self._edge,
             endpoint=endpoint,
             request=request,
-            request_id=exchange.request_id,
+            correlation_id=exchange.correlation_id,
             traceparent=child_of(request.headers.get("traceparent")),
-            tracestate=trace_state(request.headers),
             client=client,
             user=user,
             payload=payload,

@@ -70,9 +70,8 @@ class Call:
     edge: "Edge"
     endpoint: "Endpoint"
     request: Incoming
-    request_id: str
+    correlation_id: str
     traceparent: str
-    tracestate: str | None
     client: Client
     user: Principal | None
     payload: BaseModel | None

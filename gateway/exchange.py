@@ -42,6 +42,7 @@ class Exchange:
         self,
         send: Send,
         request_id: str,
+        correlation_id: str,
         draining: asyncio.Event,
         *,
         security: Headers,
@@ -52,6 +53,8 @@ class Exchange:
         self._security = security
         self._cors = cors
         self.request_id = request_id
+        """The client's, said in the response and nowhere else."""
+        self.correlation_id = correlation_id
         self.route = "unknown"
         self.status = 0
         self.limits: Sequence[tuple[str, str]] = ()

@@ -1,5 +1,7 @@
 """The public port: how much its connections may take, and what refused ones are told."""
 
+import hashlib
+import hmac
 import re
 import resource
 from collections.abc import Sequence
@@ -19,11 +21,25 @@ log = structlog.get_logger(__name__)
 OTHER_FILES = 256
 """File descriptors for all that is no connection of a client's."""
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:\-]{1,128}")
+_MEANINGLESS_ID = re.compile(
+    r"[0-9a-f]{16,64}|[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE
+)
 
 
 def request_id_of(given: str | None) -> str:
     """The client's, where it is one line of a modest alphabet, or a new one."""
     return given if given and _REQUEST_ID.fullmatch(given) else str(uuid7())
+
+
+def correlation_id_of(request_id: str, key: bytes) -> str:
+    """What stands for a request on topics, in tables and in logs.
+
+    The request's id where it is a UUID or 16 to 64 hexadecimal digits; of any other, in which a
+    name may stand, an HMAC. So the same id of a client's has the same one each time.
+    """
+    if _MEANINGLESS_ID.fullmatch(request_id):
+        return request_id
+    return hmac.new(key, b"request-id:" + request_id.encode(), hashlib.sha256).hexdigest()[:32]
 
 
 class ProblemRenderer:

@@ -15,6 +15,8 @@ from gateway.v1.quote_models import SearchQuery
 from infra.clock import CLOCK
 
 SEARCH_SECONDS = 8.0
+NOT_SAID = "(encrypted)"
+"""In clear on the bus instead of the text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +46,11 @@ class Searches:
 
     async def _ask(self, call: Call, subject: str) -> Found | _Vain:
         intent = Intent(uuid7(), CLOCK.now(), None)
-        command = Search(text=call.query(SearchQuery).q)
+        text = self._commands.encrypted(intent, "text", call.query(SearchQuery).q)
+        command = Search(text=NOT_SAID, encrypted_text=text)
+        key = self._commands.key_of(subject)
         try:
-            told = await self._commands.ask(
-                call, intent, command, key=subject, seconds=SEARCH_SECONDS
-            )
+            told = await self._commands.ask(call, intent, command, key=key, seconds=SEARCH_SECONDS)
         except ProblemError:
             return _Vain()
         match told.outcome if told else None:

@@ -1,4 +1,4 @@
-"""Who asked: the address and agent of a request, encrypted on command topics.
+"""Who asked and what they wrote: a request's address, agent and texts, encrypted on command topics.
 
 Gateway and workers share one AES-256-GCM key; events carry the same under the person's own key.
 """
@@ -39,14 +39,22 @@ def network_of(address: str | None) -> str:
     return f"{str(parsed).rpartition('.')[0]}.0/24"
 
 
+_NONCE_BYTES = 12
+_TEXT_SCHEME = "c1"
+_TEXT_BLOCK = 64
+
+
 class ClientCipher:
-    """Encrypts a `Client` for the header `ce_client`, bound to nothing but its scheme."""
+    """Encrypts a `Client` for the header `ce_client`, and texts for fields of commands.
+
+    A client is bound to nothing but its scheme, a text to its command and field.
+    """
 
     def __init__(self, key: bytes) -> None:
         self._aead = AESGCM(key)
 
     def encrypt(self, client: Client) -> str:
-        nonce = os.urandom(12)
+        nonce = os.urandom(_NONCE_BYTES)
         sealed = self._aead.encrypt(nonce, orjson.dumps(client.to_json()), b"client")
         return base64.urlsafe_b64encode(nonce + sealed).decode()
 
@@ -54,7 +62,28 @@ class ClientCipher:
         """Raises `ValueError` for what this key has not encrypted."""
         try:
             raw = base64.urlsafe_b64decode(token)
-            clear = orjson.loads(self._aead.decrypt(raw[:12], raw[12:], b"client"))
+            nonce, sealed = raw[:_NONCE_BYTES], raw[_NONCE_BYTES:]
+            clear = orjson.loads(self._aead.decrypt(nonce, sealed, b"client"))
         except InvalidTag as error:
             raise ValueError("not encrypted with this key") from error
         return Client(clear["ip"], clear["agent"])
+
+    def encrypt_text(self, text: str, bound_to: bytes) -> str:
+        """`c1.<base64url(nonce + ciphertext)>`, padded to a multiple of 64 bytes."""
+        clear = orjson.dumps(text)
+        clear += b" " * (-len(clear) % _TEXT_BLOCK)
+        nonce = os.urandom(_NONCE_BYTES)
+        raw = nonce + self._aead.encrypt(nonce, clear, b"text:" + bound_to)
+        return f"{_TEXT_SCHEME}.{base64.urlsafe_b64encode(raw).rstrip(b'=').decode()}"
+
+    def decrypt_text(self, token: str, bound_to: bytes) -> str:
+        """Raises `ValueError` for what this key has not encrypted for this command and field."""
+        scheme, _, body = token.partition(".")
+        if scheme != _TEXT_SCHEME:
+            raise ValueError("unknown scheme")
+        try:
+            raw = base64.urlsafe_b64decode(body + "=" * (-len(body) % 4))
+            nonce, sealed = raw[:_NONCE_BYTES], raw[_NONCE_BYTES:]
+            return str(orjson.loads(self._aead.decrypt(nonce, sealed, b"text:" + bound_to)))
+        except InvalidTag as error:
+            raise ValueError("not encrypted with this key for this command") from error

@@ -7,6 +7,7 @@ from typing import Any, get_args
 
 import orjson
 
+from contracts.confidential import PREFIX as ENCRYPTED
 from contracts.personal import Personal
 from contracts.topics import MESSAGES
 from infra.kafka.records import Record, RecordReader, Unreadable, headers_as_text
@@ -135,6 +136,8 @@ def _veiled(value: Any, name: str = "") -> Any:
 def _veiled_text(text: str, name: str) -> str:
     if found := _PERSONAL.match(text):
         return f"(encrypted, {found[1]})"
+    if name.startswith(ENCRYPTED):
+        return "(encrypted)"
     if name == "sealed":
         return f"(sealed, {len(text)} characters)"
     if name in _PERSONAL_NAMES:

@@ -31,7 +31,9 @@ async def put(call: Call) -> Answer:
     intent = call.edge.commands.intent(call, user)
     if not await call.edge.quotes.exists(call, symbol):
         raise (await unknown_symbols(call, [symbol]))[symbol]
-    command = AddToWatchlist(symbol=symbol, note=call.body(NoteBody).note)
+    note = call.body(NoteBody).note
+    encrypted = None if note is None else call.edge.commands.encrypted(intent, "note", note)
+    command = AddToWatchlist(symbol=symbol, encrypted_note=encrypted)
     return await call.edge.commands.perform(call, intent, command, key=user, answer=_saved)
 
 

@@ -10,6 +10,7 @@ from typing import Any, Literal, Protocol, TypeVar, Union, cast, get_args, get_o
 import orjson
 from pydantic import ValidationError, create_model
 
+from contracts.confidential import binding, confidential_fields
 from contracts.envelope import Envelope, UnreadableError
 from contracts.message import Event, Message
 from contracts.topics import MAX_DATA_BYTES, TOPICS
@@ -92,15 +93,35 @@ class RecordReader:
     def _read_data(self, record: Record, envelope: Envelope) -> Reading:
         assert record.value is not None
         try:
-            data = parse(self._messages[envelope.type], record.value)
+            data = self._in_clear(parse(self._messages[envelope.type], record.value), envelope)
             client = None
             if envelope.client and self._cipher:
                 client = self._cipher.decrypt(envelope.client)
         except ValidationError as error:
             return Unreadable(record, _summary(error), envelope)
+        except _UndecryptableError as error:
+            return Unreadable(record, str(error), envelope)
         except ValueError as error:
             return Unreadable(record, f"header 'ce_client': {error}", envelope)
         return Received(envelope, data, client, origin_of(record))
+
+    def _in_clear(self, data: Message, envelope: Envelope) -> Message:
+        """What a command holds encrypted, in the field for it. Raises `_UndecryptableError`."""
+        values: dict[str, str | None] = {}
+        for name, clear in confidential_fields(type(data)).items():
+            token = getattr(data, name)
+            if token is None or self._cipher is None:
+                continue
+            try:
+                values[clear] = self._cipher.decrypt_text(token, binding(envelope.id, clear))
+            except ValueError as error:
+                raise _UndecryptableError(f"{name}: {error}") from error
+            values[name] = None
+        return type(data).model_validate({**dict(data), **values}) if values else data
+
+
+class _UndecryptableError(Exception):
+    """A field of a command that this worker's key does not open."""
 
 
 class AnyEventReader:

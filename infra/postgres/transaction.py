@@ -32,10 +32,6 @@ from infra.trace_context import child_of
 
 __all__ = ["ConcurrentDeliveryError", "Settled", "Transaction", "Transactions"]
 
-MAX_TRACESTATE = 512
-"""Characters."""
-
-
 class Transaction:
     """What one transaction has to say besides the slice's own SQL."""
 
@@ -111,7 +107,6 @@ class Transaction:
             causation_id=str(cause.id) if cause else "",
             actor_id=cause.actor_id if cause else None,
             traceparent=child_of(cause.traceparent if cause else None),
-            tracestate=_short(cause.tracestate) if cause else None,
         )
         topic, _, suffix = CARRIED_BY[type(event)].name.rpartition(".")
         assert suffix == "events", f"{event.type} is not carried by an event topic"
@@ -237,8 +232,3 @@ class Transactions:
         if envelope.id not in await self.handled([received]):
             async with self.begin() as tx:
                 tx.settle(received, outcome)
-
-
-def _short(tracestate: str | None) -> str | None:
-    """None for what is longer than W3C Trace Context has every party keep."""
-    return tracestate if tracestate and len(tracestate) <= MAX_TRACESTATE else None

@@ -19,7 +19,7 @@ class Secrecy:
     """Looks through what is new after each fault, and once through everything."""
 
     def __init__(self, stack: Stack, secrets: Secrets) -> None:
-        self.control = f"control-{uuid4().hex}"
+        self.control = uuid4().hex
         self._stack = stack
         self._secrets = secrets
         self._searched = 0

@@ -109,10 +109,13 @@ def test_before_it_was_found_where_it_had_to_be(gone: Gone) -> None:
     assert any("inbox outcome" in found for found in gone.before["note"])
 
 
+def test_before_nothing_personal_is_in_clear_on_a_topic(gone: Gone) -> None:
+    found = {name: [p for p in places if p.startswith("topic")] for name, places in gone.before.items()}
+    assert found == {name: [] for name in gone.canaries}
+
+
 def test_afterwards_nothing_in_clear_is_anywhere(gone: Gone) -> None:
-    """But the note, in the command that carried it, until the topic forgets that in a week."""
     left = {name: places_of(text, gone.after) for name, text in gone.canaries.items()}
-    left["note"] = [p for p in left["note"] if not p.startswith("topic watchlist.commands ")]
     assert left == {name: [] for name in gone.canaries}
 
 

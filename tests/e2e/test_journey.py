@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID, uuid4, uuid5
 
 import asyncpg
 import httpx
@@ -34,7 +34,7 @@ class Traveller:
     stack: Stack
     http: httpx.AsyncClient
     email: str = field(default_factory=lambda: f"{uuid4().hex[:12]}@example.com")
-    run: str = field(default_factory=lambda: uuid4().hex)
+    run: UUID = field(default_factory=uuid4)
     answers: dict[str, httpx.Response] = field(default_factory=dict)
     traces: dict[str, str] = field(default_factory=dict)
 
@@ -56,7 +56,8 @@ class Traveller:
         return all(quote and not quote["stale"] for quote in quotes)
 
     def request_id(self, step: str) -> str:
-        return f"{self.run}.{step}"
+        """One that passes as it is, for it can hold no name."""
+        return uuid5(self.run, step).hex
 
     async def user(self) -> asyncpg.Record:
         async with self.stack.postgres() as conn:

@@ -112,7 +112,8 @@ async def travel(stack: Stack) -> Journey:
 
 @pytest.fixture(scope="module")
 def control() -> str:
-    return _unique("control")
+    """As a request's id it is logged as it is."""
+    return uuid4().hex
 
 
 @pytest.fixture(scope="module")

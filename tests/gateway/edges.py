@@ -9,7 +9,9 @@ from tests.gateway.test_callers import callers
 
 def edge_of(**parts: Any) -> Any:
     """In production, not draining; `parts` are added or take the place of these."""
-    settings = SimpleNamespace(cors_origins=(), environment="production", body_bytes_most=1_024)
+    settings = SimpleNamespace(
+        cors_origins=(), environment="production", body_bytes_most=1_024, gateway_key=bytes(32)
+    )
     usual = {
         "settings": settings,
         "shutdown": SimpleNamespace(draining=asyncio.Event()),

@@ -13,14 +13,21 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from contracts import commands
+from contracts.confidential import binding
+from contracts.ids import uuid7
 from contracts.message import Command
 from contracts.values import Permission, Tier
 from gateway.bodies import parsed, validated
 from gateway.problems import ProblemError
 from gateway.routes import ENDPOINTS
+from gateway.searching import NOT_SAID
 from gateway.v1 import admin_models, models, quote_models
+from infra.clients import ClientCipher
+from infra.kafka.records import RecordReader
+from infra.received import Received
 from infra.refresh_tokens import session_of
 from infra.seals import OpeningKeys, SealingKey, decode_key
+from tests.builders import a_record, an_envelope
 from tests.sizes import size
 from tests.unicode import CHARACTERS, WORST, texts_with
 from workers.accounts import confirmation_rules as confirmation
@@ -34,6 +41,10 @@ USER = UUID(int=7)
 KEYS, REPLY_KEY = OpeningKeys.generate()
 SEAL = SealingKey(decode_key(REPLY_KEY))
 BOUND = b"test"
+CIPHER = ClientCipher(bytes(range(32)))
+READER = RecordReader(
+    {each.type: each for each in (commands.AddToWatchlist, commands.Search)}, CIPHER
+)
 
 
 @dataclass(frozen=True)
@@ -62,11 +73,23 @@ def in_clear(command: type[Command], **fields: Any) -> Any:
     return read
 
 
+def encrypted(command: type[Command], field: str, **fields: Any) -> Any:
+    """The command as a worker's reader makes it of a record whose text is encrypted."""
+
+    def read(body: BaseModel) -> Any:
+        text, id_ = body.model_dump().popitem()[1], uuid7()
+        token = None if text is None else CIPHER.encrypt_text(text, binding(id_, field))
+        data = command.model_validate({**fields, f"encrypted_{field}": token})
+        read = READER.read(a_record(data, envelope=an_envelope(data, id=id_)))
+        assert isinstance(read, Received), read
+        return read.data
+
+    return read
+
+
 def searched(body: BaseModel) -> BaseModel:
-    assert isinstance(body, quote_models.SearchQuery)
-    sent = commands.Search(text=body.q).model_dump_json()
-    command = commands.Search.model_validate_json(sent)
-    return quote_models.SearchQuery(q=command.text)
+    found = encrypted(commands.Search, "text", text=NOT_SAID)(body)
+    return quote_models.SearchQuery(q=found.text)
 
 
 PAIRS = (
@@ -84,7 +107,7 @@ PAIRS = (
     Pair(models.ChangeEmailBody, sealed(accounts.EmailChange, commands.ChangeEmail)),
     Pair(models.ProfileBody, sealed(accounts.ProfileChange, commands.UpdateProfile)),
     Pair(models.EraseBody, sealed(accounts.Erasure, commands.EraseAccount)),
-    Pair(models.NoteBody, in_clear(commands.AddToWatchlist, symbol="AAPL")),
+    Pair(models.NoteBody, encrypted(commands.AddToWatchlist, "note", symbol="AAPL")),
     Pair(admin_models.TierBody, in_clear(commands.ChangeTier, user_id=USER)),
     Pair(admin_models.PermissionsBody, in_clear(commands.ChangePermissions, user_id=USER)),
     Pair(quote_models.SearchQuery, searched),

@@ -27,7 +27,9 @@ async def sent(
         messages.append(message)
 
     security = security_headers(https=https)
-    exchange = Exchange(send, "an-id", asyncio.Event(), security=security, cors=cors)
+    exchange = Exchange(
+        send, "an-id", "a-correlation", asyncio.Event(), security=security, cors=cors
+    )
     exchange.limits = (("RateLimit", '"read";r=1;t=2'),)
     if isinstance(answer, ProblemError):
         await exchange.problem(answer)
@@ -88,7 +90,9 @@ class Stream:
 
     async def play(self) -> None:
         security = security_headers(https=True)
-        exchange = Exchange(self._send, "an-id", asyncio.Event(), security=security, cors=())
+        exchange = Exchange(
+            self._send, "an-id", "a-correlation", asyncio.Event(), security=security, cors=()
+        )
         scope = {"method": "GET", "path": "/", "headers": [], "extensions": {ABORT: self.gone.set}}
         request = Incoming.of(scope, self._receive)
         await exchange.stream(Streamed(self._generate(), self._close), request)

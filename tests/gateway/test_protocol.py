@@ -9,7 +9,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
 from gateway.exchange import security_headers
-from gateway.protocol import ProblemRenderer
+from gateway.protocol import ProblemRenderer, correlation_id_of
 from infra.http.bounds import Bounds
 from infra.serving import http_server
 
@@ -82,3 +82,17 @@ async def test_large_bodies_and_many_requests_are_no_heads(port: int) -> None:
     last = GET + b"Connection: close\r\n\r\n"
     answer = await answer_to(port, post + body, *[GET + b"\r\n"] * 2_000, last)
     assert answer.count(b"taken") == 2_002
+
+
+@pytest.mark.parametrize("given", ["8E03978E-40d5-43dd-bc93-6894a57f9324", "0123456789abcdef"])
+def test_correlation_id_of_meaningless_request_id_is_that_id(given: str) -> None:
+    assert correlation_id_of(given, bytes(32)) == given
+
+
+@pytest.mark.parametrize("given", ["ada.lovelace", "deadbeef", "ada-8e03978e40d543dd", "f" * 65])
+def test_correlation_id_of_other_request_ids_is_a_keyed_hmac(given: str) -> None:
+    found = correlation_id_of(given, bytes(32))
+    assert given not in found
+    assert correlation_id_of(found, bytes(32)) == found
+    assert correlation_id_of(given, bytes(32)) == found
+    assert correlation_id_of(given, bytes([1] * 32)) != found

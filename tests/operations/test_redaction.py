@@ -22,7 +22,12 @@ def test_a_personal_value_is_shown_as_whose_it_is() -> None:
 
 def test_what_is_personal_in_an_event_is_veiled_in_a_command_too() -> None:
     shown = show(a_record(AddToWatchlist(symbol="AAPL", note="earnings on Friday")))
-    assert shown.data == {"symbol": "AAPL", "note": "(personal, 18 characters)"}
+    assert shown.data["note"] == "(personal, 18 characters)"
+
+
+def test_encrypted_text_of_a_command_is_not_shown() -> None:
+    shown = show(a_record(AddToWatchlist(symbol="AAPL", encrypted_note="c1.abc")))
+    assert shown.data == {"symbol": "AAPL", "note": None, "encrypted_note": "(encrypted)"}
 
 
 def test_a_seal_is_shown_as_a_seal() -> None:

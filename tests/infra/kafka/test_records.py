@@ -1,7 +1,9 @@
 import pytest
 
 from contracts.commands import AddToWatchlist
+from contracts.confidential import binding
 from contracts.envelope import Envelope
+from contracts.ids import uuid7
 from contracts.topics import MAX_DATA_BYTES
 from infra.clients import Client, ClientCipher
 from infra.kafka.records import AnyEventReader, RecordReader, Unreadable, headers_as_text
@@ -30,6 +32,36 @@ def test_a_record_becomes_a_message_with_who_asked_and_where_it_was() -> None:
     assert read.client == client
     assert read.envelope.id == envelope.id
     assert (read.origin.topic, read.origin.offset) == (record.topic, record.offset)
+
+
+def with_encrypted_note(note: str, *, field: str = "note") -> ARecord:
+    envelope = an_envelope(COMMAND)
+    token = CIPHER.encrypt_text(note, binding(envelope.id, field))
+    return a_record(AddToWatchlist(symbol="AAPL", encrypted_note=token), envelope=envelope)
+
+
+def test_encrypted_note_is_read_as_clear_one() -> None:
+    read = READER.read(with_encrypted_note("earnings on Friday"))
+    assert isinstance(read, Received)
+    assert read.data == AddToWatchlist(symbol="AAPL", note="earnings on Friday")
+
+
+def test_clear_note_of_older_gateway_is_read() -> None:
+    command = AddToWatchlist(symbol="AAPL", note="earnings on Friday")
+    read = READER.read(a_record(command))
+    assert isinstance(read, Received)
+    assert read.data == command
+
+
+def test_encrypted_note_of_another_command_or_field_is_unreadable() -> None:
+    moved = with_encrypted_note("earnings on Friday")
+    other = a_record(moved.value, envelope=an_envelope(COMMAND, id=uuid7()), topic=moved.topic)
+    for record in (other, with_encrypted_note("earnings on Friday", field="text")):
+        assert the_reason(record).startswith("encrypted_note: not encrypted with this key")
+
+
+def test_encrypted_text_that_is_no_note_is_unreadable() -> None:
+    assert "note: string_too_long" in the_reason(with_encrypted_note("x" * 281))
 
 
 @pytest.mark.parametrize(
