@@ -17,9 +17,7 @@ from contracts.message import Message
 PREFIX = "encrypted_"
 
 # c1.<base64url of nonce and ciphertext>
-Confidential = Annotated[
-    str, StringConstraints(pattern=r"^c1\.[A-Za-z0-9_-]+$", max_length=8_192)
-]
+Confidential = Annotated[str, StringConstraints(pattern=r"^c1\.[A-Za-z0-9_-]+$", max_length=8_192)]
 
 
 @cache

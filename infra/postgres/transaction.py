@@ -32,6 +32,7 @@ from infra.trace_context import child_of
 
 __all__ = ["ConcurrentDeliveryError", "Settled", "Transaction", "Transactions"]
 
+
 class Transaction:
     """What one transaction has to say besides the slice's own SQL."""
 
