@@ -11,7 +11,7 @@ import psutil
 from redis.asyncio import Redis
 
 from bench.product import ROOT, Stack
-from infra.passwords import cores
+from infra.security.password_hashing import cores
 
 PACKAGES = ("starlette", "fastapi", "uvicorn", "asyncpg", "aiokafka", "faststream", "pydantic")
 LOCK = ROOT / "devstack" / "supervisor" / "jgo.lock.toml"

@@ -25,7 +25,7 @@ from devstack.supervisor.credentials import Credentials
 from devstack.supervisor.layout import Layout
 from devstack.supervisor.ports import Ports
 from devstack.supervisor.system import operator
-from infra.kafka.operator import Operator
+from infra.kafka.operator_client import Operator
 
 ROOT = Path(__file__).parents[1]
 STAND_INS = ("inbox", "exchange")

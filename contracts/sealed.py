@@ -1,7 +1,8 @@
 """Secrets in commands: sealed (HPKE, RFC 9180) to the one worker that may read them.
 
 The seal is bound to the command by its id, purpose and time, and padded so that its length tells
-nothing. `Sealed` is how a field of a command is declared; `infra.seals` opens and closes it.
+nothing. `Sealed` is how a field of a command is declared; `infra.security.seals` opens and closes
+it.
 """
 
 from typing import Annotated

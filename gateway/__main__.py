@@ -24,18 +24,18 @@ from gateway.settings import GatewaySettings
 from gateway.stream.streams import Streams
 from gateway.stream.tickets import Tickets
 from gateway.strength import open_strength
-from infra.clients import ClientCipher
-from infra.dependencies import Dependency
-from infra.entry import main
-from infra.health import Health
 from infra.kafka.producer import Producer
-from infra.lifecycle import GracefulShutdownHandler
 from infra.postgres.pool import open_pool
 from infra.postgres.reads import Reads, probe_of
-from infra.process import watch_helpful, watch_needed
 from infra.redis.client import open_redis
-from infra.serving import http_server
-from infra.tokens import TokenChecker
+from infra.resilience.dependency_monitor import Dependency
+from infra.runtime.bootstrap import main
+from infra.runtime.health import Health
+from infra.runtime.http_server import http_server
+from infra.runtime.lifecycle import GracefulShutdownHandler
+from infra.runtime.process import watch_helpful, watch_needed
+from infra.security.access_tokens import TokenChecker
+from infra.security.client_cipher import ClientCipher
 
 
 async def run(settings: GatewaySettings) -> None:

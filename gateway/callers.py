@@ -12,10 +12,10 @@ from gateway.forwarded import Network, Source, address_of, client_address
 from gateway.incoming import Incoming
 from gateway.problems import ProblemError
 from gateway.stream.tickets import Tickets
-from infra.clients import Client
-from infra.clock import CLOCK
 from infra.postgres.reads import Readable
-from infra.tokens import Principal, TokenChecker, TokenError
+from infra.runtime.clock import CLOCK
+from infra.security.access_tokens import Principal, TokenChecker, TokenError
+from infra.security.client_cipher import Client
 
 REMEMBERED = 20_000
 AGENT_CHARACTERS = 512

@@ -26,9 +26,7 @@ from gateway.preferences import Preference, idempotency_key, preference
 from gateway.problems import PROBLEMS, ProblemError
 from gateway.repetitions import Repetitions
 from gateway.settings import GatewaySettings
-from infra.clients import ClientCipher
-from infra.clock import CLOCK
-from infra.kafka.bundles import Acknowledged, Bundles
+from infra.kafka.batching_publisher import Acknowledged, Bundles
 from infra.kafka.producer import (
     BrokerUnavailableError,
     IndeterminateError,
@@ -36,7 +34,9 @@ from infra.kafka.producer import (
     Producer,
     RefusedError,
 )
-from infra.trace_context import child_of
+from infra.observability.trace_context import child_of
+from infra.runtime.clock import CLOCK
+from infra.security.client_cipher import ClientCipher
 
 log = structlog.get_logger(__name__)
 

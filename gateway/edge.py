@@ -35,12 +35,12 @@ from gateway.stream.streams import Streams
 from gateway.stream.tickets import Tickets
 from gateway.strength import Strength
 from gateway.v1.models import WithAddress
-from infra.addresses import address_hash
-from infra.clients import Client
-from infra.lifecycle import GracefulShutdownHandler
+from infra.observability.trace_context import child_of
 from infra.postgres.pool import UNAVAILABLE
 from infra.postgres.reads import Readable
-from infra.trace_context import child_of
+from infra.runtime.lifecycle import GracefulShutdownHandler
+from infra.security.address_hmac import address_hash
+from infra.security.client_cipher import Client
 
 log = structlog.get_logger(__name__)
 

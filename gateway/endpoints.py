@@ -13,8 +13,8 @@ from pydantic import BaseModel
 
 from gateway.incoming import Incoming
 from gateway.limits.policies import Policy
-from infra.clients import Client
-from infra.tokens import Principal
+from infra.security.access_tokens import Principal
+from infra.security.client_cipher import Client
 
 if TYPE_CHECKING:
     from gateway.edge import Edge

@@ -9,7 +9,7 @@ import sys
 import unicodedata
 
 from gateway.common_passwords import is_common
-from infra.addresses import contains_address
+from infra.security.address_hmac import contains_address
 
 SHORTEST, LONGEST = 8, 128
 _CLASSES = {

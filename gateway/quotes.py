@@ -19,7 +19,7 @@ from gateway.commands import Commands, Intent
 from gateway.endpoints import Call
 from gateway.known import Known
 from gateway.problems import ProblemError
-from infra.clock import CLOCK
+from infra.runtime.clock import CLOCK
 
 LOOK_UP_SECONDS = 8.0
 PATIENT_SECONDS = 2.0

@@ -15,7 +15,7 @@ from contracts.topics import COMMAND_RETENTION, SEGMENT
 from gateway import views
 from infra.postgres.pool import UNAVAILABLE
 from infra.postgres.reads import Readable
-from infra.redis.reach import Reach
+from infra.redis.best_effort_client import Reach
 
 log = structlog.get_logger(__name__)
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from gateway.commands import Intent
 from gateway.settings import GatewaySettings
-from infra.seals import OpeningKeys, SealingKey, binding
+from infra.security.seals import OpeningKeys, SealingKey, binding
 
 
 class Seals:

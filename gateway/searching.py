@@ -12,7 +12,7 @@ from gateway.endpoints import Call
 from gateway.known import Known
 from gateway.problems import ProblemError
 from gateway.v1.quote_models import SearchQuery
-from infra.clock import CLOCK
+from infra.runtime.clock import CLOCK
 
 SEARCH_SECONDS = 8.0
 NOT_SAID = "(encrypted)"

@@ -10,7 +10,7 @@ from pydantic_settings import NoDecode
 
 from gateway.forwarded import Source
 from gateway.limits.policies import SETS, STRICT, ByTier, excessive, with_changes
-from infra.settings import (
+from infra.runtime.settings import (
     KafkaSettings,
     Key,
     OutcomeSettings,
@@ -18,7 +18,7 @@ from infra.settings import (
     ProcessSettings,
     RedisSettings,
 )
-from infra.unsafe_settings import Violation
+from infra.runtime.unsafe_settings import Violation
 
 MOST = {
     "body_bytes_most": 1024 * 1024,

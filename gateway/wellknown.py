@@ -2,7 +2,7 @@
 
 from gateway.endpoints import Answer, Call, Endpoint
 from gateway.v1.models import JwkSet
-from infra.tokens import jwk
+from infra.security.access_tokens import jwk
 
 
 async def jwks(call: Call) -> Answer:

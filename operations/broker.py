@@ -17,13 +17,13 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from contracts.topics import MAX_DEAD_LETTER_BYTES
-from infra.error_text import describe
-from infra.kafka import groups as on_groups
+from infra.kafka import consumer_groups as on_groups
 from infra.kafka.connection import connection_options
-from infra.kafka.groups import Committed, GroupsError, Place
-from infra.kafka.operator import Operator
-from infra.settings import KafkaSettings
-from infra.tls import distrust
+from infra.kafka.consumer_groups import Committed, GroupsError, Place
+from infra.kafka.operator_client import Operator
+from infra.observability.error_text import describe
+from infra.runtime.settings import KafkaSettings
+from infra.security.tls import distrust
 from operations.client_shutdown import stopped
 from operations.errors import CutOffError, OpsError
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from contracts.events import OpsConsumerInstructed, OpsConsumerResumed
 from contracts.topics import AUDIT, Consumer, topics_of
-from infra.kafka.controls import Action, Instruction, Pause
-from infra.postgres.consumer_controls import PostgresControls
+from infra.messaging.consumer_controls import Action, Instruction, Pause
+from infra.messaging.postgres_controls import PostgresControls
 from infra.postgres.pool import Pool
 from operations import ops_events
 from operations.broker import Broker, Range

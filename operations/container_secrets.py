@@ -11,7 +11,7 @@ from typing import Any
 
 from devstack.supervisor.credentials import ROLES, Credentials, create
 from devstack.supervisor.layout import write_private
-from infra.kafka.broker import BROKER, OPERATOR, Node, format_arguments
+from infra.kafka.broker_config import BROKER, OPERATOR, Node, format_arguments
 from infra.postgres.roles import DATABASE, OWNER
 
 CREDENTIALS = "credentials.json"

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import asyncpg
 
-from infra.error_text import describe
+from infra.observability.error_text import describe
 from infra.postgres.pool import (
     COMMAND_SECONDS,
     CONNECT_SECONDS,
@@ -15,7 +15,7 @@ from infra.postgres.pool import (
     Pool,
     open_pool,
 )
-from infra.settings import PostgresSettings
+from infra.runtime.settings import PostgresSettings
 from operations.errors import OpsError
 
 

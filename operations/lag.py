@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from contracts.topics import TOPICS, Consumer, topics_of
-from infra.kafka.groups import Committed, Place
+from infra.kafka.consumer_groups import Committed, Place
 from operations.broker import Broker
 
 PROGRESS_PREFIX = "qnt9.ops."

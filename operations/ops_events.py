@@ -10,7 +10,7 @@ from contracts.envelope import Envelope
 from contracts.events import OpsEvent
 from contracts.ids import uuid7
 from contracts.topics import OPS_EVENTS
-from infra.clock import CLOCK
+from infra.runtime.clock import CLOCK
 from operations.record_producer import Copy, Sender
 
 SOURCE = "urn:qnt9:operator"

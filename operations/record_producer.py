@@ -12,9 +12,9 @@ from aiokafka.errors import KafkaError
 from aiokafka.partitioner import DefaultPartitioner
 
 from contracts.topics import MAX_DEAD_LETTER_BYTES
-from infra.error_text import describe
 from infra.kafka.connection import connection_options
-from infra.settings import KafkaSettings
+from infra.observability.error_text import describe
+from infra.runtime.settings import KafkaSettings
 from operations.client_shutdown import stopped
 from operations.errors import CutOffError, OpsError
 

@@ -15,9 +15,9 @@ from contracts.events import UserEmailVerified, UserPermissionsChanged, UserSign
 from contracts.ids import uuid7
 from contracts.personal import Personal
 from contracts.values import Permission
-from infra.postgres.personal_keys import make_user_key, user_keys
+from infra.messaging.transaction import Transaction, Transactions
 from infra.postgres.pool import Connection, Pool
-from infra.postgres.transaction import Transaction, Transactions
+from infra.security.personal_data_keys import make_user_key, user_keys
 
 EVENTS_SHOWN = 10
 

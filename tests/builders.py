@@ -13,13 +13,13 @@ from contracts.ids import uuid7
 from contracts.message import Message
 from contracts.personal import PersonalKey
 from contracts.topics import CARRIED_BY
-from infra.clients import Client
-from infra.kafka.batch import Failure, Place, SetAside
-from infra.kafka.dead_letters import DeadLetters
 from infra.kafka.producer import Producer
-from infra.kafka.records import Record
-from infra.postgres.personal_keys import user_key_id
-from infra.received import Origin, Received
+from infra.messaging.batch_progress import Failure, Place, SetAside
+from infra.messaging.dead_letters import DeadLetters
+from infra.messaging.inbound import Origin, Received
+from infra.messaging.record_reader import Record
+from infra.security.client_cipher import Client
+from infra.security.personal_data_keys import user_key_id
 
 M = TypeVar("M", bound=Message)
 

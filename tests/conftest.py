@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 from xdist.scheduler import LoadScopeScheduling
 
 from infra.redis.client import open_redis
-from infra.settings import RedisSettings
+from infra.runtime.settings import RedisSettings
 from tests.evidence import Evidence
 from tests.guard import Guard
 from tests.postgres import Database, Server, copy_of, migrated_template, running_server

@@ -7,8 +7,8 @@ from typing import Any
 from contracts.events import Event
 from contracts.personal import Personal, PersonalKey
 from contracts.topics import MESSAGES
-from infra.redis.access import AccessChanges
-from infra.redis.wakeups import Announcement, Wakeups
+from infra.messaging.access_changes import AccessChanges
+from infra.messaging.outcome_notifier import Announcement, Wakeups
 from tests.postgres import Database
 
 

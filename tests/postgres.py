@@ -19,7 +19,7 @@ from pydantic import SecretStr
 from devstack.supervisor.postgres import BINARIES, identity
 from infra.postgres.migrate import FOLDER, migrate
 from infra.postgres.pool import Pool, open_pool
-from infra.settings import PostgresSettings
+from infra.runtime.settings import PostgresSettings
 
 OUTSIDE = "QNT9_TEST_POSTGRES"
 """The dsn of a superuser on a server to use instead."""

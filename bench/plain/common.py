@@ -13,8 +13,8 @@ from redis.asyncio import BlockingConnectionPool, Redis
 
 from bench.plain.settings import PlainSettings
 from contracts.quotes import cache_key
-from infra.refresh_tokens import SECRET_BYTES, refresh_token
-from infra.tokens import LIFETIME, TokenSigner
+from infra.security.access_tokens import LIFETIME, TokenSigner
+from infra.security.refresh_tokens import SECRET_BYTES, refresh_token
 
 REFRESH_DAYS = timedelta(days=30)
 MAILED_TOKEN_LIFETIME = timedelta(hours=24)

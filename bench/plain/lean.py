@@ -27,8 +27,8 @@ from contracts.values import WATCHLIST_LIMITS, Tier
 from gateway.limits.policies import QUOTE, READ, WRITE
 from gateway.problems import ProblemError
 from gateway.v1.models import NoteBody
-from infra.passwords import Passwords
-from infra.tokens import TokenChecker, TokenSigner
+from infra.security.access_tokens import TokenChecker, TokenSigner
+from infra.security.password_hashing import Passwords
 
 LONGEST_NOTE = 280
 _PLAIN = re.compile(r"[ -;=?-~]*")

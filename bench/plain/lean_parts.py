@@ -14,9 +14,9 @@ from bench.plain.common import Symbols
 from bench.plain.settings import PlainSettings
 from bench.plain.trips import SharedTrips
 from gateway.limits.limiter import Limits, Taken
-from infra.passwords import Passwords
 from infra.postgres.pool import Pool
-from infra.tokens import Principal, TokenChecker, TokenError, TokenSigner
+from infra.security.access_tokens import Principal, TokenChecker, TokenError, TokenSigner
+from infra.security.password_hashing import Passwords
 
 REMEMBERED = 20_000
 

@@ -9,7 +9,7 @@ from bench.plain.settings import PlainSettings
 from gateway.limits.limiter import Caller, Limits
 from gateway.limits.policies import SETS
 from gateway.limits.shared import SharedWindows
-from infra.tokens import Principal
+from infra.security.access_tokens import Principal
 
 
 def open_limits(settings: PlainSettings, redis: Redis) -> Limits:

@@ -7,7 +7,7 @@ from typing import Self
 from uuid import UUID
 
 from bench.plain.common import token_hash
-from infra.refresh_tokens import refresh_token, session_of
+from infra.security.refresh_tokens import refresh_token, session_of
 
 GRACE = timedelta(seconds=10)
 """How long a spent token gives the same successor, as long as that is unused."""

@@ -49,9 +49,9 @@ from gateway.v1.models import (
     Watchlist,
     WatchlistItem,
 )
-from infra.passwords import Passwords
 from infra.postgres.pool import Pool
-from infra.tokens import TokenChecker, TokenSigner
+from infra.security.access_tokens import TokenChecker, TokenSigner
+from infra.security.password_hashing import Passwords
 
 
 @asynccontextmanager

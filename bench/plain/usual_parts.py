@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 from bench.plain.limits import caller as counted
 from gateway.limits.limiter import Caller, Limits, Policies, Taken
 from infra.postgres.pool import Pool
-from infra.tokens import Principal, TokenChecker, TokenError
+from infra.security.access_tokens import Principal, TokenChecker, TokenError
 
 
 @dataclass(frozen=True, slots=True)

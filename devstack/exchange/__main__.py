@@ -7,10 +7,10 @@ from devstack.exchange.delivery import ResettableProtocol
 from devstack.exchange.listings import load_listings
 from devstack.exchange.middleware import Exchange
 from devstack.exchange.settings import ExchangeSettings
-from infra.entry import main
-from infra.health import Health
-from infra.lifecycle import GracefulShutdownHandler
-from infra.serving import http_server
+from infra.runtime.bootstrap import main
+from infra.runtime.health import Health
+from infra.runtime.http_server import http_server
+from infra.runtime.lifecycle import GracefulShutdownHandler
 
 log = structlog.get_logger()
 

@@ -7,7 +7,7 @@ from starlette.routing import Route
 from devstack.exchange.control import control_routes, invalid
 from devstack.exchange.middleware import Exchange, Gate
 from devstack.exchange.yahoo import Chart, Search, Spark
-from infra.health import Health
+from infra.runtime.health import Health
 
 
 def exchange_app(exchange: Exchange, health: Health) -> Starlette:

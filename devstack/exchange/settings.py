@@ -1,6 +1,6 @@
 from pydantic import Field
 
-from infra.settings import ProcessSettings
+from infra.runtime.settings import ProcessSettings
 
 
 class ExchangeSettings(ProcessSettings):

@@ -6,10 +6,10 @@ from devstack.inbox.mailbox import Mailbox
 from devstack.inbox.settings import InboxSettings
 from devstack.inbox.smtp import Sink, smtp_server
 from devstack.inbox.web import inbox_app
-from infra.entry import main
-from infra.health import Health
-from infra.lifecycle import GracefulShutdownHandler
-from infra.serving import http_server
+from infra.runtime.bootstrap import main
+from infra.runtime.health import Health
+from infra.runtime.http_server import http_server
+from infra.runtime.lifecycle import GracefulShutdownHandler
 
 log = structlog.get_logger()
 

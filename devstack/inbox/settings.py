@@ -2,7 +2,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from infra.settings import ProcessSettings
+from infra.runtime.settings import ProcessSettings
 
 
 class InboxSettings(ProcessSettings):

@@ -16,7 +16,7 @@ from starlette.routing import Route
 
 from devstack.inbox.mailbox import Mailbox
 from devstack.inbox.message import Message
-from infra.health import Health
+from infra.runtime.health import Health
 
 MESSAGES: Final = Gauge("qnt9_inbox_messages", "Mails held at present")
 SHOWN_ON_PAGE: Final = 200

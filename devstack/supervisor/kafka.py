@@ -15,7 +15,7 @@ from devstack.supervisor.jars import class_path, provision
 from devstack.supervisor.layout import Layout, write_private
 from devstack.supervisor.ports import LOOPBACK, Ports
 from devstack.supervisor.probes import kafka_answers
-from infra.kafka.broker import BROKER, Node, format_arguments
+from infra.kafka.broker_config import BROKER, Node, format_arguments
 
 MAIN_CLASS = "kafka.Kafka"
 FORMAT_CLASS = "kafka.tools.StorageTool"

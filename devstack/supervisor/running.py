@@ -14,7 +14,7 @@ from devstack.supervisor.layout import Layout
 from devstack.supervisor.options import Options
 from devstack.supervisor.ownership import sole_owner
 from devstack.supervisor.supervisor import Supervisor
-from infra.log_output import LogOutput, never_raises
+from infra.observability.log_output import LogOutput, never_raises
 
 
 async def supervise(

@@ -20,7 +20,7 @@ from devstack.supervisor.valkey import Valkey
 from infra.kafka.admin import ensure_topology
 from infra.postgres.migrate import migrate
 from infra.postgres.roles import ensure_database
-from infra.settings import KafkaSettings
+from infra.runtime.settings import KafkaSettings
 
 
 @dataclass

@@ -16,7 +16,7 @@ from gateway.limits.policies import By, ByTier, Policy, Quota
 from gateway.limits.shared import SharedWindows
 from gateway.limits.window import Check, Count, Windows
 from gateway.problems import ProblemError
-from infra.clients import network_of
+from infra.security.client_cipher import network_of
 
 KNOWN_SECONDS = 30 * 24 * 3_600
 """How long somebody who signed in from an address is known there."""

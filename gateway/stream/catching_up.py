@@ -9,8 +9,8 @@ from gateway.stream.events import Event, event_of
 from gateway.stream.history import KEPT
 from gateway.stream.hub import Hub, Subscription
 from gateway.stream.positions import Position, places_of
-from infra.kafka.watcher import GoneError, Place, read_range
-from infra.settings import KafkaSettings
+from infra.kafka.broadcast_consumer import GoneError, Place, read_range
+from infra.runtime.settings import KafkaSettings
 
 READ_MOST = 50_000
 """Records of one partition, of whatever user, that are read for one who comes back."""

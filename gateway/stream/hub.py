@@ -18,9 +18,9 @@ from gateway.stream.events import Event, event_of, update_of, update_shown
 from gateway.stream.frames import frame
 from gateway.stream.history import History
 from gateway.stream.positions import Position, places_of
-from infra.kafka.records import Record
-from infra.kafka.watcher import Place
-from infra.tokens import Principal
+from infra.kafka.broadcast_consumer import Place
+from infra.messaging.record_reader import Record
+from infra.security.access_tokens import Principal
 
 log = structlog.get_logger(__name__)
 

@@ -12,8 +12,8 @@ from gateway.stream.feed import Feed, Quotes
 from gateway.stream.hub import Hub, Subscription
 from gateway.stream.positions import Position, Positions
 from gateway.stream.watching import watch
-from infra.clock import CLOCK
-from infra.tokens import Principal
+from infra.runtime.clock import CLOCK
+from infra.security.access_tokens import Principal
 
 LOOK_SECONDS = 0.5
 _HEADERS = (("X-Accel-Buffering", "no"),)

@@ -9,8 +9,8 @@ from contracts.topics import QUOTES_EVENTS
 from gateway.stream.history import KEPT
 from gateway.stream.hub import Hub
 from gateway.stream.positions import OWN
-from infra.kafka.watcher import Place, Watch, watching
-from infra.settings import KafkaSettings
+from infra.kafka.broadcast_consumer import Place, Watch, watching
+from infra.runtime.settings import KafkaSettings
 
 log = structlog.get_logger(__name__)
 

@@ -29,9 +29,9 @@ from gateway.v1.models import (
     Verified,
     VerifyBody,
 )
-from infra.addresses import address_hash
-from infra.refresh_tokens import session_of
-from infra.seals import SealError
+from infra.security.address_hmac import address_hash
+from infra.security.refresh_tokens import session_of
+from infra.security.seals import SealError
 
 
 async def sign_up(call: Call) -> Answer:

@@ -9,7 +9,7 @@ from gateway.handles import Handle, read_handle
 from gateway.limits.policies import STATUS
 from gateway.problems import PROBLEMS, ProblemError
 from gateway.v1.models import CommandStatus
-from infra.clock import CLOCK
+from infra.runtime.clock import CLOCK
 
 
 async def show(call: Call) -> Answer:

@@ -12,7 +12,7 @@ from hashlib import sha256
 import jwt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from infra.tokens import ALGORITHM, key_id
+from infra.security.access_tokens import ALGORITHM, key_id
 
 ISSUER = "qnt9-audit"
 

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from contracts.personal import ErasedError, Personal, PersonalKey
-from infra.received import AnyEvent, Received
+from infra.messaging.inbound import AnyEvent, Received
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _COMPARED = ("created_at", "payload", "key", "type")

@@ -24,9 +24,9 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # exported, b
 )
 
 from contracts.topics import PhysicalTopic, physical_topics
-from infra.error_text import describe
-from infra.kafka.operator import SECONDS, Operator, UnreachableError
-from infra.settings import KafkaSettings
+from infra.kafka.operator_client import SECONDS, Operator, UnreachableError
+from infra.observability.error_text import describe
+from infra.runtime.settings import KafkaSettings
 
 KNOWN_SECONDS = 0.1
 ANY_HOST = "*"

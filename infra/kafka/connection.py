@@ -7,7 +7,7 @@ from typing import Any
 
 from aiokafka.helpers import create_ssl_context
 
-from infra.settings import KafkaSettings
+from infra.runtime.settings import KafkaSettings
 
 RETRY_BACKOFF_MS = 500
 """aiokafka waits this long wherever it tries again, and has no back-off that grows."""

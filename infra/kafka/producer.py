@@ -23,7 +23,7 @@ from aiokafka.partitioner import murmur2
 
 from contracts.topics import MAX_DEAD_LETTER_BYTES
 from infra.kafka.connection import backoff, connection_options
-from infra.settings import KafkaSettings
+from infra.runtime.settings import KafkaSettings
 
 log = structlog.get_logger(__name__)
 

@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 
 import httpx
 
-from infra.mail.port import DELIVERY_SECONDS, DeferredError, Journal, Letter
 from infra.mail.sendgrid_reply import Reply, verdict
 from infra.mail.sendgrid_request import body_of
 from infra.mail.settings import MailSettings
+from infra.mail.transport import DELIVERY_SECONDS, DeferredError, Journal, Letter
 
 PATH = "/v3/mail/send"
 ACCEPTED = 202

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from infra.mail.port import DeferredError, RefusedError
-from infra.retry_after import seconds_of
+from infra.mail.transport import DeferredError, RefusedError
+from infra.resilience.retry_after import seconds_of
 
 BAD_REQUEST = 400
 TOO_LARGE = 413

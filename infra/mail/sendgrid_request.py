@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from infra.mail.port import Letter, RefusedError
+from infra.mail.transport import Letter, RefusedError
 
 HEADERS = ("Message-ID", "Auto-Submitted")
 """What we say besides what has a field of its own there."""

@@ -15,8 +15,8 @@ from pydantic import (
 )
 
 from infra.mail.addresses import parse_sender
-from infra.settings import ProcessSettings
-from infra.tls import CaFile
+from infra.runtime.settings import ProcessSettings
+from infra.security.tls import CaFile
 
 PORTS = {"smtp": 25, "smtps": 465}
 _NEEDED_BY = {"smtp_url": "smtp", "sendgrid_key": "sendgrid"}

@@ -17,9 +17,9 @@ from aiosmtplib.errors import (
     SMTPResponseException,
 )
 
-from infra.mail.port import DELIVERY_SECONDS, DeferredError, Journal, Letter, RefusedError
 from infra.mail.settings import PORTS, MailSettings
-from infra.tls import distrust, is_lasting, kind_of
+from infra.mail.transport import DELIVERY_SECONDS, DeferredError, Journal, Letter, RefusedError
+from infra.security.tls import distrust, is_lasting, kind_of
 
 QUIT_SECONDS = 1.0
 PERMANENT = 500

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 import orjson
 
-from infra.settings import PostgresSettings
+from infra.runtime.settings import PostgresSettings
 
 if TYPE_CHECKING:
     from asyncpg.pool import PoolConnectionProxy

@@ -6,9 +6,9 @@ from typing import Any, Protocol, TypeVar
 
 import asyncpg
 
-from infra.clock import CLOCK, Clock
-from infra.dependencies import Dependency
 from infra.postgres.pool import UNAVAILABLE, Pool
+from infra.resilience.dependency_monitor import Dependency
+from infra.runtime.clock import CLOCK, Clock
 
 READ_SECONDS = 5.0
 

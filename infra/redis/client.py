@@ -10,7 +10,7 @@ from redis._parsers.hiredis import (
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.exceptions import ConnectionError  # noqa: A004  # what the client's callers expect
 
-from infra.settings import RedisSettings
+from infra.runtime.settings import RedisSettings
 
 CONNECT_SECONDS = 1.0
 ANSWER_SECONDS = 2.0

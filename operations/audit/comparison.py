@@ -6,9 +6,9 @@ from typing import Any
 
 from contracts.personal import PersonalKey
 from infra.audit.entry import Client, entry_of, open_client, sealed_client
-from infra.kafka.records import AnyEventReader, Record, Unreadable
-from infra.postgres.personal_keys import user_key_id
-from infra.received import AnyEvent, Received
+from infra.messaging.inbound import AnyEvent, Received
+from infra.messaging.record_reader import AnyEventReader, Record, Unreadable
+from infra.security.personal_data_keys import user_key_id
 
 _COLUMNS = (
     "event_id",

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from contracts.events import OpsReplayed
 from contracts.topics import AUDIT, topics_of
-from infra.kafka.groups import Committed, Place
+from infra.kafka.consumer_groups import Committed, Place
 from operations import ops_events
 from operations.broker import Broker
 from operations.errors import NotAllowedError

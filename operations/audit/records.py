@@ -10,8 +10,8 @@ from typing import Any
 
 from contracts.topics import AUDIT, topics_of
 from infra.audit.entry import entry_of
-from infra.kafka.groups import Place
-from infra.kafka.records import Record
+from infra.kafka.consumer_groups import Place
+from infra.messaging.record_reader import Record
 from infra.postgres.pool import Connection
 from operations.audit import rows as of_log
 from operations.audit.comparison import (

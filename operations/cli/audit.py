@@ -10,7 +10,7 @@ import click
 from devstack.supervisor.credentials import load_or_create
 from devstack.supervisor.layout import Layout
 from infra.audit.checkpoints import CheckpointChecker, CheckpointError
-from infra.settings import AuditKeys, KafkaSettings, PostgresSettings
+from infra.runtime.settings import AuditKeys, KafkaSettings, PostgresSettings
 from operations.audit.checkpoints import newest
 from operations.broker import Broker
 from operations.cli.audit_list import list_rows

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import click
 
-from infra.settings import PostgresSettings
+from infra.runtime.settings import PostgresSettings
 from operations.audit.entries import Entry, Filter, entries
 from operations.cli.options import data_option
 from operations.cli.runner import loaded, run

@@ -4,7 +4,7 @@ from typing import Any
 
 from infra.audit.checkpoints import CheckpointChecker
 from infra.postgres.pool import Connection
-from infra.settings import KafkaSettings, PostgresSettings
+from infra.runtime.settings import KafkaSettings, PostgresSettings
 from operations.audit.checkpoints import checked, newest
 from operations.audit.records import compare, compare_payloads
 from operations.audit.verification import Report, Verifier

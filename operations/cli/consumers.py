@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
-from infra.kafka.controls import Action
-from infra.settings import KafkaSettings, PostgresSettings
+from infra.messaging.consumer_controls import Action
+from infra.runtime.settings import KafkaSettings, PostgresSettings
 from operations import consumers as ops
 from operations.broker import Broker
 from operations.cli.options import data_option

@@ -16,7 +16,7 @@ from typing import Any, NoReturn, TextIO, cast
 
 import click
 
-from infra.error_text import describe, one_line
+from infra.observability.error_text import describe, one_line
 
 READER_GONE = 141
 OWN_FAULT = 70
@@ -108,7 +108,7 @@ def explanation(error: Exception) -> str | None:
     from devstack.supervisor.control import NotRunningError, SilentError  # noqa: PLC0415
     from infra.kafka.admin import TopologyError  # noqa: PLC0415
     from infra.postgres.migrate import MigrationError  # noqa: PLC0415
-    from infra.settings import SettingsError  # noqa: PLC0415
+    from infra.runtime.settings import SettingsError  # noqa: PLC0415
     from operations.errors import OpsError  # noqa: PLC0415
 
     if isinstance(error, SettingsError):

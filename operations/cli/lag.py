@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from infra.settings import KafkaSettings
+from infra.runtime.settings import KafkaSettings
 from operations.broker import Broker
 from operations.cli.options import data_option
 from operations.cli.runner import broker_settings, run

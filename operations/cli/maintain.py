@@ -8,7 +8,7 @@ import click
 from devstack.supervisor.credentials import generate_keys
 from infra.postgres.migrate import PATIENCE, Patience
 from infra.postgres.migrate import migrate as run_migrations
-from infra.settings import PostgresSettings
+from infra.runtime.settings import PostgresSettings
 from operations.cli.options import data_option, fail
 from operations.cli.runner import loaded, run
 from operations.cli.target import point_at

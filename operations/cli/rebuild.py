@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from infra.settings import KafkaSettings
+from infra.runtime.settings import KafkaSettings
 from operations.audit.rebuild import Extent, extent, read_again
 from operations.broker import Broker
 from operations.cli.options import data_option

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from infra.postgres.pool import Connection, open_session
-from infra.settings import KafkaSettings, PostgresSettings
+from infra.runtime.settings import KafkaSettings, PostgresSettings
 from operations.broker import Broker
 from operations.cli.options import data_option
 from operations.cli.runner import Progress, both_settings, run

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from infra.settings import KafkaSettings, PostgresSettings
+from infra.runtime.settings import KafkaSettings, PostgresSettings
 from operations.cli.dead_letter_ids import NUMBER
 from operations.cli.dead_letter_options import Chosen, chosen, filter_options
 from operations.cli.options import data_option, fail

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from infra.settings import KafkaSettings
+from infra.runtime.settings import KafkaSettings
 from operations.broker import Broker, Range
 from operations.cli.options import check_type, data_option
 from operations.cli.runner import Progress, broker_settings, run

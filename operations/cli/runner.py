@@ -13,9 +13,9 @@ import asyncpg
 import click
 import structlog
 
-from infra.error_text import describe
+from infra.observability.error_text import describe
 from infra.postgres.pool import UNAVAILABLE
-from infra.settings import KafkaSettings, PostgresSettings, Settings, load
+from infra.runtime.settings import KafkaSettings, PostgresSettings, Settings, load
 from operations.cli.failures import GuardedOutput
 from operations.cli.target import point_at
 from operations.errors import OpsError

@@ -8,10 +8,10 @@ from pydantic import BaseModel, Json, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from infra.kafka.admin import ensure_topology
-from infra.kafka.users import ensure_users
+from infra.kafka.scram_users import ensure_users
 from infra.postgres.migrate import migrate
 from infra.postgres.roles import ensure_database
-from infra.settings import KafkaSettings, PostgresSettings
+from infra.runtime.settings import KafkaSettings, PostgresSettings
 from operations.cli.runner import loaded
 from operations.database import database_errors
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from infra.settings import KafkaSettings
+from infra.runtime.settings import KafkaSettings
 from operations.broker import Broker
 from operations.cli.offset_options import POINT
 from operations.cli.options import check_type, data_option

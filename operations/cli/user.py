@@ -15,14 +15,14 @@ from pydantic import SecretStr
 
 from devstack.supervisor.credentials import load_or_create
 from devstack.supervisor.layout import Layout
-from infra.addresses import address_hash, normalise
-from infra.passwords import Passwords
+from infra.messaging.access_changes import AccessChanges
+from infra.messaging.outcome_notifier import Announcement, Wakeups
+from infra.messaging.transaction import Transactions
 from infra.postgres.pool import Pool
-from infra.postgres.transaction import Transactions
-from infra.redis.access import AccessChanges
 from infra.redis.client import open_redis
-from infra.redis.wakeups import Announcement, Wakeups
-from infra.settings import Key, PostgresSettings, RedisSettings
+from infra.runtime.settings import Key, PostgresSettings, RedisSettings
+from infra.security.address_hmac import address_hash, normalise
+from infra.security.password_hashing import Passwords
 from operations import users
 from operations.cli.options import data_option, fail
 from operations.cli.runner import loaded, run

@@ -17,8 +17,8 @@ from uuid import UUID
 from contracts.events import OpsDiscarded, OpsRedriven
 from contracts.message import Command
 from contracts.topics import CERTAIN, MAX_RECORD_BYTES
-from infra.clock import CLOCK
 from infra.postgres.pool import Connection, Pool
+from infra.runtime.clock import CLOCK
 from operations import ops_events
 from operations.dead_letters import actions
 from operations.dead_letters.topic import Box, Letter

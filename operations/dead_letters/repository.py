@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
 from infra.postgres.pool import Pool
-from infra.settings import KafkaSettings, PostgresSettings
+from infra.runtime.settings import KafkaSettings, PostgresSettings
 from operations.broker import Broker, Range
 from operations.database import open_database
 from operations.dead_letters import topic as on_letters

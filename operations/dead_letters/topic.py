@@ -9,8 +9,8 @@ from uuid import UUID
 
 from contracts.envelope import Envelope, UnreadableError
 from contracts.topics import TOPICS, Consumer, Topic
-from infra.kafka.dead_letters import PREFIX
-from infra.kafka.records import Record
+from infra.messaging.dead_letters import PREFIX
+from infra.messaging.record_reader import Record
 from operations.broker import Broker, Range
 from operations.errors import OpsError
 from operations.redaction import printable

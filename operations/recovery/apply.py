@@ -12,9 +12,9 @@ from uuid import UUID
 from contracts.events import OpsRecovered
 from contracts.ids import derived_uuid7, time_of, uuid7
 from contracts.topics import AUDIT
-from infra.kafka.database_age import messages_of
-from infra.kafka.groups import Committed
-from infra.kafka.records import Record, headers_as_text
+from infra.kafka.consumer_groups import Committed
+from infra.messaging.database_age import messages_of
+from infra.messaging.record_reader import Record, headers_as_text
 from infra.postgres.pool import Connection
 from operations import ops_events
 from operations.broker import Broker, Range

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from contracts.envelope import Envelope, UnreadableError
-from infra.kafka.groups import Place
+from infra.kafka.consumer_groups import Place
 from infra.postgres.pool import Connection
 from operations.broker import Broker, Range
 from operations.lag import consumers

@@ -13,11 +13,11 @@ from uuid import UUID
 
 from contracts.envelope import Envelope
 from contracts.topics import AUDIT, TOPICS, Consumer
-from infra.kafka.database_age import messages_of
-from infra.kafka.groups import Place
-from infra.kafka.records import Record
+from infra.kafka.consumer_groups import Place
+from infra.messaging.database_age import messages_of
+from infra.messaging.record_reader import Record
+from infra.messaging.restored_database import unknown_messages
 from infra.postgres.pool import Connection
-from infra.postgres.recovery import unknown_messages
 from operations.broker import Broker, Range
 from operations.lag import consumers, expected_places
 from operations.recovery import store

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from infra.clock import CLOCK
-from infra.kafka.groups import Place
-from infra.kafka.records import Record
+from infra.kafka.consumer_groups import Place
+from infra.messaging.record_reader import Record
+from infra.runtime.clock import CLOCK
 from operations.broker import Broker, Range
 from operations.errors import OpsError, TurnedRoundError
 from operations.replay.offset_spec import Moment, Offset, Point

@@ -10,7 +10,7 @@ import orjson
 from pydantic import TypeAdapter, ValidationError
 
 from contracts.ids import uuid7
-from infra.kafka.groups import Committed, Place
+from infra.kafka.consumer_groups import Committed, Place
 from operations.broker import Range
 from operations.lag import PROGRESS_PREFIX
 

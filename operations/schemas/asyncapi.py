@@ -11,7 +11,7 @@ import yaml
 
 from contracts.message import Command, Message
 from contracts.topics import MESSAGES
-from infra.kafka.dead_letters import PREFIX
+from infra.messaging.dead_letters import PREFIX
 from operations.schemas.channels import channels
 from operations.schemas.examples import Example
 from operations.schemas.headers import command_headers, dead_letter_headers, event_headers

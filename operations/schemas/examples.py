@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from contracts.message import Command
 from contracts.topics import CARRIED_BY, MESSAGES
-from infra.kafka.records import RecordReader, Unreadable, Unwanted
+from infra.messaging.record_reader import RecordReader, Unreadable, Unwanted
 from operations.schemas.headers import command_headers, event_headers
 
 FOLDER = "examples"

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from bench.load import MARK, Load, Plan, answer_length, carried_over
-from infra.serving import http_server
+from infra.runtime.http_server import http_server
 
 
 class Seen:

@@ -19,9 +19,9 @@ class Cut:
 
 
 WITHOUT_INBOX = (
-    Cut("infra/kafka/work.py", "if message_id in known:", "if False:"),
+    Cut("infra/messaging/batch_processor.py", "if message_id in known:", "if False:"),
     Cut(
-        "infra/postgres/message_rows.py",
+        "infra/messaging/message_rows.py",
         """if row["settled"] != len(settled):""",
         "if False:",
     ),
@@ -49,26 +49,26 @@ GIVES_UP_A_PART = (
 )
 LOG_LINES_THAT_RAISE = (
     Cut(
-        "infra/log_output.py",
+        "infra/observability/log_output.py",
         "except (OSError, ValueError):\n            whole",
         "except KeyError:\n            whole",
     ),
     Cut(
-        "infra/log_output.py",
+        "infra/observability/log_output.py",
         "except Exception:  # noqa: BLE001  # a line",
         "except KeyError:  # a line",
     ),
 )
 RAISES_IN_THE_BATCH = (
     Cut(
-        "infra/kafka/work.py",
+        "infra/messaging/batch_processor.py",
         "# raised again when the rest is written\n            held = error",
         "# raised again when the rest is written\n            raise",
     ),
 )
 LETTERS_WITHOUT_THEIR_OFFSET = (
     Cut(
-        "infra/kafka/transactional.py",
+        "infra/kafka/transactional_producer.py",
         """await self._producer.send_offsets_to_transaction(
                     {TopicPartition(*place): (offset, note)}, self._group
                 )""",
@@ -77,7 +77,7 @@ LETTERS_WITHOUT_THEIR_OFFSET = (
 )
 SET_ASIDE_IS_UNKNOWN = (
     Cut(
-        "infra/postgres/transaction.py",
+        "infra/messaging/transaction.py",
         "if await recovery.unknown_messages(conn, self._consumer, [last]):",
         "if True:",
     ),
@@ -87,7 +87,7 @@ LEASES_WITHOUT_END = (
 )
 HUNG_SERVERS_NOT_REMEMBERED = (
     Cut(
-        "infra/dependencies.py",
+        "infra/resilience/dependency_monitor.py",
         "        self._is_away(error)\n        self._suspected.set()",
         "        self._suspected.set()",
     ),

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from devstack.supervisor.credentials import load_or_create
 from devstack.supervisor.layout import Layout
 from infra.audit.checkpoints import CheckpointChecker
-from infra.settings import AuditKeys
+from infra.runtime.settings import AuditKeys
 from operations.audit.checkpoints import checked, newest
 from operations.audit.verification import Verifier
 from operations.broker import Broker

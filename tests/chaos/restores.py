@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from devstack.supervisor.layout import Layout
-from infra.kafka.database_age import OLDER
+from infra.messaging.database_age import OLDER
 from tests.chaos.faults import READY_SECONDS
 from tests.stack import Stack, eventually
 

@@ -16,7 +16,7 @@ from contracts.ids import uuid7
 from contracts.topics import AUDIT, MAX_DATA_BYTES, QUOTES, TOPICS, Consumer, Topic
 from devstack.supervisor.credentials import Credentials, load_or_create
 from devstack.supervisor.layout import Layout
-from infra.kafka.dead_letters import read_from
+from infra.messaging.dead_letters import read_from
 from tests.e2e.records import SPOILT, UNKNOWN_TYPE, Raw, good_record, is_command
 from tests.evidence import Evidence
 from tests.sizes import size

@@ -19,15 +19,15 @@ COMMANDS_WITHOUT = 150
 
 WITHOUT_DERIVED_IDS = (
     Cut(
-        "infra/postgres/transaction.py",
+        "infra/messaging/transaction.py",
         "self._derived_id(cause, event, about) if cause else event_id or uuid7()",
         "uuid7()",
     ),
-    Cut("infra/postgres/message_rows.py", """if row["awaited"]:""", "if False:"),
+    Cut("infra/messaging/message_rows.py", """if row["awaited"]:""", "if False:"),
 )
 WITHOUT_THE_ORDER = (
-    Cut("infra/postgres/message_rows.py", """if row["awaited"]:""", "if False:"),
-    Cut("infra/postgres/transaction.py", "recovery.refuse_awaited(self.awaited, tx.settled)", ""),
+    Cut("infra/messaging/message_rows.py", """if row["awaited"]:""", "if False:"),
+    Cut("infra/messaging/transaction.py", "recovery.refuse_awaited(self.awaited, tx.settled)", ""),
 )
 MUTATIONS = (WITHOUT_DERIVED_IDS, WITHOUT_THE_ORDER)
 

@@ -28,11 +28,11 @@ from tests.stack import ROOT, STANDING, STATUS, Stack
 NOTHING_MORE: Mapping[str, str] = {}
 CASES = (
     (GIVES_UP_A_PART, "tests/devstack/supervisor/test_process.py"),
-    (LOG_LINES_THAT_RAISE, "tests/infra/test_log_output.py"),
-    (HUNG_SERVERS_NOT_REMEMBERED, "tests/infra/test_dependencies.py"),
+    (LOG_LINES_THAT_RAISE, "tests/infra/observability/test_log_output.py"),
+    (HUNG_SERVERS_NOT_REMEMBERED, "tests/infra/resilience/test_dependency_monitor.py"),
     (LEASES_WITHOUT_END, "tests/workers/relay/test_leases.py"),
-    (RAISES_IN_THE_BATCH, "tests/infra/kafka/test_work.py"),
-    (SET_ASIDE_IS_UNKNOWN, "tests/infra/kafka/test_restarts.py"),
+    (RAISES_IN_THE_BATCH, "tests/infra/messaging/test_batch_processor.py"),
+    (SET_ASIDE_IS_UNKNOWN, "tests/infra/messaging/test_restarts.py"),
 )
 
 

@@ -4,8 +4,8 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from contracts.addresses import EmailAddress
-from infra.addresses import address_hash, contains_address
 from infra.mail.addresses import on_the_wire
+from infra.security.address_hmac import address_hash, contains_address
 
 EMAIL: TypeAdapter[str] = TypeAdapter(EmailAddress)
 KEY = bytes(32)

@@ -11,7 +11,7 @@ from contracts.addresses import EmailAddress, folded_address
 from contracts.securities import CheckDigitError, identified
 from contracts.text import folded
 from contracts.values import DisplayName, Note, SearchText, Symbol
-from infra.addresses import address_hash
+from infra.security.address_hmac import address_hash
 from tests.sizes import size
 from tests.unicode import CATEGORIES, CHARACTERS, WORST, texts_with
 

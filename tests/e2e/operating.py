@@ -22,7 +22,7 @@ from contracts.ids import uuid7
 from contracts.topics import USERS_EVENTS, Topic
 from devstack.supervisor.credentials import load_or_create
 from devstack.supervisor.layout import Layout
-from infra.settings import KafkaSettings
+from infra.runtime.settings import KafkaSettings
 from tests.e2e.records import Raw, good_record
 from tests.stack import Stack, eventually
 

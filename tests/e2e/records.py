@@ -32,7 +32,7 @@ from contracts.topics import (
     Topic,
 )
 from devstack.supervisor.credentials import Credentials
-from infra.seals import OpeningKeys, SealingKey, binding, decode_key
+from infra.security.seals import OpeningKeys, SealingKey, binding, decode_key
 from tests.stack import PASSWORD
 
 Headers = list[tuple[str, bytes | None]]

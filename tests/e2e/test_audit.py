@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from contracts.topics import AUDIT_CHECKPOINTS
-from infra.kafka.records import headers_as_text
+from infra.messaging.record_reader import headers_as_text
 from tests.e2e.outages import stopped
 from tests.stack import Stack, eventually
 

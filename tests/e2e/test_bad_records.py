@@ -10,8 +10,8 @@ from contracts.topics import AUDIT, QUOTES, TOPICS, WATCHLIST, WATCHLIST_COMMAND
 from devstack.supervisor.credentials import load_or_create
 from devstack.supervisor.layout import Layout
 from gateway.handles import Handle
-from infra.kafka.dead_letters import PREFIX
-from infra.seals import decode_key
+from infra.messaging.dead_letters import PREFIX
+from infra.security.seals import decode_key
 from tests.e2e.records import (
     ENVELOPE_READABLE,
     SPOILT,

@@ -9,10 +9,7 @@ import pytest
 
 from contracts.commands import AddToWatchlist
 from contracts.topics import MAX_RECORD_BYTES, Consumer, Topic
-from infra.kafka.batch import Failure, Place, SetAside
-from infra.kafka.dead_letters import NOTE, DeadLetters, read_from
-from infra.kafka.dead_letters import Committed as CommittedNote
-from infra.kafka.groups import (
+from infra.kafka.consumer_groups import (
     Committed,
     GroupsError,
     committed,
@@ -20,8 +17,11 @@ from infra.kafka.groups import (
     delete_group,
     set_committed,
 )
-from infra.kafka.operator import Operator
-from infra.received import RetryableError
+from infra.kafka.operator_client import Operator
+from infra.messaging.batch_progress import Failure, Place, SetAside
+from infra.messaging.dead_letters import NOTE, DeadLetters, read_from
+from infra.messaging.dead_letters import Committed as CommittedNote
+from infra.messaging.inbound import RetryableError
 from tests.builders import a_record
 from tests.e2e.operating import kafka_settings
 from tests.stack import Stack

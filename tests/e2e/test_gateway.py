@@ -15,8 +15,8 @@ from devstack.supervisor.credentials import load_or_create
 from devstack.supervisor.layout import Layout
 from gateway.handles import Handle
 from gateway.routes import ENDPOINTS
-from infra.seals import decode_key
-from infra.settings import OutcomeSettings
+from infra.runtime.settings import OutcomeSettings
+from infra.security.seals import decode_key
 from tests.stack import PASSWORD, Stack, User, eventually
 
 JSON = {"Content-Type": "application/json"}

@@ -20,7 +20,7 @@ from gateway.known import Known
 from gateway.outcomes import Told
 from gateway.quotes import Quotes
 from infra.redis.client import open_redis
-from infra.settings import RedisSettings
+from infra.runtime.settings import RedisSettings
 from tests.postgres import Database
 
 CALL = cast("Call", None)

@@ -19,7 +19,7 @@ from gateway.preferences import idempotency_key, preference
 from gateway.problems import ProblemError
 from gateway.protocol import request_id_of
 from gateway.routes import ENDPOINTS
-from infra.trace_context import child_of
+from infra.observability.trace_context import child_of
 
 OK = "taken"
 PAGE = "https://app.example.com"

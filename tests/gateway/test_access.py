@@ -15,8 +15,8 @@ from contracts.ids import uuid7
 from gateway import access as access_module
 from gateway.access import KEPT, LOAD_SECONDS, Access
 from gateway.problems import ProblemError
-from infra.redis.access import CHANNEL, AccessChanges
-from infra.tokens import Principal
+from infra.messaging.access_changes import CHANNEL, AccessChanges
+from infra.security.access_tokens import Principal
 from tests.people import a_user
 from tests.postgres import Database
 from tests.waiting import until

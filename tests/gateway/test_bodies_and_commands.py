@@ -22,11 +22,11 @@ from gateway.problems import ProblemError
 from gateway.routes import ENDPOINTS
 from gateway.searching import NOT_SAID
 from gateway.v1 import admin_models, models, quote_models
-from infra.clients import ClientCipher
-from infra.kafka.records import RecordReader
-from infra.received import Received
-from infra.refresh_tokens import session_of
-from infra.seals import OpeningKeys, SealingKey, decode_key
+from infra.messaging.inbound import Received
+from infra.messaging.record_reader import RecordReader
+from infra.security.client_cipher import ClientCipher
+from infra.security.refresh_tokens import session_of
+from infra.security.seals import OpeningKeys, SealingKey, decode_key
 from tests.builders import a_record, an_envelope
 from tests.sizes import size
 from tests.unicode import CHARACTERS, WORST, texts_with

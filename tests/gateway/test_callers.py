@@ -18,9 +18,9 @@ from gateway.callers import AGENT_CHARACTERS, Callers
 from gateway.endpoints import Who
 from gateway.incoming import Incoming
 from gateway.problems import ProblemError
-from infra.clients import Client
 from infra.postgres.pool import Pool
-from infra.tokens import LIFETIME, TokenChecker, TokenSigner
+from infra.security.access_tokens import LIFETIME, TokenChecker, TokenSigner
+from infra.security.client_cipher import Client
 
 PRIVATE = os.urandom(32)
 PUBLIC = Ed25519PrivateKey.from_private_bytes(PRIVATE).public_key().public_bytes_raw()

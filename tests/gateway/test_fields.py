@@ -12,7 +12,7 @@ from gateway.exchange import security_headers
 from gateway.problems import ProblemError
 from gateway.protocol import ProblemRenderer
 from gateway.routes import ENDPOINTS
-from infra.serving import http_server
+from infra.runtime.http_server import http_server
 from tests.gateway.connection_cases import OF_CONNECTIONS
 from tests.gateway.field_cases import CASES, READ
 

@@ -12,8 +12,8 @@ from structlog.testing import capture_logs
 from contracts.ids import uuid7
 from contracts.outcomes import Succeeded
 from gateway.outcomes import Outcomes
+from infra.messaging.outcome_notifier import Announcement, Wakeups
 from infra.postgres.pool import Pool
-from infra.redis.wakeups import Announcement, Wakeups
 from tests.waiting import until
 
 CHANNEL = "here"

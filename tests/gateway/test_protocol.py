@@ -11,7 +11,7 @@ from starlette.types import Receive, Scope, Send
 from gateway.exchange import security_headers
 from gateway.protocol import ProblemRenderer, correlation_id_of
 from infra.http.bounds import Bounds
-from infra.serving import http_server
+from infra.runtime.http_server import http_server
 
 HEAD_BYTES = Bounds().head_bytes
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n"

@@ -6,7 +6,7 @@ import pytest
 
 from devstack.supervisor.credentials import generate_keys
 from gateway.settings import GatewaySettings
-from infra.settings import SettingsError
+from infra.runtime.settings import SettingsError
 
 NEEDED = {
     "PUBLIC_URL": "https://qnt9.example.com",

@@ -17,8 +17,8 @@ from gateway.commands import settled
 from gateway.known import MAX_QUOTE_BYTES, Known
 from gateway.outcomes import Outcomes, Told
 from gateway.problems import ProblemError
+from infra.messaging.access_changes import MAX_NAMED, AccessChanges
 from infra.postgres.pool import Pool
-from infra.redis.access import MAX_NAMED, AccessChanges
 from tests.gateway.conftest import ahead
 from tests.postgres import Database
 from tests.workers.quotes.builders import a_quote

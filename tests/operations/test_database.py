@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 from pydantic import SecretStr
 
-from infra.settings import PostgresSettings
+from infra.runtime.settings import PostgresSettings
 from operations.database import DatabaseError, open_connection, open_database
 from tests.postgres import OUTSIDE, Database
 

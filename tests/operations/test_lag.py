@@ -1,6 +1,6 @@
 import pytest
 
-from infra.kafka.groups import Committed
+from infra.kafka.consumer_groups import Committed
 from operations.lag import Lag, expected_places, lag_of
 
 

@@ -4,7 +4,7 @@ from contracts.commands import AddToWatchlist, SignUp
 from contracts.events import UserSignedUp
 from contracts.ids import uuid7
 from contracts.personal import Personal
-from infra.seals import SealingKey
+from infra.security.seals import SealingKey
 from operations.redaction import matches, printable, show
 from tests.builders import a_personal_key, a_record, an_envelope
 

@@ -6,8 +6,8 @@ from uuid import UUID
 import pytest
 
 from contracts.events import UserEmailVerified, UserPermissionsChanged, UserSignedUp
-from infra.addresses import address_hash
-from infra.postgres.transaction import Transactions
+from infra.messaging.transaction import Transactions
+from infra.security.address_hmac import address_hash
 from operations import users
 from operations.users import Admin, Did
 from tests.outbox import MemoryWakeups, events, revealed, written_events

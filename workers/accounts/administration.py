@@ -11,11 +11,11 @@ from pydantic import Field
 from contracts.commands import ChangePermissions, ChangeTier
 from contracts.message import Message
 from contracts.outcomes import Rejected, Succeeded
-from infra.postgres.transaction import Transactions
-from infra.received import PoisonError, Received
-from infra.sealed import SealedContent, open_seal
-from infra.seals import OpeningKeys
-from infra.tokens import TokenChecker, TokenError
+from infra.messaging.inbound import PoisonError, Received
+from infra.messaging.transaction import Transactions
+from infra.security.access_tokens import TokenChecker, TokenError
+from infra.security.sealed_data import SealedContent, open_seal
+from infra.security.seals import OpeningKeys
 from workers.accounts import administration_store as store
 from workers.accounts.administration_rules import decide, known, told
 

@@ -13,12 +13,12 @@ from contracts.events import UserEmailVerified, UserPasswordCheckFailed
 from contracts.message import Message
 from contracts.outcomes import Outcome, Rejected
 from contracts.personal import Personal
-from infra.passwords import Passwords
+from infra.messaging.inbound import Received
+from infra.messaging.transaction import Transaction, Transactions
 from infra.postgres.pool import Pool
-from infra.postgres.transaction import Transaction, Transactions
-from infra.received import Received
-from infra.sealed import open_seal
-from infra.seals import OpeningKeys
+from infra.security.password_hashing import Passwords
+from infra.security.sealed_data import open_seal
+from infra.security.seals import OpeningKeys
 from workers.accounts import confirmation_store as store
 from workers.accounts.confirmation_rules import (
     Confirmable,

@@ -13,7 +13,7 @@ from pydantic import Field
 from contracts.outcomes import Rejected, Succeeded
 from contracts.personal import PersonalKey
 from contracts.times import in_utc
-from infra.sealed import SealedContent
+from infra.security.sealed_data import SealedContent
 
 _Hidden = Field(repr=False)
 

@@ -6,12 +6,12 @@ from functools import partial
 from pydantic import Field
 
 from contracts.topics import ACCOUNTS, PASSWORDS, SIGNIN
-from infra.kafka.work import Policy, one_at_a_time
-from infra.passwords import Passwords
-from infra.process import Worker
-from infra.seals import OpeningKeys
-from infra.settings import Key, WorkerSettings
-from infra.tokens import TokenSigner
+from infra.messaging.batch_processor import Policy, one_at_a_time
+from infra.runtime.process import Worker
+from infra.runtime.settings import Key, WorkerSettings
+from infra.security.access_tokens import TokenSigner
+from infra.security.password_hashing import Passwords
+from infra.security.seals import OpeningKeys
 from workers.accounts import (
     administration,
     confirmation,

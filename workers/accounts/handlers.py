@@ -12,17 +12,17 @@ from contracts.ids import derived_uuid7
 from contracts.message import Message
 from contracts.outcomes import Rejected
 from contracts.personal import PersonalKey
-from infra.addresses import address_hash
-from infra.clients import Client
-from infra.passwords import Passwords, Turn
-from infra.postgres.personal_keys import day_key
+from infra.messaging.inbound import Received
+from infra.messaging.transaction import Transaction, Transactions
 from infra.postgres.pool import Pool
-from infra.postgres.transaction import Transaction, Transactions
-from infra.received import Received
-from infra.refresh_tokens import refresh_token
-from infra.sealed import open_seal
-from infra.seals import OpeningKeys, SealingKey, binding
-from infra.tokens import TokenSigner
+from infra.security.access_tokens import TokenSigner
+from infra.security.address_hmac import address_hash
+from infra.security.client_cipher import Client
+from infra.security.password_hashing import Passwords, Turn
+from infra.security.personal_data_keys import day_key
+from infra.security.refresh_tokens import refresh_token
+from infra.security.sealed_data import open_seal
+from infra.security.seals import OpeningKeys, SealingKey, binding
 from workers.accounts import (
     administration,
     confirmation,

@@ -15,12 +15,12 @@ from contracts.events import (
 from contracts.message import Message
 from contracts.outcomes import Outcome, Rejected, Succeeded
 from contracts.personal import Personal
-from infra.passwords import Passwords
+from infra.messaging.inbound import PoisonError, Received
+from infra.messaging.transaction import Transaction, Transactions
 from infra.postgres.pool import Connection, Pool
-from infra.postgres.transaction import Transaction, Transactions
-from infra.received import PoisonError, Received
-from infra.sealed import SealedContent, open_seal
-from infra.seals import OpeningKeys
+from infra.security.password_hashing import Passwords
+from infra.security.sealed_data import SealedContent, open_seal
+from infra.security.seals import OpeningKeys
 from workers.accounts import password_store, store
 from workers.accounts.rules import (
     LOOKS,

@@ -9,10 +9,10 @@ from contracts.events import UserProfileUpdated
 from contracts.message import Message
 from contracts.outcomes import Outcome, Rejected, Succeeded
 from contracts.personal import Personal
-from infra.postgres.transaction import Transactions
-from infra.received import PoisonError, Received
-from infra.sealed import open_seal
-from infra.seals import OpeningKeys
+from infra.messaging.inbound import PoisonError, Received
+from infra.messaging.transaction import Transactions
+from infra.security.sealed_data import open_seal
+from infra.security.seals import OpeningKeys
 from workers.accounts import store
 from workers.accounts.rules import ProfileChange
 

@@ -16,9 +16,9 @@ from contracts.events import UserPasswordCheckFailed, UserSigninFailed
 from contracts.message import Command
 from contracts.outcomes import Rejected
 from contracts.values import DisplayName
-from infra.addresses import contains_address
-from infra.refresh_tokens import PATTERN, refresh_token, session_of
-from infra.sealed import SealedContent
+from infra.security.address_hmac import contains_address
+from infra.security.refresh_tokens import PATTERN, refresh_token, session_of
+from infra.security.sealed_data import SealedContent
 
 REFRESH_LIFETIME = timedelta(days=30)
 """How long a session lives unused."""

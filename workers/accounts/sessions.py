@@ -15,13 +15,13 @@ from contracts.events import (
 )
 from contracts.message import Command, Message
 from contracts.outcomes import Rejected, SealedOutcome, Succeeded
-from infra.clients import Client
-from infra.clock import CLOCK
-from infra.postgres.transaction import Transaction, Transactions
-from infra.received import PoisonError, Received
-from infra.sealed import open_seal
-from infra.seals import OpeningKeys, SealingKey, binding, decode_key
-from infra.tokens import LIFETIME, TokenSigner
+from infra.messaging.inbound import PoisonError, Received
+from infra.messaging.transaction import Transaction, Transactions
+from infra.runtime.clock import CLOCK
+from infra.security.access_tokens import LIFETIME, TokenSigner
+from infra.security.client_cipher import Client
+from infra.security.sealed_data import open_seal
+from infra.security.seals import OpeningKeys, SealingKey, binding, decode_key
 from workers.accounts import store
 from workers.accounts.rules import Account, Judgement, Refresh, judge, token_hash
 from workers.accounts.store import Locked

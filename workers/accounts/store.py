@@ -6,10 +6,10 @@ from uuid import UUID
 from asyncpg import Record
 
 from contracts.personal import PersonalKey
-from infra.agents import described
-from infra.clients import Client, network_of
-from infra.postgres.personal_keys import user_key_id
+from infra.http.user_agents import described
 from infra.postgres.pool import Connection, Pool
+from infra.security.client_cipher import Client, network_of
+from infra.security.personal_data_keys import user_key_id
 from workers.accounts.rules import REFRESH_LIFETIME, SESSION_LIFETIME, Account, Token
 
 

@@ -12,13 +12,13 @@ from contracts.events import UserEmailChangeUndone
 from contracts.message import Message
 from contracts.outcomes import Outcome, Rejected, Succeeded
 from contracts.personal import Personal
-from infra.addresses import address_hash
-from infra.passwords import Passwords
+from infra.messaging.inbound import Received
+from infra.messaging.transaction import Transaction, Transactions
 from infra.postgres.pool import Pool
-from infra.postgres.transaction import Transaction, Transactions
-from infra.received import Received
-from infra.sealed import open_seal
-from infra.seals import OpeningKeys
+from infra.security.address_hmac import address_hash
+from infra.security.password_hashing import Passwords
+from infra.security.sealed_data import open_seal
+from infra.security.seals import OpeningKeys
 from workers.accounts import password_store
 from workers.accounts import undo_store as store
 from workers.accounts.rules import EmailUndo, refusal, token_hash, weakness

@@ -11,10 +11,10 @@ from contracts.events import AuditCheckpointed
 from contracts.ids import uuid7
 from contracts.topics import AUDIT_CHECKPOINTS
 from infra.audit.checkpoints import Checkpoint, CheckpointSigner
-from infra.clock import CLOCK
 from infra.kafka.producer import BrokerUnavailableError, IndeterminateError, Producer
+from infra.observability.telemetry import CHECKPOINT
 from infra.postgres.pool import UNAVAILABLE, Pool
-from infra.telemetry import CHECKPOINT
+from infra.runtime.clock import CLOCK
 from workers.audit import store
 
 log = structlog.get_logger(__name__)

@@ -9,13 +9,13 @@ from pydantic import Field
 
 from contracts.topics import AUDIT
 from infra.audit.checkpoints import CheckpointSigner
-from infra.kafka.records import AnyEventReader
-from infra.kafka.work import Policy
-from infra.postgres.parking import Parking
+from infra.messaging.batch_processor import Policy
+from infra.messaging.dead_letter_status import Parking
+from infra.messaging.record_reader import AnyEventReader
+from infra.messaging.restored_database import Memory
 from infra.postgres.pool import UNAVAILABLE, Pool
-from infra.postgres.recovery import Memory
-from infra.process import Process
-from infra.settings import BusSettings, Key
+from infra.runtime.process import Process
+from infra.runtime.settings import BusSettings, Key
 from workers.audit import store
 from workers.audit.checkpoints import Checkpoints
 from workers.audit.handlers import record_events

@@ -6,9 +6,9 @@ import structlog
 from prometheus_client import Counter
 
 from contracts.topics import AUDIT
+from infra.messaging.inbound import AnyEvent, Received
+from infra.messaging.restored_database import Memory
 from infra.postgres.pool import Pool
-from infra.postgres.recovery import Memory
-from infra.received import AnyEvent, Received
 from workers.audit import store
 from workers.audit.rules import Entry, entry_of, open_client, sealed_client, split_contradictions
 

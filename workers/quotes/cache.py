@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 
 from contracts.quotes import SHOWN_OVER_A_WEEKEND, CachedQuote, cache_key
 from contracts.securities import Found, search_key
-from infra.redis.reach import Reach
+from infra.redis.best_effort_client import Reach
 
 log = structlog.get_logger(__name__)
 

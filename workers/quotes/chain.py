@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from contracts.quotes import StaleReason
-from infra.resilience import Upstream
+from infra.resilience.provider_calls import Upstream
 from workers.quotes.provider import (
     TROUBLE,
     Answer,

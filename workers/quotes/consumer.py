@@ -4,10 +4,10 @@ from collections import deque
 from functools import partial
 
 from contracts.topics import QUOTES
-from infra.kafka.work import Policy
-from infra.process import Worker
-from infra.resilience import Upstream
-from infra.upstreams import Change
+from infra.messaging.batch_processor import Policy
+from infra.resilience.policies import Change
+from infra.resilience.provider_calls import Upstream
+from infra.runtime.process import Worker
 from workers.quotes.cache import QuoteCache
 from workers.quotes.chain import Chain, Link
 from workers.quotes.handlers import answer, look_up

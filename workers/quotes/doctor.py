@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import chain
 
-from infra.settings import SettingsError, load
-from infra.upstreams import RateLimitedError
+from infra.resilience.policies import RateLimitedError
+from infra.runtime.settings import SettingsError, load
 from workers.quotes.provider import (
     Answer,
     Found,

@@ -24,7 +24,7 @@ from contracts.events import (
 from contracts.message import Command
 from contracts.outcomes import Outcome, Rejected, Succeeded
 from contracts.quotes import CachedQuote, Quote, StaleReason, marked, may_be_shown
-from infra.clock import CLOCK
+from infra.runtime.clock import CLOCK
 from workers.quotes import store
 from workers.quotes.cache import until_fresh
 from workers.quotes.chain import Failed, Verdict

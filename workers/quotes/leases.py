@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from redis.asyncio import Redis
 
-from infra.redis.reach import Reach
+from infra.redis.best_effort_client import Reach
 
 LEASE_SECONDS = 10
 ANSWER_SECONDS = 0.5

@@ -11,8 +11,8 @@ from datetime import datetime
 
 import structlog
 
-from infra.clock import CLOCK
 from infra.postgres.pool import UNAVAILABLE
+from infra.runtime.clock import CLOCK
 from workers.quotes.rules import Asker, waits_until
 
 log = structlog.get_logger(__name__)

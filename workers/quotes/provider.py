@@ -6,7 +6,12 @@ from decimal import Decimal
 from typing import ClassVar, Protocol
 
 from contracts.quotes import Quote, StaleReason
-from infra.upstreams import CircuitOpenError, OutOfTimeError, RateLimitedError, TransientError
+from infra.resilience.policies import (
+    CircuitOpenError,
+    OutOfTimeError,
+    RateLimitedError,
+    TransientError,
+)
 from workers.quotes.rules import Hit, Hours
 
 

@@ -9,8 +9,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from infra.retry_after import seconds_of
-from infra.upstreams import RateLimitedError
+from infra.resilience.policies import RateLimitedError
+from infra.resilience.retry_after import seconds_of
 from workers.quotes.provider import MalformedError, UnavailableError
 
 THROTTLED = {429, 999}

@@ -4,8 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import AnyHttpUrl, Field, SecretStr, ValidationInfo, field_validator
 
-from infra.settings import Settings, WorkerSettings
-from infra.upstreams import CircuitPolicy, RetryPolicy
+from infra.resilience.policies import CircuitPolicy, RetryPolicy
+from infra.runtime.settings import Settings, WorkerSettings
 from workers.quotes.calls import Patience
 
 Seconds = Annotated[float, Field(gt=0, le=3_600)]

@@ -12,11 +12,11 @@ import structlog
 from contracts.events import Event, ProviderCircuitChanged, ProviderRateLimited
 from contracts.outcomes import Outcome
 from contracts.quotes import CachedQuote
-from infra.clock import CLOCK
+from infra.messaging.outcome_notifier import Announcement, Wakeups
+from infra.messaging.transaction import Transactions
 from infra.postgres.pool import UNAVAILABLE, Pool
-from infra.postgres.transaction import Transactions
-from infra.redis.wakeups import Announcement, Wakeups
-from infra.upstreams import Change, Limited
+from infra.resilience.policies import Change, Limited
+from infra.runtime.clock import CLOCK
 from workers.quotes import store
 from workers.quotes.cache import QuoteCache
 from workers.quotes.chain import Chain

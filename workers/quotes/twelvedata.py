@@ -15,9 +15,9 @@ from typing import Any
 import httpx
 
 from contracts.quotes import Quote
-from infra.clock import CLOCK
-from infra.retry_after import seconds_of
-from infra.upstreams import RateLimitedError
+from infra.resilience.policies import RateLimitedError
+from infra.resilience.retry_after import seconds_of
+from infra.runtime.clock import CLOCK
 from workers.quotes.calls import Patience, get, open_http
 from workers.quotes.currencies import in_whole_units
 from workers.quotes.provider import (

@@ -11,7 +11,7 @@ from urllib.parse import quote as quoted
 
 import httpx
 
-from infra.clock import CLOCK
+from infra.runtime.clock import CLOCK
 from workers.quotes.calls import Patience, get, open_http
 from workers.quotes.chart import read_chart, read_search, read_spark, read_splits
 from workers.quotes.provider import Answer

@@ -5,10 +5,10 @@ from functools import partial
 
 from pydantic import Field
 
-from infra.entry import main
 from infra.postgres.pool import open_session
-from infra.process import open_process
-from infra.settings import BusSettings, OutcomeSettings
+from infra.runtime.bootstrap import main
+from infra.runtime.process import open_process
+from infra.runtime.settings import BusSettings, OutcomeSettings
 from workers.relay import retention
 from workers.relay.relay import Relay
 

@@ -1,7 +1,7 @@
 """`python -m workers.signup`."""
 
-from infra.entry import main
-from infra.process import open_worker
+from infra.runtime.bootstrap import main
+from infra.runtime.process import open_worker
 from workers.signup import consumer
 from workers.signup.consumer import SignupSettings
 

@@ -3,11 +3,11 @@
 from functools import partial
 
 from contracts.topics import SIGNUP
-from infra.kafka.work import Policy, one_at_a_time
-from infra.passwords import Passwords
-from infra.process import Worker
-from infra.seals import OpeningKeys
-from infra.settings import Key, WorkerSettings
+from infra.messaging.batch_processor import Policy, one_at_a_time
+from infra.runtime.process import Worker
+from infra.runtime.settings import Key, WorkerSettings
+from infra.security.password_hashing import Passwords
+from infra.security.seals import OpeningKeys
 from workers.signup.handlers import HANDLES, Signup
 
 # Hashing bounds the rate; a small batch is committed before long.

@@ -6,13 +6,13 @@ from contracts.commands import SignUp
 from contracts.events import UserSignedUp
 from contracts.ids import derived_uuid7
 from contracts.outcomes import Succeeded
-from infra.addresses import address_hash
-from infra.passwords import Passwords
-from infra.postgres.personal_keys import make_user_key, user_keys
-from infra.postgres.transaction import Transactions
-from infra.received import Received
-from infra.sealed import open_seal
-from infra.seals import OpeningKeys, binding
+from infra.messaging.inbound import Received
+from infra.messaging.transaction import Transactions
+from infra.security.address_hmac import address_hash
+from infra.security.password_hashing import Passwords
+from infra.security.personal_data_keys import make_user_key, user_keys
+from infra.security.sealed_data import open_seal
+from infra.security.seals import OpeningKeys, binding
 from workers.signup import store
 from workers.signup.rules import Application, decide
 

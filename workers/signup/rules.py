@@ -10,7 +10,7 @@ from contracts.addresses import EmailAddress
 from contracts.events import UserSignedUp, UserSignupRepeated
 from contracts.personal import Personal
 from contracts.values import DisplayName
-from infra.sealed import SealedContent
+from infra.security.sealed_data import SealedContent
 
 
 class Application(SealedContent):

@@ -1,7 +1,7 @@
 """`python -m workers.verification`."""
 
-from infra.entry import main
-from infra.process import open_worker
+from infra.runtime.bootstrap import main
+from infra.runtime.process import open_worker
 from workers.verification import consumer
 from workers.verification.consumer import VerificationSettings
 

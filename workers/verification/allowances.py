@@ -12,8 +12,8 @@ from datetime import datetime, timedelta
 
 from prometheus_client import Counter
 
-from infra.addresses import address_hash
 from infra.postgres.pool import Connection
+from infra.security.address_hmac import address_hash
 from workers.verification.messages import Draft
 from workers.verification.rules import TOLD_TO_OWNERS
 

@@ -7,12 +7,12 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, HttpUrl
 
 from contracts.topics import VERIFICATION, VERIFICATION_MAILS
-from infra.kafka.work import Policy, one_at_a_time
 from infra.mail.settings import MailSettings
-from infra.mail.transports import open_mailer
-from infra.process import Worker
-from infra.seals import OpeningKeys
-from infra.settings import Key, WorkerSettings
+from infra.mail.transport_factory import open_mailer
+from infra.messaging.batch_processor import Policy, one_at_a_time
+from infra.runtime.process import Worker
+from infra.runtime.settings import Key, WorkerSettings
+from infra.security.seals import OpeningKeys
 from workers.verification import retention
 from workers.verification.handlers import COMMANDS, Verification, queue_mails
 from workers.verification.messages import Messages

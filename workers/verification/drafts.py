@@ -18,7 +18,7 @@ from contracts.events import (
 from contracts.ids import derived_uuid7, time_of
 from contracts.message import Message
 from contracts.personal import ErasedError, Personal
-from infra.received import PoisonError, Received
+from infra.messaging.inbound import PoisonError, Received
 from workers.verification.messages import Draft, Messages
 from workers.verification.rules import (
     EMAIL_CHANGE_ASKED,

@@ -17,13 +17,13 @@ from contracts.message import Message
 from contracts.outcomes import Succeeded
 from contracts.personal import Personal
 from contracts.topics import USERS_EVENTS
-from infra.addresses import address_hash
-from infra.clock import CLOCK
-from infra.postgres.recovery import AwaitedError
-from infra.postgres.transaction import Transaction, Transactions
-from infra.received import Received
-from infra.sealed import open_seal
-from infra.seals import OpeningKeys
+from infra.messaging.inbound import Received
+from infra.messaging.restored_database import AwaitedError
+from infra.messaging.transaction import Transaction, Transactions
+from infra.runtime.clock import CLOCK
+from infra.security.address_hmac import address_hash
+from infra.security.sealed_data import open_seal
+from infra.security.seals import OpeningKeys
 from workers.verification import mails, store
 from workers.verification.allowances import admitted
 from workers.verification.drafts import clear, draft, drafts_of, mail_id

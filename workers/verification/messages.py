@@ -14,7 +14,7 @@ import jinja2
 
 from contracts.personal import PersonalKey
 from infra.mail.addresses import on_the_wire, parse_sender
-from infra.mail.port import Letter
+from infra.mail.transport import Letter
 from workers.verification.rules import (
     ADDRESS_WANTED,
     EMAIL_CHANGE,

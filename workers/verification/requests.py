@@ -10,7 +10,7 @@ import structlog
 
 from contracts.events import UserErased, UserSignedIn
 from contracts.message import Message
-from infra.received import Received
+from infra.messaging.inbound import Received
 from workers.verification.rules import CallsForMail
 
 log = structlog.get_logger(__name__)

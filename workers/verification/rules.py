@@ -30,9 +30,9 @@ from contracts.outcomes import Rejected, Succeeded
 from contracts.personal import PersonalKey
 from contracts.times import in_utc
 from contracts.topics import REMEMBERED_LEAST
-from infra.agents import described
-from infra.received import Received
-from infra.sealed import SealedContent
+from infra.http.user_agents import described
+from infra.messaging.inbound import Received
+from infra.security.sealed_data import SealedContent
 
 NewPassword = UserPasswordChanged | UserPasswordReset
 CallsForMail = (

@@ -18,10 +18,10 @@ from prometheus_client import Counter
 
 from contracts.events import UserMailFailed
 from contracts.personal import ErasedError
-from infra.mail.port import DeferredError, Letter, Mailer, RefusedError
-from infra.mail.standing import Standing
+from infra.mail.delivery_health import Standing
+from infra.mail.transport import DeferredError, Letter, Mailer, RefusedError
+from infra.messaging.transaction import Transactions
 from infra.postgres.pool import CONNECT_SECONDS, TRANSIENT, UNAVAILABLE, Pool
-from infra.postgres.transaction import Transactions
 from workers.verification import mails
 from workers.verification.mails import Claimed
 from workers.verification.messages import Messages

@@ -1,8 +1,8 @@
 """`python -m workers.watchlist`."""
 
-from infra.entry import main
-from infra.process import open_worker
-from infra.settings import WorkerSettings
+from infra.runtime.bootstrap import main
+from infra.runtime.process import open_worker
+from infra.runtime.settings import WorkerSettings
 from workers.watchlist import consumer
 
 

@@ -3,8 +3,8 @@
 from functools import partial
 
 from contracts.topics import WATCHLIST
-from infra.kafka.work import Policy
-from infra.process import Worker
+from infra.messaging.batch_processor import Policy
+from infra.runtime.process import Worker
 from workers.watchlist.handlers import change_watchlists
 
 POLICY = Policy(max_records=500, in_bulk=True)

@@ -6,8 +6,8 @@ from typing import Any
 from contracts.commands import AddToWatchlist, RemoveFromWatchlist
 from contracts.outcomes import Rejected
 from contracts.values import UserId
-from infra.postgres.transaction import Transactions
-from infra.received import PoisonError, Received
+from infra.messaging.inbound import PoisonError, Received
+from infra.messaging.transaction import Transactions
 from workers.watchlist import store
 from workers.watchlist.rules import WatchlistCommand, decide
 

@@ -11,8 +11,8 @@ from devstack.exchange.app import exchange_app
 from devstack.exchange.delivery import ResettableProtocol
 from devstack.exchange.listings import load_listings
 from devstack.exchange.middleware import Exchange
-from infra.health import Health
-from infra.serving import http_server
+from infra.runtime.health import Health
+from infra.runtime.http_server import http_server
 
 AGENT = {"User-Agent": "Mozilla/5.0 (compatible; qnt9/0.1)"}
 MONDAY_NOON_IN_BERLIN = "2026-03-02T12:00:00+01:00"

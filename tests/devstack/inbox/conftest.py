@@ -11,8 +11,8 @@ import pytest
 from devstack.inbox.mailbox import Mailbox
 from devstack.inbox.smtp import Sink, smtp_server
 from devstack.inbox.web import inbox_app
-from infra.health import Health
-from infra.serving import http_server
+from infra.runtime.health import Health
+from infra.runtime.http_server import http_server
 
 
 @dataclass

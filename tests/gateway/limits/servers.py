@@ -16,7 +16,7 @@ from redis.asyncio import Redis
 from devstack.supervisor.probes import valkey_answers
 from gateway.limits.shared import SharedWindows
 from infra.redis.client import open_redis
-from infra.settings import RedisSettings
+from infra.runtime.settings import RedisSettings
 from tests.valkey import EXECUTABLE
 from tests.waiting import until
 

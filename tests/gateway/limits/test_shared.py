@@ -13,7 +13,7 @@ from redis.asyncio import Redis
 from gateway.limits.shared import ANSWER_SECONDS, SharedWindows
 from gateway.limits.window import Check
 from infra.redis.client import open_redis
-from infra.settings import RedisSettings
+from infra.runtime.settings import RedisSettings
 from tests.gateway.limits.servers import calls, send, upset
 from tests.waiting import until
 

@@ -13,7 +13,7 @@ from infra.audit.checkpoints import (
     CheckpointSigner,
     Head,
 )
-from infra.tokens import ALGORITHM, key_id
+from infra.security.access_tokens import ALGORITHM, key_id
 
 KEY = Ed25519PrivateKey.generate()
 PUBLIC = KEY.public_key().public_bytes_raw()

@@ -19,7 +19,7 @@ from devstack.supervisor.environment import of_role
 from devstack.supervisor.options import Options
 from devstack.supervisor.ports import Ports
 from operations.container_secrets import MOUNTED, Hosts, secret_files
-from tests.infra.tls.authority import Authority
+from tests.infra.security.tls.authority import Authority
 from tests.stack import ROOT
 
 PACKAGES = ("contracts", "devstack", "gateway", "infra", "operations", "workers")

@@ -6,8 +6,8 @@ import socket
 from starlette.applications import Starlette
 
 from infra.containers.healthy import problem
-from infra.health import Health
-from infra.serving import http_server
+from infra.runtime.health import Health
+from infra.runtime.http_server import http_server
 
 
 async def asked(health: Health, path: str) -> str | None:

@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
 from infra.http.bounds import Bounds
-from infra.serving import http_server
+from infra.runtime.http_server import http_server
 from tests.waiting import until
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"

@@ -8,12 +8,12 @@ from email.utils import format_datetime
 import pytest
 
 from infra.mail import sendgrid
-from infra.mail.port import DeferredError, Mailer, RefusedError
 from infra.mail.sendgrid import SendGrid, open_sendgrid
 from infra.mail.settings import MailSettings
 from infra.mail.smtp import Smtp
-from infra.mail.transports import open_mailer
-from tests.infra.mail.letters import Note, a_letter, a_plain_letter
+from infra.mail.transport import DeferredError, Mailer, RefusedError
+from infra.mail.transport_factory import open_mailer
+from tests.infra.mail.builders import Note, a_letter, a_plain_letter
 from tests.sendgrid import KEY, Answer, Drip, Drop, Hang, SendGridApi, an_error, running_sendgrid
 from tests.workers.verification.conftest import FROM, MAIL_KEY, PUBLIC_URL
 from workers.verification.messages import Messages

@@ -4,10 +4,10 @@ import pytest
 from pydantic import ValidationError
 
 from infra.mail.addresses import parse_sender
-from infra.mail.port import DeferredError, RefusedError
 from infra.mail.settings import MailSettings
 from infra.mail.smtp import Smtp
-from tests.infra.mail.letters import Note, a_letter
+from infra.mail.transport import DeferredError, RefusedError
+from tests.infra.mail.builders import Note, a_letter
 from tests.mailserver import running_mail_server
 from tests.workers.verification.conftest import FROM
 

@@ -21,6 +21,7 @@ from tests.postgres import MIGRATIONS_VARIABLE, OUTSIDE
 from tests.stack import ROOT
 
 SLICES = ROOT / "tests" / "workers"
+COMMON = ("messaging", "postgres", "security")
 _NEEDED_BY = re.compile(r"^-- Needed by: (.+)$", re.MULTILINE)
 
 
@@ -32,7 +33,7 @@ def affected(sql: str) -> set[str]:
     """The slices whose code names what the migration touches; all, where the common code does."""
     names = re.compile(rf"\b({'|'.join(map(re.escape, touched(sql)))})\b")
     slices = {path.parent.name for path in SLICES.glob("*/test_*.py")}
-    if _names_any(ROOT / "infra" / "postgres", names):
+    if any(_names_any(ROOT / "infra" / name, names) for name in COMMON):
         return slices
     return {name for name in slices if _names_any(ROOT / "workers" / name, names)}
 

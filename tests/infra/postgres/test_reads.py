@@ -10,12 +10,12 @@ from contextlib import ExitStack, contextmanager
 import pytest
 from pydantic import SecretStr
 
-from infra.clock import Clock
-from infra.dependencies import AwayError, Dependency
 from infra.postgres import pool as pools
 from infra.postgres.pool import UNAVAILABLE, Pool, open_pool
 from infra.postgres.reads import Reads, probe_of
-from infra.settings import PostgresSettings
+from infra.resilience.dependency_monitor import AwayError, Dependency
+from infra.runtime.clock import Clock
+from infra.runtime.settings import PostgresSettings
 from tests.postgres import Database
 from tests.waiting import until
 

@@ -7,8 +7,8 @@ import socket
 import pytest
 
 from contracts.ids import uuid7
-from infra.addresses import address_hash
-from infra.settings import _key
+from infra.runtime.settings import _key
+from infra.security.address_hmac import address_hash
 from tests.operations.cli.forked import Run, ended
 from tests.postgres import Database
 

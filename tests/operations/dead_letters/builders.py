@@ -7,7 +7,7 @@ from uuid import uuid4
 
 from contracts.commands import RemoveFromWatchlist
 from contracts.message import Message
-from infra.kafka.dead_letters import PREFIX
+from infra.messaging.dead_letters import PREFIX
 from operations.dead_letters.topic import BOXES, Letter
 from operations.record_producer import Copy, Sender
 from tests.builders import a_record, an_envelope

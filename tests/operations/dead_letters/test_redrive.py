@@ -11,8 +11,8 @@ from contracts.commands import RemoveFromWatchlist
 from contracts.events import OpsDiscarded, OpsRedriven
 from contracts.outcomes import Succeeded
 from contracts.topics import CERTAIN, MAX_RECORD_BYTES, OPS_EVENTS, REMEMBERED_LEAST
+from infra.messaging.transaction import Transactions
 from infra.postgres.retention import run
-from infra.postgres.transaction import Transactions
 from operations.dead_letters.redrive import AT_ONCE, batches, copy_of, discard, redrive, why_not
 from operations.dead_letters.topic import Letter
 from operations.errors import OpsError

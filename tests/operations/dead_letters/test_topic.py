@@ -3,7 +3,7 @@ from datetime import timedelta
 
 import pytest
 
-from infra.kafka.dead_letters import PREFIX
+from infra.messaging.dead_letters import PREFIX
 from operations.broker import Range
 from operations.dead_letters.repository import after_the_marked
 from operations.dead_letters.topic import BOXES, Letter, Listed, Number, boxes_of, grouped

@@ -1,6 +1,6 @@
 from dataclasses import replace
 
-from infra.kafka.groups import Committed
+from infra.kafka.consumer_groups import Committed
 from operations.broker import Range
 from operations.replay.request import Run, Wish
 

@@ -15,14 +15,14 @@ from contracts.commands import RefreshToken, SignIn
 from contracts.message import Message
 from contracts.outcomes import Outcome, Rejected, SealedOutcome
 from contracts.topics import ACCOUNTS, SIGNIN, topics_of
-from infra.kafka.records import RecordReader
-from infra.kafka.work import BatchWork, one_at_a_time
-from infra.passwords import Passwords, Turn
-from infra.postgres.transaction import Transactions
-from infra.received import Received
-from infra.refresh_tokens import session_of
-from infra.seals import OpeningKeys, SealError, SealingKey, binding, decode_key
-from infra.tokens import Principal, TokenChecker, TokenSigner
+from infra.messaging.batch_processor import BatchWork, one_at_a_time
+from infra.messaging.inbound import Received
+from infra.messaging.record_reader import RecordReader
+from infra.messaging.transaction import Transactions
+from infra.security.access_tokens import Principal, TokenChecker, TokenSigner
+from infra.security.password_hashing import Passwords, Turn
+from infra.security.refresh_tokens import session_of
+from infra.security.seals import OpeningKeys, SealError, SealingKey, binding, decode_key
 from tests.builders import (
     ARecord,
     MemoryDeadLetters,

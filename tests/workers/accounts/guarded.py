@@ -19,9 +19,9 @@ from contracts.ids import uuid7
 from contracts.message import Command
 from contracts.outcomes import Outcome
 from contracts.topics import ACCOUNTS, PASSWORDS
-from infra.postgres.transaction import Transactions
-from infra.received import Received
-from infra.seals import OpeningKeys, SealingKey, binding, decode_key
+from infra.messaging.inbound import Received
+from infra.messaging.transaction import Transactions
+from infra.security.seals import OpeningKeys, SealingKey, binding, decode_key
 from tests.builders import an_envelope, received
 from tests.outbox import MemoryWakeups
 from tests.people import ADA, ADDRESS_KEY, PASSWORD, a_user, quick_passwords

@@ -14,11 +14,11 @@ from contracts.ids import uuid7
 from contracts.outcomes import Outcome, Rejected, Succeeded
 from contracts.topics import ACCOUNTS
 from contracts.values import Permission, Tier
-from infra.postgres.personal_keys import user_key_id
-from infra.postgres.transaction import Transactions
-from infra.received import PoisonError, Received
-from infra.seals import OpeningKeys, SealingKey, binding, decode_key
-from infra.tokens import TokenSigner
+from infra.messaging.inbound import PoisonError, Received
+from infra.messaging.transaction import Transactions
+from infra.security.access_tokens import TokenSigner
+from infra.security.personal_data_keys import user_key_id
+from infra.security.seals import OpeningKeys, SealingKey, binding, decode_key
 from tests.builders import A_CLIENT, an_envelope, received
 from tests.outbox import MemoryWakeups, events, outcomes, revealed, written_events
 from tests.people import a_user

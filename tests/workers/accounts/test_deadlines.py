@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 
 from contracts.outcomes import Rejected
-from infra.received import PoisonError
-from infra.seals import SealingKey
+from infra.messaging.inbound import PoisonError
+from infra.security.seals import SealingKey
 from tests.outbox import events
 from tests.people import ADA
 from tests.workers.accounts.conftest import AccountsSlice, InterruptedPasswords

@@ -10,8 +10,8 @@ import pytest
 from contracts.events import UserErased, WatchlistItemAdded
 from contracts.ids import uuid7
 from contracts.outcomes import Rejected, Succeeded
+from infra.messaging.inbound import AnyEvent, Received
 from infra.postgres.pool import Pool
-from infra.received import AnyEvent, Received
 from tests.builders import an_envelope, an_origin
 from tests.outbox import written_events
 from tests.people import ADA, a_user

@@ -9,9 +9,9 @@ import pytest
 
 from contracts.events import UserSignedIn, UserSigninFailed
 from contracts.outcomes import Rejected, SealedOutcome, outcome_of
-from infra.addresses import address_hash
-from infra.passwords import Passwords
-from infra.refresh_tokens import session_of
+from infra.security.address_hmac import address_hash
+from infra.security.password_hashing import Passwords
+from infra.security.refresh_tokens import session_of
 from tests.builders import A_CLIENT
 from tests.outbox import events, outcomes, revealed, written_events
 from tests.people import ADA, ADDRESS_KEY, PASSWORD

@@ -12,7 +12,7 @@ from contracts.events import (
 )
 from contracts.ids import uuid7
 from contracts.outcomes import Rejected, Succeeded
-from infra.received import PoisonError
+from infra.messaging.inbound import PoisonError
 from tests.builders import A_CLIENT
 from tests.outbox import events, revealed, written_events
 from tests.people import ADA, PASSWORD

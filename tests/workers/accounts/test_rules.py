@@ -6,7 +6,7 @@ from pydantic import ValidationError
 
 from contracts.events import UserSigninFailed
 from contracts.ids import uuid7
-from infra.refresh_tokens import refresh_token, session_of
+from infra.security.refresh_tokens import refresh_token, session_of
 from tests.people import ADA, PASSWORD
 from workers.accounts.rules import (
     GRACE,

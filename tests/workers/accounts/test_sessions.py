@@ -17,8 +17,8 @@ from contracts.events import (
 )
 from contracts.ids import uuid7
 from contracts.outcomes import Rejected, Succeeded
-from infra.received import PoisonError
-from infra.refresh_tokens import refresh_token, session_of
+from infra.messaging.inbound import PoisonError
+from infra.security.refresh_tokens import refresh_token, session_of
 from tests.builders import A_CLIENT, received
 from tests.outbox import events, revealed, written_events
 from tests.workers.accounts.conftest import AccountsSlice

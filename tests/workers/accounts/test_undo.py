@@ -7,8 +7,8 @@ import pytest
 
 from contracts.events import UserEmailChangeUndone
 from contracts.outcomes import Outcome, Rejected, Succeeded
-from infra.addresses import address_hash
-from infra.postgres.personal_keys import user_keys
+from infra.security.address_hmac import address_hash
+from infra.security.personal_data_keys import user_keys
 from tests.outbox import events, revealed
 from tests.people import ADA, ADDRESS_KEY, PASSWORD, a_user
 from tests.workers.accounts.guarded import NEW_PASSWORD, GuardedSlice

@@ -12,11 +12,11 @@ import pytest
 
 from contracts.envelope import Envelope
 from contracts.ids import uuid7
-from infra.kafka.records import AnyEventReader, Record
-from infra.kafka.work import BatchWork
-from infra.postgres.parking import Parking
+from infra.messaging.batch_processor import BatchWork
+from infra.messaging.dead_letter_status import Parking
+from infra.messaging.record_reader import AnyEventReader, Record
+from infra.messaging.restored_database import Memory
 from infra.postgres.pool import Pool
-from infra.postgres.recovery import Memory
 from tests.builders import NOW, ARecord, MemoryDeadLetters, a_record, no_sleep
 from tests.postgres import Database
 from workers.audit.consumer import POLICY

@@ -4,7 +4,7 @@ from uuid import UUID
 import pytest
 
 from contracts.personal import PersonalKey
-from infra.received import AnyEvent, Received
+from infra.messaging.inbound import AnyEvent, Received
 from tests.builders import a_personal_key, an_origin
 from tests.workers.audit.conftest import an_envelope_of_type
 from workers.audit.rules import (

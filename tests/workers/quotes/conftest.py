@@ -14,13 +14,13 @@ from contracts.commands import LookUpQuote, Search
 from contracts.events import Event
 from contracts.outcomes import Outcome
 from contracts.quotes import CachedQuote, Quote, cache_key
-from infra.kafka.records import RecordReader
-from infra.kafka.work import BatchWork
+from infra.messaging.batch_processor import BatchWork
+from infra.messaging.inbound import Received
+from infra.messaging.record_reader import RecordReader
+from infra.messaging.transaction import Transactions
 from infra.postgres.pool import Pool
-from infra.postgres.transaction import Transactions
-from infra.received import Received
-from infra.resilience import Upstream
-from infra.upstreams import Change, CircuitPolicy, RetryPolicy
+from infra.resilience.policies import Change, CircuitPolicy, RetryPolicy
+from infra.resilience.provider_calls import Upstream
 from tests.builders import MemoryDeadLetters, a_record, no_sleep, received
 from tests.devstack.exchange.conftest import Client, running_exchange
 from tests.outbox import MemoryWakeups, events

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pytest
 from redis.asyncio import Redis
 
-from infra.upstreams import Change
+from infra.resilience.policies import Change
 from tests.devstack.exchange.conftest import Client
 from tests.workers.quotes.conftest import QuotesSlice, a_link
 from tests.workers.quotes.test_handlers import quote_in, staleness

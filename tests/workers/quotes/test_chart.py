@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.retry_after import seconds_of
-from infra.upstreams import RateLimitedError
+from infra.resilience.policies import RateLimitedError
+from infra.resilience.retry_after import seconds_of
 from tests.builders import NOW
 from tests.workers.quotes.builders import SECONDS, a_chart, an_error
 from workers.quotes.chart import read_chart

@@ -3,8 +3,8 @@ import os
 
 import pytest
 
-from infra.settings import SettingsError
-from infra.upstreams import CircuitPolicy, RetryPolicy
+from infra.resilience.policies import CircuitPolicy, RetryPolicy
+from infra.runtime.settings import SettingsError
 from workers.quotes.settings import QuotesSettings
 
 GIVEN = {

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 
-from infra.upstreams import RateLimitedError
+from infra.resilience.policies import RateLimitedError
 from tests.workers.quotes.twelvedata import KEY, StandIn, a_row, an_error, running_stand_in
 from workers.quotes.calls import Patience
 from workers.quotes.provider import (

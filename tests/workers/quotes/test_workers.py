@@ -11,8 +11,8 @@ from redis.asyncio import Redis
 
 from contracts.commands import LookUpQuote
 from contracts.outcomes import Outcome, Succeeded
-from infra.received import Received
-from infra.upstreams import Change
+from infra.messaging.inbound import Received
+from infra.resilience.policies import Change
 from tests.builders import received
 from tests.outbox import MemoryWakeups
 from tests.postgres import Database

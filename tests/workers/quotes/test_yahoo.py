@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from infra.serving import http_server
-from infra.upstreams import RateLimitedError
+from infra.resilience.policies import RateLimitedError
+from infra.runtime.http_server import http_server
 from tests.devstack.exchange.conftest import MONDAY_NOON_IN_BERLIN, Client
 from workers.quotes.calls import BODY_BYTES_MOST
 from workers.quotes.provider import (

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from infra.serving import http_server
+from infra.runtime.http_server import http_server
 
 KEY = "a-key-of-tests"
 

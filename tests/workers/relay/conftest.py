@@ -14,7 +14,7 @@ import pytest
 from contracts.ids import uuid7
 from infra.kafka.producer import Outgoing, Producer
 from infra.postgres.pool import Connection, open_session
-from infra.settings import PostgresSettings
+from infra.runtime.settings import PostgresSettings
 from tests.postgres import Database
 from workers.relay.relay import Relay
 

@@ -9,7 +9,7 @@ from pydantic import SecretStr
 from contracts.topics import MAX_RECORD_BYTES
 from infra.kafka.producer import IndeterminateError, Outgoing, RefusedError
 from infra.postgres.pool import Connection, open_session
-from infra.settings import PostgresSettings
+from infra.runtime.settings import PostgresSettings
 from tests.postgres import Database
 from tests.waiting import until
 from tests.workers.relay.conftest import MemoryKafka, Outbox, StartRelay

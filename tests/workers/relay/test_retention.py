@@ -11,8 +11,8 @@ from contracts.commands import AddToWatchlist
 from contracts.ids import uuid7
 from contracts.outcomes import Succeeded
 from contracts.topics import REMEMBERED_LEAST
+from infra.messaging.transaction import Transactions
 from infra.postgres.retention import Rule, run
-from infra.postgres.transaction import Transactions
 from tests.builders import received
 from tests.postgres import Database
 from workers.relay import retention

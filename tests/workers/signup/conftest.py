@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from contracts.commands import SignUp
-from infra.kafka.records import RecordReader
-from infra.kafka.work import BatchWork, one_at_a_time
-from infra.postgres.transaction import Transactions
-from infra.received import Received
-from infra.seals import OpeningKeys, SealingKey, binding, decode_key
+from infra.messaging.batch_processor import BatchWork, one_at_a_time
+from infra.messaging.inbound import Received
+from infra.messaging.record_reader import RecordReader
+from infra.messaging.transaction import Transactions
+from infra.security.seals import OpeningKeys, SealingKey, binding, decode_key
 from tests.builders import ARecord, MemoryDeadLetters, a_record, an_envelope, no_sleep, received
 from tests.outbox import MemoryWakeups
 from tests.people import ADA, ADDRESS_KEY, PASSWORD, quick_passwords

@@ -3,7 +3,7 @@ import asyncio
 import pytest
 
 from contracts.events import UserSignedUp, UserSignupRepeated
-from infra.received import PoisonError
+from infra.messaging.inbound import PoisonError
 from tests.builders import A_CLIENT
 from tests.outbox import events, outcomes, revealed, written_events
 from tests.people import ADA, PASSWORD, a_user

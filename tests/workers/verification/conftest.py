@@ -16,16 +16,16 @@ from contracts.commands import ResendVerification, VerifyEmail
 from contracts.events import UserSignedUp, UserSignupRepeated
 from contracts.message import Message
 from contracts.personal import Personal
-from infra.kafka.records import RecordReader
-from infra.kafka.work import BatchWork, one_at_a_time
-from infra.mail.port import Mailer
 from infra.mail.settings import MailSettings
 from infra.mail.smtp import Smtp
-from infra.postgres.personal_keys import user_keys
+from infra.mail.transport import Mailer
+from infra.messaging.batch_processor import BatchWork, one_at_a_time
+from infra.messaging.inbound import Received
+from infra.messaging.record_reader import RecordReader
+from infra.messaging.transaction import Transactions
 from infra.postgres.pool import Pool
-from infra.postgres.transaction import Transactions
-from infra.received import Received
-from infra.seals import OpeningKeys, SealingKey, binding, decode_key
+from infra.security.personal_data_keys import user_keys
+from infra.security.seals import OpeningKeys, SealingKey, binding, decode_key
 from tests.builders import ARecord, MemoryDeadLetters, a_record, an_envelope, no_sleep, received
 from tests.mailserver import MailServer, running_mail_server
 from tests.outbox import MemoryWakeups

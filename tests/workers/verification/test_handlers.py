@@ -10,8 +10,8 @@ from contracts.events import (
 )
 from contracts.personal import Personal
 from contracts.times import in_utc
-from infra.addresses import address_hash
-from infra.received import PoisonError
+from infra.messaging.inbound import PoisonError
+from infra.security.address_hmac import address_hash
 from tests.builders import a_personal_key, received
 from tests.outbox import events
 from tests.people import ADA, ADDRESS_KEY, a_user

@@ -17,9 +17,9 @@ from contracts.events import (
 )
 from contracts.personal import Personal
 from contracts.times import in_utc
-from infra.addresses import address_hash
-from infra.received import Received
-from infra.seals import binding
+from infra.messaging.inbound import Received
+from infra.security.address_hmac import address_hash
+from infra.security.seals import binding
 from tests.builders import an_envelope, received
 from tests.outbox import events, revealed
 from tests.people import ADA, ADDRESS_KEY, a_user

@@ -11,7 +11,7 @@ from contracts.events import (
     WatchlistItemAdded,
 )
 from contracts.ids import uuid7
-from infra.postgres.transaction import Transactions
+from infra.messaging.transaction import Transactions
 from tests.builders import a_personal_key, received
 from tests.people import a_user
 from tests.postgres import Database

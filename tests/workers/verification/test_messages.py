@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 
 from contracts.ids import uuid7
-from infra.mail.port import Letter
+from infra.mail.transport import Letter
 from tests.builders import NOW, a_personal_key
 from tests.people import ADA
 from tests.workers.verification.conftest import MAIL_KEY, messages

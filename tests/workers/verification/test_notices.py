@@ -5,7 +5,7 @@ from uuid import UUID
 from contracts.events import UserEmailChanged, UserErased, UserSignedIn, UserTokenReuseDetected
 from contracts.ids import uuid7
 from contracts.personal import PersonalKey
-from infra.postgres.personal_keys import KEY_BYTES
+from infra.security.personal_data_keys import KEY_BYTES
 from tests.builders import received
 from tests.mailserver import MailServer
 from tests.people import ADA, a_user

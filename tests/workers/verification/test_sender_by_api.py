@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator
 import pytest
 
 from contracts.events import UserMailFailed
-from infra.mail.port import Mailer
 from infra.mail.settings import MailSettings
-from infra.mail.transports import open_mailer
+from infra.mail.transport import Mailer
+from infra.mail.transport_factory import open_mailer
 from tests.outbox import events
 from tests.people import ADA
 from tests.sendgrid import KEY, Answer, Drop, SendGridApi, an_error, running_sendgrid

@@ -9,11 +9,11 @@ from uuid import UUID
 import pytest
 from pydantic import SecretStr
 
-from infra.mail.port import Journal, Letter, Mailer
 from infra.mail.settings import MailSettings
 from infra.mail.smtp import Smtp
+from infra.mail.transport import Journal, Letter, Mailer
 from infra.postgres.pool import Pool, open_pool
-from infra.settings import PostgresSettings
+from infra.runtime.settings import PostgresSettings
 from tests.cable import Cable, a_cable
 from tests.mailserver import MailServer
 from tests.people import ADA

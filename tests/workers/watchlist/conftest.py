@@ -11,10 +11,10 @@ from contracts.events import WatchlistItemAdded, WatchlistItemRemoved
 from contracts.outcomes import Outcome
 from contracts.topics import WATCHLIST, topics_of
 from contracts.values import Tier
-from infra.kafka.records import RecordReader
-from infra.kafka.work import BatchWork
-from infra.postgres.transaction import Transactions
-from infra.received import Received
+from infra.messaging.batch_processor import BatchWork
+from infra.messaging.inbound import Received
+from infra.messaging.record_reader import RecordReader
+from infra.messaging.transaction import Transactions
 from tests.builders import MemoryDeadLetters, a_record, no_sleep, received
 from tests.outbox import MemoryWakeups, revealed, written_events
 from tests.people import a_user

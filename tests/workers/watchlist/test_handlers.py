@@ -11,7 +11,7 @@ from contracts.ids import uuid7
 from contracts.outcomes import Rejected, Succeeded
 from contracts.personal import Personal
 from contracts.values import WATCHLIST_LIMITS, Tier
-from infra.received import PoisonError
+from infra.messaging.inbound import PoisonError
 from tests.builders import A_CLIENT
 from tests.outbox import outcomes, revealed, written_events
 from tests.people import a_user

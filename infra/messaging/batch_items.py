@@ -1,0 +1,59 @@
+"""Messages of a batch that wait for their handler, and how they are tried one by one."""
+
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from redis.exceptions import RedisError
+
+from contracts.message import Message
+from infra.messaging.batch_progress import Batch, Failure
+from infra.messaging.failure_guard import Source
+from infra.messaging.inbound import PoisonError, Received, RetryableError
+from infra.messaging.record_reader import Record
+from infra.postgres.pool import UNAVAILABLE
+
+DOWN = (*UNAVAILABLE, RetryableError, RedisError)
+"""Errors that blame no message: something that the handler needs is away."""
+
+
+@dataclass(slots=True)
+class Item:
+    """A readable message with its record, which a dead letter must repeat."""
+
+    received: Received[Message]
+    record: Record
+    failures: int = 0
+    first_failure: datetime | None = None
+
+    @property
+    def source(self) -> Source:
+        """Who sent it, as far as that is known."""
+        client = self.received.client
+        actor = self.received.envelope.actor_id
+        return Source(self.record.key, actor, client.ip if client else None)
+
+
+def by_key(items: Iterable[Item]) -> list[list[Item]]:
+    """The messages of each key, in order."""
+    groups: dict[object, list[Item]] = {}
+    for item in items:
+        groups.setdefault(item.record.key, []).append(item)
+    return list(groups.values())
+
+
+async def probe(
+    items: Iterable[Item], handle: Callable[[list[Item]], Awaitable[None]], batch: Batch
+) -> list[tuple[Item, str]]:
+    """Try each message once. Returns those that the handler failed on, and how. Raises `DOWN`."""
+    failed: list[tuple[Item, str]] = []
+    for item in items:
+        try:
+            await handle([item])
+        except DOWN:
+            raise
+        except PoisonError as error:
+            batch.set_aside(item.record, Failure(str(error), "poison"))
+        except Exception as error:  # noqa: BLE001  # the kind that it was paused for
+            failed.append((item, f"{type(error).__name__} in a handler"))
+    return failed

@@ -1,0 +1,105 @@
+"""How records of a batch are set aside: parked, written as dead letters, and as operators say."""
+
+import asyncio
+from collections.abc import Callable
+
+from contracts.outcomes import Rejected
+from infra.messaging.batch_progress import Batch, Failure, Place, Prefix, SetAside, place_of
+from infra.messaging.consumer_controls import Controls
+from infra.messaging.dead_letter_status import Parking
+from infra.messaging.dead_letters import DeadLetters
+from infra.messaging.record_reader import EVENT_TOPICS, Record, envelope_of
+from infra.messaging.transaction import Transactions
+from infra.observability.telemetry import RECORDS
+
+
+class SettingAside:
+    """Decides on records that need no handler, and writes the dead letters of batches."""
+
+    def __init__(
+        self,
+        consumer: str,
+        dead_letters: DeadLetters,
+        transactions: Transactions | None,
+        *,
+        parking: Parking | None,
+        controls: Controls,
+        touch: Callable[[], None],
+    ) -> None:
+        self._consumer = consumer
+        self._dead_letters = dead_letters
+        self._transactions = transactions
+        self._parking = parking
+        self._controls = controls
+        self._touch = touch
+        self._decided: dict[tuple[str, int, int], Failure] = {}
+        """Of records whose letter is not written yet: one before them is not finished."""
+
+    async def is_decided(self, record: Record, batch: Batch) -> bool:
+        """Whether it is known what becomes of this record, without reading it."""
+        if failure := self._decided.get(place_of(record)):
+            batch.set_aside(record, failure)
+            return True
+        if not (instruction := self._controls.instruction_for(record)):
+            return False
+        if instruction.action == "set-aside":
+            reason = f"set aside by {instruction.operator}: {instruction.reason}"
+            batch.set_aside(record, Failure(reason, "operator"))
+            return True
+        envelope = envelope_of(record)
+        if envelope and self._transactions:
+            outcome = None if record.topic in EVENT_TOPICS else Rejected("discarded")
+            await self._transactions.settle_unhandled(envelope, outcome)
+        batch.finish(record)
+        self._count(record, "skipped")
+        return True
+
+    async def write(self, batch: Batch, *, paused: bool) -> None:
+        """The dead letters that nothing unfinished stands before; the others are remembered.
+
+        But not what the handler failed on when the consumer is paused for that: it may yet work.
+
+        Raises `RetryableError`, and errors of the database, when some are not written; the batch
+        says which are.
+        """
+        wanted = {place: p for place, p in batch.prefixes().items() if p.letters}
+        for ahead in batch.set_aside_ahead():
+            if paused and ahead.failure.kind == "handler":
+                continue
+            self._decided[place_of(ahead.record)] = ahead.failure
+        letters = [letter for prefix in wanted.values() for letter in prefix.letters]
+        for each in letters:
+            self._decided[place_of(each.record)] = each.failure
+        if not letters:
+            return
+        await self._park(letters)
+        ended = await asyncio.gather(
+            *(self._write(place, prefix, batch) for place, prefix in wanted.items()),
+            return_exceptions=True,
+        )
+        for error in ended:
+            if isinstance(error, BaseException):
+                raise error
+
+    async def _write(self, place: Place, prefix: Prefix, batch: Batch) -> None:
+        self._touch()
+        await self._dead_letters.write(place, prefix.letters, prefix.until)
+        batch.written.add(place)
+        for each in prefix.letters:
+            del self._decided[place_of(each.record)]
+            self._count(each.record, "dead_letter")
+
+    async def _park(self, letters: list[SetAside]) -> None:
+        """Remember what waits as dead letters: the status of a command says so, and it is known."""
+        if self._parking is None:
+            return
+        parked = [
+            (envelope, each.failure.reason)
+            for each in letters
+            if (envelope := envelope_of(each.record))
+        ]
+        if parked:
+            await self._parking.park_all(parked)
+
+    def _count(self, record: Record, result: str) -> None:
+        RECORDS.labels(self._consumer, record.topic, result).inc()

@@ -1,0 +1,47 @@
+"""A message as a handler gets it."""
+
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from contracts.envelope import Envelope
+from contracts.message import Message
+from infra.security.client_cipher import Client
+
+M_co = TypeVar("M_co", bound=Message, covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a record came from."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp_ms: int
+    key: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Received(Generic[M_co]):
+    """One readable message: envelope, data, who asked, where it was."""
+
+    envelope: Envelope
+    data: M_co
+    client: Client | None
+    origin: Origin
+
+
+class AnyEvent(Message):
+    """An event of whatever type, as it was published: for who keeps events, not for who acts."""
+
+    body: Any
+    value: bytes
+    headers: dict[str, str]
+
+
+class RetryableError(Exception):
+    """Something this message needs is away; the consumer pauses and tries again, for ever."""
+
+
+class PoisonError(Exception):
+    """This message can never be handled: a dead letter at once, with this text as reason."""

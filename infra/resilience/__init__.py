@@ -1,0 +1,1 @@
+"""Calls to servers that may be away: retries, circuit breakers, and which server answers."""

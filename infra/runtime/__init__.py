@@ -1,0 +1,1 @@
+"""How a process starts, runs and ends: settings, health, lifecycle, its HTTP server, the clock."""

@@ -1,0 +1,41 @@
+"""How a process begins: settings first (exit code 2 names their faults), logging, event loop."""
+
+import gc
+import sys
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+import structlog
+import uvloop
+
+from infra.observability.telemetry import configure_logging
+from infra.runtime.settings import ProcessSettings, SettingsError
+from infra.runtime.unsafe_settings import RISKS
+
+log = structlog.get_logger(__name__)
+
+CHECK = "--check"
+"""`qnt9 config check` asks each program whether it would start, with this argument."""
+
+S = TypeVar("S", bound=ProcessSettings)
+
+
+def main(kind: type[S], run: Callable[[S], Coroutine[Any, Any, None]]) -> None:
+    try:
+        settings = kind.load()
+    except SettingsError as error:
+        for fault in error.faults:
+            sys.stderr.write(f"{fault}\n")
+        raise SystemExit(2) from None
+    if CHECK in sys.argv[1:]:
+        sys.stdout.writelines(f"accepted: {RISKS[name]} ({name})\n" for name in settings.risks)
+        return
+    configure_logging(settings.instance, settings.log_level)
+    if settings.risks:
+        log.warning("unsafe_settings_accepted", risks=settings.risks)
+
+    # What was imported stays for life. Requests leave little to collect, and collecting often is
+    # what the slowest of them wait for.
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
+    uvloop.run(run(settings))

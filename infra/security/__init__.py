@@ -1,0 +1,1 @@
+"""Seals, tokens, password hashes, TLS, keys of personal data, and the policy of secrets."""

@@ -1,0 +1,45 @@
+"""How the other side is with us."""
+
+from datetime import timedelta
+
+import pytest
+from prometheus_client import REGISTRY
+
+from infra.mail.delivery_health import Standing
+from infra.mail.transport import DeferredError
+from tests.waiting import until
+
+NOTHING = timedelta()
+
+
+def away() -> float | None:
+    return REGISTRY.get_sample_value("qnt9_mail_server_away")
+
+
+def test_it_tells_why_mails_wait_until_one_is_taken() -> None:
+    standing = Standing()
+    standing.deferred(DeferredError("503"), NOTHING)
+    assert standing.describe() == {"deferred_because": "503", "needs_an_operator": False}
+    assert away() == 1
+    standing.taken()
+    assert standing.describe() == {"deferred_because": None, "needs_an_operator": False}
+    assert away() == 0
+
+
+def test_an_operator_is_called_once_for_one_fault(capsys: pytest.CaptureFixture[str]) -> None:
+    standing = Standing()
+    for _ in range(3):
+        standing.deferred(DeferredError("401", ours=True), NOTHING)
+    assert standing.describe() == {"deferred_because": "401", "needs_an_operator": True}
+    standing.taken()
+    standing.deferred(DeferredError("401", ours=True), NOTHING)
+    assert "".join(capsys.readouterr()).count("mail_needs_an_operator") == 2
+
+
+async def test_it_is_left_alone_for_as_long_as_it_asks() -> None:
+    standing = Standing()
+    assert not standing.held
+    standing.deferred(DeferredError("429", wait_seconds=0.2), timedelta(seconds=0.2))
+    standing.deferred(DeferredError("503"), NOTHING)
+    assert standing.held
+    await until(lambda: not standing.held)

@@ -1,0 +1,461 @@
+"""A batch, with real transactions; only the topics of dead letters are in memory."""
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import asyncpg
+import pytest
+from structlog.testing import capture_logs
+
+from contracts.commands import AddToWatchlist
+from contracts.outcomes import Succeeded
+from contracts.topics import WATCHLIST
+from infra.messaging.batch_items import DOWN
+from infra.messaging.batch_processor import BatchWork, GuardTrippedError, Policy, one_at_a_time
+from infra.messaging.batch_progress import Batch
+from infra.messaging.consumer_controls import Action, Instruction
+from infra.messaging.failure_guard import MIN_SOURCES_OF_LATEST
+from infra.messaging.inbound import PoisonError, Received, RetryableError
+from infra.messaging.record_reader import RecordReader
+from infra.messaging.restored_database import AwaitedError
+from infra.messaging.transaction import ConcurrentDeliveryError, Transactions
+from tests.builders import ARecord, MemoryDeadLetters, a_record, an_envelope, no_sleep
+from tests.outbox import MemoryWakeups
+from tests.postgres import Database
+
+IN_BULK = Policy(in_bulk=True)
+ONE_BY_ONE = Policy()
+
+
+def order(symbol: str, *, key: str = "anna") -> ARecord:
+    return a_record(AddToWatchlist(symbol=symbol), key=key)
+
+
+def again(record: ARecord) -> ARecord:
+    """The same message on a later place."""
+    return ARecord(record.value, record.headers, record.topic, record.key)
+
+
+@dataclass
+class Slice:
+    """A handler that settles what it gets, unless told to fail."""
+
+    transactions: Transactions
+    fault: Callable[[str], Exception | None] = lambda _: None
+    batches: list[list[str]] = field(default_factory=list)
+
+    async def handle(self, batch: Sequence[Received[Any]]) -> None:
+        self.batches.append([received.data.symbol for received in batch])
+        async with self.transactions.begin() as tx:
+            for received in batch:
+                if error := self.fault(received.data.symbol):
+                    raise error
+                tx.settle(received, Succeeded())
+
+    def fails_for(self, *symbols: str, error: Exception | None = None) -> None:
+        error = error or LookupError("CANARY")
+        self.fault = lambda symbol: error if symbol in symbols else None
+
+    @property
+    def tried(self) -> list[str]:
+        return [symbol for batch in self.batches for symbol in batch]
+
+
+@dataclass
+class Trial:
+    slice_: Slice
+    work: BatchWork
+    dead_letters: MemoryDeadLetters
+    wakeups: MemoryWakeups
+    database: Database
+
+    async def take(self, *records: ARecord) -> None:
+        await self.work.take(records)
+
+    async def handled(self) -> int:
+        return len(await self.database.fetch("SELECT FROM inbox"))
+
+    @property
+    def set_aside(self) -> list[object]:
+        return [letter.record for letter in self.dead_letters.written]
+
+    @property
+    def reasons(self) -> list[str]:
+        return [letter.failure.reason for letter in self.dead_letters.written]
+
+
+async def a_trial(database: Database, policy: Policy) -> Trial:
+    wakeups, dead_letters = MemoryWakeups(), MemoryDeadLetters()
+    transactions = Transactions(await database.pool("qnt9_watchlist"), WATCHLIST.name, wakeups)
+    slice_ = Slice(transactions)
+    work = BatchWork(
+        WATCHLIST.name,
+        slice_.handle,
+        reader=RecordReader({AddToWatchlist.type: AddToWatchlist}, None),
+        dead_letters=dead_letters,
+        transactions=transactions,
+        policy=policy,
+        sleep=no_sleep,
+        touch=lambda: None,
+    )
+    return Trial(slice_, work, dead_letters, wakeups, database)
+
+
+@pytest.fixture(autouse=True)
+def _silent() -> Iterator[None]:
+    """A traceback that is shown with every local variable takes seconds."""
+    with capture_logs():
+        yield
+
+
+@pytest.fixture
+async def bulk(database: Database) -> Trial:
+    return await a_trial(database, IN_BULK)
+
+
+@pytest.fixture
+async def single(database: Database) -> Trial:
+    return await a_trial(database, ONE_BY_ONE)
+
+
+@pytest.fixture(params=[IN_BULK, ONE_BY_ONE], ids=["in bulk", "one by one"])
+async def trial(database: Database, request: pytest.FixtureRequest) -> Trial:
+    return await a_trial(database, request.param)
+
+
+async def test_a_good_batch_is_handled_at_once(bulk: Trial) -> None:
+    await bulk.take(order("A"), order("B"), order("C", key="bert"))
+    assert bulk.slice_.batches == [["A", "B", "C"]]
+    assert await bulk.handled() == 3
+
+
+async def test_bad_records_are_set_aside_and_the_rest_is_handled(trial: Trial) -> None:
+    broken, unknown, tombstone, headless = (order("X") for _ in range(4))
+    broken.value, tombstone.value = b"{", None
+    unknown.headers = [(n, b"fly" if n == "ce_type" else v) for n, v in unknown.headers]
+    headless.headers = [("ce_id", None)]
+    await trial.take(broken, order("A"), unknown, tombstone, order("B"), headless)
+    assert trial.slice_.tried == ["A", "B"]
+    assert trial.set_aside == [broken, unknown, tombstone, headless]
+    parked = await trial.database.fetch("SELECT FROM parked_commands")
+    assert len(parked) == 3, "the fourth has no id"
+
+
+async def test_a_batch_of_bad_records_alone_calls_nobody(trial: Trial) -> None:
+    record = order("X")
+    record.value = b"{"
+    await trial.take(record)
+    assert not trial.slice_.batches
+
+
+async def test_a_repetition_is_announced_again_and_not_handled(trial: Trial) -> None:
+    record = order("A")
+    await trial.take(record)
+    await trial.take(again(record), order("B"))
+    assert trial.slice_.tried == ["A", "B"]
+    announced = [a.command_id for a in trial.wakeups.announced]
+    assert len(announced) == 3
+    assert announced.count(announced[0]) == 2
+
+
+async def test_a_repetition_within_the_batch_is_announced_too(trial: Trial) -> None:
+    record = order("A")
+    await trial.take(record, again(record))
+    assert trial.slice_.tried == ["A"]
+    assert len(trial.wakeups.announced) == 2
+    assert await trial.handled() == 1
+
+
+async def test_halving_by_whole_keys_isolates_the_bad_record(bulk: Trial) -> None:
+    bulk.slice_.fails_for("K5-1")
+    records = [order(f"K{k}-{n}", key=f"key {k}") for n in range(3) for k in range(16)]
+    await bulk.take(*records)
+    assert bulk.set_aside == [records[16 + 5]]
+    assert await bulk.handled() == 47
+    for batch in bulk.slice_.batches:
+        for k in range(16):
+            mine = [symbol for symbol in batch if symbol.startswith(f"K{k}-")]
+            assert mine == sorted(mine)
+
+
+async def test_what_comes_after_a_bad_record_of_its_key_is_handled(trial: Trial) -> None:
+    trial.slice_.fails_for("B")
+    records = [order("A"), order("B"), order("C")]
+    await trial.take(*records)
+    assert trial.set_aside == [records[1]]
+    assert await trial.handled() == 2
+
+
+async def test_a_failing_record_is_tried_as_often_as_the_policy_says(single: Trial) -> None:
+    single.slice_.fails_for("A")
+    await single.take(order("A"))
+    assert single.slice_.tried == ["A"] * ONE_BY_ONE.attempts
+    [letter] = single.dead_letters.written
+    assert letter.failure.attempts == ONE_BY_ONE.attempts
+    assert letter.failure.first_at
+    assert letter.failure.reason == "LookupError in a handler", "never the text of the error"
+
+
+async def test_poison_is_set_aside_at_once_with_its_reason(single: Trial) -> None:
+    single.slice_.fails_for("A", error=PoisonError("a command without an actor"))
+    await single.take(order("A"))
+    assert single.slice_.tried == ["A"]
+    assert single.reasons == ["a command without an actor"]
+
+
+async def test_order_is_kept_within_a_key_while_keys_go_side_by_side(single: Trial) -> None:
+    begun: list[str] = []
+    anna_goes_on = asyncio.Event()
+
+    async def handle(received: Received[AddToWatchlist]) -> None:
+        begun.append(received.data.symbol)
+        if received.data.symbol == "A1":
+            await anna_goes_on.wait()
+        if received.data.symbol == "B2":
+            anna_goes_on.set()
+
+    single.work._handle = one_at_a_time({AddToWatchlist: handle})
+    async with asyncio.timeout(5):
+        await single.take(order("A1"), order("A2"), order("B1", key="b"), order("B2", key="b"))
+    assert begun.index("A1") < begun.index("A2")
+    assert begun.index("B2") < begun.index("A2")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        RetryableError("away"),
+        ConnectionRefusedError(),
+        asyncpg.CannotConnectNowError("starting"),
+        ExceptionGroup("from a task group", [TimeoutError(), LookupError()]),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+async def test_while_a_dependency_is_down_nothing_is_set_aside(
+    trial: Trial, error: Exception
+) -> None:
+    trial.slice_.fails_for("B", error=error)
+    records = [order("A", key="a"), order("B", key="b"), order("C", key="c")]
+    for _ in range(5):
+        with pytest.raises((ExceptionGroup, *DOWN)):
+            await trial.take(*records)
+    assert not trial.set_aside
+    trial.slice_.fails_for()
+    await trial.take(*records)
+    assert await trial.handled() == 3
+    assert not trial.set_aside
+
+
+async def test_a_bad_record_is_set_aside_once_however_often_the_rest_comes(trial: Trial) -> None:
+    bad, failing, held, last = order("X"), order("F", key="f"), order("D", key="z"), order("X")
+    bad.value = last.value = b"{"
+    faults: dict[str, Exception] = {"F": LookupError(), "D": RetryableError("away")}
+    trial.slice_.fault = faults.get
+    left = [bad, failing, held, last]
+    for _ in range(4):
+        batch = Batch(left)
+        with pytest.raises((ExceptionGroup, *DOWN)):
+            await trial.work.process(batch)
+        left = [r for r in left if r.offset >= batch.reached()[r.topic, 0]]
+    del faults["D"]
+    await trial.take(*left)
+    assert trial.set_aside == [bad, failing, last]
+    assert await trial.handled() == 1
+
+
+async def test_a_delivery_at_the_same_time_elsewhere_is_waited_for(trial: Trial) -> None:
+    trial.slice_.fails_for("A", error=ConcurrentDeliveryError())
+    with pytest.raises((ExceptionGroup, RetryableError)):
+        await trial.take(order("A"))
+    assert not trial.set_aside
+
+
+async def test_transactions_that_met_are_tried_again_at_once(trial: Trial) -> None:
+    faults = iter([asyncpg.DeadlockDetectedError("met"), asyncpg.SerializationError("met")])
+    trial.slice_.fault = lambda _: next(faults, None)
+    await trial.take(order("A"))
+    assert trial.slice_.tried == ["A"] * 3
+    assert not trial.set_aside
+
+
+async def test_transactions_that_keep_meeting_blame_no_message(trial: Trial) -> None:
+    trial.slice_.fails_for("A", error=asyncpg.DeadlockDetectedError("met"))
+    with pytest.raises((ExceptionGroup, RetryableError)):
+        await trial.take(order("A"))
+    assert not trial.set_aside
+
+
+async def test_unreadable_records_never_pause_a_consumer(trial: Trial) -> None:
+    bad = [order("X", key=f"key {n}") for n in range(1_000)]
+    for record in bad:
+        record.value = b"{"
+    await trial.take(*bad, order("A"))
+    assert trial.set_aside == bad
+    assert trial.slice_.tried == ["A"]
+    assert trial.work.controls.paused is None
+
+
+async def test_input_that_a_handler_refuses_never_pauses_a_consumer(trial: Trial) -> None:
+    trial.slice_.fails_for("X", error=PoisonError("refused"))
+    bad = [order("X", key=f"key {n}") for n in range(60)]
+    await trial.take(*bad, order("A"))
+    assert len(trial.set_aside) == 60
+    assert await trial.handled() == 1
+    assert trial.work.controls.paused is None
+
+
+async def test_one_key_that_always_fails_pauses_nobody_else(trial: Trial) -> None:
+    trial.slice_.fails_for("X")
+    bad = [order("X", key="one user") for _ in range(25)]
+    await trial.take(*bad, order("A"))
+    assert trial.set_aside == bad
+    assert await trial.handled() == 1
+    assert trial.work.controls.paused is None
+
+
+def of_many_senders(symbol: str, count: int) -> list[ARecord]:
+    return [order(symbol, key=f"key {n}") for n in range(count)]
+
+
+async def paused(trial: Trial, senders: int = 25) -> list[ARecord]:
+    """The records of many senders that made the consumer pause."""
+    trial.slice_.fails_for("X")
+    records = of_many_senders("X", senders)
+    with pytest.raises((ExceptionGroup, GuardTrippedError)):
+        await trial.take(*records)
+    assert trial.work.controls.paused
+    return records
+
+
+async def test_failures_of_many_senders_pause_and_what_was_set_aside_is_written(
+    trial: Trial,
+) -> None:
+    records = await paused(trial)
+    written = len(trial.set_aside)
+    assert written < MIN_SOURCES_OF_LATEST
+    assert trial.set_aside == records[:written]
+    for _ in range(3):
+        with pytest.raises(GuardTrippedError):
+            await trial.take(*records[written:])
+    assert len(trial.set_aside) == written
+
+
+async def test_a_pause_ends_by_itself_when_the_handler_works_again(trial: Trial) -> None:
+    records = await paused(trial)
+    written = len(trial.set_aside)
+    trial.slice_.fails_for()
+    await trial.take(*records[written:])
+    assert trial.work.controls.paused is None
+    assert await trial.handled() == len(records) - written
+
+
+async def test_a_pause_ends_although_some_senders_still_fail(trial: Trial) -> None:
+    records = await paused(trial)
+    left = records[len(trial.set_aside) :]
+    trial.slice_.fails_for("X")
+    good = [order("A", key=f"other {n}") for n in range(2 * len(left))]
+    await trial.take(*(each for n, bad in enumerate(left) for each in (*good[2 * n :][:2], bad)))
+    assert trial.work.controls.paused is None
+    assert await trial.handled() == len(good)
+
+
+async def test_while_paused_too_few_senders_to_tell_hold_nobody_up(trial: Trial) -> None:
+    records = await paused(trial)
+    written = len(trial.set_aside)
+    bad = [records[-1], again(records[-1])]
+    bad[1].headers = a_record(AddToWatchlist(symbol="X")).headers
+    await trial.take(*bad)
+    assert len(trial.set_aside) == written + 2
+    assert trial.work.controls.paused, "nothing has shown that the handler works"
+
+
+async def test_a_restarted_consumer_is_paused_as_before(trial: Trial) -> None:
+    await paused(trial)
+    trial.work._guard.reset()
+    trial.work.controls.changed = True
+    with pytest.raises(GuardTrippedError):
+        await trial.take(*of_many_senders("X", 5))
+
+
+async def test_a_paused_consumer_goes_on_when_an_operator_resumes_it(trial: Trial) -> None:
+    await paused(trial)
+    written = len(trial.set_aside)
+    trial.work.controls.paused, trial.work.controls.changed = None, True
+    await trial.take(*of_many_senders("X", 5))
+    assert len(trial.set_aside) == written + 5
+
+
+async def test_what_is_finished_is_written_although_the_rest_is_held(trial: Trial) -> None:
+    bad, behind = order("X"), order("Y")
+    bad.value = behind.value = b"{"
+    trial.slice_.fails_for("D", error=RetryableError("away"))
+    held = order("D", key="z")
+    batch = Batch([bad, held, behind])
+    with pytest.raises((ExceptionGroup, RetryableError)):
+        await trial.work.process(batch)
+    assert trial.set_aside == [bad]
+    assert batch.reached() == {(bad.topic, 0): held.offset}
+    trial.slice_.fails_for()
+    await trial.take(held, behind)
+    assert trial.set_aside == [bad, behind]
+
+
+async def test_an_instruction_to_skip_gives_a_command_an_outcome(trial: Trial) -> None:
+    first, skipped, last = order("A"), order("B"), order("C")
+    trial.work.controls.instructions = [instruction("skip", skipped)]
+    await trial.take(first, skipped, last)
+    assert trial.slice_.tried == ["A", "C"]
+    assert not trial.set_aside
+    [row] = await trial.database.fetch(
+        "SELECT outcome FROM inbox WHERE outcome->>'status' = 'failed'"
+    )
+    assert row["outcome"]["code"] == "discarded"
+
+
+async def test_an_instruction_to_set_aside_needs_no_handler(trial: Trial) -> None:
+    first, aside = order("A"), order("B")
+    trial.work.controls.instructions = [instruction("set-aside", aside)]
+    await trial.take(first, aside)
+    assert trial.slice_.tried == ["A"]
+    assert trial.set_aside == [aside]
+    assert trial.reasons == ["set aside by ada: a trial"]
+
+
+def instruction(action: Action, record: ARecord) -> Instruction:
+    return Instruction(
+        action=action,
+        topic=record.topic,
+        partition=record.partition,
+        first=record.offset,
+        until=record.offset + 1,
+        type=None,
+        key=None,
+        operator="ada",
+        reason="a trial",
+    )
+
+
+async def test_a_reply_goes_to_the_channel_of_the_delivery_that_repeats(single: Trial) -> None:
+    command = AddToWatchlist(symbol="A")
+    envelope = an_envelope(command, reply_to="one gateway")
+    await single.take(a_record(command, envelope=envelope))
+    repeated = an_envelope(command, id=envelope.id, reply_to="another gateway")
+    await single.take(a_record(command, envelope=repeated))
+    assert [a.channel for a in single.wakeups.announced] == ["one gateway", "another gateway"]
+
+
+async def test_message_that_waits_for_other_consumers_holds_no_other_key_of_a_bulk(
+    bulk: Trial,
+) -> None:
+    """Each consumer comes as far as it can, so two that wait for one another cannot block."""
+    bulk.slice_.fails_for("WAITS", error=AwaitedError("not yet"))
+    batch = Batch([order("A"), order("WAITS"), order("B"), order("C", key="bert")])
+    with pytest.raises(ExceptionGroup):
+        await bulk.work.process(batch)
+    assert await bulk.handled() == 2
+    assert bulk.set_aside == []
+    bulk.slice_.fails_for()
+    await bulk.work.take(batch.records)
+    assert await bulk.handled() == 4
