@@ -5,25 +5,25 @@ from functools import partial
 
 from starlette.applications import Starlette
 
-from gateway.access import Access
-from gateway.callers import Callers
-from gateway.commands import Commands
-from gateway.documents import Documents
-from gateway.edge import Application, Edge
-from gateway.known import Known
-from gateway.limits.limiter import Limits
-from gateway.limits.shared import SharedWindows
-from gateway.outcomes import Outcomes
-from gateway.protocol import ProblemRenderer, client_key, connection_bounds
-from gateway.quotes import Quotes
-from gateway.repetitions import Repetitions
+from gateway.auth.authentication import Callers
+from gateway.auth.password_strength import open_strength
+from gateway.auth.revocation import Access
+from gateway.commands.idempotency import Repetitions
+from gateway.commands.publisher import Commands
+from gateway.commands.results import Outcomes
+from gateway.commands.seals import Seals
+from gateway.http.app import Application, Edge
+from gateway.http.documents import Documents
+from gateway.http.public_port import ProblemRenderer, client_key, connection_bounds
+from gateway.quotes.lookup import Quotes
+from gateway.quotes.quote_cache import Known
+from gateway.quotes.search import Searches
+from gateway.rate_limit.limiter import Limits
+from gateway.rate_limit.shared_windows import SharedWindows
 from gateway.routes import ENDPOINTS
-from gateway.seals import Seals
-from gateway.searching import Searches
 from gateway.settings import GatewaySettings
 from gateway.stream.streams import Streams
 from gateway.stream.tickets import Tickets
-from gateway.strength import open_strength
 from infra.kafka.producer import Producer
 from infra.postgres.pool import open_pool
 from infra.postgres.reads import Reads, probe_of

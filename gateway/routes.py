@@ -1,6 +1,7 @@
 """Every route, in the order in which they are tried: the busiest first."""
 
-from gateway import documents, pages, wellknown
+from gateway.auth import wellknown
+from gateway.http import documents, pages
 from gateway.v1 import (
     activity,
     admin,

@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_settings import NoDecode
 
-from gateway.forwarded import Source
-from gateway.limits.policies import SETS, STRICT, ByTier, excessive, with_changes
+from gateway.http.forwarded import Source
+from gateway.rate_limit.policies import SETS, STRICT, ByTier, excessive, with_changes
 from infra.runtime.settings import (
     KafkaSettings,
     Key,

@@ -17,7 +17,7 @@ from bench.plain.common import (
 from bench.plain.lean_parts import Parts, Refused, answer, client_of, parts_of
 from bench.plain.limits import caller
 from bench.plain.rotation import CODES, GOOD, INVALID, Rotation
-from gateway.limits.policies import REFRESH, SIGN_IN, SIGN_UP
+from gateway.rate_limit.policies import REFRESH, SIGN_IN, SIGN_UP
 from gateway.v1.models import RefreshBody, SignInBody, SignUpBody
 
 

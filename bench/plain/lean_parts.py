@@ -13,7 +13,7 @@ from bench.plain import lean_store as store
 from bench.plain.common import Symbols
 from bench.plain.settings import PlainSettings
 from bench.plain.trips import SharedTrips
-from gateway.limits.limiter import Limits, Taken
+from gateway.rate_limit.limiter import Limits, Taken
 from infra.postgres.pool import Pool
 from infra.security.access_tokens import Principal, TokenChecker, TokenError, TokenSigner
 from infra.security.password_hashing import Passwords

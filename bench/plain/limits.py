@@ -6,9 +6,9 @@ from redis.asyncio import Redis
 from starlette.requests import Request
 
 from bench.plain.settings import PlainSettings
-from gateway.limits.limiter import Caller, Limits
-from gateway.limits.policies import SETS
-from gateway.limits.shared import SharedWindows
+from gateway.rate_limit.limiter import Caller, Limits
+from gateway.rate_limit.policies import SETS
+from gateway.rate_limit.shared_windows import SharedWindows
 from infra.security.access_tokens import Principal
 
 

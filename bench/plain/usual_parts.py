@@ -8,7 +8,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from redis.asyncio import Redis
 
 from bench.plain.limits import caller as counted
-from gateway.limits.limiter import Caller, Limits, Policies, Taken
+from gateway.rate_limit.limiter import Caller, Limits, Policies, Taken
 from infra.postgres.pool import Pool
 from infra.security.access_tokens import Principal, TokenChecker, TokenError
 

@@ -9,7 +9,7 @@ from typing import Any
 import structlog
 from aiokafka.errors import KafkaError
 
-from gateway.stream.catching_up import CatchUp, LostError, Missed
+from gateway.stream.catch_up import CatchUp, LostError, Missed
 from gateway.stream.events import Event, change_of, shown
 from gateway.stream.frames import ending, frame, heartbeat, opening
 from gateway.stream.hub import Hub, Subscription, Update

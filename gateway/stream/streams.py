@@ -3,15 +3,15 @@
 import asyncio
 from collections.abc import Callable, Collection
 
-from gateway import views
-from gateway.endpoints import Call, Streamed
-from gateway.problems import ProblemError
+from gateway import queries
+from gateway.http.endpoints import Call, Streamed
+from gateway.http.problems import ProblemError
 from gateway.settings import GatewaySettings
-from gateway.stream.catching_up import CatchUp, LostError, Missed, missed
+from gateway.stream.catch_up import CatchUp, LostError, Missed, missed
+from gateway.stream.event_reader import watch
 from gateway.stream.feed import Feed, Quotes
 from gateway.stream.hub import Hub, Subscription
 from gateway.stream.positions import Position, Positions
-from gateway.stream.watching import watch
 from infra.runtime.clock import CLOCK
 from infra.security.access_tokens import Principal
 
@@ -38,7 +38,7 @@ class Streams:
         subscription = self._hub.join(call.caller)
         try:
             position, found, lost = self._place(subscription, last_event_id)
-            rows = await views.watchlist(call.edge.pool, call.caller.user_id)
+            rows = await queries.watchlist(call.edge.pool, call.caller.user_id)
             symbols = [row["symbol"] for row in rows]
             self._hub.follow(subscription, symbols)
             quotes = await _latest(call, symbols)

@@ -1,9 +1,9 @@
 """What happened to the caller's account."""
 
-from gateway import views
-from gateway.cursors import page_of, read_cursor
-from gateway.endpoints import Answer, Call, Endpoint, Who
-from gateway.limits.policies import READ
+from gateway import queries
+from gateway.http.cursors import page_of, read_cursor
+from gateway.http.endpoints import Answer, Call, Endpoint, Who
+from gateway.rate_limit.policies import READ
 from gateway.v1.models import Activity, Page
 
 
@@ -11,7 +11,7 @@ async def show(call: Call) -> Answer:
     """The caller's own entries of the audit log: an event is there within a second."""
     page = call.query(Page)
     before = read_cursor(page.cursor)
-    rows = await views.activity(
+    rows = await queries.activity(
         call.edge.pool, call.caller.user_id, before=before, limit=page.limit + 1
     )
     shown, cursor = page_of(rows, page.limit)

@@ -4,11 +4,11 @@ from uuid import UUID
 
 from contracts.commands import ChangePermissions, ChangeTier
 from contracts.outcomes import Succeeded
-from gateway import views
-from gateway.cursors import page_of, read_cursor
-from gateway.endpoints import Answer, Call, Endpoint, Link, Who
-from gateway.limits.policies import READ, WRITE
-from gateway.problems import ProblemError
+from gateway import queries
+from gateway.http.cursors import page_of, read_cursor
+from gateway.http.endpoints import Answer, Call, Endpoint, Link, Who
+from gateway.http.problems import ProblemError
+from gateway.rate_limit.policies import READ, WRITE
 from gateway.v1.admin_models import (
     Accounts,
     AuditEntries,
@@ -37,7 +37,7 @@ async def change_permissions(call: Call) -> Answer:
 async def users(call: Call) -> Answer:
     page = call.query(UsersPage)
     place = read_cursor(page.cursor)
-    rows = await views.users(
+    rows = await queries.users(
         call.edge.pool,
         address_hash=principal_of(call, page.email) if page.email else None,
         tier=page.tier,
@@ -52,7 +52,7 @@ async def users(call: Call) -> Answer:
 async def audit(call: Call) -> Answer:
     """An event is there within a second."""
     page = call.query(AuditPage)
-    rows = await views.audit_entries(
+    rows = await queries.audit_entries(
         call.edge.pool,
         user_id=page.user_id,
         action=page.action,

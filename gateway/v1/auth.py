@@ -12,11 +12,11 @@ from contracts.commands import (
     VerifyEmail,
 )
 from contracts.outcomes import Rejected, SealedOutcome, Succeeded
-from gateway.commands import Intent
-from gateway.endpoints import Answer, Call, Endpoint
-from gateway.limits.policies import LINK, MAIL, REFRESH, SIGN_IN, SIGN_UP
-from gateway.outcomes import Told
-from gateway.problems import ProblemError
+from gateway.commands.publisher import Intent
+from gateway.commands.results import Told
+from gateway.http.endpoints import Answer, Call, Endpoint
+from gateway.http.problems import ProblemError
+from gateway.rate_limit.policies import LINK, MAIL, REFRESH, SIGN_IN, SIGN_UP
 from gateway.v1.models import (
     Accepted,
     Pending,

@@ -3,11 +3,11 @@
 from typing import Any
 
 from contracts.outcomes import Rejected, Succeeded, outcome_of
-from gateway import views
-from gateway.endpoints import Answer, Call, Endpoint
-from gateway.handles import Handle, read_handle
-from gateway.limits.policies import STATUS
-from gateway.problems import PROBLEMS, ProblemError
+from gateway import queries
+from gateway.commands.status_token import Handle, read_handle
+from gateway.http.endpoints import Answer, Call, Endpoint
+from gateway.http.problems import PROBLEMS, ProblemError
+from gateway.rate_limit.policies import STATUS
 from gateway.v1.models import CommandStatus
 from infra.runtime.clock import CLOCK
 
@@ -18,11 +18,11 @@ async def show(call: Call) -> Answer:
         raise ProblemError("not-found", "No such handle was issued.")
     _may_see(call, handle)
     old = CLOCK.now() - handle.issued_at > call.edge.settings.outcomes_kept
-    rows = [] if old else await views.outcomes(call.edge.pool, [handle.command_id])
+    rows = [] if old else await queries.outcomes(call.edge.pool, [handle.command_id])
     status: dict[str, Any] = {"id": call.path("handle"), "type": handle.type, "parked": False}
     if not rows:
         status["status"] = "pending"
-        status["parked"] = await views.is_parked(call.edge.pool, handle.command_id)
+        status["parked"] = await queries.is_parked(call.edge.pool, handle.command_id)
         if old and not status["parked"]:
             raise ProblemError("command-forgotten")
         return Answer(200, status, (("Retry-After", "1"),))

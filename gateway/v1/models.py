@@ -15,7 +15,7 @@ from pydantic import (
 from contracts.addresses import EmailAddress
 from contracts.quotes import Quote
 from contracts.values import DisplayName, Note, Symbol
-from gateway.passwords import check_password
+from gateway.auth.password_rules import check_password
 
 Token = Annotated[str, Field(min_length=16, max_length=128, pattern=r"^[A-Za-z0-9_-]+$")]
 

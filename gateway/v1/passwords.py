@@ -9,8 +9,8 @@ from contracts.commands import (
     UndoEmailChange,
 )
 from contracts.outcomes import Succeeded
-from gateway.endpoints import Answer, Call, Endpoint, Who
-from gateway.limits.policies import EMAIL_CHANGE, LINK, MAIL, PASSWORD
+from gateway.http.endpoints import Answer, Call, Endpoint, Who
+from gateway.rate_limit.policies import EMAIL_CHANGE, LINK, MAIL, PASSWORD
 from gateway.v1.auth import hashed, principal_of
 from gateway.v1.models import (
     Accepted,

@@ -5,9 +5,9 @@ from typing import Any
 from contracts.quotes import Quote
 from contracts.securities import Found
 from contracts.values import is_symbol
-from gateway.endpoints import Answer, Call, Endpoint, Who
-from gateway.limits.policies import QUOTE
-from gateway.problems import ProblemError
+from gateway.http.endpoints import Answer, Call, Endpoint, Who
+from gateway.http.problems import ProblemError
+from gateway.rate_limit.policies import QUOTE
 from gateway.v1.quote_models import QuoteList, SearchQuery, Wanted, texts_in
 from gateway.v1.symbols import symbol_of, unknown_symbols
 

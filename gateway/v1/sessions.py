@@ -4,10 +4,10 @@ from uuid import UUID
 
 from contracts.commands import RevokeSession, SignOut
 from contracts.outcomes import Succeeded
-from gateway import views
-from gateway.endpoints import Answer, Call, Endpoint, Link, Who
-from gateway.limits.policies import READ, WRITE
-from gateway.problems import ProblemError
+from gateway import queries
+from gateway.http.endpoints import Answer, Call, Endpoint, Link, Who
+from gateway.http.problems import ProblemError
+from gateway.rate_limit.policies import READ, WRITE
 from gateway.v1.models import Pending
 from gateway.v1.session_models import OpenSessions
 
@@ -30,7 +30,7 @@ async def revoke(call: Call) -> Answer:
 
 
 async def show(call: Call) -> Answer:
-    rows = await views.open_sessions(call.edge.pool, call.caller.user_id)
+    rows = await queries.open_sessions(call.edge.pool, call.caller.user_id)
     sessions = [{**row, "current": row["id"] == call.caller.session_id} for row in rows]
     return Answer(200, {"sessions": sessions})
 

@@ -1,7 +1,7 @@
 """What happens, as it happens: Server-Sent Events."""
 
-from gateway.endpoints import Answer, Call, Endpoint, Streamed, Who
-from gateway.limits.policies import STREAM
+from gateway.http.endpoints import Answer, Call, Endpoint, Streamed, Who
+from gateway.rate_limit.policies import STREAM
 from gateway.stream.tickets import TICKET_SECONDS
 from gateway.v1.models import StreamQuery, Ticket
 

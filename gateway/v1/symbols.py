@@ -7,8 +7,8 @@ from pydantic import TypeAdapter, ValidationError
 from contracts.quotes import Quote
 from contracts.securities import spelling_of_class_share
 from contracts.values import Symbol
-from gateway.endpoints import Call
-from gateway.problems import ProblemError
+from gateway.http.endpoints import Call
+from gateway.http.problems import ProblemError
 
 _SYMBOL: TypeAdapter[str] = TypeAdapter(Symbol)
 

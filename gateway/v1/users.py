@@ -2,10 +2,10 @@
 
 from contracts.commands import UpdateProfile
 from contracts.outcomes import Succeeded
-from gateway import views
-from gateway.endpoints import Answer, Call, Endpoint, Who
-from gateway.limits.policies import READ, WRITE
-from gateway.problems import ProblemError
+from gateway import queries
+from gateway.http.endpoints import Answer, Call, Endpoint, Who
+from gateway.http.problems import ProblemError
+from gateway.rate_limit.policies import READ, WRITE
 from gateway.v1.models import Pending, Profile, ProfileBody
 
 
@@ -29,7 +29,7 @@ def _updated(_: Succeeded) -> Answer:
 
 
 async def _profile(call: Call) -> dict[str, object]:
-    row = await views.profile(call.edge.pool, call.caller.user_id)
+    row = await queries.profile(call.edge.pool, call.caller.user_id)
     if row is None:
         raise ProblemError("unauthenticated", "The account is no more.")
     return dict(row)

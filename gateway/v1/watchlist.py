@@ -3,15 +3,15 @@
 from contracts.commands import AddToWatchlist, RemoveFromWatchlist
 from contracts.outcomes import Succeeded
 from contracts.values import WATCHLIST_LIMITS, Tier
-from gateway import views
-from gateway.endpoints import Answer, Call, Endpoint, Link, Who
-from gateway.limits.policies import READ, WRITE
+from gateway import queries
+from gateway.http.endpoints import Answer, Call, Endpoint, Link, Who
+from gateway.rate_limit.policies import READ, WRITE
 from gateway.v1.models import ItemSaved, NoteBody, Pending, Watchlist
 from gateway.v1.symbols import symbol_of, unknown_symbols
 
 
 async def show(call: Call) -> Answer:
-    rows = await views.watchlist(call.edge.pool, call.caller.user_id)
+    rows = await queries.watchlist(call.edge.pool, call.caller.user_id)
     quotes = await call.edge.quotes.many(call, [row["symbol"] for row in rows])
     items = [
         {

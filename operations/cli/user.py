@@ -208,7 +208,7 @@ def _password(email: str, *, password_stdin: bool) -> str:
         raise click.UsageError("nobody to ask for the password: give it with --password-stdin")
     # The gateway knows what a password must be; it is asked, and only looks at this one.
     done = subprocess.run(
-        (sys.executable, "-P", "-m", "gateway.passwords"),
+        (sys.executable, "-P", "-m", "gateway.auth.password_rules"),
         input=json.dumps({"password": password, "email": email}),
         capture_output=True,
         text=True,

@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-FOLDER = Path("gateway/static/swagger-ui")
+FOLDER = Path("gateway/http/static/swagger-ui")
 MANIFEST = "vendored.json"
 
 

@@ -99,6 +99,6 @@ def _as_text(document: dict[str, Any]) -> str:
 def _openapi() -> str:
     """The gateway's own document; infra knows it only as a program."""
     made = subprocess.run(
-        [sys.executable, "-m", "gateway.openapi"], capture_output=True, text=True, check=True
+        [sys.executable, "-m", "gateway.http.openapi"], capture_output=True, text=True, check=True
     )
     return made.stdout

@@ -9,7 +9,7 @@ import pytest
 from contracts.topics import AUDIT, QUOTES, TOPICS, WATCHLIST, WATCHLIST_COMMANDS, Consumer, Topic
 from devstack.supervisor.credentials import load_or_create
 from devstack.supervisor.layout import Layout
-from gateway.handles import Handle
+from gateway.commands.status_token import Handle
 from infra.messaging.dead_letters import PREFIX
 from infra.security.seals import decode_key
 from tests.e2e.records import (

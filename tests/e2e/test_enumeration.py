@@ -9,7 +9,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from gateway.commands import REPEATED_SECONDS_LEAST
+from gateway.commands.publisher import REPEATED_SECONDS_LEAST
 from tests.evidence import Evidence
 from tests.sizes import FULL, size
 from tests.stack import PASSWORD, Stack

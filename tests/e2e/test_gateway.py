@@ -13,7 +13,7 @@ import pytest
 from contracts.commands import AddToWatchlist
 from devstack.supervisor.credentials import load_or_create
 from devstack.supervisor.layout import Layout
-from gateway.handles import Handle
+from gateway.commands.status_token import Handle
 from gateway.routes import ENDPOINTS
 from infra.runtime.settings import OutcomeSettings
 from infra.security.seals import decode_key

@@ -13,8 +13,8 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from gateway.endpoints import Endpoint, Who
-from gateway.examples import EXAMPLES
+from gateway.http.endpoints import Endpoint, Who
+from gateway.http.examples import EXAMPLES
 from gateway.routes import ENDPOINTS
 from tests.e2e.outages import until_settled
 from tests.stack import Stack, User

@@ -15,7 +15,7 @@ from contracts.topics import (
 )
 from devstack.supervisor.credentials import load_or_create
 from devstack.supervisor.layout import Layout
-from gateway.handles import Handle
+from gateway.commands.status_token import Handle
 from infra.messaging.dead_letters import PREFIX
 from infra.security.seals import decode_key
 from tests.builders import an_envelope

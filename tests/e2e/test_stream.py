@@ -9,7 +9,7 @@ from uuid import UUID
 import httpx
 import pytest
 
-from gateway.stream.catching_up import CatchUp, LostError, Missed
+from gateway.stream.catch_up import CatchUp, LostError, Missed
 from gateway.stream.positions import places_of
 from tests.e2e.operating import kafka_settings
 from tests.e2e.outages import is_problem, stopped

@@ -14,11 +14,11 @@ from redis.asyncio import Redis
 from contracts.message import Command
 from contracts.outcomes import Outcome, Rejected, Succeeded
 from contracts.quotes import CachedQuote, Quote, cache_key
-from gateway.commands import Commands, Intent
-from gateway.endpoints import Call
-from gateway.known import Known
-from gateway.outcomes import Told
-from gateway.quotes import Quotes
+from gateway.commands.publisher import Commands, Intent
+from gateway.commands.results import Told
+from gateway.http.endpoints import Call
+from gateway.quotes.lookup import Quotes
+from gateway.quotes.quote_cache import Known
 from infra.redis.client import open_redis
 from infra.runtime.settings import RedisSettings
 from tests.postgres import Database

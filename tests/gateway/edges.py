@@ -4,7 +4,7 @@ import asyncio
 from types import SimpleNamespace
 from typing import Any
 
-from tests.gateway.test_callers import callers
+from tests.gateway.auth.test_authentication import callers
 
 
 def edge_of(**parts: Any) -> Any:

@@ -12,7 +12,7 @@ from aiokafka.errors import KafkaConnectionError
 
 from contracts.events import QuoteUpdated
 from gateway.stream import feed as feeds
-from gateway.stream.catching_up import READ_MOST, CatchUp, LostError, Missed, missed
+from gateway.stream.catch_up import READ_MOST, CatchUp, LostError, Missed, missed
 from gateway.stream.events import Event
 from gateway.stream.feed import Feed, Quotes
 from gateway.stream.hub import Hub

@@ -6,7 +6,7 @@ import os
 import pytest
 from redis.asyncio import Redis
 
-from gateway.problems import ProblemError
+from gateway.http.problems import ProblemError
 from gateway.stream.tickets import Tickets
 from tests.gateway.stream.builders import a_principal
 

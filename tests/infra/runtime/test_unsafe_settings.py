@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from gateway.limits.policies import STRICT, excessive
+from gateway.rate_limit.policies import STRICT, excessive
 from gateway.settings import GatewaySettings
 from infra.runtime.unsafe_settings import RISKS
 from infra.security.secret_policy import doubts

@@ -1,0 +1,316 @@
+"""From a request to a command on Kafka, and from its outcome to an answer."""
+
+import asyncio
+import base64
+import hashlib
+import hmac
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import orjson
+import structlog
+
+from contracts.confidential import binding
+from contracts.envelope import Envelope
+from contracts.ids import uuid7, uuid8
+from contracts.message import Command
+from contracts.outcomes import Rejected, SealedOutcome, Succeeded
+from contracts.topics import CARRIED_BY
+from gateway.commands.idempotency import Repetitions
+from gateway.commands.results import Outcomes, Told
+from gateway.commands.status_token import Handle
+from gateway.http.endpoints import Answer, Call
+from gateway.http.preferences import Preference, idempotency_key, preference
+from gateway.http.problems import PROBLEMS, ProblemError
+from gateway.settings import GatewaySettings
+from infra.kafka.batching_publisher import Acknowledged, Bundles
+from infra.kafka.producer import (
+    BrokerUnavailableError,
+    IndeterminateError,
+    Outgoing,
+    Producer,
+    RefusedError,
+)
+from infra.observability.trace_context import child_of
+from infra.runtime.clock import CLOCK
+from infra.security.client_cipher import ClientCipher
+
+log = structlog.get_logger(__name__)
+
+SOURCE = "urn:qnt9:gateway"
+ACCEPTED_RETRY_SECONDS = "1"
+REPEATED_SECONDS_LEAST = 0.5
+"""Longer than the first one's work takes, which is told to nobody: it may depend on the address."""
+
+AnswerOf = Callable[[Succeeded], Answer]
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """A command's identity, fixed before its data, so that a seal can be bound to it."""
+
+    id: UUID
+    time: datetime
+    fingerprint: str | None
+
+
+class Commands:
+    """Publishes commands, acknowledged by the broker, and waits for what becomes of them."""
+
+    def __init__(
+        self,
+        settings: GatewaySettings,
+        producer: Producer,
+        outcomes: Outcomes,
+        repetitions: Repetitions,
+        cipher: ClientCipher,
+    ) -> None:
+        self._settings = settings
+        self._bundles = Bundles(producer)
+        self._outcomes = outcomes
+        self._repetitions = repetitions
+        self._cipher = cipher
+
+    def intent(self, call: Call, principal: str) -> Intent:
+        """Every gateway gives the same id to the same principal, route and Idempotency-Key."""
+        now = CLOCK.now()
+        repeated = idempotency_key(call.request.headers.get("idempotency-key"))
+        if repeated is None:
+            return Intent(uuid7(), now, None)
+        path = call.request.path
+        identity = orjson.dumps([principal, call.endpoint.method, path, repeated])
+        body = orjson.dumps(call.raw_payload, option=orjson.OPT_SORT_KEYS)
+        return Intent(uuid8(self._mac(b"command", identity)), now, self._mac(b"body", body).hex())
+
+    @staticmethod
+    def fresh_intent() -> Intent:
+        """For what is never repeated: each request is a command of its own."""
+        return Intent(uuid7(), CLOCK.now(), None)
+
+    def secret_of(self, intent: Intent) -> str:
+        """43 url-safe characters that only this intent has; the same where it is repeated."""
+        identity = intent.id.bytes + (intent.fingerprint or "").encode()
+        digest = self._mac(b"signup-secret", identity)
+        return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+
+    def encrypted(self, intent: Intent, field: str, text: str) -> str:
+        """A text for the field `encrypted_<field>` of this command."""
+        return self._cipher.encrypt_text(text, binding(intent.id, field))
+
+    def key_of(self, text: str) -> str:
+        """The key of records about a text that nobody else may read."""
+        return self._mac(b"key", text.encode()).hex()
+
+    async def accept(self, call: Call, intent: Intent, command: Command, *, key: str) -> Answer:
+        """Publish, and answer 202 that tells the caller nothing more."""
+        with _told_what_is_known(intent):
+            acknowledged = await self._publish(
+                call, intent, command, key=key, reply_to=None, deadline=None
+            )
+            await self._acknowledged(acknowledged)
+        return Answer(202, {"status": "accepted"})
+
+    async def accept_once(
+        self, call: Call, intent: Intent, command: Command, *, key: str
+    ) -> Answer:
+        """The same; a repetition waits, only to be refused where another body came first."""
+        seconds = self._settings.wait_seconds
+        if intent.fingerprint is None:
+            return await self.accept(call, intent, command, key=key)
+        if await self._repetitions.came_before(intent.id):
+            telling = self._ask(call, intent, command, key=key, seconds=seconds)
+        else:
+            accepted = await self.accept(call, intent, command, key=key)
+            if not await self._repetitions.came_meanwhile(intent.id):
+                return accepted
+            telling = self._outcomes.told(intent.id, seconds)
+        told, _ = await asyncio.gather(telling, asyncio.sleep(REPEATED_SECONDS_LEAST))
+        if told and is_of_another_body(told, intent.fingerprint):
+            raise ProblemError("idempotency-key-reused")
+        return Answer(202, {"status": "accepted"})
+
+    async def perform(
+        self, call: Call, intent: Intent, command: Command, *, key: str, answer: AnswerOf
+    ) -> Answer:
+        """Publish, wait as long as the client prefers, answer with the outcome or with 202."""
+        wish = preference(
+            call.request.headers.get("prefer"),
+            default=self._settings.wait_seconds,
+            most=self._settings.wait_seconds_most,
+        )
+        told = await self._ask(call, intent, command, key=key, seconds=wish.seconds)
+        if told is None:
+            return self._accepted(call, intent, command, wish)
+        applied = (("Preference-Applied", wish.applied),) if wish.applied else ()
+        result = answer(settled(told, intent.fingerprint))
+        return Answer(result.status, result.body, (*result.headers, *applied))
+
+    async def ask(
+        self, call: Call, intent: Intent, command: Command, *, key: str, seconds: float
+    ) -> Told | None:
+        """Publish something that is worthless after its deadline; None when that has passed."""
+        deadline = intent.time + timedelta(seconds=seconds)
+        return await self._ask(call, intent, command, key=key, seconds=seconds, deadline=deadline)
+
+    async def _ask(
+        self,
+        call: Call,
+        intent: Intent,
+        command: Command,
+        *,
+        key: str,
+        seconds: float,
+        deadline: datetime | None = None,
+    ) -> Told | None:
+        waiting = self._outcomes.expect(intent.id)
+        try:
+            with _told_what_is_known(intent):
+                acknowledged = await self._publish(
+                    call,
+                    intent,
+                    command,
+                    key=key,
+                    reply_to=self._outcomes.channel,
+                    deadline=deadline,
+                )
+                if seconds > 0 and (told := await self._outcome(acknowledged, waiting, seconds)):
+                    return told
+                await self._acknowledged(acknowledged)
+                return None
+        finally:
+            self._outcomes.forget(intent.id, waiting)
+
+    async def _outcome(
+        self, acknowledged: Acknowledged, waiting: asyncio.Future[Told], seconds: float
+    ) -> Told | None:
+        with self._or_not_acknowledged(acknowledged, waiting):
+            try:
+                async with asyncio.timeout(seconds):
+                    return await waiting
+            except TimeoutError:
+                return None
+
+    async def _acknowledged(self, acknowledged: Acknowledged) -> None:
+        """Wait for the broker. Raises `BrokerUnavailableError`, `IndeterminateError`.
+
+        The future may have been cancelled by the wait for the outcome: that is no answer either.
+        """
+        await asyncio.wait({acknowledged}, timeout=self._settings.publish_seconds)
+        if not acknowledged.done():
+            acknowledged.cancel()
+        if acknowledged.cancelled():
+            raise IndeterminateError("not acknowledged in time")
+        acknowledged.result()
+
+    @contextmanager
+    def _or_not_acknowledged(
+        self, acknowledged: Acknowledged, waiting: asyncio.Future[Told]
+    ) -> Iterator[None]:
+        """Who waits for an outcome hears at once, and in time, that the command is not published.
+
+        The outcome may be here before the acknowledgement, and then is all that counts.
+        """
+
+        def pass_on(done: Acknowledged) -> None:
+            error = None if done.cancelled() else done.exception()
+            if done.cancelled():
+                error = IndeterminateError("not acknowledged in time")
+            if error and not waiting.done():
+                waiting.set_exception(error)
+
+        acknowledged.add_done_callback(pass_on)
+        seconds = self._settings.publish_seconds
+        timer = asyncio.get_running_loop().call_later(seconds, acknowledged.cancel)
+        try:
+            yield
+        finally:
+            timer.cancel()
+            acknowledged.remove_done_callback(pass_on)
+
+    async def _publish(
+        self,
+        call: Call,
+        intent: Intent,
+        command: Command,
+        *,
+        key: str,
+        reply_to: str | None,
+        deadline: datetime | None,
+    ) -> Acknowledged:
+        envelope = Envelope(
+            id=intent.id,
+            source=SOURCE,
+            type=command.type,
+            time=intent.time,
+            subject=key,
+            correlation_id=call.correlation_id,
+            causation_id=call.correlation_id,
+            actor_id=call.user.user_id if call.user else None,
+            traceparent=child_of(call.traceparent),
+            reply_to=reply_to,
+            deadline=deadline,
+            # Where the body has a secret, its fingerprint travels inside the seal.
+            fingerprint=None if "sealed" in type(command).model_fields else intent.fingerprint,
+            client=self._cipher.encrypt(call.client),
+        )
+        record = Outgoing(key.encode(), command.model_dump_json().encode(), envelope.to_headers())
+        try:
+            async with asyncio.timeout(self._settings.publish_seconds):
+                return await self._bundles.publish(CARRIED_BY[type(command)].name, record)
+        except TimeoutError as error:
+            raise BrokerUnavailableError from error
+
+    def _accepted(self, call: Call, intent: Intent, command: Command, wish: Preference) -> Answer:
+        actor = call.user.user_id if call.user else None
+        handle = Handle(intent.id, command.type, intent.time, actor, intent.fingerprint)
+        text = handle.sign(self._settings.gateway_key)
+        headers = [
+            ("Location", f"/api/v1/commands/{text}"),
+            ("Retry-After", ACCEPTED_RETRY_SECONDS),
+        ]
+        if wish.applied:
+            headers.append(("Preference-Applied", wish.applied))
+        return Answer(202, {"status": "pending", "handle": text}, tuple(headers))
+
+    def _mac(self, purpose: bytes, content: bytes) -> bytes:
+        return hmac.new(
+            self._settings.gateway_key, purpose + b":" + content, hashlib.sha256
+        ).digest()
+
+
+@contextmanager
+def _told_what_is_known(intent: Intent) -> Iterator[None]:
+    """Of a command that the broker has not acknowledged. Raises `ProblemError`."""
+    try:
+        yield
+    except BrokerUnavailableError as error:
+        raise ProblemError("broker-unavailable") from error
+    except RefusedError as error:
+        log.warning("publish_refused", reason=str(error), command_id=str(intent.id))
+        raise ProblemError("broker-unavailable") from error
+    except IndeterminateError as error:
+        log.warning("publish_indeterminate", error=str(error), command_id=str(intent.id))
+        raise ProblemError(
+            "indeterminate", "Repeat the request with the same Idempotency-Key."
+        ) from error
+
+
+def settled(told: Told, fingerprint: str | None) -> Succeeded:
+    """The success. Raises `ProblemError` for a refusal, or for the outcome of another body."""
+    if is_of_another_body(told, fingerprint):
+        raise ProblemError("idempotency-key-reused")
+    match told.outcome:
+        case Rejected(code=code, detail=detail):
+            raise ProblemError(code if code in PROBLEMS else "internal-error", detail)
+        case SealedOutcome():
+            raise ProblemError("try-again")
+        case Succeeded() as success:
+            return success
+
+
+def is_of_another_body(told: Told, fingerprint: str | None) -> bool:
+    """A discarded command has no fingerprint where it was inside of the seal."""
+    return None not in {fingerprint, told.fingerprint} and told.fingerprint != fingerprint

@@ -1,0 +1,1 @@
+"""The HTTP application: routing, requests, responses, problems, pages and the OpenAPI document."""

@@ -1,0 +1,71 @@
+"""Pages of other origins (the Fetch standard): those that are named, with what they may send."""
+
+from collections.abc import Iterable
+
+from gateway.http.endpoints import Answer
+from gateway.http.request import Incoming
+from gateway.http.routing import Methods, allowed
+
+REQUEST_HEADERS = (
+    "Authorization",
+    "Content-Type",
+    "Idempotency-Key",
+    "Last-Event-ID",
+    "Prefer",
+    "X-Request-ID",
+    "traceparent",
+    "tracestate",
+)
+EXPOSED_HEADERS = (
+    "Location",
+    "Retry-After",
+    "RateLimit-Policy",
+    "RateLimit",
+    "X-Request-ID",
+    "Preference-Applied",
+    "Idempotency-Key",
+    "WWW-Authenticate",
+)
+REMEMBERED_SECONDS = 600
+_SHARED = ("/api/", "/.well-known/")
+
+Headers = tuple[tuple[bytes, bytes], ...]
+
+
+class Cors:
+    """Tokens come in a header, never in a cookie, so no credentials are allowed."""
+
+    def __init__(self, origins: Iterable[str]) -> None:
+        exposed = ", ".join(EXPOSED_HEADERS).encode()
+        vary = (b"vary", b"Origin")
+        self._named: dict[str, Headers] = {
+            origin: (
+                vary,
+                (b"access-control-allow-origin", origin.encode()),
+                (b"access-control-expose-headers", exposed),
+            )
+            for origin in origins
+        }
+        self._others: Headers = (vary,) if self._named else ()
+
+    def headers(self, request: Incoming) -> Headers:
+        """What an answer says to the browser of whoever asked."""
+        if not self._named or not request.path.startswith(_SHARED):
+            return ()
+        return self._named.get(request.headers.get("origin", ""), self._others)
+
+    def preflight(self, request: Incoming, methods: Methods) -> Answer | None:
+        """The answer to a browser that asks first; None for any other request."""
+        if (
+            request.method != "OPTIONS"
+            or "access-control-request-method" not in request.headers
+            or request.headers.get("origin") not in self._named
+            or not request.path.startswith(_SHARED)
+        ):
+            return None
+        permitted = (
+            ("Access-Control-Allow-Methods", ", ".join(allowed(methods))),
+            ("Access-Control-Allow-Headers", ", ".join(REQUEST_HEADERS)),
+            ("Access-Control-Max-Age", str(REMEMBERED_SECONDS)),
+        )
+        return Answer(204, None, permitted)

@@ -1,0 +1,144 @@
+"""How a route is declared: one `Endpoint` says what it takes, who may call it, what it answers.
+
+The dispatcher, the OpenAPI document and the tests of object access are made from these.
+"""
+
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import orjson
+from pydantic import BaseModel
+
+from gateway.http.request import Incoming
+from gateway.rate_limit.policies import Policy
+from infra.security.access_tokens import Principal
+from infra.security.client_cipher import Client
+
+if TYPE_CHECKING:
+    from gateway.http.app import Edge
+
+B = TypeVar("B", bound=BaseModel)
+
+
+class Who(Enum):
+    """Who may call."""
+
+    ANYONE = "anyone"
+    SIGNED_IN = "signed in"
+    VERIFIED = "signed in, address verified"
+    ADMIN = "permission `admin`"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a route answers."""
+
+    status: int
+    body: Any = None
+    headers: tuple[tuple[str, str], ...] = ()
+    media_type: str = "application/json"
+
+    @property
+    def pending(self) -> bool:
+        """Whether the outcome is still to come: it may be a refusal yet."""
+        return any(name == "Location" for name, _ in self.headers)
+
+    def content(self) -> bytes:
+        if self.body is None:
+            return b""
+        if isinstance(self.body, bytes):
+            return self.body
+        return orjson.dumps(self.body, default=str, option=orjson.OPT_UTC_Z)
+
+
+@dataclass(frozen=True, slots=True)
+class Streamed:
+    """An answer that goes on: frames as they come. `close` is called whatever ends it."""
+
+    frames: AsyncGenerator[bytes, None]
+    close: Callable[[], None]
+    headers: tuple[tuple[str, str], ...] = ()
+    media_type: str = "text/event-stream"
+
+
+@dataclass(slots=True)
+class Call:
+    """One request, authenticated and validated, with the edge's parts."""
+
+    edge: "Edge"
+    endpoint: "Endpoint"
+    request: Incoming
+    correlation_id: str
+    traceparent: str
+    client: Client
+    user: Principal | None
+    payload: BaseModel | None
+    raw_payload: Any
+    queried: BaseModel | None = None
+
+    def query(self, kind: type[B]) -> B:
+        """The query that the endpoint declares."""
+        assert isinstance(self.queried, kind)
+        return self.queried
+
+    def body(self, kind: type[B]) -> B:
+        """The body that the endpoint declares."""
+        assert isinstance(self.payload, kind)
+        return self.payload
+
+    @property
+    def caller(self) -> Principal:
+        """The user of a route that needs one."""
+        assert self.user is not None
+        return self.user
+
+    def path(self, name: str) -> str:
+        return self.request.params[name]
+
+
+Handler = Callable[[Call], Awaitable[Answer | Streamed]]
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """What an answer leads to: an operation, and where its parameters are in what was said."""
+
+    operation: str
+    parameters: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One method on one path. `keyed`: whether a command's Idempotency-Key counts (ADR 6).
+
+    `by_ticket`: whether `?ticket=` may stand for the access token.
+    """
+
+    method: str
+    path: str
+    handler: Handler
+    summary: str
+    answers: dict[int, type[BaseModel] | None]
+    problems: tuple[str, ...] = ()
+    who: Who = Who.ANYONE
+    body: type[BaseModel] | None = None
+    body_optional: bool = False
+    query: type[BaseModel] | None = None
+    command: bool = False
+    limits: tuple[Policy, ...] = ()
+    links: tuple[Link, ...] = ()
+    keyed: bool = True
+    by_ticket: bool = False
+    media_type: str = "application/json"
+
+    @property
+    def is_stream(self) -> bool:
+        """Whether the answer goes on without end."""
+        return self.media_type == "text/event-stream"
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether the same request again has the first one's effect and outcome."""
+        return self.command and self.keyed

@@ -1,0 +1,196 @@
+"""Quotes at the edge: at once what is known and not too old, else what the worker says of it.
+
+Fresh until its soft time; up to the hard time shown at once, too, while a newer one is asked for
+(ADR 13). Everything waits a bounded time, whatever is away.
+"""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from contracts.commands import LookUpQuote
+from contracts.ids import uuid7
+from contracts.outcomes import Rejected, Succeeded
+from contracts.quotes import AT_ONCE, CachedQuote, Quote, marked, may_be_shown
+from gateway.commands.publisher import Commands, Intent
+from gateway.http.endpoints import Call
+from gateway.http.problems import ProblemError
+from gateway.quotes.quote_cache import Known
+from gateway.quotes.single_flight import Asking
+from infra.runtime.clock import CLOCK
+
+LOOK_UP_SECONDS = 8.0
+PATIENT_SECONDS = 2.0
+"""How long a newer quote is waited for where an older one could be shown."""
+KNOWN_SECONDS = 2.0
+UNANSWERED_SECONDS = 5.0
+UNKNOWN_HOLD = timedelta(seconds=60)
+STALE_HOLD = timedelta(seconds=5)
+RENEWED_AT_ONCE = 100
+REMEMBERED = 50_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Unknown:
+    """No provider has this symbol."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Vain:
+    """Nobody could tell; or, with a problem, be asked."""
+
+    problem: ProblemError | None = None
+
+
+_Told = Quote | _Unknown | _Vain
+
+
+class Quotes:
+    """Reads what is known; asks the quotes worker for what is not fresh, once for all."""
+
+    def __init__(self, known: Known, commands: Commands) -> None:
+        self._known = known
+        self._commands = commands
+        self._asking: Asking[_Told] = Asking(
+            self._look_up, in_vain=lambda told: isinstance(told, _Vain)
+        )
+        self._exist: dict[str, None] = {}
+        self._unanswered_until = 0.0
+
+    async def quote(self, call: Call, symbol: str) -> Quote:
+        """The best there is within the wait. Raises `ProblemError`."""
+        match (await self.quotes(call, [symbol]))[symbol]:
+            case ProblemError() as error:
+                raise error
+            case quote:
+                return quote
+
+    async def quotes(self, call: Call, symbols: Sequence[str]) -> dict[str, Quote | ProblemError]:
+        """The same of several, each for itself."""
+        known = await self._known.quotes(symbols)
+        shown: dict[str, Quote | ProblemError] = {}
+        now = CLOCK.now()
+        for symbol in symbols:
+            entry = known.get(symbol)
+            if entry and entry.fresh_until > now:
+                shown[symbol] = self._found(symbol, entry.shown())
+            elif entry and (quote := _at_once(entry, now)):
+                self._asking.begin(call, symbol)
+                shown[symbol] = quote
+        missing = [symbol for symbol in symbols if symbol not in shown]
+        answers = await asyncio.gather(*(self._wait(call, s, known.get(s)) for s in missing))
+        return shown | dict(zip(missing, answers, strict=True))
+
+    async def many(self, call: Call, symbols: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """What is known of these, without waiting; what is not fresh is renewed behind it."""
+        known = await self._known.quotes(symbols)
+        now = CLOCK.now()
+        fresh = {s for s, entry in known.items() if entry.fresh_until > now}
+        self._renew(call, [symbol for symbol in symbols if symbol not in fresh])
+        shown: dict[str, dict[str, Any]] = {}
+        for symbol, entry in known.items():
+            quote = entry.shown() if symbol in fresh else _at_once(entry, now) or _last(entry, now)
+            if quote:
+                shown[symbol] = quote.as_json
+        return shown
+
+    async def exists(self, call: Call, symbol: str) -> bool:
+        """False only for a symbol that a provider says it does not have."""
+        if symbol in self._exist:
+            return True
+        entry = (await self._known.quotes([symbol])).get(symbol)
+        if entry and entry.quote:
+            return self._remember(symbol)
+        if entry and entry.fresh_until > CLOCK.now():
+            return False
+        return await self._provider_has(call, symbol)
+
+    async def _provider_has(self, call: Call, symbol: str) -> bool:
+        """True also when nobody can tell; then nobody is asked again for a while.
+
+        Raises `ProblemError` without the broker: the change could not be published either.
+        """
+        loop = asyncio.get_running_loop()
+        if self._unanswered_until > loop.time():
+            return True
+        match await self._asking.answer(call, symbol, KNOWN_SECONDS):
+            case _Unknown():
+                return False
+            case Quote():
+                return True
+            case _Vain(problem=ProblemError() as problem):
+                raise ProblemError("broker-unavailable") from problem
+        self._unanswered_until = loop.time() + UNANSWERED_SECONDS
+        return True
+
+    def _renew(self, call: Call, symbols: Iterable[str]) -> None:
+        """Asked for, and nobody waits; of very many the rest at the next look."""
+        for symbol, _ in zip(symbols, range(RENEWED_AT_ONCE), strict=False):
+            self._asking.begin(call, symbol)
+
+    async def _wait(
+        self, call: Call, symbol: str, entry: CachedQuote | None
+    ) -> Quote | ProblemError:
+        last = _last(entry, CLOCK.now()) if entry else None
+        seconds = PATIENT_SECONDS if last else LOOK_UP_SECONDS
+        match await self._asking.answer(call, symbol, seconds):
+            case Quote() as quote:
+                return quote
+            case _Unknown():
+                return ProblemError("unknown-symbol")
+        return last or ProblemError("quote-unavailable")
+
+    async def _look_up(self, call: Call, symbol: str) -> _Told:
+        intent = Intent(uuid7(), CLOCK.now(), None)
+        command = LookUpQuote(symbol=symbol)
+        try:
+            told = await self._commands.ask(
+                call, intent, command, key=symbol, seconds=LOOK_UP_SECONDS
+            )
+        except ProblemError as error:
+            return _Vain(error)
+        now = CLOCK.now()
+        match told.outcome if told else None:
+            case Succeeded(result={"quote": found}):
+                quote = Quote.model_validate(found)
+                self._known.tell(symbol, _marked_entry(quote, now) if quote.stale else None)
+                self._remember(symbol)
+                return quote
+            case Rejected(code="unknown-symbol"):
+                unknown = CachedQuote(quote=None, fresh_until=now + UNKNOWN_HOLD)
+                self._known.tell(symbol, unknown)
+                return _Unknown()
+        return _Vain()
+
+    def _found(self, symbol: str, quote: Quote | None) -> Quote | ProblemError:
+        if quote is None:
+            return ProblemError("unknown-symbol")
+        self._remember(symbol)
+        return quote
+
+    def _remember(self, symbol: str) -> bool:
+        self._exist[symbol] = None
+        if len(self._exist) > REMEMBERED:
+            del self._exist[next(iter(self._exist))]
+        return True
+
+
+def _marked_entry(quote: Quote, now: datetime) -> CachedQuote:
+    reason = quote.stale_reason
+    return CachedQuote(quote=quote, fresh_until=now + STALE_HOLD, stale_reason=reason)
+
+
+def _at_once(entry: CachedQuote, now: datetime) -> Quote | None:
+    """What may be shown without waiting for a newer one."""
+    if entry.quote and entry.fresh_until + AT_ONCE > now and may_be_shown(entry.quote, now):
+        return entry.shown()
+    return None
+
+
+def _last(entry: CachedQuote, now: datetime) -> Quote | None:
+    """What may be shown when no newer one came in time."""
+    if entry.quote is None or not may_be_shown(entry.quote, now):
+        return None
+    return marked(entry.quote, entry.stale_reason or "timeout")

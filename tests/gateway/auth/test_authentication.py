@@ -1,0 +1,178 @@
+"""Who is calling: what a token proves, and which address is believed."""
+
+import os
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_network
+from typing import Any, cast
+from uuid import uuid4
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from redis.asyncio import Redis
+from starlette.types import Message
+
+from gateway.auth.authentication import AGENT_CHARACTERS, Callers
+from gateway.auth.revocation import Access
+from gateway.http.endpoints import Who
+from gateway.http.problems import ProblemError
+from gateway.http.request import Incoming
+from infra.postgres.pool import Pool
+from infra.security.access_tokens import LIFETIME, TokenChecker, TokenSigner
+from infra.security.client_cipher import Client
+
+PRIVATE = os.urandom(32)
+PUBLIC = Ed25519PrivateKey.from_private_bytes(PRIVATE).public_key().public_bytes_raw()
+USER = uuid4()
+
+
+def callers(*trusted: str) -> Callers:
+    """Without a database: nothing here may ask it."""
+    networks = tuple(map(ip_network, trusted))
+    nothing: Any = None
+    known = nothing_known()
+    return Callers(TokenChecker(PUBLIC), known, nothing, nothing, networks)
+
+
+def nothing_known() -> Access:
+    """No session has ended and nobody has changed."""
+    access = Access(cast("Redis", None), cast("Pool", None))
+    access._read_at = 0.0
+    return access
+
+
+def a_request(*headers: tuple[str, str], peer: str | None = "192.0.2.1") -> Incoming:
+    raw = [(name.encode(), value.encode("latin-1")) for name, value in headers]
+    client = (peer, 4711) if peer else None
+    scope = {"method": "GET", "path": "/", "headers": raw, "client": client}
+    return Incoming.of(scope, no_body)
+
+
+async def no_body() -> Message:
+    raise AssertionError("there is no body to read")
+
+
+def a_token(
+    private: bytes = PRIVATE, *, ago: timedelta = timedelta(), verified: bool = True
+) -> str:
+    return TokenSigner(private).sign(
+        user_id=USER,
+        session_id=uuid4(),
+        tier="free",
+        verified=verified,
+        permissions=[],
+        version=1,
+        now=datetime.now(UTC) - ago,
+    )
+
+
+async def test_a_token_says_who_is_calling() -> None:
+    request = a_request(("authorization", f"bearer {a_token()}"))
+    for _ in range(2):  # the second time from memory
+        caller = await callers().authenticate(request, Who.VERIFIED)
+        assert caller
+        assert caller.user_id == USER
+
+
+async def test_where_anyone_may_call_nobody_is_asked() -> None:
+    assert await callers().authenticate(a_request(("authorization", "x")), Who.ANYONE) is None
+
+
+@pytest.mark.parametrize(
+    "authorization",
+    [
+        "",
+        "Bearer",
+        "Bearer ",
+        "Bearer nonsense",
+        "Basic dXNlcjpwYXNzd29yZA==",
+        f"Bearer {a_token(os.urandom(32))}",
+        f"Bearer {a_token(ago=LIFETIME + timedelta(seconds=1))}",
+        f"Bearer {a_token()[:-4]}AAAA",
+    ],
+)
+async def test_anything_but_a_valid_token_is_nobody(authorization: str) -> None:
+    with pytest.raises(ProblemError) as error:
+        await callers().authenticate(a_request(("authorization", authorization)), Who.SIGNED_IN)
+    assert error.value.code == "unauthenticated"
+    assert error.value.headers["WWW-Authenticate"].startswith("Bearer ")
+
+
+def signed(claims: dict[str, Any], typ: str | None = "at+jwt") -> str:
+    """A token of the right key with other claims or another type; None: without."""
+    good = jwt.decode(a_token(), options={"verify_signature": False})
+    changed = {name: value for name, value in (good | claims).items() if value is not None}
+    key = Ed25519PrivateKey.from_private_bytes(PRIVATE)
+    return jwt.encode(changed, key, algorithm="EdDSA", headers={"typ": typ})
+
+
+@pytest.mark.parametrize("typ", ["at+jwt", "AT+JWT", "application/at+jwt"])
+def test_access_token_of_this_api_is_taken(typ: str) -> None:
+    token = signed({"aud": ["another", "qnt9-api"]}, typ)
+    assert callers().principal(a_request(("authorization", f"Bearer {token}"))).user_id == USER
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        signed({"aud": None}),
+        signed({"aud": "another"}),
+        signed({"aud": []}),
+        signed({"iss": "another"}),
+        signed({"iss": None}),
+        signed({}, "JWT"),
+        signed({}, None),
+        signed({}, "checkpoint+jwt"),
+    ],
+)
+def test_token_for_another_audience_or_of_another_type_is_refused(token: str) -> None:
+    with pytest.raises(ProblemError, match="unauthenticated"):
+        callers().principal(a_request(("authorization", f"Bearer {token}")))
+
+
+def test_a_remembered_token_ends_when_it_expires() -> None:
+    remembering = callers()
+    token = a_token()
+    request = a_request(("authorization", f"Bearer {token}"))
+    found = remembering.principal(request)
+    remembering._checked[token] = replace(found, expires_at=0)
+    with pytest.raises(ProblemError) as error:
+        remembering.principal(request)
+    assert error.value.detail == "The token has expired."
+
+
+def test_a_clock_that_is_a_little_ahead_keeps_nobody_out() -> None:
+    token = a_token(ago=timedelta(seconds=-3))
+    assert callers().principal(a_request(("authorization", f"Bearer {token}"))).user_id == USER
+
+
+@pytest.mark.parametrize(
+    ("trusted", "peer", "forwarded", "believed"),
+    [
+        ([], "192.0.2.1", ["203.0.113.7"], "192.0.2.1"),
+        (["10.0.0.0/8"], "192.0.2.1", ["203.0.113.7"], "192.0.2.1"),
+        (["10.0.0.0/8"], "10.1.2.3", [], "10.1.2.3"),
+        (["10.0.0.0/8"], "10.1.2.3", ["203.0.113.7"], "203.0.113.7"),
+        (["10.0.0.0/8"], "10.1.2.3", ["6.6.6.6, 203.0.113.7"], "203.0.113.7"),
+        (["10.0.0.0/8"], "10.1.2.3", ["6.6.6.6", "203.0.113.7"], "203.0.113.7"),
+        (["10.0.0.0/8"], "10.1.2.3", ["203.0.113.7, 10.9.9.9"], "203.0.113.7"),
+        (["10.0.0.0/8"], "10.1.2.3", ["6.6.6.6, unknown"], "10.1.2.3"),
+        (["10.0.0.0/8", "2001:db8::/32"], "2001:db8::1", ["203.0.113.7"], "203.0.113.7"),
+        (["10.0.0.0/8"], "10.1.2.3", ["2001:db8::7"], "2001:db8::7"),
+    ],
+)
+def test_a_forwarded_address_is_believed_from_trusted_proxies_alone(
+    trusted: list[str], peer: str, forwarded: list[str], believed: str
+) -> None:
+    headers = [("x-forwarded-for", line) for line in forwarded]
+    assert callers(*trusted).client(a_request(*headers, peer=peer)).ip == believed
+
+
+def test_a_client_may_be_without_address_and_agent() -> None:
+    assert callers("10.0.0.0/8").client(a_request(peer=None)) == Client(None, None)
+
+
+def test_a_long_agent_is_cut() -> None:
+    client = callers().client(a_request(("user-agent", "x" * 5_000)))
+    assert client.agent == "x" * AGENT_CHARACTERS

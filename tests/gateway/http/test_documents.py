@@ -1,0 +1,89 @@
+"""The page of the contract: Swagger UI as it was released, and nothing from elsewhere."""
+
+import re
+from html.parser import HTMLParser
+
+import httpx
+import pytest
+
+from gateway.http.app import Application
+from gateway.http.documents import ENDPOINTS, Documents
+from gateway.routes import ENDPOINTS as ALL
+from operations.release import vendored
+from tests.gateway.edges import edge_of
+from tests.stack import ROOT
+
+PATHS = [endpoint.path for endpoint in ENDPOINTS]
+VERSIONED = [path for path in PATHS if path.startswith("/static/swagger-ui/")]
+
+
+class Page(HTMLParser):
+    """What a page loads, and what it runs that is written in itself."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loaded: list[str] = []
+        self.inline: list[str] = []
+        self._in_script = False
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self._in_script = tag in {"script", "style"}
+        for name, value in attrs:
+            if name in {"src", "href"} and tag != "a":
+                self.loaded.append(value or "")
+            if name == "style" or name.startswith("on"):
+                self.inline.append(f"{name}={value}")
+
+    def handle_endtag(self, tag: str) -> None:  # noqa: ARG002  # the parser passes it
+        self._in_script = False
+
+    def handle_data(self, data: str) -> None:
+        if self._in_script and data.strip():
+            self.inline.append(data)
+
+
+async def answer_to(path: str) -> httpx.Response:
+    edge = edge_of(documents=Documents(ALL))
+    transport = httpx.ASGITransport(Application(edge, ALL, []))
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as http:
+        return await http.get(path)
+
+
+def test_vendored_files_match_the_hashes_of_their_manifest() -> None:
+    assert vendored.changed(ROOT / vendored.FOLDER) == []
+
+
+async def test_docs_page_loads_only_files_of_this_gateway_and_has_no_inline_script() -> None:
+    page = Page()
+    page.feed((await answer_to("/docs")).text)
+    assert page.inline == []
+    assert {each for each in page.loaded if not each.startswith("data:")} <= set(PATHS)
+    assert set(VERSIONED) <= set(page.loaded)
+
+
+async def test_docs_page_policy_lets_a_browser_reach_this_gateway_alone() -> None:
+    policy = (await answer_to("/docs")).headers["content-security-policy"]
+    directives = dict(each.strip().split(" ", 1) for each in policy.split(";"))
+    assert directives["default-src"] == "'none'"
+    sources = {source for each in directives.values() for source in each.split()}
+    assert sources == {"'none'", "'self'", "data:"}
+    assert "data:" not in directives["script-src"] + directives["connect-src"]
+
+
+async def test_docs_script_tells_no_validator_of_the_document() -> None:
+    script = (await answer_to("/static/docs.js")).text
+    assert "validatorUrl: null" in script
+    assert not re.search(r"https?://", script)
+
+
+@pytest.mark.parametrize("path", VERSIONED)
+async def test_file_with_its_version_in_the_path_is_cached_for_ever(path: str) -> None:
+    answer = await answer_to(path)
+    assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
+    assert answer.headers["content-type"].partition(";")[0] in {"text/css", "text/javascript"}
+
+
+@pytest.mark.parametrize("path", ["/docs", "/static/docs.js", "/openapi.json"])
+async def test_file_without_its_version_in_the_path_is_not_cached(path: str) -> None:
+    answer = await answer_to(path)
+    assert (answer.status_code, answer.headers["cache-control"]) == (200, "no-store")

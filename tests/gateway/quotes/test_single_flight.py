@@ -1,0 +1,61 @@
+import asyncio
+from typing import cast
+
+from gateway.http.endpoints import Call
+from gateway.quotes.single_flight import Asking
+from tests.waiting import until
+
+CALL = cast("Call", None)
+
+
+class Worker:
+    """Answers when it is let."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.let = asyncio.Event()
+        self.answer = "well"
+
+    async def ask(self, _: Call, subject: str) -> str:
+        self.asked.append(subject)
+        await self.let.wait()
+        return self.answer
+
+
+def asking(worker: Worker) -> Asking[str]:
+    return Asking(worker.ask, in_vain=lambda answer: answer == "vain")
+
+
+async def test_all_who_ask_at_once_are_one_question() -> None:
+    worker = Worker()
+    it = asking(worker)
+    waiting = [asyncio.create_task(it.answer(CALL, "A", 5)) for _ in range(100)]
+    await until(lambda: worker.asked == ["A"])
+    worker.let.set()
+    assert set(await asyncio.gather(*waiting)) == {"well"}
+    assert worker.asked == ["A"]
+    await until(lambda: not it._tasks)
+    assert await it.answer(CALL, "A", 5) == "well"
+    assert worker.asked == ["A", "A"]
+
+
+async def test_who_does_not_wait_that_long_leaves_it_under_way() -> None:
+    worker = Worker()
+    it = asking(worker)
+    assert await it.answer(CALL, "A", 0.01) is None
+    worker.let.set()
+    assert await it.answer(CALL, "A", 5) == "well"
+    assert worker.asked == ["A"]
+
+
+async def test_what_was_in_vain_is_not_asked_again_at_once() -> None:
+    worker = Worker()
+    worker.answer = "vain"
+    worker.let.set()
+    it = asking(worker)
+    for _ in range(10):
+        assert await it.answer(CALL, "A", 5) == "vain"
+    assert worker.asked == ["A"]
+    await until(lambda: not it._tasks)
+    await it.answer(CALL, "A", 5)
+    assert worker.asked == ["A", "A"]
