@@ -50,7 +50,7 @@ def _origins(value: object) -> object:
 def _origin(text: str) -> str:
     """As browsers send it (RFC 6454): scheme, host, port unless it is the scheme's own."""
     if text in {"*", "null"}:
-        raise ValueError(f"{text!r} stands for anybody: name the origins")
+        raise ValueError(f"{text!r} allows any origin: name the origins")
     url = urlsplit(text)
     default = {"http": 80, "https": 443}.get(url.scheme)
     if default is None or f"{url.scheme}://{url.netloc}".lower() != text.lower():

@@ -19,5 +19,5 @@ class CutOffError(OpsError):
     def __init__(self, topic: str, error: BaseException) -> None:
         super().__init__(
             f"{topic}: Kafka did not answer for everything ({type(error).__name__}); what it "
-            "acknowledged is kept: run the same command again and it goes on"
+            "acknowledged is kept: run the same command again to continue"
         )

@@ -30,10 +30,10 @@ class Sink:
         try:
             id_ = await asyncio.to_thread(self._mailbox.keep, delivery, content)
         except OSError as error:
-            log.warning("mail_not_kept", error=str(error))
+            log.warning("mail_not_stored", error=str(error))
             DELIVERIES.labels("refused").inc()
             return "452 4.3.1 Cannot be stored at present"
-        log.info("mail_kept", id=id_, size=len(content))
+        log.info("mail_stored", id=id_, size=len(content))
         DELIVERIES.labels("kept").inc()
         return f"250 2.0.0 Kept as {id_}"
 

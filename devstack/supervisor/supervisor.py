@@ -66,7 +66,7 @@ class Supervisor:
     async def run(self) -> None:
         """Until drained. Raises `StartError` when the system does not come up."""
         if ended := await asyncio.to_thread(self._records.end_all):
-            log.warning("leftovers_ended", processes=ended)
+            log.warning("leftover_processes_ended", processes=ended)
         self._check_ports()
         async with listening(self._layout, self._respond):
             coming_up = asyncio.create_task(self._come_up())
@@ -81,7 +81,7 @@ class Supervisor:
                     await draining
             except StartError as error:
                 self.error = str(error)
-                log.exception("system_did_not_come_up")
+                log.exception("system_start_failed")
                 raise
             finally:
                 coming_up.cancel()

@@ -27,7 +27,7 @@ MAX_ESTIMATED = 40
 RANGE_SECONDS = 1.0
 MAX_RANGE_BYTES = 512 * 1024
 _OURS = ("qnt9", "qnt", "quant", "stock", "stocks", "watchlist", "ticker", "shares", "trading")
-_GUESSED = "is of a kind that is guessed early: add words or characters that nobody expects"
+_GUESSED = "follows a common pattern: add words or characters that are hard to guess"
 _BREACHED = "is known from a breach of another service"
 
 RANGE_QUERIES = Counter(
@@ -68,7 +68,7 @@ class BreachedPasswords:
                 found = await self._ask(digest[:5], digest[5:])
         except (httpx.HTTPError, TimeoutError, ValueError) as error:
             RANGE_QUERIES.labels("failed").inc()
-            log.warning("breached_passwords_not_asked", error=type(error).__name__)
+            log.warning("breached_passwords_not_checked", error=type(error).__name__)
             return False
         RANGE_QUERIES.labels("found" if found else "not_found").inc()
         return found

@@ -88,7 +88,9 @@ class Access:
             return principal
         user = known[0]
         if user.gone:
-            raise ProblemError("unauthenticated", "The account is no more.", headers=_CHALLENGE)
+            raise ProblemError(
+                "unauthenticated", "The account does not exist any more.", headers=_CHALLENGE
+            )
         if user.version <= principal.version:
             return principal
         return replace(
@@ -115,7 +117,7 @@ class Access:
                             self._hear(message)
             except (RedisError, OSError) as error:
                 if self.listening:
-                    log.warning("access_changes_unheard", error=kind_of(error))
+                    log.warning("access_changes_not_received", error=kind_of(error))
                 self.listening = False
                 await asyncio.sleep(RECONNECT_SECONDS)
 
@@ -132,7 +134,7 @@ class Access:
                 elif named := self._take_named():
                     self._learn(await queries.users_named(self._pool, named))
             except (*UNAVAILABLE, asyncpg.PostgresError) as error:
-                log.warning("access_unread", error=kind_of(error))
+                log.warning("access_not_read", error=kind_of(error))
                 self._due_at = self._clock() + RETRY_SECONDS
 
     async def read(self) -> None:
@@ -151,7 +153,7 @@ class Access:
     def _hear(self, message: dict[str, Any]) -> None:
         """An ended session counts at once; what a user may do is said by the database alone."""
         if message["type"] == "subscribe":
-            log.info("access_changes_heard")
+            log.info("access_changes_received")
             self.listening = True
             self._due_at = self._clock()
         else:

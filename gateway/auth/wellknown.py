@@ -11,5 +11,11 @@ async def jwks(call: Call) -> Answer:
 
 
 ENDPOINTS = (
-    Endpoint("GET", "/.well-known/jwks.json", jwks, "Keys that check access tokens", {200: JwkSet}),
+    Endpoint(
+        "GET",
+        "/.well-known/jwks.json",
+        jwks,
+        "Public keys that verify access tokens",
+        {200: JwkSet},
+    ),
 )

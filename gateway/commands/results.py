@@ -29,7 +29,7 @@ LOST_AFTER_SECONDS = 1.0
 RECONNECT_SECONDS = 0.5
 
 WOKEN = Counter("qnt9_gateway_outcomes_total", "Outcomes received, by how", ["by"])
-PENDING = Gauge("qnt9_gateway_pending", "Commands that somebody waits for")
+PENDING = Gauge("qnt9_gateway_pending", "Commands that a request waits for")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ class Outcomes:
                 async with self._redis.pubsub() as subscription:
                     await subscription.subscribe(self.channel)
                     self.listening = True
-                    log.info("wakeups_subscribed")
+                    log.info("notifications_subscribed")
                     while True:
                         message = await subscription.get_message(
                             ignore_subscribe_messages=True, timeout=30.0
@@ -94,7 +94,7 @@ class Outcomes:
                             self._wake(message["data"])
             except (RedisError, OSError) as error:
                 if self.listening:
-                    log.warning("wakeups_lost", error=kind_of(error), instead="polling")
+                    log.warning("notifications_lost", error=kind_of(error), instead="polling")
                 self.listening = False
                 await asyncio.sleep(RECONNECT_SECONDS)
 
@@ -136,7 +136,7 @@ class Outcomes:
             for one in announced:
                 self._tell(UUID(one["id"]), Told(outcome_of(one["outcome"]), one["fingerprint"]))
         except (ValueError, LookupError, TypeError, AttributeError) as error:
-            log.warning("wakeup_unreadable", error=type(error).__name__, instead="polling")
+            log.warning("notification_unreadable", error=type(error).__name__, instead="polling")
             return
         WOKEN.labels("wakeup").inc(len(announced))
 

@@ -69,7 +69,7 @@ def _is_deep(found: Any) -> bool:
 def _once_each(pairs: list[tuple[str, Any]]) -> None:
     """The first and the last of two alike are both somebody's reading: neither is ours."""
     if len({name for name, _ in pairs}) != len(pairs):
-        raise ProblemError("malformed-request", "A name is in the body twice.")
+        raise ProblemError("malformed-request", "The body contains a name twice.")
 
 
 _NAMES = json.JSONDecoder(object_pairs_hook=_once_each)

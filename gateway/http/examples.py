@@ -176,7 +176,7 @@ EXAMPLES: dict[type[BaseModel], dict[str, Any]] = {
                 "quote": None,
                 "problem": {
                     "code": "unknown-symbol",
-                    "title": "No such symbol",
+                    "title": "The symbol does not exist",
                     "status": 404,
                     "detail": "Did you mean BRK-B?",
                 },

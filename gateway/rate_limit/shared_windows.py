@@ -67,7 +67,7 @@ class SharedWindows:
                 pipe.set(known, 1, ex=seconds)
                 await pipe.execute()
         except AWAY as error:
-            log.warning("limit_not_forgotten", error=type(error).__name__)
+            log.warning("limit_not_reset", error=type(error).__name__)
 
     async def give_back(self, key: str) -> None:
         """What was counted last was not tried after all. Best effort."""
@@ -77,7 +77,7 @@ class SharedWindows:
             async with asyncio.timeout(ANSWER_SECONDS):
                 await self._give_back([key])
         except AWAY as error:
-            log.warning("limit_not_given_back", error=type(error).__name__)
+            log.warning("limit_not_refunded", error=type(error).__name__)
 
     @property
     def _is_away(self) -> bool:

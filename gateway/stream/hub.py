@@ -123,7 +123,9 @@ class Hub:
             raise ProblemError("try-again")
         key = str(principal.user_id).encode()
         if len(self._by_user.get(key, ())) >= self._most_of_one:
-            raise ProblemError("too-many-streams", f"At most {self._most_of_one} at a time.")
+            raise ProblemError(
+                "too-many-streams", f"At most {self._most_of_one} streams at a time."
+            )
         subscription = Subscription(principal, self.position(principal))
         self._by_user[key].add(subscription)
         self._count += 1

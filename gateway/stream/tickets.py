@@ -58,7 +58,7 @@ class Tickets:
         mac, holder = value[:_MAC_BYTES], value[_MAC_BYTES:]
         if not hmac.compare_digest(mac, self._mac(ticket, holder)):
             raise ProblemError(
-                "unauthenticated", "The ticket is not valid, or no longer.", headers=_CHALLENGE
+                "unauthenticated", "The ticket is invalid or expired.", headers=_CHALLENGE
             )
         found = orjson.loads(holder)
         found |= {name: UUID(found[name]) for name in ("user_id", "session_id")}
@@ -74,4 +74,4 @@ def _name(ticket: str) -> str:
 
 def _away(error: Exception) -> ProblemError:
     log.warning("tickets_unavailable", error=kind_of(error))
-    return ProblemError("try-again", "Without the cache server there are no tickets.")
+    return ProblemError("try-again", "Tickets are unavailable because the cache server is away.")

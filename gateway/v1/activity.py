@@ -23,7 +23,7 @@ ENDPOINTS = (
         "GET",
         "/api/v1/users/me/activity",
         show,
-        "What happened to the account, newest first",
+        "The activity of the account, newest first",
         {200: Activity},
         who=Who.SIGNED_IN,
         query=Page,

@@ -114,7 +114,7 @@ def _tokens(call: Call, intent: Intent, told: Told | None, purpose: str) -> Answ
             return Answer(200, {"token_type": "Bearer", **tokens})
         case Rejected(code=code):
             raise ProblemError(code)
-    raise ProblemError("try-again", "This takes longer than it should.")
+    raise ProblemError("try-again", "The request takes longer than expected.")
 
 
 def _result(success: Succeeded) -> Answer:

@@ -15,7 +15,7 @@ from infra.runtime.clock import CLOCK
 async def show(call: Call) -> Answer:
     handle = read_handle(call.edge.settings.gateway_key, call.path("handle"))
     if handle is None:
-        raise ProblemError("not-found", "No such handle was issued.")
+        raise ProblemError("not-found", "The status token is not valid.")
     _may_see(call, handle)
     old = CLOCK.now() - handle.issued_at > call.edge.settings.outcomes_kept
     rows = [] if old else await queries.outcomes(call.edge.pool, [handle.command_id])
@@ -32,7 +32,7 @@ async def show(call: Call) -> Answer:
         reused = Rejected("idempotency-key-reused")
         outcome = reused if other_body else outcome_of(rows[0]["outcome"])
     except ValueError:
-        raise ProblemError("internal-error", "The outcome cannot be read.") from None
+        raise ProblemError("internal-error", "The result cannot be read.") from None
     match outcome:
         case Succeeded(result=result):
             status |= {"status": "succeeded", "result": result}
@@ -50,7 +50,7 @@ def _may_see(call: Call, handle: Handle) -> None:
     if handle.actor_id is None:
         return
     if call.edge.callers.principal(call.request).user_id != handle.actor_id:
-        raise ProblemError("not-found", "No such handle was issued.")
+        raise ProblemError("not-found", "The status token is not valid.")
 
 
 ENDPOINTS = (
@@ -58,7 +58,7 @@ ENDPOINTS = (
         "GET",
         "/api/v1/commands/{handle}",
         show,
-        "What became of a command that was answered with 202",
+        "The status of a command that was answered with 202",
         {200: CommandStatus},
         problems=("unauthenticated", "not-found", "command-forgotten", "reads-unavailable"),
         limits=STATUS,

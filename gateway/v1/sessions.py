@@ -20,7 +20,7 @@ async def sign_out(call: Call) -> Answer:
 
 
 async def revoke(call: Call) -> Answer:
-    """Somebody else's is as unknown as one that never was."""
+    """The session of another user gets the same answer as one that does not exist."""
     try:
         session_id = UUID(call.path("id"))
     except ValueError:
@@ -63,7 +63,7 @@ ENDPOINTS = (
         "GET",
         "/api/v1/users/me/sessions",
         show,
-        "Where the caller is signed in, the most recently used first",
+        "The caller's sessions, the most recently used first",
         {200: OpenSessions},
         links=(Link("sessions_revoke", {"id": "$response.body#/sessions/0/id"}),),
         who=Who.SIGNED_IN,

@@ -14,7 +14,7 @@ async def me(call: Call) -> Answer:
 
 
 async def update(call: Call) -> Answer:
-    """What is left out stays as it is."""
+    """Omitted fields stay unchanged."""
     user = str(call.caller.user_id)
     intent = call.edge.commands.intent(call, user)
     content = call.body(ProfileBody).model_dump(exclude_unset=True)
@@ -31,7 +31,7 @@ def _updated(_: Succeeded) -> Answer:
 async def _profile(call: Call) -> dict[str, object]:
     row = await queries.profile(call.edge.pool, call.caller.user_id)
     if row is None:
-        raise ProblemError("unauthenticated", "The account is no more.")
+        raise ProblemError("unauthenticated", "The account does not exist any more.")
     return dict(row)
 
 

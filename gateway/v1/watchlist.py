@@ -26,7 +26,7 @@ async def show(call: Call) -> Answer:
 
 
 async def put(call: Call) -> Answer:
-    """A symbol that a provider does not have is refused; when nobody can tell, it is accepted."""
+    """Refuses a symbol that no provider has. Accepts it when no provider answers."""
     symbol, user = symbol_of(call), str(call.caller.user_id)
     intent = call.edge.commands.intent(call, user)
     if not await call.edge.quotes.exists(call, symbol):
@@ -59,7 +59,7 @@ ENDPOINTS = (
         "PUT",
         _SYMBOL,
         put,
-        "Follow a symbol, or change the note on it",
+        "Add a symbol to the watchlist, or change its note",
         {200: ItemSaved, 201: ItemSaved, 202: Pending},
         problems=("unknown-symbol", "watchlist-full", "unknown-user"),
         links=(Link("watchlist_delete", {"symbol": "$request.path.symbol"}),),
@@ -73,7 +73,7 @@ ENDPOINTS = (
         "DELETE",
         _SYMBOL,
         delete,
-        "Follow a symbol no longer",
+        "Remove a symbol from the watchlist",
         {202: Pending, 204: None},
         problems=("unknown-symbol", "unknown-user"),
         who=Who.VERIFIED,
@@ -84,7 +84,7 @@ ENDPOINTS = (
         "GET",
         "/api/v1/watchlist",
         show,
-        "What the caller follows, with quotes",
+        "The watchlist with quotes",
         {200: Watchlist},
         who=Who.VERIFIED,
         limits=READ,

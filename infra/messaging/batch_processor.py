@@ -178,7 +178,7 @@ class BatchWork:
             groups = by_key(items)
             if len(groups) == 1:
                 return groups
-            log.warning("batch_halved", records=len(items), error=type(error).__name__)
+            log.warning("batch_bisected", records=len(items), error=type(error).__name__)
             half = len(groups) // 2
             left = await self._in_bulk([item for group in groups[:half] for item in group], batch)
             return left + await self._in_bulk(

@@ -111,7 +111,7 @@ BATCH_RECORDS = Histogram(
     buckets=(1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000),
 )
 PAUSED = Gauge("qnt9_consumer_paused", "1 while a dependency is down", ["consumer"])
-DEAD_LETTERS = Counter("qnt9_dead_letters_total", "Records set aside", ["consumer", "reason"])
+DEAD_LETTERS = Counter("qnt9_dead_letters_total", "Dead letters written", ["consumer", "reason"])
 CHECKPOINT = Gauge(
     "qnt9_audit_checkpoint_timestamp_seconds", "When the audit log was last signed, Unix time"
 )

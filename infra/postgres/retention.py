@@ -67,10 +67,10 @@ async def keep_house(pool: Pool, rules: Sequence[Rule], *, every: float = EVERY_
             try:
                 removed = await run(pool, rule)
             except (*UNAVAILABLE, *TRANSIENT, asyncpg.PostgresError) as error:
-                log.warning("rows_not_forgotten", table=rule.table, error=type(error).__name__)
+                log.warning("retention_failed", table=rule.table, error=type(error).__name__)
                 continue
             if removed:
-                log.info("rows_forgotten", table=rule.table, rows=removed, kept_days=rule.keep.days)
+                log.info("rows_deleted", table=rule.table, rows=removed, kept_days=rule.keep.days)
 
 
 async def _mine(conn: Connection, rule: Rule) -> bool:

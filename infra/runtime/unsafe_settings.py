@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 
 ACCEPTED = "QNT9_ACCEPTED_RISKS"
 RISKS = {
-    "relaxed-limits": "rate limits that stop nobody",
+    "relaxed-limits": "rate limits without effect",
     "large-quotas": "single limits far above the strict ones",
     "wide-proxies": "forwarded addresses believed from large parts of the internet",
     "public-url": "mailed links made of an address with a user, a query or a fragment",
@@ -47,7 +47,7 @@ class Violation:
 
     def __str__(self) -> str:
         every = " or QNT9_PLAINTEXT_ALLOWED=true" if self.risk in PLAINTEXT else ""
-        where = ", on a network that nobody else hears" if self.risk in PLAINTEXT else ""
+        where = ", on a network that no other party can read" if self.risk in PLAINTEXT else ""
         return f"{self.fault} ({ACCEPTED}={self.risk}{every} accepts it{where})"
 
 
@@ -70,7 +70,9 @@ def read_risks(text: str) -> str:
 def violations(given: Mapping[str, str], names: Iterable[str]) -> Iterator[Violation]:
     """What opens a door, whether accepted or not. `names` are those that the process knows."""
     if given.get("limits") == "relaxed":
-        yield Violation("limits", "relaxed is for development: it stops nobody", "relaxed-limits")
+        yield Violation(
+            "limits", "relaxed is for development: it limits almost nothing", "relaxed-limits"
+        )
     if fault := _proxies(given.get("trusted_proxies", "")):
         yield Violation("trusted_proxies", fault, "wide-proxies")
     if fault := _public_url(given.get("public_url", "")):

@@ -39,16 +39,16 @@ audit.add_command(list_rows)
 @click.option(
     "--offline",
     is_flag=True,
-    help="Without Kafka: what the checkpoints of --checkpoints cover, and nothing else.",
+    help="Without Kafka: only what the checkpoints of --checkpoints cover.",
 )
-@click.option("--json", "as_json", is_flag=True, help="For scripts.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts.")
 def verify(data: Path, kept: Any, *, offline: bool, as_json: bool) -> None:
-    """Prove the log whole, or name what is wrong.
+    """Verify the audit log, or name what is wrong.
 
-    Every row is hashed again, every chain followed to its end, and checkpoints must be a part of
-    it. They are checked with QNT9_AUDIT_PUBLIC_KEY. Every row is compared with the record it was
-    made of, address and client with what its payload has, and every record that the audit worker
-    has read with its row. Exit code 1 when something is wrong.
+    Computes the hash of every row, follows every chain to its end, and checks that checkpoints,
+    verified with QNT9_AUDIT_PUBLIC_KEY, are a part of it. Compares every row with its record,
+    address and client with the payload, and every record that the audit worker has read with its
+    row. Exit code 1 if something is wrong.
     """
     here = point_at(data, *(() if offline else ("QNT9_KAFKA_BOOTSTRAP",)), "QNT9_POSTGRES_DSN")
     postgres = loaded(PostgresSettings)
@@ -68,7 +68,7 @@ def verify(data: Path, kept: Any, *, offline: bool, as_json: bool) -> None:
 @audit.command(epilog="Example: qnt9 audit checkpoint >> kept-elsewhere.jws")
 @data_option
 def checkpoint(data: Path) -> None:
-    """Print the newest checkpoint, to be kept where whoever rules this system cannot reach it."""
+    """Print the newest checkpoint, to store outside of this system."""
     here = point_at(data, "QNT9_KAFKA_BOOTSTRAP")
     settings, checker = loaded(KafkaSettings), _checker(data, here=here)
     signed = run(_newest_checkpoint(settings))

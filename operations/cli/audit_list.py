@@ -27,16 +27,22 @@ NEWEST = 20
 )
 @data_option
 @click.option(
-    "--limit", type=click.IntRange(1), default=NEWEST, show_default=True, help="The newest so many."
+    "--limit",
+    type=click.IntRange(1),
+    default=NEWEST,
+    show_default=True,
+    help="The number of newest rows.",
 )
-@click.option("--all", "everything", is_flag=True, help="However many there are.")
-@click.option("--from", "since", type=TIME, help="From this time on: a time, or an age such as 2h.")
+@click.option("--all", "everything", is_flag=True, help="Remove the limit on rows.")
+@click.option("--from", "since", type=TIME, help="From this time: a time, or an age such as 2h.")
 @click.option("--to", "until", type=TIME, help="Before this time.")
 @click.option("--action", help="Only this action, such as user.signed_in.")
 @click.option("--user", "user_id", type=click.UUID, help="Only what this user is the target of.")
 @click.option("--actor", help="Only what this user (id) or operator (name) did.")
-@click.option("--correlation-id", help="Only what one request has caused.")
-@click.option("--json", "as_json", is_flag=True, help="For scripts: the newest first, all fields.")
+@click.option("--correlation-id", help="Only what one request caused.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print JSON for scripts: the newest first, all fields."
+)
 def list_rows(  # noqa: PLR0917 - click passes them by name
     data: Path,
     limit: int,
@@ -49,10 +55,10 @@ def list_rows(  # noqa: PLR0917 - click passes them by name
     correlation_id: str | None,
     as_json: bool,
 ) -> None:
-    """Show rows of the audit log, the newest last: who did what to whom.
+    """Show rows of the audit log, the newest last.
 
-    `target` is the user, or the topic, that it was done to. An operator's own doings have the name
-    of the operator instead of an actor. Uses QNT9_POSTGRES_DSN, else the system of --data.
+    `target` is the user or the topic that was changed. Actions of an operator show the operator's
+    name instead of an actor. Uses QNT9_POSTGRES_DSN, else the system of --data.
     """
     if since and until and until < since:
         raise click.UsageError("--to comes before --from")

@@ -50,7 +50,7 @@ async def _chains(
 
 
 def facts(report: Report) -> dict[str, Any]:
-    """For scripts."""
+    """Print JSON for scripts."""
     last = report.newest
     return {
         "whole": report.whole,

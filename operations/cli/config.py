@@ -19,9 +19,9 @@ def config() -> None:
 
 @config.command(epilog="Example: env $(cat gateway.env) qnt9 config check gateway")
 @click.argument("roles", nargs=-1, type=click.Choice(SCALABLE))
-@click.option("--json", "as_json", is_flag=True, help="For scripts.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts.")
 def check(roles: tuple[str, ...], as_json: bool) -> None:
-    """Validate the settings in the environment for ROLES, or for all; names all faults at once."""
+    """Check the settings in the environment for ROLES, or for all; report all faults."""
     found = {role: _looked_at(role) for role in roles or SCALABLE}
     faults = {role: each.faults for role, each in found.items()}
     if as_json:

@@ -22,21 +22,23 @@ from operations.record_producer import Sender
 Settings = tuple[KafkaSettings, PostgresSettings]
 NAME = click.Choice(sorted(CONSUMERS))
 
-reason_option = click.option("--reason", required=True, help="Why; it is kept in the audit log.")
-dry_run_option = click.option("--dry-run", is_flag=True, help="Count, and change nothing.")
+reason_option = click.option("--reason", required=True, help="Your reason, for the audit log.")
+dry_run_option = click.option(
+    "--dry-run", is_flag=True, help="Count the records, and change nothing."
+)
 
 
 @click.group(epilog="Example: qnt9 consumers show watchlist")
 def consumers() -> None:
-    """Consumers: whether they are paused, and records that are in their way."""
+    """Consumers: show and end pauses, skip or dead-letter records."""
 
 
 @consumers.command(epilog="Example: qnt9 consumers show watchlist --json")
 @click.argument("name", type=NAME, required=False)
 @data_option
-@click.option("--json", "as_json", is_flag=True, help="For scripts.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts.")
 def show(name: str | None, data: Path, *, as_json: bool) -> None:
-    """Show whether a consumer is paused, what waits for it, and the instructions to it."""
+    """Show whether a consumer is paused, its lag, and its instructions."""
     found = run(_states(both_settings(data), [name] if name else sorted(CONSUMERS)))
     if as_json:
         click.echo(json.dumps([_json(state) for state in found], indent=2, default=repr))
@@ -56,22 +58,22 @@ def show(name: str | None, data: Path, *, as_json: bool) -> None:
             click.echo(wrapped(f"{text}{each.reason})"))
 
 
-@consumers.command(epilog="Example: qnt9 consumers resume watchlist --reason 'mended in 1.4.2'")
+@consumers.command(epilog="Example: qnt9 consumers resume watchlist --reason 'fixed in 1.4.2'")
 @click.argument("name", type=NAME)
 @data_option
 @reason_option
 @dry_run_option
 def resume(name: str, data: Path, reason: str, *, dry_run: bool) -> None:
-    """End a pause now, without waiting for the consumer to find out by itself.
+    """End a pause now instead of waiting for the consumer's next probe.
 
-    A handler that still fails on messages of many senders pauses it again.
+    If the handler still fails for many senders, the consumer pauses again.
     """
     by = _by(reason)
     was_paused = run(_resume(both_settings(data), name, by, dry_run=dry_run))
     if not was_paused:
         click.echo(f"{name} is not paused")
     else:
-        click.echo(f"{name} would be resumed" if dry_run else f"{name} goes on within seconds")
+        click.echo(f"{name} would be resumed" if dry_run else f"{name} resumes within seconds")
 
 
 @consumers.command(
@@ -96,10 +98,10 @@ def skip(  # noqa: PLR0917  # click passes them by name
     reason: str,
     dry_run: bool,
 ) -> None:
-    """Pass over records that were not read yet, for good.
+    """Skip unread records permanently.
 
-    They are not handled and become no dead letters. A command among them has failed: its client
-    hears `discarded`.
+    They are neither executed nor dead-lettered. A command among them fails with the code
+    `discarded`.
     """
     choice = Choice(topic, partition, first, before)
     _instruct(both_settings(data), name, "skip", choice, reason, dry_run=dry_run)
@@ -113,8 +115,8 @@ def skip(  # noqa: PLR0917  # click passes them by name
 @click.argument("name", type=NAME)
 @click.argument("topic", required=False)
 @data_option
-@click.option("--partition", type=click.IntRange(0), help="Only this one.")
-@click.option("--from", "first", type=click.IntRange(0), help="Only from this offset on.")
+@click.option("--partition", type=click.IntRange(0), help="Only this partition.")
+@click.option("--from", "first", type=click.IntRange(0), help="Only from this offset.")
 @click.option("--before", type=click.IntRange(1), help="Only before this offset.")
 @click.option("--type", "type_", help="Only this type, in full.")
 @click.option("--key", help="Only records with this key.")
@@ -132,7 +134,7 @@ def set_aside(  # noqa: PLR0917  # click passes them by name
     reason: str,
     dry_run: bool,
 ) -> None:
-    """Make dead letters of what waits now, without handling it.
+    """Turn the waiting records into dead letters without executing them.
 
     `qnt9 dlq redrive` sends them again, `qnt9 dlq discard` gives them up.
     """

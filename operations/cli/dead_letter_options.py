@@ -30,15 +30,15 @@ def filter_options(command: F) -> F:
     """Adds them; the command gets them as keywords, for `chosen`."""
     for option in reversed(
         (
-            click.option("--consumer", help="Only what this consumer set aside."),
-            click.option("--failure", help="Only with these words in the reason of the failure."),
+            click.option("--consumer", help="Only dead letters of this consumer."),
+            click.option("--failure", help="Only with these words in the failure."),
             click.option("--type", "only_type", help="Only this type: user.signed_up, or in full."),
             click.option("--key", "only_key", help="Only records with this key."),
-            click.option("--correlation-id", help="Only what one request has caused."),
+            click.option("--correlation-id", help="Only what one request caused."),
             click.option(
-                "--from", "since", type=TIME, help="Only if it failed last at T or later."
+                "--from", "since", type=TIME, help="Only if the last failure was at T or later."
             ),
-            click.option("--to", "until", type=TIME, help="Only if it failed last before T."),
+            click.option("--to", "until", type=TIME, help="Only if the last failure was before T."),
         )
     ):
         command = option(command)

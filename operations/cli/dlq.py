@@ -25,9 +25,9 @@ Settings = tuple[KafkaSettings, PostgresSettings]
 
 @click.group(epilog="Example: qnt9 dlq list, then qnt9 dlq show watchlist.commands.watchlist:17")
 def dlq() -> None:
-    """Dead letters: list and show them, send them again, or give them up.
+    """Dead letters: list, show, redrive or discard them.
 
-    A letter's number is <topic>.<consumer>:<offset>; several in a row are …:17-28.
+    The id of a dead letter is <topic>.<consumer>:<offset>; a range is …:17-28.
     """
 
 
@@ -40,11 +40,13 @@ def dlq() -> None:
     type=click.IntRange(0),
     default=10,
     show_default=True,
-    help="Letters shown of each group.",
+    help="Dead letters shown of each group.",
 )
-@click.option("--page", type=click.IntRange(1), help="End after so many letters.")
-@click.option("--after", type=NUMBER, help="Go on after this letter.")
-@click.option("--json", "as_json", is_flag=True, help="Every letter, for scripts.")
+@click.option("--page", type=click.IntRange(1), help="Stop after this many dead letters.")
+@click.option("--after", type=NUMBER, help="Continue after this dead letter.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print every dead letter as JSON, for scripts."
+)
 def list_(  # noqa: PLR0917 - click passes them by name
     topic: str | None,
     data: Path,
@@ -54,10 +56,10 @@ def list_(  # noqa: PLR0917 - click passes them by name
     as_json: bool,
     **filters: Any,
 ) -> None:
-    """List what is set aside and not dealt with.
+    """List dead letters that are neither redriven nor discarded.
 
-    By consumer and reason, the latest trouble last. With --page so many letters in the order in
-    which they were set aside, consumer by consumer; what was the last of them is said in the end.
+    Grouped by consumer and reason, the latest failure last. With --page, one page of dead letters
+    in the order in which they were written, by consumer; the last id is printed at the end.
     """
     wanted = chosen(topic, **filters)
     found = run(_listed(both_settings(data), wanted, after, page))
@@ -84,23 +86,23 @@ class Found:
 def _summary(found: Found) -> str:
     plural = "s" if found.of != 1 else ""
     if not found.of:
-        return "no dead letters to deal with"
+        return "no open dead letters"
     if len(found.letters) < found.of:
         return f"{len(found.letters):,} of {found.of:,} dead letter{plural} match"
-    return f"{found.of:,} dead letter{plural} to deal with"
+    return f"{found.of:,} open dead letter{plural}"
 
 
 @dlq.command("show", epilog="Example: qnt9 dlq show watchlist.commands.watchlist:17")
 @click.argument("number", type=NUMBER)
 @data_option
-@click.option("--json", "as_json", is_flag=True, help="For scripts.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts.")
 def show_(number: Number, data: Path, *, as_json: bool) -> None:
-    """Show one dead letter with all that it has.
+    """Show one dead letter with all its data.
 
-    Personal and sealed values are shown as what they are, never in clear.
+    Personal and sealed values are never shown in clear.
     """
     if number.first != number.last:
-        raise click.UsageError("one letter at a time")
+        raise click.UsageError("one dead letter at a time")
     letter, done = run(_one(both_settings(data), number))
     content = _letter_json(letter, done)
     if as_json:

@@ -17,12 +17,14 @@ from operations.lag import Lag, measure
 
 @click.command(epilog="Example: qnt9 lag --json | jq '[.[].lag] | add'")
 @data_option
-@click.option("--json", "as_json", is_flag=True, help="One object a partition, for scripts.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON object per partition, for scripts."
+)
 def lag(data: Path, as_json: bool) -> None:
     """Show how far each consumer group is behind, by partition.
 
-    Groups of the system are shown on all that they read, others on what they have committed. A
-    group that lags and has no members is read by nobody: its process is stopped.
+    Groups of the system are shown for all topics that they read, other groups for topics with
+    committed offsets. A group that lags and has no members has no running process.
     """
     found = run(_measured(broker_settings(data)))
     if as_json:
@@ -36,7 +38,7 @@ def lag(data: Path, as_json: bool) -> None:
         rows.append(_row(group, topic, parts))
     click.echo(table(rows, right=frozenset({1, 3})))
     for group in dict.fromkeys(each.group for each in found if each.lag and not each.members):
-        click.echo(f"{group} has no members: nobody reads what it waits for", err=True)
+        click.echo(f"{group} has no members: no process reads its topics", err=True)
 
 
 async def _measured(settings: KafkaSettings) -> list[Lag]:

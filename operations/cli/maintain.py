@@ -37,8 +37,8 @@ from operations.database import database_errors
 def migrate(data: Path, lock_timeout: float, within: float) -> None:
     """Bring the database up to date. Uses QNT9_POSTGRES_DSN, else the system of --data.
 
-    A migration that cannot have a lock at once is rolled back and tried again, so that nobody
-    waits behind it for a transaction that somebody has left open.
+    A migration that does not get a lock in time is rolled back and retried, so that an open
+    transaction does not block the writers behind the migration.
     """
     point_at(data, unless="QNT9_POSTGRES_DSN")
     dsn = loaded(PostgresSettings).postgres_dsn.get_secret_value()
@@ -59,9 +59,9 @@ def keys() -> None:
 
 
 @keys.command(epilog="Example: (umask 077; qnt9 keys generate > keys.env)")
-@click.option("--json", "as_json", is_flag=True, help="For scripts.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts.")
 def generate(as_json: bool) -> None:
-    """Print a complete set of new keys, as settings. They are secrets, and stored nowhere."""
+    """Print a complete set of new secret keys as settings. They are not stored."""
     made = generate_keys()
     if as_json:
         click.echo(json.dumps(made, indent=2))
@@ -72,9 +72,9 @@ def generate(as_json: bool) -> None:
 @keys.command(epilog="Example: qnt9 keys files secrets")
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 def files(folder: Path) -> None:
-    """Write the secrets of compose.yaml into FOLDER, a file each.
+    """Write the secrets of compose.yaml into FOLDER, one file each.
 
-    Made once: what FOLDER has is kept, what has come since is added.
+    Existing files are kept; missing ones are added.
     """
     try:
         names = write_secrets(folder.absolute(), Hosts())

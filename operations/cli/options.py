@@ -25,7 +25,7 @@ def data_option(command: F) -> F:
         show_default=True,
         show_envvar=True,
         callback=_absolute,
-        help="The folder that holds everything the system keeps.",
+        help="The data folder of the system.",
     )(command)
 
 

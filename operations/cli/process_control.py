@@ -48,11 +48,13 @@ def down(data: Path) -> None:
 
 @click.command(epilog="Example: qnt9 status --json | jq .gateway.url")
 @data_option
-@click.option("--json", "as_json", is_flag=True, help="For scripts; carries credentials.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print JSON for scripts; contains credentials."
+)
 def status(data: Path, as_json: bool) -> None:
-    """Show what runs, its pids and health, and why a part is not ready.
+    """Show every process with pid and health, and why one is not ready.
 
-    Exit code 1 when nothing runs, or when a part is not ready or was stopped.
+    Exit code 1 when nothing runs, or when a process is not ready or was stopped.
     """
     try:
         answer: dict[str, Any] = ask(Layout(data), {"do": "status"})["status"]
@@ -93,6 +95,6 @@ def _verb(verb: str, text: str) -> click.Command:
     return command
 
 
-stop = _verb("stop", "Stop one part; it stays stopped until it is started.")
-start = _verb("start", "Start one part and wait until it is ready.")
-restart = _verb("restart", "Stop one part in order and start it again.")
+stop = _verb("stop", "Stop one process or server; it stays stopped until you start it.")
+start = _verb("start", "Start one process or server and wait until it is ready.")
+restart = _verb("restart", "Stop one process or server gracefully and start it again.")

@@ -20,14 +20,14 @@ DOCTOR_SECONDS = 300.0
 
 @click.group(epilog="Example: qnt9 quotes doctor")
 def quotes() -> None:
-    """Where quotes come from."""
+    """The source of quotes."""
 
 
 @quotes.command(epilog="Example: qnt9 quotes doctor --url https://quotes.example.com")
 @data_option
 @click.option("--url", help=f"The host to ask, instead of {URL}'s.")
 def doctor(data: Path, url: str | None) -> None:
-    """Ask the configured host and print what is not as the adapter expects.
+    """Query the configured host and print differences from what the adapter expects.
 
     Uses QNT9_YAHOO_URL and the QNT9_QUOTES_ settings of a second provider, else the system of
     --data. Ten calls; exit code 1 when something differs.

@@ -15,19 +15,19 @@ from operations.record_producer import Sender
 
 @click.group(epilog="Example: qnt9 rebuild audit --dry-run")
 def rebuild() -> None:
-    """Make something once more of the topics."""
+    """Rebuild data from the topics."""
 
 
 @rebuild.command(epilog="Example: qnt9 stop audit && qnt9 rebuild audit && qnt9 start audit")
 @data_option
-@click.option("--dry-run", is_flag=True, help="Count what would be read, and change nothing.")
-@click.option("--reason", "--why", "reason", help="Why; it is kept in the audit log.")
+@click.option("--dry-run", is_flag=True, help="Count the records to read, and change nothing.")
+@click.option("--reason", "--why", "reason", help="Your reason, for the audit log.")
 def audit(data: Path, reason: str | None, *, dry_run: bool) -> None:
-    """Let the audit worker, which must be stopped, read every event from the beginning.
+    """Let the stopped audit worker read every event again from the beginning.
 
-    Rows that are missing come back, with their place in the chain; rows that are there stay as
-    they are. Address and client come back for who was not erased. `qnt9 lag` shows how far it is,
-    `qnt9 audit verify` what came of it.
+    Missing rows are added at their place in the chain; existing rows stay unchanged. Address and
+    client are restored except for erased users. `qnt9 lag` shows the progress, `qnt9 audit verify`
+    the result.
     """
     found = run(_rebuilt(broker_settings(data), None if dry_run else this_operator(reason)))
     if dry_run:

@@ -19,22 +19,27 @@ from operations.recovery.apply import Recovery
 from operations.recovery.progress import Standing
 from operations.recovery.survey import Gap, Survey, survey
 
-STOPPED = "stopped; run the same command again and it goes on"
+STOPPED = "stopped; run the same command again to continue"
 
 
 @click.command(epilog="Example: qnt9 recover --dry-run")
 @data_option
-@click.option("--dry-run", is_flag=True, help="Show what was lost, and change nothing.")
-@click.option("--reason", help="Why; it is kept in the audit log.")
-@click.option("--no-wait", is_flag=True, help="Return when the groups are moved.")
+@click.option("--dry-run", is_flag=True, help="Print what was lost, and change nothing.")
+@click.option("--reason", help="Your reason, for the audit log.")
+@click.option("--no-wait", is_flag=True, help="Return after moving the groups.")
 @click.option(
     "--patience",
     type=click.IntRange(1, 86_400),
     default=60,
     show_default=True,
-    help="Seconds without progress before a command may end otherwise than the first time.",
+    help="Seconds without progress before a command may end differently than before.",
 )
-@click.option("--json", "as_json", is_flag=True, help="What was lost, for scripts; with --dry-run.")
+@click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="Print what was lost as JSON, for scripts; with --dry-run.",
+)
 def recover(
     data: Path,
     reason: str | None,
@@ -44,10 +49,10 @@ def recover(
     no_wait: bool,
     as_json: bool,
 ) -> None:
-    """Bring a restored database up to what Kafka knows.
+    """Bring a restored database up to date from Kafka.
 
-    Finds what consumers had read and the database does not know, moves their groups back to it,
-    and waits until it is handled again. Stop it and run it again at any time: it goes on.
+    Finds messages that consumers have read and the database does not know, moves the groups back
+    to them, and waits until they are executed again. You can stop it and run it again at any time.
     Uses QNT9_KAFKA_* and QNT9_POSTGRES_DSN (the owner's), else the system of --data.
     """
     settings = both_settings(data)
@@ -102,7 +107,7 @@ class _Told:
     def tell(self, now: Standing) -> None:
         line = f"{now.records:,} records and {now.awaited:,} events to be made again"
         if now.idle:
-            line += f"; nobody reads for {', '.join(now.idle)}: start what you have stopped"
+            line += f"; no process reads for {', '.join(now.idle)}: start what you stopped"
         if line != self._last:
             click.echo(line, err=True)
         self._last = line

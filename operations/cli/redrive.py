@@ -63,13 +63,17 @@ class Tally:
 @click.command(epilog="Example: qnt9 dlq redrive --all --consumer watchlist --dry-run")
 @click.argument("numbers", nargs=-1, type=NUMBER)
 @data_option
-@click.option("--all", "everything", is_flag=True, help="All that the other options choose.")
-@click.option("--topic", help="Only what was set aside from this topic.")
+@click.option(
+    "--all", "everything", is_flag=True, help="All dead letters that the other options select."
+)
+@click.option("--topic", help="Only dead letters of this topic.")
 @filter_options
-@click.option("--reason", "--why", "reason", help="Why you do it; it is kept in the audit log.")
-@click.option("--rate", type=click.FloatRange(min=0.1), help="At most so many letters a second.")
-@click.option("--dry-run", is_flag=True, help="Say what would be sent, and change nothing.")
-@click.option("--json", "as_json", is_flag=True, help="For scripts.")
+@click.option("--reason", "--why", "reason", help="Your reason, for the audit log.")
+@click.option(
+    "--rate", type=click.FloatRange(min=0.1), help="At most this many dead letters a second."
+)
+@click.option("--dry-run", is_flag=True, help="Print what would be sent, and change nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts.")
 def redrive(  # noqa: PLR0917 - click passes them by name
     numbers: tuple[Number, ...],
     data: Path,
@@ -81,12 +85,12 @@ def redrive(  # noqa: PLR0917 - click passes them by name
     as_json: bool,
     **filters: Any,
 ) -> None:
-    """Send dead letters again to who failed on them.
+    """Send dead letters again to the consumers that failed.
 
-    They go to <topic>.<consumer>.redrive under the ids that they had, so that what was handled
-    meanwhile has no second effect. A letter is marked when Kafka has it, and not listed any more.
-    Stopped at any point nothing is lost: the same command goes on. A letter that fails again comes
-    back as a new one. An old one whose command does not wait for it any more is not sent.
+    They go to <topic>.<consumer>.redrive with their ids, so a message that was executed meanwhile
+    has no second effect. A dead letter is marked when Kafka has it, and is not listed any more. If
+    the command was stopped, run it again to continue. A message that fails again becomes a new dead
+    letter. An old dead letter whose command is not parked any more is not sent.
     """
     wanted = _chosen(numbers, topic, filters, everything=everything)
     asked = Asked("redriven", numbers, wanted, dry_run, rate, as_json, this_operator(reason))
@@ -98,14 +102,14 @@ def redrive(  # noqa: PLR0917 - click passes them by name
 )
 @click.argument("numbers", nargs=-1, type=NUMBER)
 @data_option
-@click.option("--all", "everything", is_flag=True, help="All that the other options choose.")
-@click.option("--topic", help="Only what was set aside from this topic.")
-@filter_options
 @click.option(
-    "--reason", "--why", "reason", required=True, help="Why; it is kept in the audit log."
+    "--all", "everything", is_flag=True, help="All dead letters that the other options select."
 )
-@click.option("--dry-run", is_flag=True, help="Say what would be given up, and change nothing.")
-@click.option("--json", "as_json", is_flag=True, help="For scripts.")
+@click.option("--topic", help="Only dead letters of this topic.")
+@filter_options
+@click.option("--reason", "--why", "reason", required=True, help="Your reason, for the audit log.")
+@click.option("--dry-run", is_flag=True, help="Print what would be discarded, and change nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts.")
 def discard(  # noqa: PLR0917 - click passes them by name
     numbers: tuple[Number, ...],
     data: Path,
@@ -116,10 +120,10 @@ def discard(  # noqa: PLR0917 - click passes them by name
     as_json: bool,
     **filters: Any,
 ) -> None:
-    """Give dead letters up, for good.
+    """Discard dead letters permanently.
 
-    A command among them has failed from now on: its status says `discarded`. The letters stay in
-    their topic, but are not listed any more.
+    A command among them fails with the code `discarded`. The dead letters stay in their topic, but
+    are not listed any more.
     """
     if not reason.strip():
         raise click.UsageError("--reason must say something")
@@ -132,7 +136,7 @@ def _chosen(
     numbers: tuple[Number, ...], topic: str | None, filters: dict[str, Any], *, everything: bool
 ) -> Chosen:
     if bool(numbers) == everything:
-        raise click.UsageError("the numbers of letters, or --all")
+        raise click.UsageError("give the ids of dead letters, or --all")
     wanted = chosen(topic, **filters)
     if numbers and wanted.narrows:
         raise click.UsageError("--topic, --consumer, --failure and the like choose among --all")
@@ -182,7 +186,7 @@ async def _deal_with(
                 )
                 tally.done[batch[0].box.name] += len(dealt.done)
                 tally.before += [
-                    f"{each.number}: by somebody else just now" for each in dealt.others
+                    f"{each.number}: handled by another operator just now" for each in dealt.others
                 ]
                 tally.doubt(dealt.doubtful)
                 progress.seen(len(batch))
@@ -234,7 +238,7 @@ def _say_in_words(asked: Asked, tally: Tally) -> None:
         plural = "s" if letters != 1 else ""
         where = f" to {box}.redrive" if asked.verb == "redriven" else ""
         would = "would be " if asked.dry_run else ""
-        click.echo(f"{letters:,} letter{plural} of {box} {would}{asked.verb}{where}")
+        click.echo(f"{letters:,} dead letter{plural} of {box} {would}{asked.verb}{where}")
     if not tally.done.total():
         click.echo("nothing to do")
     if asked.dry_run:

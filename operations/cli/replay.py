@@ -23,7 +23,7 @@ from operations.replay.offset_ranges import Chooses, count, resolve
 from operations.replay.offset_spec import Point, ends_before, point_of
 from operations.replay.request import Run, Wish
 
-STOPPED = "stopped; what was acknowledged is noted: run the same command again and it goes on"
+STOPPED = "stopped; acknowledged records are noted: run the same command again to continue"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,25 +55,27 @@ class Asked:
 )
 @click.argument("topic")
 @data_option
-@click.option("--from", "begin", required=True, metavar="T|OFFSET", help="Where the range begins.")
+@click.option("--from", "begin", required=True, metavar="T|OFFSET", help="The start of the range.")
 @click.option(
     "--to",
     "end",
     default="now",
     show_default=True,
     metavar="T|OFFSET",
-    help="Before what it ends.",
+    help="The exclusive end of the range.",
 )
 @click.option("--partition", "partitions", type=int, multiple=True, help="Only these partitions.")
 @click.option("--type", "only_type", help="Only this type: user.signed_up, or in full.")
 @click.option("--key", "only_key", help="Only records with this key.")
-@click.option("--to-group", "group", help="Put this fresh group before the range.")
-@click.option("--to-topic", "copy_to", help="Copy the records to this topic of your own.")
-@click.option("--dry-run", is_flag=True, help="Count what is in the range, and change nothing.")
-@click.option("--again", is_flag=True, help="Copy once more what these words have copied before.")
-@click.option("--rate", type=click.FloatRange(min=0.1), help="At most so many records a second.")
-@click.option("--reason", "--why", "reason", help="Why; it is kept in the audit log.")
-@click.option("--json", "as_json", is_flag=True, help="For scripts.")
+@click.option("--to-group", "group", help="Set this new group to the start of the range.")
+@click.option("--to-topic", "copy_to", help="Copy the records to this topic.")
+@click.option("--dry-run", is_flag=True, help="Count the records in the range, and change nothing.")
+@click.option(
+    "--again", is_flag=True, help="Copy again although the same command has finished before."
+)
+@click.option("--rate", type=click.FloatRange(min=0.1), help="At most this many records a second.")
+@click.option("--reason", "--why", "reason", help="Your reason, for the audit log.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts.")
 def replay(  # noqa: PLR0917 - click passes them by name
     topic: str,
     data: Path,
@@ -96,19 +98,19 @@ def replay(  # noqa: PLR0917 - click passes them by name
     `beginning`; a bare number is an offset, the same in each partition. A time stands for the
     first record that is not older.
 
-    --to-topic copies records as they are, with their times, and adds the headers
-    qnt9_replay_topic, _partition, _offset and _run. A topic that is not there is made, with as many
-    partitions, and kept until you delete it. Killed at any point, the same command goes on where
-    the broker had acknowledged everything; records that it had not may be there twice. Once it has
-    finished, the same command says so and copies nothing, for seven days; --again copies again.
+    --to-topic copies records unchanged, with their times, and adds the headers qnt9_replay_topic,
+    _partition, _offset and _run. It creates a missing topic with as many partitions; you delete it
+    afterwards. If the command was killed, run it again to continue after what the broker has
+    acknowledged; other records may be there twice. A finished copy is not repeated for seven days,
+    unless you give --again.
 
-    --to-group is for projections: the group's offsets stand at the start of the range, and the
-    projection reads from there. The end is printed, and stands in the committed offsets of the
-    group qnt9.ops.until.GROUP: read each partition up to that offset, and no further. A group reads
-    everything, so --type, --key and --partition cannot be used with it.
+    --to-group is for projections: it sets the group's offsets to the start of the range. The end is
+    printed and stored in the committed offsets of the group qnt9.ops.until.GROUP: read each
+    partition up to that offset. A group reads everything, so --type, --key and --partition cannot
+    be used with it.
 
-    No group of the system is moved and none of its consumers sees a replay, so no mail is sent
-    again. Commands are refused: what failed is sent again with `qnt9 dlq redrive`.
+    A replay moves no group of the system and reaches none of its consumers, so no mail is sent
+    again. Command topics are refused: send failed commands again with `qnt9 dlq redrive`.
     """
     asked = Asked(
         Wish(

@@ -10,8 +10,14 @@ FOLDER = Path("schemas")
 
 
 @click.command(epilog="Example: qnt9 schemas --check")
-@click.option("--check", is_flag=True, help="Change nothing; exit code 1 when something is wrong.")
-@click.option("--release", is_flag=True, help="What is there is released: it can only grow now.")
+@click.option(
+    "--check",
+    is_flag=True,
+    help="Change nothing; exit code 1 if something is stale or incompatible.",
+)
+@click.option(
+    "--release", is_flag=True, help="Record the contracts as released: from now on they only grow."
+)
 @click.option("--folder", type=click.Path(path_type=Path), default=FOLDER, show_default=True)
 def schemas(*, check: bool, release: bool, folder: Path) -> None:
     """Generate the schemas of every message, AsyncAPI and OpenAPI from the contracts."""

@@ -34,9 +34,9 @@ class SetupSettings(KafkaSettings, PostgresSettings):
 
 @click.command(epilog="Example: docker compose run --rm setup")
 def setup() -> None:
-    """Make an installation ready: database and its roles, tables, users, topics and rights.
+    """Prepare an installation: database roles, tables, Kafka users, topics and rights.
 
-    What is there already is brought up to date, so it runs before every new version. Uses
+    Existing objects are updated, so run it before every new version. Uses
     QNT9_ADMIN_POSTGRES_DSN (may make roles), QNT9_POSTGRES_DSN (qnt9_owner), QNT9_KAFKA_… (a super
     user) and QNT9_PASSWORDS: {"postgres": {role: password}, "kafka": {user: password}}.
     """

@@ -59,16 +59,20 @@ class Asked:
     type=POINT,
     help="Offset, time, or age such as 10m. Default: now; with --until-end the beginning.",
 )
-@click.option("--until-end", is_flag=True, help="Show what is there now, then end.")
+@click.option("--until-end", is_flag=True, help="Show the present messages, then exit.")
 @click.option("--type", "only_type", help="Only this type: user.signed_up, or in full.")
 @click.option("--key", "only_key", help="Only records with this key.")
-@click.option("--correlation-id", help="Only what one request has caused.")
+@click.option("--correlation-id", help="Only what one request caused.")
 @click.option(
     "--header", "headers", type=HeaderType(), multiple=True, help="Only with this header."
 )
-@click.option("--text", help="Only with these words in key, headers or data, as they are shown.")
-@click.option("--limit", type=click.IntRange(1), help="End after so many. Default: Ctrl-C.")
-@click.option("--json", "as_json", is_flag=True, help="One object a line, for scripts.")
+@click.option("--text", help="Only with this text in key, headers or data, as shown.")
+@click.option(
+    "--limit", type=click.IntRange(1), help="Stop after this many. Default: until Ctrl-C."
+)
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON object per line, for scripts."
+)
 def tail(  # noqa: PLR0917 - click passes them by name
     topic: str,
     data: Path,
@@ -82,10 +86,10 @@ def tail(  # noqa: PLR0917 - click passes them by name
     limit: int | None,
     as_json: bool,
 ) -> None:
-    """Show the messages of TOPIC, decoded, as they come.
+    """Show the decoded messages of TOPIC as they arrive.
 
-    Personal and sealed values are shown as what they are, never in clear, and cannot be searched.
-    Nobody's offsets move.
+    Personal and sealed values are never shown in clear, and cannot be searched.
+    No offsets move.
     """
     check_type(only_type, topic)
     wanted = Wanted(only_type, only_key, correlation_id, headers, text)

@@ -15,11 +15,13 @@ from operations.cli.tables import table
 
 @click.command(epilog="Example: qnt9 topics --create")
 @data_option
-@click.option("--create", is_flag=True, help="Make the broker as the contracts say.")
-@click.option("--all", "everything", is_flag=True, help="Redrive and dead-letter topics as well.")
-@click.option("--json", "as_json", is_flag=True, help="For scripts.")
+@click.option(
+    "--create", is_flag=True, help="Create or change the broker's topics to match the contracts."
+)
+@click.option("--all", "everything", is_flag=True, help="Include redrive and dead-letter topics.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts.")
 def topics(data: Path, *, create: bool, everything: bool, as_json: bool) -> None:
-    """Show the topics, and how the broker differs from them. Exit code 1 when it does.
+    """Compare the broker's topics with the contracts. Exit code 1 when they differ.
 
     Uses QNT9_KAFKA_BOOTSTRAP and its companions, else the system of --data.
     """

@@ -44,7 +44,7 @@ class Scale(click.ParamType[tuple[str, int]]):
 
 @click.command(epilog="Example: qnt9 up --detach --scale gateway=2 --port-base 9000")
 @data_option
-@click.option("--detach", is_flag=True, help="Return when it is ready; qnt9 down stops it.")
+@click.option("--detach", is_flag=True, help="Return when the system is ready; qnt9 down stops it.")
 @click.option(
     "--port-base",
     type=click.IntRange(1024, HIGHEST_BASE),
@@ -57,14 +57,14 @@ class Scale(click.ParamType[tuple[str, int]]):
     type=click.Choice(["sandbox", "yahoo"]),
     default="sandbox",
     show_default=True,
-    help="Where quotes come from.",
+    help="The source of quotes.",
 )
 @click.option(
     "--limits",
     type=click.Choice(["strict", "relaxed"]),
     default="relaxed",
     show_default=True,
-    help="How many requests a client may make.",
+    help="The numbers of the rate limits.",
 )
 @click.option("--scale", type=Scale(), multiple=True, help="Run N processes of a role.")
 def up(  # noqa: PLR0917 - click passes them by name

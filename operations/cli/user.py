@@ -48,14 +48,14 @@ class _Accounts(PostgresSettings):
 
 @click.group(epilog="Example: qnt9 user show ada@example.com")
 def user() -> None:
-    """Users: the first admin, and what is known of somebody."""
+    """Users: create the first admin, show a user."""
 
 
 @user.command("create-admin", epilog="Example: qnt9 user create-admin root@example.com")
 @click.argument("email")
 @data_option
 @click.option("--password-stdin", is_flag=True, help="The password is the first line of stdin.")
-@click.option("--json", "as_json", is_flag=True, help="For scripts.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts.")
 def create_admin(email: str, data: Path, *, password_stdin: bool, as_json: bool) -> None:
     """Make EMAIL an admin: the verified user who has it, else a new one.
 
@@ -79,11 +79,11 @@ def create_admin(email: str, data: Path, *, password_stdin: bool, as_json: bool)
 @user.command(epilog="Example: qnt9 user show 01a1a0a3-0325-7614-ad32-fd110ba494f9 --json")
 @click.argument("who", metavar="EMAIL|ID")
 @data_option
-@click.option("--json", "as_json", is_flag=True, help="For scripts.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts.")
 def show(who: str, data: Path, *, as_json: bool) -> None:
     """Show ids, tier, permissions, sessions and the last events of a user.
 
-    Asked for by address, every sign-up with it; by id, the address is not shown.
+    By address, every sign-up with it is shown; by id, the address is not shown.
     """
     email, user_id = _named(who)
     point_at(data, "QNT9_POSTGRES_DSN")
@@ -205,7 +205,7 @@ def _password(email: str, *, password_stdin: bool) -> str:
     elif sys.stdin.isatty():
         password = click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
     else:
-        raise click.UsageError("nobody to ask for the password: give it with --password-stdin")
+        raise click.UsageError("there is no terminal to ask for the password: use --password-stdin")
     # The gateway knows what a password must be; it is asked, and only looks at this one.
     done = subprocess.run(
         (sys.executable, "-P", "-m", "gateway.auth.password_rules"),

@@ -79,7 +79,7 @@ def absent(number: Number, there: Range) -> str | None:
     missing = " and ".join(f"{a} to {b}" if b > a else str(a) for a, b in parts)
     plural = "s" if number.last > number.first else ""
     has = f"it has {there.start} to {there.until - 1}" if not there.is_empty else "it is empty"
-    return f"has no letter{plural} {missing}: {has}"
+    return f"has no dead letter{plural} {missing}: {has}"
 
 
 def after_the_marked(each: Range, marked: set[int]) -> Range:

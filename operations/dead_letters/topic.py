@@ -56,7 +56,9 @@ class Number:
         """Raises `ValueError`."""
         found = _NUMBER.match(text)
         if not found or found["box"] not in BOXES:
-            raise ValueError(f"{text!r} is no letter's number; `qnt9 dlq list` shows them")
+            raise ValueError(
+                f"{text!r} is not the id of a dead letter; `qnt9 dlq list` shows the ids"
+            )
         first = int(found["first"])
         last = int(found["last"] or first)
         if last < first:
@@ -173,7 +175,7 @@ def boxes_of(topic: str | None, consumer: str | None) -> list[Box]:
     ]
     if not found:
         whose = f" of {consumer}" if consumer else ""
-        raise OpsError(f"nobody sets anything aside{whose} from {topic or 'any topic'}")
+        raise OpsError(f"no consumer writes dead letters{whose} from {topic or 'any topic'}")
     return found
 
 

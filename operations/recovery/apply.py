@@ -151,7 +151,7 @@ def _uuid(text: str) -> UUID | None:
 
 
 def facts(found: Survey) -> dict[str, Any]:
-    """For scripts."""
+    """Print JSON for scripts."""
     return {
         "current": found.is_current,
         "groups": {

@@ -43,7 +43,7 @@ def judge(out: str, err: str) -> Verdict:
         lines = [line.strip() for line in err.splitlines() if line.strip()]
         return _not_run(lines[-1] if lines else "it said nothing")
     found = [
-        f"{each['name']} {each['version']}: {known['id']}, mended in "
+        f"{each['name']} {each['version']}: {known['id']}, fixed in "
         f"{', '.join(known['fix_versions']) or 'no version yet'}"
         for each in dependencies
         for known in each.get("vulns", ())

@@ -64,7 +64,7 @@ def clipped(
         if beyond:
             yield f"offset {end.number} is beyond the end of {_partitions(beyond)}"
     elif end.milliseconds > CLOCK.time() * 1000 + FUTURE_MS:
-        yield "its end lies in the future; what comes from now on is not in it"
+        yield "its end is in the future; records from now on are not included"
 
 
 def _partitions(numbers: list[int]) -> str:

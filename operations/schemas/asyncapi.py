@@ -158,7 +158,7 @@ def _dead_letter() -> dict[str, Any]:
     return {
         "name": "dead-letter",
         "title": "DeadLetter",
-        "summary": "A record as it came, byte for byte, and why it was set aside.",
+        "summary": "A record as received, byte for byte, and why it is a dead letter.",
         "description": "Key, value and headers may be anything: that can be why it is here.",
         "contentType": "application/octet-stream",
         "headers": {"$ref": "#/components/schemas/dead-letter-headers"},

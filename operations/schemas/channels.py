@@ -62,7 +62,7 @@ def _dead_letters() -> dict[str, Any]:
     return {
         "address": "{consumption}.dlq",
         "title": "Dead letters",
-        "description": "What a consumer cannot handle, set aside for an operator.",
+        "description": "Records that a consumer cannot execute, for an operator.",
         "parameters": _consumptions(),
         "messages": {"dead-letter": {"$ref": "#/components/messages/dead-letter"}},
         "bindings": _kafka(1, KEPT, MAX_DEAD_LETTER_BYTES),

@@ -25,7 +25,8 @@ _OF_EVERY_MESSAGE: dict[str, Any] = {
 }
 _OF_COMMANDS: dict[str, Any] = {
     "ce_replyto": _TEXT | {"description": "The cache server's channel that hears the outcome."},
-    "ce_deadline": _TIME | {"description": "After this nobody waits: refused without an effect."},
+    "ce_deadline": _TIME
+    | {"description": "After this time the command is refused without an effect."},
     "ce_fingerprint": _TEXT | {"description": "HMAC of the body that came with a key."},
     "ce_client": _TEXT | {"description": "Who asked, `{ip, agent}`, encrypted (ADR 3)."},
 }

@@ -65,7 +65,7 @@ async def test_each_of_several_symbols_has_an_outcome_of_its_own(stack: Stack, u
         apple, nope, none, sap = items
         assert apple["quote"]["currency"] == "USD"
         assert sap["quote"]["currency"] == "EUR"
-        title = "No such symbol"
+        title = "The symbol does not exist"
         unknown = {"code": "unknown-symbol", "title": title, "status": 404, "detail": title}
         assert nope["problem"] == none["problem"] == unknown
         for wrong in ("", ",", ",".join(cold(101))):
@@ -285,7 +285,11 @@ async def test_class_share_is_found_and_named_in_any_spelling(stack: Stack, user
         # That there is a spelling says not that there is such a share.
         dotted, slashed, none, there = await quotes(http, "BRK.B", "brk/b", "NOPE.B", "BRK-B")
         details = [each["problem"]["detail"] for each in (dotted, slashed, none)]
-        assert details == ["Did you mean BRK-B?", "Did you mean BRK-B?", "No such symbol"]
+        assert details == [
+            "Did you mean BRK-B?",
+            "Did you mean BRK-B?",
+            "The symbol does not exist",
+        ]
         assert there["quote"]["symbol"] == "BRK-B"
         for text in ("BRK.B", "BRK/B", "brk b", "BRK-B"):
             found = await http.get("/api/v1/search", params={"q": text})

@@ -49,7 +49,7 @@ def _alarm(entry: Entry) -> None:
         topic=entry.topic,
         partition=entry.partition,
         offset=entry.offset,
-        hint="somebody published another event under this id: run `qnt9 audit verify`",
+        hint="another event was published under this id: run `qnt9 audit verify`",
     )
 
 

@@ -48,7 +48,7 @@ def family_in(answer: dict[str, Any], family: str, reply: Reply) -> dict[str, An
     if error := found.get("error"):
         if isinstance(error, dict) and error.get("code") == "Not Found":
             return None
-        raise _broken(reply, f"status {reply.status} with an error that nobody knows")
+        raise _broken(reply, f"status {reply.status} with an unknown error")
     if reply.status != 200:
         raise UnavailableError(f"status {reply.status}")
     return found

@@ -43,7 +43,7 @@ DRAIN_SECONDS = 10.0
 
 MAILS = Counter("qnt9_mails_total", "Attempts to send, by their end", ["template", "result"])
 SENT_AGAIN = Counter(
-    "qnt9_mails_sent_again_total", "Mails sent once more because nobody knew whether they had been"
+    "qnt9_mails_sent_again_total", "Mails sent again because their result was not recorded"
 )
 
 DATABASE_DOWN = (*UNAVAILABLE, *TRANSIENT, asyncpg.PostgresError)
@@ -276,7 +276,9 @@ class _Record:
             log.info("mail_dropped", reason="no longer wanted, or another sender's")
         elif self.mail.again:
             SENT_AGAIN.inc()
-            log.warning("mail_sent_again", reason="nobody knows whether it was sent before")
+            log.warning(
+                "mail_sent_again", reason="the result of the attempt before was not recorded"
+            )
         return may_go
 
     async def sent(self) -> None:

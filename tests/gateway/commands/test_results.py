@@ -64,6 +64,6 @@ async def test_a_wakeup_that_cannot_be_read_is_passed_over_and_the_next_is_heard
         await Wakeups(redis).announce([Announcement(CHANNEL, command_id, Succeeded())])
         async with asyncio.timeout(5):
             assert (await told).outcome == Succeeded()
-    [said] = [entry for entry in logs if entry["event"] == "wakeup_unreadable"]
+    [said] = [entry for entry in logs if entry["event"] == "notification_unreadable"]
     assert "a secret" not in str(said)
     assert outcomes.listening

@@ -49,12 +49,12 @@ def test_a_filter_chooses_a_letter_and_not_another(
     [
         (10, 19, None),
         (10, 10, None),
-        (17, 28, "has no letters 20 to 28: it has 10 to 19"),
-        (19, 20, "has no letters 20: it has 10 to 19"),
-        (5, 12, "has no letters 5 to 9: it has 10 to 19"),
-        (9, 20, "has no letters 9 and 20: it has 10 to 19"),
-        (30, 30, "has no letter 30: it has 10 to 19"),
-        (30, 40, "has no letters 30 to 40: it has 10 to 19"),
+        (17, 28, "has no dead letters 20 to 28: it has 10 to 19"),
+        (19, 20, "has no dead letters 20: it has 10 to 19"),
+        (5, 12, "has no dead letters 5 to 9: it has 10 to 19"),
+        (9, 20, "has no dead letters 9 and 20: it has 10 to 19"),
+        (30, 30, "has no dead letter 30: it has 10 to 19"),
+        (30, 40, "has no dead letters 30 to 40: it has 10 to 19"),
     ],
 )
 def test_letters_that_are_not_there_are_named(first: int, last: int, said: str | None) -> None:
@@ -62,4 +62,6 @@ def test_letters_that_are_not_there_are_named(first: int, last: int, said: str |
 
 
 def test_an_empty_box_is_said_to_be_empty() -> None:
-    assert absent(Number(WATCHLIST, 3, 4), Range(0, 0, 0)) == "has no letters 3 to 4: it is empty"
+    assert (
+        absent(Number(WATCHLIST, 3, 4), Range(0, 0, 0)) == "has no dead letters 3 to 4: it is empty"
+    )

@@ -28,7 +28,7 @@ def test_a_number_is_a_box_and_an_offset_or_several(text: str, first: int, last:
     ["17", "watchlist.commands:17", "watchlist.commands.watchlist", "nosuch.commands.x:1", "a:b"],
 )
 def test_what_is_no_number_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="no letter's number"):
+    with pytest.raises(ValueError, match="not the id of a dead letter"):
         Number.of(text)
 
 
@@ -84,7 +84,7 @@ def test_boxes_are_named_by_topic_by_themselves_or_by_consumer() -> None:
         assert boxes_of(name, None) == [WATCHLIST]
     assert boxes_of(None, None) == list(BOXES.values())
     assert {box.consumer.name for box in boxes_of(None, "audit")} == {"audit"}
-    with pytest.raises(OpsError, match="aside of audit from"):
+    with pytest.raises(OpsError, match="dead letters of audit from"):
         boxes_of("signup.commands", "audit")
 
 

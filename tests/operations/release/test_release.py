@@ -47,7 +47,7 @@ SKIPPED = {"name": "c", "skip_reason": "not found"}
     ("dependencies", "code", "said"),
     [
         ([CLEAN], 0, "no vulnerability is known in 1 packages"),
-        ([CLEAN, BAD], FOUND, "b 2: PYSEC-1, mended in 2.1"),
+        ([CLEAN, BAD], FOUND, "b 2: PYSEC-1, fixed in 2.1"),
         ([CLEAN, SKIPPED], NOT_RUN, "NOT checked: c: not found"),
         ([BAD, SKIPPED], FOUND, "NOT checked: c: not found"),
         ([], NOT_RUN, "nothing is known"),
