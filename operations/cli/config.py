@@ -21,7 +21,10 @@ def config() -> None:
 @click.argument("roles", nargs=-1, type=click.Choice(SCALABLE))
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts.")
 def check(roles: tuple[str, ...], as_json: bool) -> None:
-    """Check the settings in the environment for ROLES, or for all; report all faults."""
+    """Check the settings in the environment; report all faults.
+
+    Without ROLES, the settings of every role are checked.
+    """
     found = {role: _looked_at(role) for role in roles or SCALABLE}
     faults = {role: each.faults for role, each in found.items()}
     if as_json:

@@ -134,9 +134,9 @@ def set_aside(  # noqa: PLR0917  # click passes them by name
     reason: str,
     dry_run: bool,
 ) -> None:
-    """Turn the waiting records into dead letters without executing them.
+    """Turn waiting records into dead letters.
 
-    `qnt9 dlq redrive` sends them again, `qnt9 dlq discard` gives them up.
+    They are not executed. `qnt9 dlq redrive` sends them again, `qnt9 dlq discard` discards them.
     """
     choice = Choice(topic, partition, first, before, type_, key)
     _instruct(both_settings(data), name, "set-aside", choice, reason, dry_run=dry_run)

@@ -23,7 +23,7 @@ DOWN_WITHIN = 180.0
 @click.command(epilog="Example: qnt9 down --data /tmp/trial")
 @data_option
 def down(data: Path) -> None:
-    """Stop the whole system: the gateway first, the infrastructure last."""
+    """Stop the whole system, the gateway first."""
     layout = Layout(data)
     console = Console(highlight=False)
     if not is_running(layout):

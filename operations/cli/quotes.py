@@ -27,7 +27,7 @@ def quotes() -> None:
 @data_option
 @click.option("--url", help=f"The host to ask, instead of {URL}'s.")
 def doctor(data: Path, url: str | None) -> None:
-    """Query the configured host and print differences from what the adapter expects.
+    """Compare a provider's answers with what the adapter expects.
 
     Uses QNT9_YAHOO_URL and the QNT9_QUOTES_ settings of a second provider, else the system of
     --data. Ten calls; exit code 1 when something differs.

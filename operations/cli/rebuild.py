@@ -23,7 +23,7 @@ def rebuild() -> None:
 @click.option("--dry-run", is_flag=True, help="Count the records to read, and change nothing.")
 @click.option("--reason", "--why", "reason", help="Your reason, for the audit log.")
 def audit(data: Path, reason: str | None, *, dry_run: bool) -> None:
-    """Let the stopped audit worker read every event again from the beginning.
+    """Let the stopped audit worker read every event again.
 
     Missing rows are added at their place in the chain; existing rows stay unchanged. Address and
     client are restored except for erased users. `qnt9 lag` shows the progress, `qnt9 audit verify`

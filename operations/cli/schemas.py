@@ -20,7 +20,7 @@ FOLDER = Path("schemas")
 )
 @click.option("--folder", type=click.Path(path_type=Path), default=FOLDER, show_default=True)
 def schemas(*, check: bool, release: bool, folder: Path) -> None:
-    """Generate the schemas of every message, AsyncAPI and OpenAPI from the contracts."""
+    """Generate message schemas, AsyncAPI and OpenAPI."""
     try:
         from operations import schemas as generator  # noqa: PLC0415  # no process needs its packages
     except ModuleNotFoundError as error:

@@ -34,7 +34,7 @@ class SetupSettings(KafkaSettings, PostgresSettings):
 
 @click.command(epilog="Example: docker compose run --rm setup")
 def setup() -> None:
-    """Prepare an installation: database roles, tables, Kafka users, topics and rights.
+    """Prepare an installation: roles, tables, users, topics, rights.
 
     Existing objects are updated, so run it before every new version. Uses
     QNT9_ADMIN_POSTGRES_DSN (may make roles), QNT9_POSTGRES_DSN (qnt9_owner), QNT9_KAFKA_… (a super

@@ -57,7 +57,7 @@ def user() -> None:
 @click.option("--password-stdin", is_flag=True, help="The password is the first line of stdin.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts.")
 def create_admin(email: str, data: Path, *, password_stdin: bool, as_json: bool) -> None:
-    """Make EMAIL an admin: the verified user who has it, else a new one.
+    """Make EMAIL an admin: its verified user, or a new one.
 
     A new user counts as verified and needs a password, which is asked for. Sign-ups with the
     address that wait for verification end. Run again, it changes nothing. Uses QNT9_POSTGRES_DSN
@@ -81,7 +81,7 @@ def create_admin(email: str, data: Path, *, password_stdin: bool, as_json: bool)
 @data_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts.")
 def show(who: str, data: Path, *, as_json: bool) -> None:
-    """Show ids, tier, permissions, sessions and the last events of a user.
+    """Show a user: ids, tier, permissions, sessions, last events.
 
     By address, every sign-up with it is shown; by id, the address is not shown.
     """
