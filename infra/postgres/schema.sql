@@ -519,7 +519,7 @@ CREATE TABLE mail_allowances (
     share text NOT NULL,
     sent_at timestamp with time zone[] NOT NULL,
     last_at timestamp with time zone NOT NULL,
-    CONSTRAINT mail_allowances_share_check CHECK ((share = ANY (ARRAY['anyone'::text, 'owner'::text])))
+    CONSTRAINT mail_allowances_share_check CHECK ((share = ANY (ARRAY['anyone'::text, 'owner'::text, 'anyone-recovered'::text, 'owner-recovered'::text])))
 );
 
 CREATE TABLE mail_requests (
@@ -643,7 +643,8 @@ CREATE TABLE recoveries (
     points jsonb NOT NULL,
     began_at timestamp with time zone DEFAULT now() NOT NULL,
     finished_at timestamp with time zone,
-    horizons jsonb DEFAULT '{}'::jsonb NOT NULL
+    horizons jsonb DEFAULT '{}'::jsonb NOT NULL,
+    refilled jsonb
 );
 
 CREATE TABLE refresh_tokens (

@@ -17,6 +17,7 @@ Removes   mail_requests           (written by the database with every event of a
           farewells               (written when a user is erased, gone with the last mail)
 Reads     users                   (all but password_hash), an address' rows locked in id order
           personal_keys
+          recovered_events        (whose mails are made again)
 
 A token is the HMAC of its mail's id: the database holds its hash alone, and a mail rendered again
 is the same mail with the same link. `sender.py` runs beside the consumers (ADR 8). Tokens of

@@ -4,14 +4,19 @@ At most one mail a minute and five an hour of each share. What anybody can ask f
 (`anyone`) is left out beyond that; what is told to the owner of an account (`owner`) waits for its
 turn instead, so nobody can keep an owner from being told. The row of an address is locked while it
 is counted, in the transaction that queues the mail, so the count is exact.
+
+On a recovered database mails are made again. Those have shares of their own and are judged at the
+time of what called for them, as they were the first time, so they use up nothing of today's.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from prometheus_client import Counter
 
+from contracts.ids import time_of
 from infra.postgres.pool import Connection
 from infra.security.address_hmac import address_hash
 from workers.verification.messages import Draft
@@ -25,10 +30,13 @@ NOT_MAILED = Counter(
 )
 
 
-async def admitted(conn: Connection, key: bytes, drafts: Sequence[Draft]) -> list[Draft]:
+async def admitted(
+    conn: Connection, key: bytes, drafts: Sequence[Draft], recovered: Collection[UUID] = ()
+) -> list[Draft]:
     """Those of these mails that may be sent, each with the time from which on it may.
 
-    `key` is that of address hashes. Addresses are counted in one order, so nobody can deadlock.
+    `key` is that of address hashes; `recovered` are the causes of mails that are made again, whose
+    ids have the time of their cause. Addresses are counted in one order, so nobody can deadlock.
     """
     by_address = sorted(
         ((address_hash(key, draft.to), draft) for draft in drafts),
@@ -36,7 +44,9 @@ async def admitted(conn: Connection, key: bytes, drafts: Sequence[Draft]) -> lis
     )
     allowed = []
     for address, draft in by_address:
-        due_at = await _take(conn, address, owners=draft.template in TOLD_TO_OWNERS)
+        owners = draft.template in TOLD_TO_OWNERS
+        at = time_of(draft.id) if draft.cause_id in recovered else None
+        due_at = await _take(conn, address, owners=owners, at=at)
         if due_at is None:
             NOT_MAILED.labels(draft.template).inc()
         else:
@@ -44,31 +54,37 @@ async def admitted(conn: Connection, key: bytes, drafts: Sequence[Draft]) -> lis
     return allowed
 
 
-async def _take(conn: Connection, address: str, *, owners: bool) -> datetime | None:
-    """When the next mail of a share may be sent, which is then counted; None when it may not."""
-    at: datetime | None = await conn.fetchval(
+async def _take(
+    conn: Connection, address: str, *, owners: bool, at: datetime | None
+) -> datetime | None:
+    """When the next mail of a share may be sent, which is then counted; None when it may not.
+
+    `at` is the time of what called for a mail that is made again, None for any other mail.
+    """
+    due_at: datetime | None = await conn.fetchval(
         """
         INSERT INTO mail_allowances AS kept (address_hash, share, sent_at, last_at)
-        VALUES ($1, $2, ARRAY[clock_timestamp()], clock_timestamp())
+        VALUES ($1, $2, ARRAY[coalesce($4, clock_timestamp())], coalesce($4, clock_timestamp()))
             ON CONFLICT (address_hash, share) DO UPDATE
            SET (sent_at, last_at) = (
                    SELECT (kept.sent_at || at)[greatest(1, cardinality(kept.sent_at) - 3) :], at
                      FROM (SELECT greatest(
-                               clock_timestamp(),
+                               coalesce($4, clock_timestamp()),
                                kept.last_at + interval '1 minute',
                                CASE WHEN cardinality(kept.sent_at) >= 5
                                     THEN kept.sent_at[cardinality(kept.sent_at) - 4]
                                          + interval '1 hour' END
                            )) AS next (at)
                )
-         WHERE kept.last_at + interval '1 minute' <= clock_timestamp() + $3::interval
+         WHERE kept.last_at + interval '1 minute' <= coalesce($4, clock_timestamp()) + $3::interval
            AND (cardinality(kept.sent_at) < 5
                 OR kept.sent_at[cardinality(kept.sent_at) - 4] + interval '1 hour'
-                   <= clock_timestamp() + $3::interval)
+                   <= coalesce($4, clock_timestamp()) + $3::interval)
         RETURNING last_at
         """,
         address,
-        "owner" if owners else "anyone",
+        ("owner" if owners else "anyone") + ("-recovered" if at else ""),
         MAX_WAIT if owners else timedelta(0),
+        at,
     )
-    return at
+    return due_at

@@ -87,7 +87,7 @@ def draft(
         name=person.display_name,
         about=about,
     )
-    return replace(made, session_id=session_id) if session_id else made
+    return replace(made, session_id=session_id, cause_id=call.envelope.id)
 
 
 def mail_id(cause: Envelope, template: str, to: UUID) -> UUID:

@@ -93,6 +93,8 @@ class Draft:
     """The session that asked for the link."""
     due_at: datetime | None = None
     """From when on it may be sent; None for at once."""
+    cause_id: UUID | None = None
+    """The event that calls for it."""
 
 
 class Messages:

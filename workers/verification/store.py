@@ -245,6 +245,12 @@ async def take_mail_requests(
     return {(row["event_id"], row["type"]): row["payload"] for row in rows}
 
 
+async def recovered(conn: Connection, event_ids: Iterable[UUID]) -> set[UUID]:
+    """Those of these events that were published before the database was restored."""
+    rows = await conn.fetch("SELECT id FROM recovered_events WHERE id = ANY($1)", list(event_ids))
+    return {row["id"] for row in rows}
+
+
 async def farewells(conn: Connection, users: Iterable[UUID]) -> dict[UUID, Recipient]:
     """Those of these erased users who are still to be told that they are."""
     rows = await conn.fetch(
