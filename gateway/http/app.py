@@ -148,7 +148,9 @@ class Application:
             return
         if self._edge.shutdown.draining.is_set():
             raise ProblemError("draining")
-        exchange.route, methods, request.params = self._dispatch.path_of(request.path)
+        exchange.route, methods, request.params = self._dispatch.path_of(
+            request.path, scope.get("raw_path", b"")
+        )
         if preflight := self._cors.preflight(request, methods):
             await exchange.answer(preflight)
             return

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 from starlette.routing import Route, compile_path
 
@@ -12,6 +13,9 @@ from gateway.http.problems import ProblemError
 
 Methods = dict[str, Endpoint]
 _READING = ("GET", "HEAD")
+_ENCODED_SLASH = re.compile(rb"%2f", re.IGNORECASE)
+_HELD = b"%00"
+"""Stands for an encoded slash while paths are compared: no value of a path has a NUL in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +50,16 @@ class Dispatch:
             raise ProblemError("method-not-allowed", headers={"Allow": ", ".join(_READING)})
         return route
 
-    def path_of(self, path: str) -> tuple[str, Methods, dict[str, Any]]:
-        """The declared path, its methods, the values of its parameters. Raises `ProblemError`."""
+    def path_of(self, path: str, raw: bytes = b"") -> tuple[str, Methods, dict[str, Any]]:
+        """The declared path, its methods, the values of its parameters. Raises `ProblemError`.
+
+        `path` is decoded, `raw` is not: an encoded slash parts no segments (RFC 3986, 2.2).
+        """
+        if _ENCODED_SLASH.search(raw):
+            held = unquote_to_bytes(_ENCODED_SLASH.sub(_HELD, raw)).decode()
+            slash = unquote_to_bytes(_HELD).decode()
+            declared, found, values = self.path_of(held)
+            return declared, found, {name: v.replace(slash, "/") for name, v in values.items()}
         if methods := self._exact.get(path):
             return path, methods, {}
         for pattern in self._patterns:

@@ -9,12 +9,12 @@ from gateway.http.endpoints import Answer, Call, Endpoint, Who
 from gateway.http.problems import ProblemError
 from gateway.rate_limit.policies import QUOTE
 from gateway.v1.quote_models import QuoteList, SearchQuery, Wanted, texts_in
-from gateway.v1.symbols import symbol_of, unknown_symbols
+from gateway.v1.symbols import symbol_asked_for, unknown_symbols
 
 
 async def show(call: Call) -> Answer:
     """A class share that is written otherwise than providers do is named in the problem."""
-    symbol = symbol_of(call)
+    symbol = await symbol_asked_for(call)
     try:
         quote = await call.edge.quotes.quote(call, symbol)
     except ProblemError as error:

@@ -21,6 +21,15 @@ def symbol_of(call: Call) -> str:
         raise ProblemError("unknown-symbol") from error
 
 
+async def symbol_asked_for(call: Call) -> str:
+    """As `symbol_of`; the problem of an unknown one names the share that is meant, if one is."""
+    try:
+        return symbol_of(call)
+    except ProblemError as error:
+        text = call.path("symbol")
+        raise (await unknown_symbols(call, [text]))[text] from error
+
+
 async def unknown_symbols(call: Call, texts: Iterable[str]) -> dict[str, ProblemError]:
     """The problem of each text that is an unknown symbol.
 

@@ -7,7 +7,7 @@ from gateway import queries
 from gateway.http.endpoints import Answer, Call, Endpoint, Link, Who
 from gateway.rate_limit.policies import READ, WRITE
 from gateway.v1.models import ItemSaved, NoteBody, Pending, Watchlist
-from gateway.v1.symbols import symbol_of, unknown_symbols
+from gateway.v1.symbols import symbol_asked_for, symbol_of, unknown_symbols
 
 
 async def show(call: Call) -> Answer:
@@ -27,7 +27,7 @@ async def show(call: Call) -> Answer:
 
 async def put(call: Call) -> Answer:
     """Refuses a symbol that no provider has. Accepts it when no provider answers."""
-    symbol, user = symbol_of(call), str(call.caller.user_id)
+    symbol, user = await symbol_asked_for(call), str(call.caller.user_id)
     intent = call.edge.commands.intent(call, user)
     if not await call.edge.quotes.exists(call, symbol):
         raise (await unknown_symbols(call, [symbol]))[symbol]

@@ -282,6 +282,13 @@ async def test_class_share_is_found_and_named_in_any_spelling(stack: Stack, user
         followed = await http.put("/api/v1/watchlist/BRK.B")
         assert (followed.status_code, followed.json()["code"]) == (404, "unknown-symbol")
         assert followed.json()["detail"] == "Did you mean BRK-B?"
+        for path in ("quotes/BRK%2FB", "quotes/brk%2fb"):
+            answer = await http.get(f"/api/v1/{path}")
+            assert answer.headers["Content-Type"] == "application/problem+json"
+            assert (answer.status_code, answer.json()["code"]) == (404, "unknown-symbol")
+            assert answer.json()["detail"] == "Did you mean BRK-B?"
+        followed = await http.put("/api/v1/watchlist/BRK%2FB", json={})
+        assert (followed.status_code, followed.json()["code"]) == (404, "unknown-symbol")
         # That there is a spelling says not that there is such a share.
         dotted, slashed, none, there = await quotes(http, "BRK.B", "brk/b", "NOPE.B", "BRK-B")
         details = [each["problem"]["detail"] for each in (dotted, slashed, none)]
