@@ -4,6 +4,8 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
+from pydantic import Field
+
 from contracts.message import Event as _Event
 from contracts.personal import Personal
 from contracts.values import Symbol, Tier, UserId
@@ -284,15 +286,18 @@ class OpsDiscarded(OpsEvent):
 
 
 class OpsRecovered(OpsEvent):
-    """A restored database was brought up to what Kafka knows.
+    """A restored database was brought up to what Kafka knows, or the other way round.
 
     `groups` has the consumer groups that were moved back, and how many messages each handles
-    again; `events` is how many events were published that the database had lost.
+    again; `events` is how many events were published that the database had lost. `refilled` has
+    topic, partition, first offset and the offset it ends before of ranges in which events were
+    published again from the audit log, which have their ids, keys, content and times of before.
     """
 
     recovery_id: UUID
     groups: dict[str, int]
     events: int
+    refilled: list[tuple[str, int, int, int]] = Field(default_factory=list)
 
 
 class OpsConsumerResumed(OpsEvent):

@@ -2,7 +2,9 @@
 
 from typing import Any
 
+from contracts.sealed_contents import content_of
 from gateway.commands.publisher import Intent
+from gateway.http.problems import ProblemError
 from gateway.settings import GatewaySettings
 from infra.security.seals import OpeningKeys, SealingKey, binding
 
@@ -66,5 +68,10 @@ class Seals:
 
 
 def _seal(key: SealingKey, intent: Intent, purpose: str, content: dict[str, Any]) -> str:
+    """What the worker accepts, and nothing else. Raises `ProblemError`."""
     bound_to = binding(intent.id, purpose, intent.time.isoformat())
-    return key.seal({**content, "fingerprint": intent.fingerprint}, bound_to)
+    try:
+        checked = content_of(purpose, {**content, "fingerprint": intent.fingerprint})
+    except ValueError:
+        raise ProblemError("invalid-fields") from None
+    return key.seal(checked, bound_to)

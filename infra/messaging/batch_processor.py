@@ -12,11 +12,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
 
 import structlog
 from structlog.contextvars import bound_contextvars
 
+from contracts.envelope import Envelope
 from contracts.message import Message
 from infra.messaging.batch_items import DOWN, Item, by_key, probe
 from infra.messaging.batch_progress import Batch, Failure
@@ -25,19 +25,17 @@ from infra.messaging.dead_letter_status import Parking
 from infra.messaging.dead_lettering import SettingAside
 from infra.messaging.dead_letters import DeadLetters
 from infra.messaging.failure_guard import FailureGuard, count_sources
-from infra.messaging.inbound import PoisonError, Received, RetryableError
-from infra.messaging.record_reader import Reader, Record, Unreadable, Unwanted
+from infra.messaging.handler_calls import Handle, call
+from infra.messaging.inbound import PoisonError, Received, RefusedInputError, RetryableError
+from infra.messaging.record_reader import Reader, Record, Refused, Unreadable, Unwanted
 from infra.messaging.restored_database import AwaitedError
-from infra.messaging.transaction import ConcurrentDeliveryError, Transactions
+from infra.messaging.transaction import Transactions
 from infra.observability.telemetry import RECORDS
-from infra.postgres.pool import TRANSIENT
 
 log = structlog.get_logger(__name__)
 
-Handle = Callable[[Sequence[Received[Any]]], Awaitable[None]]
 Sleep = Callable[[float], Awaitable[None]]
 
-TRIES_OF_A_CONFLICT = 5
 MAX_PROBES = 20
 MIN_PROBES = 3
 """With fewer different senders to try, a probe says nothing about the handler."""
@@ -120,6 +118,8 @@ class BatchWork:
             match self._reader.read(record):
                 case Unreadable(reason=reason):
                     batch.set_aside(record, Failure(reason, "unreadable"))
+                case Refused(envelope=envelope, reason=reason):
+                    await self._refuse(envelope, record, batch, reason)
                 case Unwanted():
                     batch.finish(record)
                     self._count(record, "unwanted")
@@ -264,25 +264,24 @@ class BatchWork:
         return []
 
     async def _call(self, items: list[Item], batch: Batch) -> None:
-        """The handler; again at once when two transactions met."""
-        for left in reversed(range(TRIES_OF_A_CONFLICT)):
-            self._touch()
-            try:
-                await self._handle([i.received for i in items])
-                break
-            except ConcurrentDeliveryError as error:
-                raise RetryableError("another consumer has these messages too") from error
-            except TRANSIENT as error:
-                if not left:
-                    raise RetryableError("transactions keep meeting") from error
-            except BaseExceptionGroup as group:
-                if group.subgroup(DOWN):
-                    raise RetryableError("a dependency is down") from group
+        """The handler. Input that it refuses is settled, once it is known whose that is."""
+        try:
+            await call(self._handle, [i.received for i in items], self._touch)
+        except RefusedInputError as error:
+            if len(items) > 1:
                 raise
+            await self._refuse(items[0].received.envelope, items[0].record, batch, str(error))
+            return
         self._guard.succeed(len(items))
         for item in items:
             batch.finish(item.record)
             self._count(item.record, "handled")
+
+    async def _refuse(self, envelope: Envelope, record: Record, batch: Batch, reason: str) -> None:
+        log.warning("input_refused", message_id=str(envelope.id), reason=reason)
+        await self._aside.refuse(envelope)
+        batch.finish(record)
+        self._count(record, "refused")
 
     def _follow_controls(self) -> None:
         """Be paused or not as the database says: another process or an operator may have."""
@@ -295,15 +294,3 @@ class BatchWork:
 
     def _count(self, record: Record, result: str) -> None:
         RECORDS.labels(self._name, record.topic, result).inc()
-
-
-def one_at_a_time(
-    handles: dict[type[Message], Callable[[Received[Any]], Awaitable[None]]],
-) -> Handle:
-    """The handler of a slice whose messages are handled one by one."""
-
-    async def handle(batch: Sequence[Received[Any]]) -> None:
-        for received in batch:
-            await handles[type(received.data)](received)
-
-    return handle

@@ -23,11 +23,12 @@ from contracts.topics import Consumer, topics_of
 from infra.kafka.connection import connection_options
 from infra.kafka.faststream_adapter import DrainFirst, Fetched, batch_of, builder
 from infra.messaging.batch_items import DOWN
-from infra.messaging.batch_processor import BatchWork, Handle, Policy
+from infra.messaging.batch_processor import BatchWork, Policy
 from infra.messaging.batch_progress import Batch, Place
 from infra.messaging.consumer_controls import Controls
 from infra.messaging.dead_letter_status import Parking
 from infra.messaging.dead_letters import Committed, DeadLetters
+from infra.messaging.handler_calls import Handle
 from infra.messaging.inbound import RetryableError
 from infra.messaging.record_reader import Reader, RecordReader
 from infra.messaging.transaction import Transactions

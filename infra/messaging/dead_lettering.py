@@ -3,13 +3,15 @@
 import asyncio
 from collections.abc import Callable
 
+from contracts.envelope import Envelope
 from contracts.outcomes import Rejected
 from infra.messaging.batch_progress import Batch, Failure, Place, Prefix, SetAside, place_of
 from infra.messaging.consumer_controls import Controls
 from infra.messaging.dead_letter_status import Parking
 from infra.messaging.dead_letters import DeadLetters
+from infra.messaging.inbound import RetryableError
 from infra.messaging.record_reader import EVENT_TOPICS, Record, envelope_of
-from infra.messaging.transaction import Transactions
+from infra.messaging.transaction import ConcurrentDeliveryError, Transactions
 from infra.observability.telemetry import RECORDS
 
 
@@ -53,6 +55,18 @@ class SettingAside:
         batch.finish(record)
         self._count(record, "skipped")
         return True
+
+    async def refuse(self, envelope: Envelope) -> None:
+        """Settle a command whose input is not valid: its client is told so, and nobody else.
+
+        Raises `RetryableError` when another consumer handles it at the same time.
+        """
+        if self._transactions is None:
+            return
+        try:
+            await self._transactions.settle_unhandled(envelope, Rejected("invalid-fields"))
+        except ConcurrentDeliveryError as error:
+            raise RetryableError("another consumer has this message too") from error
 
     async def write(self, batch: Batch, *, paused: bool) -> None:
         """The dead letters that nothing unfinished stands before; the others are remembered.

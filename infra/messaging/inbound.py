@@ -45,3 +45,10 @@ class RetryableError(Exception):
 
 class PoisonError(Exception):
     """This message can never be handled: a dead letter at once, with this text as reason."""
+
+
+class RefusedInputError(PoisonError):
+    """What a client asked for is not valid, and a gateway let it pass: settled as rejected.
+
+    Nothing that an operator could mend, so it becomes no dead letter.
+    """

@@ -10,7 +10,7 @@ from typing import Any, Literal, Protocol, TypeVar, Union, cast, get_args, get_o
 import orjson
 from pydantic import ValidationError, create_model
 
-from contracts.confidential import binding, confidential_fields
+from contracts.confidential import PREFIX, binding, confidential_fields
 from contracts.envelope import Envelope, UnreadableError
 from contracts.message import Event, Message
 from contracts.topics import MAX_DATA_BYTES, TOPICS
@@ -46,7 +46,15 @@ class Unwanted:
     envelope: Envelope
 
 
-Reading = Received[Message] | Unreadable | Unwanted
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A command with a value that the contract refuses, and that an older gateway let pass."""
+
+    envelope: Envelope
+    reason: str
+
+
+Reading = Received[Message] | Unreadable | Refused | Unwanted
 M = TypeVar("M", bound=Message)
 
 EVENT_TOPICS = frozenset(
@@ -98,6 +106,8 @@ class RecordReader:
             if envelope.client and self._cipher:
                 client = self._cipher.decrypt(envelope.client)
         except ValidationError as error:
+            if _is_input(error) and not _is_event(self._messages[envelope.type]):
+                return Refused(envelope, _summary(error))
             return Unreadable(record, _summary(error), envelope)
         except _UndecryptableError as error:
             return Unreadable(record, str(error), envelope)
@@ -182,6 +192,33 @@ def _opened(annotation: Any) -> Any:
     if get_origin(annotation) in {Union, UnionType}:
         return Union[tuple(map(_opened, get_args(annotation)))]  # noqa: UP007  # made at run time
     return annotation
+
+
+_MADE_BY_GATEWAYS = ("sealed", "proof", PREFIX)
+_REFUSED_VALUES = frozenset(
+    {
+        "value_error",
+        "string_too_short",
+        "string_too_long",
+        "string_pattern_mismatch",
+        "too_short",
+        "too_long",
+    }
+)
+
+
+def _is_input(error: ValidationError) -> bool:
+    """Whether everything is there and of its type, and only what a client gave is not accepted.
+
+    What else is wrong with a command, no client can have caused: what is sealed or encrypted is
+    the gateway's.
+    """
+    faults = error.errors(include_input=False, include_url=False, include_context=False)
+    return all(
+        fault["type"] in _REFUSED_VALUES
+        and not str(next(iter(fault["loc"]), "")).startswith(_MADE_BY_GATEWAYS)
+        for fault in faults
+    )
 
 
 def _fault(record: Record) -> str | None:

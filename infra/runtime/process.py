@@ -11,11 +11,12 @@ from starlette.applications import Starlette
 
 from contracts.topics import Consumer
 from infra.kafka.producer import Producer
-from infra.messaging.batch_processor import Handle, Policy
+from infra.messaging.batch_processor import Policy
 from infra.messaging.consumer_controls import Controls
 from infra.messaging.consumer_shell import ConsumerShell
 from infra.messaging.database_age import DatabaseAge
 from infra.messaging.dead_letter_status import Parking
+from infra.messaging.handler_calls import Handle
 from infra.messaging.outcome_notifier import Wakeups
 from infra.messaging.postgres_controls import PostgresControls
 from infra.messaging.record_reader import Reader

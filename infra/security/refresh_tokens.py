@@ -8,9 +8,10 @@ import base64
 import re
 from uuid import UUID
 
+from contracts.sealed_contents import REFRESH_TOKEN
+
 SECRET_BYTES = 32
-PATTERN = r"^([A-Za-z0-9_-]{22})\.[A-Za-z0-9_-]{43}$"
-_FORM = re.compile(PATTERN.strip("^$"))
+_FORM = re.compile(REFRESH_TOKEN.strip("^$"))
 
 
 def refresh_token(session_id: UUID, secret: bytes) -> str:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from contracts.message import Command
 from contracts.topics import CARRIED_BY, MESSAGES
-from infra.messaging.record_reader import RecordReader, Unreadable, Unwanted
+from infra.messaging.record_reader import RecordReader, Refused, Unreadable, Unwanted
 from operations.schemas.headers import command_headers, event_headers
 
 FOLDER = "examples"
@@ -85,6 +85,9 @@ def _faults(name: str, example: Example) -> Iterator[str]:
         return
     if isinstance(read, Unwanted):
         yield f"no message has the type {read.envelope.type}"
+        return
+    if isinstance(read, Refused):
+        yield "a value is not what the contract accepts"
         return
     if read.envelope.type != name:
         yield f"ce_type is {read.envelope.type}"

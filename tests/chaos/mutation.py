@@ -75,6 +75,22 @@ LETTERS_WITHOUT_THEIR_OFFSET = (
         "assert place, (TopicPartition, offset, note)",
     ),
 )
+ONE_KEY_CANCELS_THE_OTHERS = (
+    Cut(
+        "infra/messaging/batch_processor.py",
+        "        met = await asyncio.gather(*works, return_exceptions=True)\n",
+        "        async with asyncio.TaskGroup() as tasks:\n"
+        "            begun = [tasks.create_task(work) for work in works]\n"
+        "        met = [task.exception() for task in begun]\n",
+    ),
+)
+REFUSED_INPUT_IS_POISON = (
+    Cut(
+        "infra/security/sealed_data.py",
+        'raise RefusedInputError("the content',
+        'raise PoisonError("the content',
+    ),
+)
 SET_ASIDE_IS_UNKNOWN = (
     Cut(
         "infra/messaging/transaction.py",

@@ -17,7 +17,9 @@ from tests.chaos.mutation import (
     LEASES_WITHOUT_END,
     LETTERS_WITHOUT_THEIR_OFFSET,
     LOG_LINES_THAT_RAISE,
+    ONE_KEY_CANCELS_THE_OTHERS,
     RAISES_IN_THE_BATCH,
+    REFUSED_INPUT_IS_POISON,
     SET_ASIDE_IS_UNKNOWN,
     Cut,
     mutated,
@@ -32,6 +34,8 @@ CASES = (
     (HUNG_SERVERS_NOT_REMEMBERED, "tests/infra/resilience/test_dependency_monitor.py"),
     (LEASES_WITHOUT_END, "tests/workers/relay/test_leases.py"),
     (RAISES_IN_THE_BATCH, "tests/infra/messaging/test_batch_processor.py"),
+    (ONE_KEY_CANCELS_THE_OTHERS, "tests/infra/messaging/test_keys_side_by_side.py"),
+    (REFUSED_INPUT_IS_POISON, "tests/infra/messaging/test_refused_input.py"),
     (SET_ASIDE_IS_UNKNOWN, "tests/infra/messaging/test_restarts.py"),
 )
 

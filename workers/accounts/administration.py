@@ -3,18 +3,17 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Any
 from uuid import UUID
-
-from pydantic import Field
 
 from contracts.commands import ChangePermissions, ChangeTier
 from contracts.message import Message
 from contracts.outcomes import Rejected, Succeeded
+from contracts.sealed_contents import AdminProof
 from infra.messaging.inbound import PoisonError, Received
 from infra.messaging.transaction import Transactions
 from infra.security.access_tokens import TokenChecker, TokenError
-from infra.security.sealed_data import SealedContent, open_seal
+from infra.security.sealed_data import open_seal
 from infra.security.seals import OpeningKeys
 from workers.accounts import administration_store as store
 from workers.accounts.administration_rules import decide, known, told
@@ -27,12 +26,6 @@ class Administration:
     transactions: Transactions
     seals: OpeningKeys
     tokens: TokenChecker
-
-
-class Proof(SealedContent):
-    """The access token with which an admin asked."""
-
-    token: Annotated[str, Field(min_length=1, max_length=4_096, repr=False)]
 
 
 async def change_standing(
@@ -78,7 +71,7 @@ def _proven_session(
         received.data.proof,
         of=received.envelope,
         purpose="administration",
-        holds=Proof,
+        holds=AdminProof,
     )
     taken_at = datetime.fromtimestamp(received.origin.timestamp_ms / 1000, UTC)
     try:

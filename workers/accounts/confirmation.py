@@ -13,6 +13,7 @@ from contracts.events import UserEmailVerified, UserPasswordCheckFailed
 from contracts.message import Message
 from contracts.outcomes import Outcome, Rejected
 from contracts.personal import Personal
+from contracts.sealed_contents import SignUpProof
 from infra.messaging.inbound import Received
 from infra.messaging.transaction import Transaction, Transactions
 from infra.postgres.pool import Pool
@@ -20,14 +21,7 @@ from infra.security.password_hashing import Passwords
 from infra.security.sealed_data import open_seal
 from infra.security.seals import OpeningKeys
 from workers.accounts import confirmation_store as store
-from workers.accounts.confirmation_rules import (
-    Confirmable,
-    Proof,
-    SignUp,
-    confirmed,
-    redeem,
-    unproven,
-)
+from workers.accounts.confirmation_rules import Confirmable, SignUp, confirmed, redeem, unproven
 from workers.accounts.rules import LOOKS, token_hash
 
 
@@ -51,7 +45,7 @@ async def confirm_sign_up(deps: Confirmation, received: Received[ConfirmSignUp])
         received.data.sealed,
         of=received.envelope,
         purpose="confirm-signup",
-        holds=Proof,
+        holds=SignUpProof,
     )
     hashed = token_hash(proof.token)
     for _ in range(LOOKS):
@@ -88,7 +82,7 @@ def _same(seen: object, now: Confirmable) -> bool:
     )
 
 
-async def _proves(deps: Confirmation, proof: Proof, sign_up: SignUp) -> bool:
+async def _proves(deps: Confirmation, proof: SignUpProof, sign_up: SignUp) -> bool:
     if sign_up.has_secret(proof.signup_secret):
         return True
     if proof.password is None:
@@ -112,7 +106,7 @@ async def _confirm(
 
 
 def _refuse(
-    tx: Transaction, received: Received[ConfirmSignUp], sign_up: SignUp, proof: Proof
+    tx: Transaction, received: Received[ConfirmSignUp], sign_up: SignUp, proof: SignUpProof
 ) -> Rejected:
     if proof.password is not None:
         event = UserPasswordCheckFailed(user_id=sign_up.user_id, purpose="signup")

@@ -5,25 +5,12 @@ import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Annotated
 from uuid import UUID
-
-from pydantic import Field
 
 from contracts.outcomes import Rejected, Succeeded
 from contracts.personal import PersonalKey
+from contracts.sealed_contents import SignUpProof
 from contracts.times import in_utc
-from infra.security.sealed_data import SealedContent
-
-_Hidden = Field(repr=False)
-
-
-class Proof(SealedContent):
-    """A token as it came from a link, and what shows that the sign-up is one's own."""
-
-    token: Annotated[str, Field(min_length=1, max_length=1024), _Hidden]
-    password: Annotated[str | None, _Hidden] = None
-    signup_secret: Annotated[str | None, _Hidden] = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +73,7 @@ def redeem(
     return Confirmable(one, tuple(each.user_id for each in others if each.waits))
 
 
-def unproven(proof: Proof) -> Rejected:
+def unproven(proof: SignUpProof) -> Rejected:
     """Why a link that works confirms nothing."""
     if proof.password is None:
         return Rejected("proof-required", "The signup_secret is that of another sign-up.")

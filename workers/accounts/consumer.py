@@ -6,7 +6,8 @@ from functools import partial
 from pydantic import Field
 
 from contracts.topics import ACCOUNTS, PASSWORDS, SIGNIN
-from infra.messaging.batch_processor import Policy, one_at_a_time
+from infra.messaging.batch_processor import Policy
+from infra.messaging.handler_calls import one_at_a_time
 from infra.runtime.process import Worker
 from infra.runtime.settings import Key, WorkerSettings
 from infra.security.access_tokens import TokenSigner

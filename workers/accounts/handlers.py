@@ -12,6 +12,7 @@ from contracts.ids import derived_uuid7
 from contracts.message import Message
 from contracts.outcomes import Rejected
 from contracts.personal import PersonalKey
+from contracts.sealed_contents import Credentials
 from infra.messaging.inbound import Received
 from infra.messaging.transaction import Transaction, Transactions
 from infra.postgres.pool import Pool
@@ -32,7 +33,7 @@ from workers.accounts import (
     store,
     undo,
 )
-from workers.accounts.rules import LOOKS, Account, Check, Credentials, failure, token_hash
+from workers.accounts.rules import LOOKS, Account, Check, failure, token_hash
 from workers.accounts.sessions import deadline_now, reply_key_of, sealed_tokens, utc_now
 from workers.accounts.store import Locked
 

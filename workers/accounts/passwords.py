@@ -15,25 +15,21 @@ from contracts.events import (
 from contracts.message import Message
 from contracts.outcomes import Outcome, Rejected, Succeeded
 from contracts.personal import Personal
-from infra.messaging.inbound import PoisonError, Received
-from infra.messaging.transaction import Transaction, Transactions
-from infra.postgres.pool import Connection, Pool
-from infra.security.password_hashing import Passwords
-from infra.security.sealed_data import SealedContent, open_seal
-from infra.security.seals import OpeningKeys
-from workers.accounts import password_store, store
-from workers.accounts.rules import (
-    LOOKS,
-    Account,
+from contracts.sealed_contents import (
     EmailChange,
     Erasure,
     PasswordChange,
     PasswordReset,
-    refusal,
-    token_hash,
-    unproven,
-    weakness,
+    SealedContent,
 )
+from infra.messaging.inbound import PoisonError, Received
+from infra.messaging.transaction import Transaction, Transactions
+from infra.postgres.pool import Connection, Pool
+from infra.security.password_hashing import Passwords
+from infra.security.sealed_data import open_seal
+from infra.security.seals import OpeningKeys
+from workers.accounts import password_store, store
+from workers.accounts.rules import LOOKS, Account, refusal, token_hash, unproven, weakness
 from workers.accounts.store import Locked
 
 C = TypeVar("C", bound=SealedContent)

@@ -9,12 +9,12 @@ from contracts.events import UserProfileUpdated
 from contracts.message import Message
 from contracts.outcomes import Outcome, Rejected, Succeeded
 from contracts.personal import Personal
+from contracts.sealed_contents import ProfileChange
 from infra.messaging.inbound import PoisonError, Received
 from infra.messaging.transaction import Transactions
 from infra.security.sealed_data import open_seal
 from infra.security.seals import OpeningKeys
 from workers.accounts import store
-from workers.accounts.rules import ProfileChange
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,20 +5,16 @@ import hmac
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import Enum, auto
-from typing import Annotated
 from uuid import UUID
 
-from pydantic import Field
-
-from contracts.addresses import EmailAddress, folded_address
+from contracts.addresses import folded_address
 from contracts.commands import ChangeEmail, ChangePassword, EraseAccount
 from contracts.events import UserPasswordCheckFailed, UserSigninFailed
 from contracts.message import Command
 from contracts.outcomes import Rejected
-from contracts.values import DisplayName
+from contracts.sealed_contents import RefreshToken
 from infra.security.address_hmac import contains_address
-from infra.security.refresh_tokens import PATTERN, refresh_token, session_of
-from infra.security.sealed_data import SealedContent
+from infra.security.refresh_tokens import refresh_token, session_of
 
 REFRESH_LIFETIME = timedelta(days=30)
 """How long a session lives unused."""
@@ -36,64 +32,8 @@ turns with the owner would need it every time.
 """
 
 
-_Password = Annotated[str, Field(min_length=1, max_length=1024, repr=False)]
-
-
-class Credentials(SealedContent):
-    """Who wants to sign in."""
-
-    email: Annotated[EmailAddress, Field(repr=False)]
-    password: _Password
-
-
-class PasswordChange(SealedContent):
-    """The password before and after."""
-
-    current_password: _Password
-    new_password: _Password
-
-
-class PasswordReset(SealedContent):
-    """A mailed token, and what the password shall be."""
-
-    token: Annotated[str, Field(min_length=1, max_length=1024, repr=False)]
-    new_password: _Password
-
-
-class EmailChange(SealedContent):
-    """Another address, and proof of who asks."""
-
-    new_email: Annotated[EmailAddress, Field(repr=False)]
-    password: _Password
-
-
-class EmailUndo(SealedContent):
-    """A token that was mailed to the former address, and what the password shall be."""
-
-    token: Annotated[str, Field(min_length=1, max_length=1024, repr=False)]
-    new_password: _Password
-
-
-class Erasure(SealedContent):
-    """Proof of who asks."""
-
-    password: _Password
-
-
-class ProfileChange(SealedContent):
-    """What shall be otherwise: only what is set. A name of None takes the name away."""
-
-    display_name: Annotated[DisplayName | None, Field(repr=False)] = None
-
-    def changes(self, name: str | None) -> bool:
-        """Whether anything is otherwise afterwards."""
-        return "display_name" in self.model_fields_set and self.display_name != name
-
-
-class Refresh(SealedContent):
-    """A refresh token as its holder sent it."""
-
-    refresh_token: Annotated[str, Field(pattern=PATTERN, repr=False)]
+class Refresh(RefreshToken):
+    """A refresh token as its holder sent it, and what follows from it."""
 
     @property
     def session_id(self) -> UUID:

@@ -12,6 +12,7 @@ from contracts.events import UserEmailChangeUndone
 from contracts.message import Message
 from contracts.outcomes import Outcome, Rejected, Succeeded
 from contracts.personal import Personal
+from contracts.sealed_contents import EmailUndo
 from infra.messaging.inbound import Received
 from infra.messaging.transaction import Transaction, Transactions
 from infra.postgres.pool import Pool
@@ -21,7 +22,7 @@ from infra.security.sealed_data import open_seal
 from infra.security.seals import OpeningKeys
 from workers.accounts import password_store
 from workers.accounts import undo_store as store
-from workers.accounts.rules import EmailUndo, refusal, token_hash, weakness
+from workers.accounts.rules import refusal, token_hash, weakness
 from workers.accounts.undo_store import Change
 
 

@@ -6,6 +6,7 @@ from contracts.commands import SignUp
 from contracts.events import UserSignedUp
 from contracts.ids import derived_uuid7
 from contracts.outcomes import Succeeded
+from contracts.sealed_contents import Application
 from infra.messaging.inbound import Received
 from infra.messaging.transaction import Transactions
 from infra.security.address_hmac import address_hash
@@ -14,7 +15,7 @@ from infra.security.personal_data_keys import make_user_key, user_keys
 from infra.security.sealed_data import open_seal
 from infra.security.seals import OpeningKeys, binding
 from workers.signup import store
-from workers.signup.rules import Application, decide
+from workers.signup.rules import decide
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,6 +16,7 @@ from contracts.ids import time_of
 from contracts.message import Message
 from contracts.outcomes import Succeeded
 from contracts.personal import Personal
+from contracts.sealed_contents import Address, Redemption
 from contracts.topics import USERS_EVENTS
 from infra.messaging.inbound import Received
 from infra.messaging.restored_database import AwaitedError
@@ -42,10 +43,8 @@ from workers.verification.rules import (
     RESET,
     SIGNED_IN,
     VERIFY,
-    Address,
     CallsForMail,
     Person,
-    Redemption,
     Verify,
     changes_of_address,
     confirmed,
@@ -186,9 +185,10 @@ async def _mail_link(
                 on_request=True,
                 about=about,
             )
-            drafts = await admitted(tx.conn, slice_.address_key, [mail])
-            if not drafts and await tx.happened(received):
-                drafts = [mail]  # it was sent before the database was restored
+            if await tx.happened(received):
+                drafts = [mail]  # it was sent, and counted, before the database was restored
+            else:
+                drafts = await admitted(tx.conn, slice_.address_key, [mail])
         if drafts and person:
             await store.void_links(tx.conn, [person.user_id], [template])
             await mails.insert_mails(tx.conn, drafts)
@@ -223,7 +223,8 @@ async def queue_mails(slice_: Verification, batch: Sequence[Received[Message]]) 
             *(d for call in heard for d in drafts_of(slice_.messages, call, people)),
             *await _address_drafts(slice_, tx, heard, people),
         ]
-        drafts = await admitted(tx.conn, slice_.address_key, drafts)
+        recovered = await store.recovered(tx.conn, {call.envelope.id for call in heard})
+        drafts = await admitted(tx.conn, slice_.address_key, drafts, recovered)
         await mails.insert_mails(tx.conn, drafts)
         for received in ready:
             if received not in unknown:

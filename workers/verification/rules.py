@@ -8,12 +8,9 @@ import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any
+from typing import Any
 from uuid import UUID
 
-from pydantic import Field
-
-from contracts.addresses import EmailAddress
 from contracts.events import (
     UserEmailChanged,
     UserEmailChangeRequested,
@@ -32,7 +29,6 @@ from contracts.times import in_utc
 from contracts.topics import REMEMBERED_LEAST
 from infra.http.user_agents import described
 from infra.messaging.inbound import Received
-from infra.security.sealed_data import SealedContent
 
 NewPassword = UserPasswordChanged | UserPasswordReset
 CallsForMail = (
@@ -83,18 +79,6 @@ MAX_ALIKE_AN_HOUR = 2
 MAX_NAME_CHARACTERS = 40
 _LIKE_A_LINK = re.compile(r"\S*(?:[:/@\\]|\.\w{2,}|\bwww\b)\S*", re.IGNORECASE)
 _LIKE_A_NUMBER = re.compile(r"[+(]*\d(?:[\s().+/·\u2013\u2014-]*\d){4,}\)?")
-
-
-class Redemption(SealedContent):
-    """A token as it came from a link."""
-
-    token: Annotated[str, Field(min_length=1, max_length=1024, repr=False)]
-
-
-class Address(SealedContent):
-    """Whose mail should come once more."""
-
-    email: Annotated[EmailAddress, Field(repr=False)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from contracts import commands
+from contracts import sealed_contents as contents
 from contracts.confidential import binding
 from contracts.ids import uuid7
 from contracts.message import Command
@@ -30,10 +31,7 @@ from infra.security.seals import OpeningKeys, SealingKey, decode_key
 from tests.builders import a_record, an_envelope
 from tests.sizes import size
 from tests.unicode import CHARACTERS, WORST, texts_with
-from workers.accounts import confirmation_rules as confirmation
 from workers.accounts import rules as accounts
-from workers.signup import rules as signup
-from workers.verification import rules as verification
 
 pytestmark = pytest.mark.prove
 
@@ -93,20 +91,20 @@ def searched(body: BaseModel) -> BaseModel:
 
 
 PAIRS = (
-    Pair(models.SignUpBody, sealed(signup.Application, commands.SignUp)),
-    Pair(models.SignInBody, sealed(accounts.Credentials, commands.SignIn, reply_key=REPLY_KEY)),
+    Pair(models.SignUpBody, sealed(contents.Application, commands.SignUp)),
+    Pair(models.SignInBody, sealed(contents.Credentials, commands.SignIn, reply_key=REPLY_KEY)),
     Pair(models.RefreshBody, sealed(accounts.Refresh, commands.RefreshToken, reply_key=REPLY_KEY)),
-    Pair(models.VerifyBody, sealed(confirmation.Proof, commands.ConfirmSignUp)),
-    Pair(models.ResendBody, sealed(verification.Address, commands.ResendVerification)),
-    Pair(models.ForgotBody, sealed(verification.Address, commands.ForgotPassword)),
-    Pair(models.ResetBody, sealed(accounts.PasswordReset, commands.ResetPassword)),
+    Pair(models.VerifyBody, sealed(contents.SignUpProof, commands.ConfirmSignUp)),
+    Pair(models.ResendBody, sealed(contents.Address, commands.ResendVerification)),
+    Pair(models.ForgotBody, sealed(contents.Address, commands.ForgotPassword)),
+    Pair(models.ResetBody, sealed(contents.PasswordReset, commands.ResetPassword)),
     Pair(
         models.ChangePasswordBody,
-        sealed(accounts.PasswordChange, commands.ChangePassword, session_id=USER),
+        sealed(contents.PasswordChange, commands.ChangePassword, session_id=USER),
     ),
-    Pair(models.ChangeEmailBody, sealed(accounts.EmailChange, commands.ChangeEmail)),
-    Pair(models.ProfileBody, sealed(accounts.ProfileChange, commands.UpdateProfile)),
-    Pair(models.EraseBody, sealed(accounts.Erasure, commands.EraseAccount)),
+    Pair(models.ChangeEmailBody, sealed(contents.EmailChange, commands.ChangeEmail)),
+    Pair(models.ProfileBody, sealed(contents.ProfileChange, commands.UpdateProfile)),
+    Pair(models.EraseBody, sealed(contents.Erasure, commands.EraseAccount)),
     Pair(models.NoteBody, encrypted(commands.AddToWatchlist, "note", symbol="AAPL")),
     Pair(admin_models.TierBody, in_clear(commands.ChangeTier, user_id=USER)),
     Pair(admin_models.PermissionsBody, in_clear(commands.ChangePermissions, user_id=USER)),

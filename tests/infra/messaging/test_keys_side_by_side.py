@@ -9,8 +9,8 @@ from structlog.testing import capture_logs
 
 from contracts.commands import AddToWatchlist
 from contracts.outcomes import Succeeded
-from infra.messaging.batch_processor import one_at_a_time
 from infra.messaging.batch_progress import Batch
+from infra.messaging.handler_calls import one_at_a_time
 from infra.messaging.inbound import Received, RetryableError
 from tests.infra.messaging.test_batch_processor import ONE_BY_ONE, Trial, a_trial, order
 from tests.postgres import Database

@@ -87,6 +87,79 @@ def test_what_readers_rely_on_stays(edit: Edit, fault: str) -> None:
     assert fault in found
 
 
+def sealed(now: dict[str, Any], purpose: str) -> dict[str, Any]:
+    found: dict[str, Any] = now["sealed"][purpose]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("edit", "fault"),
+    [
+        (lambda now: now["sealed"].pop("signin"), "sealed for signin: is gone"),
+        (lambda now: sealed(now, "signin")["fields"].pop("password"), "password is gone"),
+        (
+            lambda now: sealed(now, "profile")["required"].append("display_name"),
+            "display_name became required",
+        ),
+        (
+            lambda now: sealed(now, "forgot")["fields"]["email"].update(maxLength=3),
+            "sealed for forgot: email is not what was released",
+        ),
+    ],
+)
+def test_what_is_in_a_seal_stays_as_it_was_released(edit: Edit, fault: str) -> None:
+    (found,) = breaks(contract(), changed(edit))
+    assert fault in found
+
+
+REASONS = {"enum": ["unknown_address", "wrong_password"], "type": "string"}
+ONE_REASON = {"const": "unknown_address", "type": "string"}
+
+
+def with_reason(type_: str, schema: dict[str, Any]) -> dict[str, Any]:
+    """The contract with a field of this schema in a message."""
+    return changed(lambda now: now["messages"][type_]["fields"].update(reason=schema))
+
+
+@pytest.mark.parametrize(
+    "wider",
+    [
+        {"enum": ["unknown_address", "wrong_password", "locked"], "type": "string"},
+        {"enum": ["locked", "wrong_password", "unknown_address"], "type": "string"},
+    ],
+)
+@pytest.mark.parametrize("before", [REASONS, ONE_REASON], ids=["enum", "const"])
+def test_open_enumeration_of_an_event_may_get_more_values(
+    before: dict[str, Any], wider: dict[str, Any]
+) -> None:
+    assert breaks(with_reason(TYPE, before), with_reason(TYPE, wider)) == []
+    optional = [{"anyOf": [each, {"type": "null"}]} for each in (before, wider)]
+    assert breaks(with_reason(TYPE, optional[0]), with_reason(TYPE, optional[1])) == []
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"enum": ["unknown_address"], "type": "string"},
+        {"enum": ["unknown_address", "locked"], "type": "string"},
+        {"enum": ["unknown_address", "wrong_password", "x"], "type": "string", "default": "x"},
+        {"enum": ["unknown_address", "wrong_password", 1], "type": "string"},
+        {"type": "string"},
+    ],
+    ids=["fewer", "another", "default", "no text", "no enumeration"],
+)
+def test_open_enumeration_keeps_what_was_released(other: dict[str, Any]) -> None:
+    (fault,) = breaks(with_reason(TYPE, REASONS), with_reason(TYPE, other))
+    assert "reason is not what was released" in fault
+
+
+def test_enumeration_of_a_command_gets_no_value_that_its_reader_does_not_know() -> None:
+    command = "qnt9.command.add_to_watchlist.v1"
+    wider = {"enum": [*REASONS["enum"], "locked"], "type": "string"}
+    (fault,) = breaks(with_reason(command, REASONS), with_reason(command, wider))
+    assert "reason is not what was released" in fault
+
+
 def test_words_for_people_may_change() -> None:
     assert "description" not in str(contract())
     assert "title" not in str(contract())

@@ -15,7 +15,8 @@ from contracts.commands import RefreshToken, SignIn
 from contracts.message import Message
 from contracts.outcomes import Outcome, Rejected, SealedOutcome
 from contracts.topics import ACCOUNTS, SIGNIN, topics_of
-from infra.messaging.batch_processor import BatchWork, one_at_a_time
+from infra.messaging.batch_processor import BatchWork
+from infra.messaging.handler_calls import one_at_a_time
 from infra.messaging.inbound import Received
 from infra.messaging.record_reader import RecordReader
 from infra.messaging.transaction import Transactions

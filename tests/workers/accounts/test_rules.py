@@ -6,6 +6,7 @@ from pydantic import ValidationError
 
 from contracts.events import UserSigninFailed
 from contracts.ids import uuid7
+from contracts.sealed_contents import Credentials
 from infra.security.refresh_tokens import refresh_token, session_of
 from tests.people import ADA, PASSWORD
 from workers.accounts.rules import (
@@ -13,7 +14,6 @@ from workers.accounts.rules import (
     MAX_LATE_RUN,
     Account,
     Check,
-    Credentials,
     Judgement,
     Refresh,
     Token,

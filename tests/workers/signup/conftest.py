@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from contracts.commands import SignUp
-from infra.messaging.batch_processor import BatchWork, one_at_a_time
+from infra.messaging.batch_processor import BatchWork
+from infra.messaging.handler_calls import one_at_a_time
 from infra.messaging.inbound import Received
 from infra.messaging.record_reader import RecordReader
 from infra.messaging.transaction import Transactions

@@ -4,8 +4,9 @@ from pydantic import ValidationError
 from contracts.events import UserSignedUp, UserSignupRepeated
 from contracts.ids import uuid7
 from contracts.personal import Personal
+from contracts.sealed_contents import Application
 from tests.people import ADA, PASSWORD
-from workers.signup.rules import Application, decide
+from workers.signup.rules import decide
 
 
 def test_a_free_address_gets_an_account_of_its_own() -> None:

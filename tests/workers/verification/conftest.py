@@ -19,7 +19,8 @@ from contracts.personal import Personal
 from infra.mail.settings import MailSettings
 from infra.mail.smtp import Smtp
 from infra.mail.transport import Mailer
-from infra.messaging.batch_processor import BatchWork, one_at_a_time
+from infra.messaging.batch_processor import BatchWork
+from infra.messaging.handler_calls import one_at_a_time
 from infra.messaging.inbound import Received
 from infra.messaging.record_reader import RecordReader
 from infra.messaging.transaction import Transactions

@@ -11,13 +11,13 @@ from contracts.events import (
 from contracts.ids import uuid7
 from contracts.outcomes import Rejected, Succeeded
 from contracts.personal import Personal
+from contracts.sealed_contents import Redemption
 from contracts.times import in_utc
 from tests.builders import NOW, a_personal_key
 from tests.people import ADA
 from workers.verification.rules import (
     EMAIL_CHANGE,
     Person,
-    Redemption,
     Retry,
     Token,
     Verify,
