@@ -20,12 +20,15 @@ from gateway.stream.history import History
 from gateway.stream.positions import Position, places_of
 from infra.kafka.broadcast_consumer import Place
 from infra.messaging.record_reader import Record
+from infra.runtime.clock import CLOCK
 from infra.security.access_tokens import Principal
 
 log = structlog.get_logger(__name__)
 
 WAITING_MOST = 1_000
 """So much may wait for one client; who is slower comes back and catches up."""
+NEWS_SECONDS = 3_600.0
+"""How old a record may be when it comes; a stream does not outlive such a time without Kafka."""
 
 OPEN = Gauge("qnt9_gateway_streams", "Streams that are open")
 ENDED = Counter(
@@ -103,13 +106,17 @@ class Hub:
         self.end_all("try-again")
 
     def take(self, place: Place, records: Iterable[Record]) -> None:
-        """What has come in one partition, in order."""
+        """What has come in one partition, in order.
+
+        A record from long ago is no news: an operator has filled in again what Kafka had lost.
+        """
+        oldest = (CLOCK.time() - NEWS_SECONDS) * 1_000
         history = self._histories[place]
         offer = self._offer_update if place[0] == QUOTES_EVENTS.name else self._offer_own
         for record in records:
             history.next = record.offset + 1
             event = event_of(record)
-            if event and history.add(event):
+            if event and history.add(event) and event.timestamp > oldest:
                 offer(event)
         if place in self._behind and history.next >= self._behind[place]:
             del self._behind[place]

@@ -13,6 +13,7 @@ from infra.audit.entry import entry_of
 from infra.kafka.consumer_groups import Place
 from infra.messaging.record_reader import Record
 from infra.postgres.pool import Connection
+from operations import refilled
 from operations.audit import rows as of_log
 from operations.audit.comparison import (
     client_difference,
@@ -47,9 +48,12 @@ async def compare(broker: Broker, conn: Connection, seen: Seen = lambda _: None)
     names = [n for topic in topics_of(AUDIT) for n in (topic.name, topic.redrive(AUDIT))]
     places = [(name, number) for name in names for number in range(partitions.get(name, 0))]
     committed = {p: at.offset for p, at in (await broker.committed(AUDIT.group)).items()}
+    await refilled.prepare(conn)
     async with conn.transaction(isolation="repeatable_read", readonly=True):
         begins, ends = await broker.beginnings(places), await broker.ends(places)
         bounds = {place: (begins[place], ends[place]) for place in places}
+        told = await refilled.refilled_ranges(broker, ends)
+        await refilled.prove(broker, conn, told, seen)
         async for page in of_log.all_rows(conn):
             await _compare_rows(broker, conn, page, bounds, found)
             seen(len(page))
@@ -104,12 +108,16 @@ async def _compare_rows(
     keys = await of_log.keys_of(
         conn, (id_ for row, at in at_of if at in events for id_ in key_ids(row, events[at]))
     )
+    absent = [row["event_id"] for row, at in at_of if not _is_at(row, events.get(at))]
+    elsewhere = await refilled.proven(conn, absent)
     for row, at in at_of:
         found.rows += 1
         name = f"{at[0]}/{at[1]} offset {at[2]}, event {row['event_id']}"
         if at[:2] not in bounds:
             found.faults.append(f"{name}: is of a topic that is none of the log's")
-        elif at not in events or events[at].envelope.id != row["event_id"]:
+        elif not _is_at(row, events.get(at)):
+            if row["event_id"] in elsewhere:
+                continue
             found.faults.append(f"{name}: no such record is in Kafka")
         elif columns := differences(row, events[at]):
             found.faults.append(f"{name}: {', '.join(columns)} differ from the record")
@@ -137,6 +145,11 @@ async def _compare_records(
                 found.faults.append(f"{name}: is not in the log")
         elif any(_elsewhere(row, event) and entry.contradicts(row) for row in stored):
             found.faults.append(f"{name}: contradicts what the log has under this id")
+
+
+def _is_at(row: Row, event: Any) -> bool:
+    """Whether this is the event of a row."""
+    return event is not None and event.envelope.id == row["event_id"]
 
 
 def _elsewhere(row: Row, event: Any) -> bool:

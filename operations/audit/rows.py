@@ -12,20 +12,23 @@ PAGE = 2_000
 _BEFORE_ALL = (UUID(int=0), datetime(1, 1, 1, tzinfo=UTC))
 
 
+_COLUMNS = """event_id, created_at, user_id, action, type, correlation_id, topic, partition,
+                   "offset", headers::text, details::text, key, payload, ip_address, user_agent,
+                   recorded_at"""
+
+
 async def all_rows(conn: Connection) -> AsyncIterator[list[dict[str, Any]]]:
     """Every row, a page at a time, in the order of ids, which is nearly that of their times."""
     after = _BEFORE_ALL
     while True:
         rows = await conn.fetch(
-            """
-            SELECT event_id, created_at, user_id, action, type, correlation_id, topic, partition,
-                   "offset", headers::text, details::text, key, payload, ip_address, user_agent,
-                   recorded_at
+            f"""
+            SELECT {_COLUMNS}
               FROM audit_log
              WHERE (event_id, created_at) > ($1, $2)
              ORDER BY event_id, created_at
              LIMIT $3
-            """,
+            """,  # noqa: S608  # a constant
             *after,
             PAGE,
         )
@@ -49,6 +52,15 @@ async def rows_of(conn: Connection, ids: Collection[UUID]) -> dict[UUID, list[di
     for row in rows:
         found.setdefault(row["event_id"], []).append(dict(row))
     return found
+
+
+async def whole_rows(conn: Connection, ids: Collection[UUID]) -> dict[UUID, dict[str, Any]]:
+    """The rows of these events, all of each, as `all_rows` has them."""
+    rows = await conn.fetch(
+        f"SELECT {_COLUMNS} FROM audit_log WHERE event_id = ANY($1)",  # noqa: S608  # a constant
+        list(ids),
+    )
+    return {row["event_id"]: dict(row) for row in rows}
 
 
 async def keys_of(conn: Connection, ids: Iterable[str | None]) -> dict[str, PersonalKey]:

@@ -1,4 +1,4 @@
-"""`qnt9 recover`: after a restore, what was acknowledged is handled again."""
+"""`qnt9 recover`: after a restore of the database or of Kafka, each gets from the other."""
 
 import json
 from datetime import timedelta
@@ -10,14 +10,16 @@ from infra.postgres.pool import Connection, open_session
 from infra.runtime.settings import KafkaSettings, PostgresSettings
 from operations.broker import Broker
 from operations.cli.options import data_option
+from operations.cli.recover_report import loss_facts, shown, shown_loss
 from operations.cli.runner import Progress, both_settings, run
-from operations.cli.tables import table
 from operations.ops_events import By, this_operator
 from operations.record_producer import Sender
-from operations.recovery import apply, progress, store
+from operations.recovery import apply, loss_store, progress, store
 from operations.recovery.apply import Recovery
+from operations.recovery.loss import KafkaLoss, survey_kafka
 from operations.recovery.progress import Standing
-from operations.recovery.survey import Gap, Survey, survey
+from operations.recovery.refill import refill
+from operations.recovery.survey import Survey, survey
 
 STOPPED = "stopped; run the same command again to continue"
 
@@ -49,53 +51,74 @@ def recover(
     no_wait: bool,
     as_json: bool,
 ) -> None:
-    """Bring a restored database up to date from Kafka.
+    """Bring a restored database up to date from Kafka, and Kafka from the audit log.
 
     Finds messages that consumers have read and the database does not know, moves the groups back
-    to them, and waits until they are executed again. You can stop it and run it again at any time.
+    to them, and waits until they are executed again. Finds events that the audit log has and a new
+    or older Kafka has not, and publishes them again. Reports what cannot be restored. You can stop
+    it and run it again at any time.
     Uses QNT9_KAFKA_* and QNT9_POSTGRES_DSN (the owner's), else the system of --data.
     """
     settings = both_settings(data)
-    found = run(_surveyed(*settings), when_stopped=STOPPED)
+    found, loss = run(_surveyed(*settings), when_stopped=STOPPED)
     if as_json:
-        click.echo(json.dumps(apply.facts(found), indent=2))
+        click.echo(json.dumps(apply.facts(found) | loss_facts(loss), indent=2))
     else:
-        click.echo(_shown(found))
+        click.echo(shown(found))
+        click.echo(shown_loss(loss))
     if dry_run:
         click.echo("nothing was changed", err=True)
         return
     by = this_operator(reason)
     wait = None if no_wait else timedelta(seconds=patience)
-    for line in run(_recovered(*settings, found, by, wait), when_stopped=STOPPED):
+    for line in run(_recovered(*settings, found, loss, by, wait), when_stopped=STOPPED):
         click.echo(line)
 
 
-async def _surveyed(kafka: KafkaSettings, postgres: PostgresSettings) -> Survey:
+async def _surveyed(kafka: KafkaSettings, postgres: PostgresSettings) -> tuple[Survey, KafkaLoss]:
     async with Broker(kafka) as broker, open_session(postgres, instance="qnt9-recover") as conn:
-        with Progress("compared", 0) as shown:
-            return await survey(broker, conn, shown.seen)
+        with Progress("compared", 0) as progress_:
+            found = await survey(broker, conn, progress_.seen)
+            return found, await survey_kafka(broker, conn, progress_.seen)
 
 
-async def _recovered(
+async def _recovered(  # noqa: PLR0917  # of one call, above
     kafka: KafkaSettings,
     postgres: PostgresSettings,
     found: Survey,
+    loss: KafkaLoss,
     by: By,
     patience: timedelta | None,
 ) -> list[str]:
     async with Broker(kafka) as broker, open_session(postgres, instance="qnt9-recover") as conn:
+        lines = await _refilled(broker, conn, loss, by)
         begun = await store.unfinished(conn)
         recovery = Recovery(begun["id"], begun["points"]) if begun else None
         if not found.is_current:
             await apply.refuse_members(broker, found)
-            async with Sender(kafka) as sender:
+            async with Sender(broker.settings) as sender:
                 recovery = await apply.apply(broker, conn, sender, found, by=by)
         if recovery is None:
-            return []
+            return lines
         if patience is None:
-            return ["run `qnt9 recover` again to wait for the end"]
+            return [*lines, "run `qnt9 recover` again to wait for the end"]
         await progress.follow(broker, conn, recovery, _Told().tell, patience=patience)
-        return await _report(conn, recovery)
+        return [*lines, *await _report(conn, recovery)]
+
+
+async def _refilled(broker: Broker, conn: Connection, loss: KafkaLoss, by: By) -> list[str]:
+    """Fill in what Kafka has lost, and tell of a run before that could not say so any more."""
+    begun = await loss_store.untold(conn)
+    if not loss.is_none or begun:
+        # The tables of this session have to hold it; meanwhile more may have come.
+        with Progress("compared", 0) as progress_:
+            loss = await survey_kafka(broker, conn, progress_.seen)
+    if not loss.refillable and not begun:
+        return []
+    async with Sender(broker.settings) as sender:
+        with Progress("filled in", loss.refillable) as progress_:
+            await refill(broker, conn, sender, loss, by=by, seen=progress_.seen)
+    return [f"refilled: {loss.refillable} events are in their topics again, with new offsets"]
 
 
 class _Told:
@@ -121,25 +144,3 @@ async def _report(conn: Connection, recovery: Recovery) -> list[str]:
         if in_vain:
             lines.append(f"{type_}: {in_vain} were published, and their commands ended otherwise")
     return lines
-
-
-def _shown(found: Survey) -> str:
-    if found.is_current:
-        return "the database knows everything that was read from Kafka"
-    rows = [("GROUP", "TOPIC", "FROM", "BEFORE", "LOST")]
-    lines = []
-    for consumer, gaps in found.groups.items():
-        rows += [_row(consumer.group, gap) for gap in gaps]
-        lines += [
-            f"{consumer.group}: {'/'.join(map(str, gap.place))} begins at {gap.begin}; what was "
-            "lost before that is no longer in Kafka and cannot be had again"
-            for gap in gaps
-            if gap.cut
-        ]
-    rows += [_row("(events published)", gap) for gap in found.events]
-    return "\n".join([table(rows, right=frozenset({2, 3, 4})), *lines])
-
-
-def _row(group: str, gap: Gap) -> tuple[str, str, str, str, str]:
-    place = "/".join(map(str, gap.place))
-    return group, place, str(gap.point), str(gap.until), str(gap.lost)

@@ -68,7 +68,10 @@ async def survey(
         if not consumer.inbox and consumer != AUDIT:
             continue
         committed = await broker.committed(consumer.group)
-        ends = {p: committed[p].offset for p in expected[consumer.group] if p in committed}
+        read = {p: committed[p].offset for p in expected[consumer.group] if p in committed}
+        # A topic whose end was cut off has fewer records than the group has read.
+        tops = await broker.ends(read)
+        ends = {place: min(offset, tops[place]) for place, offset in read.items()}
         unknown = _lost_messages(conn, consumer, found.messages)
         if gaps := await _scan(broker, ends, partial(_messages, consumer), unknown, seen):
             found.groups[consumer] = gaps

@@ -47,7 +47,8 @@ class Log:
         secret = PersonalKey(f"user:{uuid4()}", b"k" * 32)
         value = event.model_dump_json(context={"personal": secret}).encode()
         headers: list[tuple[str, bytes | None]] = [*headers_of(event, id_ or uuid7())]
-        return ARecord(topic, partition, offset, key.encode(), value, headers, offset)
+        at = int(time.time() * 1_000) + offset
+        return ARecord(topic, partition, offset, key.encode(), value, headers, at)
 
 
 def headers_of(event: Event, id_: UUID) -> Headers:

@@ -34,6 +34,17 @@ def test_a_repetition_by_the_relay_is_told_once() -> None:
     assert hub.position(ada).watchlists == START + 3
 
 
+def test_event_that_was_filled_in_again_is_no_news() -> None:
+    """An operator has published again what Kafka had lost: with its time of then."""
+    hub, log, ada = a_hub(), Log(), a_principal()
+    stream = hub.join(ada)
+    record = log.record(added(ada.user_id), str(ada.user_id))
+    record.timestamp -= 2 * 3_600_000
+    take(hub, record)
+    take(hub, log.record(added(ada.user_id), str(ada.user_id)))
+    assert offsets(stream) == [START + 1]
+
+
 def test_a_price_goes_to_who_follows_the_symbol() -> None:
     hub, log = a_hub(), Log()
     one, other = hub.join(a_principal()), hub.join(a_principal())
