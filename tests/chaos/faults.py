@@ -194,17 +194,20 @@ def names(status: dict[str, Any], part: str) -> bool:
 
 @dataclass
 class FullDisk:
-    """Not one byte more fits on the file system of the data folder, for a while."""
+    """Not one byte more fits on the file system of the data folder, or of a part, for a while."""
 
     seconds: float
+    part: str = ""
+    """The part's folder in the data folder; empty for all of it."""
     left: int = -1
     """Bytes that were free at the end of it."""
 
     def __str__(self) -> str:
-        return "the disk was full"
+        return f"the disk of {self.part} was full" if self.part else "the disk was full"
 
     async def strike(self, stack: Stack) -> None:
-        filler = stack.data / "filler"
+        folder = stack.data / self.part
+        filler = folder / "filler"
         loop = asyncio.get_running_loop()
         ends = loop.time() + self.seconds
         try:
@@ -212,7 +215,7 @@ class FullDisk:
                 await asyncio.to_thread(fill, filler)
                 await asyncio.sleep(0.2)
             await asyncio.to_thread(fill, filler)
-            self.left = os.statvfs(stack.data).f_bavail * os.statvfs(stack.data).f_frsize
+            self.left = os.statvfs(folder).f_bavail * os.statvfs(folder).f_frsize
         finally:
             filler.unlink(missing_ok=True)
         await until_all_ready(stack)

@@ -7,16 +7,17 @@ from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from itertools import cycle
+from itertools import cycle, pairwise
 
 import pytest
 from aiokafka.structs import RecordMetadata
 
 from contracts.ids import uuid7
-from contracts.topics import AUDIT, MAX_DATA_BYTES, QUOTES, TOPICS, Consumer, Topic
+from contracts.topics import AUDIT, MAX_DATA_BYTES, QUOTES, QUOTES_COMMANDS, TOPICS, Consumer, Topic
 from devstack.supervisor.credentials import Credentials, load_or_create
 from devstack.supervisor.layout import Layout
 from infra.messaging.dead_letters import read_from
+from tests.chaos.turns import Away, Sent, Slowness, waits
 from tests.e2e.records import SPOILT, UNKNOWN_TYPE, Raw, good_record, is_command
 from tests.evidence import Evidence
 from tests.sizes import size
@@ -26,10 +27,12 @@ EACH = size(12, 1_000)
 """Good records of each source, and as many bad ones."""
 KILLS = size(1, 5)
 SECONDS_TO_FINISH = size(150, 1_200)
-MOST_SECONDS_FOR_A_TURN = size(60.0, 15.0)
-"""On a machine three times slower than one that is idle. How long it took is in the evidence."""
+SECONDS_FOR_A_TURN = 5.0
+"""On an idle machine; on a busy one as many times longer as there is load for each core."""
+LEAST_SLOWNESS = size(12.0, 3.0)
+"""A small run may begin while its neighbours are busy, before the load shows."""
 AT_ONCE = 50
-SYMBOLS = 20
+SYMBOLS = 200
 WITHIN = timedelta(minutes=30)
 """How long what has a deadline may wait: longer than all of this takes."""
 
@@ -42,7 +45,8 @@ Place = tuple[str, int, int]
 class Content:
     """What was put into one topic: for each of its consumers."""
 
-    good: list[Raw] = field(default_factory=list)
+    sent: list[Sent] = field(default_factory=list)
+    """The good records, with their places."""
     bad: set[Place] = field(default_factory=set)
     """The places of the records that must become dead letters."""
     all: set[Place] = field(default_factory=set)
@@ -59,7 +63,7 @@ class Source:
 
     @property
     def good(self) -> list[Raw]:
-        return self.content.good
+        return [each.record for each in self.content.sent]
 
     @property
     def bad(self) -> set[Place]:
@@ -89,11 +93,26 @@ def _no_id(record: Raw) -> Raw:
     return replace(record, headers=[(n, v) for n, v in record.headers if n != "ce_id"])
 
 
+def _for_another(record: Raw) -> Raw:
+    """One that can be read, and on which the handler fails.
+
+    Its seal is of another command, or it says not who asks for it.
+    """
+    return replace(record, headers=[(n, v) for n, v in record.headers if n != "ce_actorid"])
+
+
 def sorts(topic: Topic) -> list[Callable[[Raw], Raw]]:
-    """Six ways for a record to be bad. An event of a new type is not bad; a command is."""
-    chosen = {name: SPOILT[name] for name in SPOILT if name not in {UNKNOWN_TYPE, "2 MiB"}}
+    """Six ways for a record to be bad. An event of a new type is not bad; a command is.
+
+    On command topics but that of quotes, one is that its handler fails.
+    """
+    left_out = {UNKNOWN_TYPE, "2 MiB"}
+    fails = [_for_another] if is_command(topic) and topic != QUOTES_COMMANDS else []
+    if fails:
+        left_out.add("header not UTF-8")
+    chosen = {name: SPOILT[name] for name in SPOILT if name not in left_out}
     last = SPOILT[UNKNOWN_TYPE] if is_command(topic) else _no_id
-    return [*chosen.values(), _too_big, last]
+    return [*chosen.values(), *fails, _too_big, last]
 
 
 def good_ones(source: Source, credentials: Credentials, count: int) -> list[Raw]:
@@ -106,7 +125,7 @@ def good_ones(source: Source, credentials: Credentials, count: int) -> list[Raw]
 def bad_ones(topic: Topic, credentials: Credentials, count: int) -> list[Raw]:
     """So many bad records, of the six sorts in turn."""
     ways = cycle(sorts(topic))
-    template = good_record(topic, credentials)
+    template = good_record(topic, credentials, within=WITHIN)
     return [next(ways)(_of_another_id(template)) for _ in range(count)]
 
 
@@ -134,7 +153,10 @@ async def fill(stack: Stack, found: list[Source], count: int) -> None:
                 places = [[await each for each in pair] for pair in sent]
                 source.content.all |= {_place(at) for pair in places for at in pair}
                 source.content.bad |= {_place(spoilt) for _, spoilt in places}
-            source.content.good += good
+                source.content.sent += [
+                    Sent(record, at.partition, at.offset, at.timestamp)
+                    for (record, _), (at, _) in zip(pairs, places, strict=True)
+                ]
 
 
 def _place(at: RecordMetadata) -> Place:
@@ -187,10 +209,17 @@ async def kill_all(stack: Stack, names: set[str]) -> tuple[datetime, datetime]:
     return began, datetime.now(UTC) + timedelta(seconds=10)  # the group misses the dead as long
 
 
-def slowest_turn(times: list[datetime], away: list[tuple[datetime, datetime]]) -> float:
-    """The longest time without any good record handled, not counting when all were dead."""
+def slowest_turn(source: Source, times: dict[object, datetime], away: Away) -> float:
+    """The longest that a good record waited for once it was its turn.
+
+    A quote tells only of its symbol, the log only when a record was sent: of those the longest time
+    without any of them, not counting when all were dead.
+    """
+    if source.consumer not in {QUOTES, AUDIT}:
+        return max(waits(source.content.sent, times, away).values())
     longest = 0.0
-    for before, after in zip(sorted(times), sorted(times)[1:], strict=False):
+    ordered = sorted(times.values())
+    for before, after in pairwise(ordered):
         if not any(began <= after and before <= ended for began, ended in away):
             longest = max(longest, (after - before).total_seconds())
     return longest
@@ -203,7 +232,9 @@ async def test_bad_records_hold_nobody_up(stack: Stack, evidence: Evidence) -> N
     found = sources()
     processes = {source.consumer.principal for source in found}
     away = []
+    slowness = Slowness()
     for _ in range(KILLS):
+        slowness.look()
         await fill(stack, found, EACH // (KILLS + 1))
         away.append(await kill_all(stack, processes))
     await fill(stack, found, EACH - EACH // (KILLS + 1) * KILLS)
@@ -219,14 +250,15 @@ async def test_bad_records_hold_nobody_up(stack: Stack, evidence: Evidence) -> N
         what = f"{source.name} by {source.consumer.name}"
         await eventually(all_handled, seconds=SECONDS_TO_FINISH, every=0.5, what=f"all of {what}")
         await eventually(all_set_aside, seconds=60, every=0.5, what=f"all letters of {what}")
-        times = list((await handled(stack, source)).values())
-        turns[what] = slowest_turn(times, away)
+        turns[what] = slowest_turn(source, await handled(stack, source), away)
+        slowness.look()
     for source in found:
         assert await letters(stack, source) == Counter(source.bad), source.name
     status = await asyncio.to_thread(stack.status)
     assert all(each["state"] == "ready" for each in status["processes"]), "nothing to do by hand"
     slowest = max(turns, key=lambda each: turns[each])
-    assert turns[slowest] < MOST_SECONDS_FOR_A_TURN, f"{slowest} waited {turns[slowest]:.1f} s"
+    within = SECONDS_FOR_A_TURN * max(LEAST_SLOWNESS, slowness.worst)
+    assert turns[slowest] < within, f"a record of {slowest} waited {turns[slowest]:.1f} s"
     evidence.record(
         "Bad records among good ones",
         "On each topic that is read, and each redrive topic, as many bad records of six sorts as "
@@ -239,6 +271,7 @@ async def test_bad_records_hold_nobody_up(stack: Stack, evidence: Evidence) -> N
             "effects": sum(len(expected(source)) for source in found),
             "dead letters": sum(len(source.bad) for source in found),
             "dead letters missing or twice": 0,
-            "longest wait for the next good record (s)": f"{turns[slowest]:.1f} ({slowest})",
+            "load for each core, at its worst": f"{slowness.worst:.1f}",
+            "longest wait for one's turn (s)": f"{turns[slowest]:.1f} ({slowest})",
         },
     )

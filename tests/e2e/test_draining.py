@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from itertools import count
+from pathlib import Path
 
 import httpx
 
@@ -19,15 +20,20 @@ from devstack.supervisor.layout import Layout
 from devstack.supervisor.options import Options
 from devstack.supervisor.ports import Ports
 from tests.e2e.outages import counted, is_problem, stopped, until_well
-from tests.stack import Stack, User, eventually
+from tests.stack import ROOT, Stack, User, eventually
 
 EXIT_SECONDS = 20.0
 CLIENTS = 8
 
 
 @asynccontextmanager
-async def second_gateway(stack: Stack, number: int = 2) -> AsyncIterator[tuple[Process, str]]:
-    """A gateway of our own beside the supervised one, so that its exit can be seen."""
+async def second_gateway(
+    stack: Stack, number: int = 2, *, source: Path = ROOT, health: str = "/health/ready"
+) -> AsyncIterator[tuple[Process, str]]:
+    """A gateway of our own beside the supervised one, so that its exit can be seen.
+
+    It is there once `health` is answered with 200.
+    """
     base = httpx.URL(stack.urls["gateway"]["url"]).port
     assert base is not None
     ports, layout = Ports(base), Layout(stack.data)
@@ -42,7 +48,7 @@ async def second_gateway(stack: Stack, number: int = 2) -> AsyncIterator[tuple[P
     }
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-P", "-m", "gateway"),
-        env=environment.of_machine() | settings,
+        env=environment.of_machine() | settings | {"PYTHONPATH": str(source)},
         cwd=layout.run,
         stdout=PIPE,
     )
@@ -52,7 +58,7 @@ async def second_gateway(stack: Stack, number: int = 2) -> AsyncIterator[tuple[P
 
             async def ready() -> bool:
                 try:
-                    return (await http.get("/health/ready")).status_code == 200
+                    return (await http.get(health)).status_code == 200
                 except httpx.TransportError:
                     return False
 

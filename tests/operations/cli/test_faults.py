@@ -15,6 +15,7 @@ from operations.cli.failures import READER_GONE
 from tests.operations.cli.forked import Ended, Run, ended
 from tests.operations.cli.test_commands import every_command
 
+RANGE = ("watchlist", "watchlist.commands", "--partition", "0", "--from", "0", "--before", "1")
 A_KEY = "qHrZtFdG4i2u1n3kP0xWvYb7sLcM9eRjTaUoE5QwXyA"
 KAFKA, POSTGRES = "Kafka", "PostgreSQL"
 NEEDS: dict[tuple[str, ...], tuple[tuple[str, ...], str]] = {
@@ -30,6 +31,10 @@ NEEDS: dict[tuple[str, ...], tuple[tuple[str, ...], str]] = {
     ("dlq", "show"): (("watchlist.commands.watchlist:1",), POSTGRES),
     ("dlq", "redrive"): (("--all",), POSTGRES),
     ("dlq", "discard"): (("watchlist.commands.watchlist:1", "--reason", "a test"), POSTGRES),
+    ("consumers", "show"): ((), f"{KAFKA}|{POSTGRES}"),
+    ("consumers", "resume"): (("watchlist", "--reason", "a test"), f"{KAFKA}|{POSTGRES}"),
+    ("consumers", "skip"): ((*RANGE, "--reason", "a test"), f"{KAFKA}|{POSTGRES}"),
+    ("consumers", "set-aside"): ((*RANGE, "--reason", "a test"), f"{KAFKA}|{POSTGRES}"),
     ("recover",): (("--dry-run",), f"{KAFKA}|{POSTGRES}"),
     ("migrate",): ((), POSTGRES),
     ("setup",): ((), POSTGRES),
@@ -78,6 +83,13 @@ def a_port(*, silent: bool) -> Iterator[int]:
         if silent:
             listener.listen(500)
         yield port
+
+
+def test_every_command_that_needs_a_server_is_tried() -> None:
+    """Whoever adds one says here what it needs, or here that it needs nothing."""
+    needs_nothing = {"config", "down", "keys", "schemas", "status", "up", "quotes"}
+    known = {*NEEDS, *PARTS}
+    assert [path for path in LEAVES if path not in known and path[0] not in needs_nothing] == []
 
 
 @pytest.mark.parametrize("silent", [False, True], ids=["away", "hung"])
