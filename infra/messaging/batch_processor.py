@@ -111,7 +111,21 @@ class BatchWork:
 
     async def _handle_all(self, batch: Batch) -> None:
         self._follow_controls()
+        readable = await self._readable(batch)
+        if not readable:
+            return
+        fresh, repeated = await self._split(readable, batch)
+        if self._guard.tripped:
+            fresh = await self._probe(fresh, batch)
+        groups = await self._in_bulk(fresh, batch) if self._policy.in_bulk else by_key(fresh)
+        await self._side_by_side(groups, batch)
+        if repeated:
+            await self._announce_again(repeated)
+
+    async def _readable(self, batch: Batch) -> list[Item]:
+        """The messages to handle. Of all other records it is said what becomes of them."""
         readable: list[Item] = []
+        unwanted: list[tuple[Record, Envelope]] = []
         for record in batch.records:
             if await self._aside.is_decided(record, batch):
                 continue
@@ -120,22 +134,14 @@ class BatchWork:
                     batch.set_aside(record, Failure(reason, "unreadable"))
                 case Refused(envelope=envelope, reason=reason):
                     await self._refuse(envelope, record, batch, reason)
-                case Unwanted():
-                    batch.finish(record)
-                    self._count(record, "unwanted")
+                case Unwanted(envelope=envelope):
+                    unwanted.append((record, envelope))
                 case received:
                     readable.append(Item(received, record))
-        if not readable:
-            return
-        fresh, repeated = await self._split(readable, batch)
-        if self._guard.tripped:
-            fresh = await self._probe(fresh, batch)
-        if self._policy.in_bulk:
-            await self._side_by_side(await self._in_bulk(fresh, batch), batch)
-        else:
-            await self._side_by_side(by_key(fresh), batch)
-        if repeated:
-            await self._announce_again(repeated)
+        await self._aside.settle_unread([envelope for _, envelope in unwanted])
+        for record, _ in unwanted:
+            self._done(record, batch, "unwanted")
+        return readable
 
     async def _split(
         self, items: list[Item], batch: Batch
@@ -149,9 +155,8 @@ class BatchWork:
         for item in items:
             message_id = item.received.envelope.id
             if message_id in known:
-                self._count(item.record, "duplicate")
+                self._done(item.record, batch, "duplicate")
                 repeated.append(item.received)
-                batch.finish(item.record)
             else:
                 known.add(message_id)
                 fresh.append(item)
@@ -274,14 +279,12 @@ class BatchWork:
             return
         self._guard.succeed(len(items))
         for item in items:
-            batch.finish(item.record)
-            self._count(item.record, "handled")
+            self._done(item.record, batch, "handled")
 
     async def _refuse(self, envelope: Envelope, record: Record, batch: Batch, reason: str) -> None:
         log.warning("input_refused", message_id=str(envelope.id), reason=reason)
         await self._aside.refuse(envelope)
-        batch.finish(record)
-        self._count(record, "refused")
+        self._done(record, batch, "refused")
 
     def _follow_controls(self) -> None:
         """Be paused or not as the database says: another process or an operator may have."""
@@ -292,5 +295,6 @@ class BatchWork:
             else:
                 self._guard.reset()
 
-    def _count(self, record: Record, result: str) -> None:
+    def _done(self, record: Record, batch: Batch, result: str) -> None:
+        batch.finish(record)
         RECORDS.labels(self._name, record.topic, result).inc()

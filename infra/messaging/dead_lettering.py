@@ -1,7 +1,7 @@
 """How records of a batch are set aside: parked, written as dead letters, and as operators say."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from contracts.envelope import Envelope
 from contracts.outcomes import Rejected
@@ -51,7 +51,7 @@ class SettingAside:
         envelope = envelope_of(record)
         if envelope and self._transactions:
             outcome = None if record.topic in EVENT_TOPICS else Rejected("discarded")
-            await self._transactions.settle_unhandled(envelope, outcome)
+            await self._transactions.settle_unhandled([envelope], outcome)
         batch.finish(record)
         self._count(record, "skipped")
         return True
@@ -61,10 +61,22 @@ class SettingAside:
 
         Raises `RetryableError` when another consumer handles it at the same time.
         """
+        await self._settle([envelope], Rejected("invalid-fields"))
+
+    async def settle_unread(self, envelopes: Sequence[Envelope]) -> None:
+        """Settle events that this version does not want: the next one may, and has to know them.
+
+        A consumer takes a database for older than Kafka that does not know what was read. Raises as
+        `refuse` does.
+        """
+        if envelopes:
+            await self._settle(envelopes, None)
+
+    async def _settle(self, envelopes: Sequence[Envelope], outcome: Rejected | None) -> None:
         if self._transactions is None:
             return
         try:
-            await self._transactions.settle_unhandled(envelope, Rejected("invalid-fields"))
+            await self._transactions.settle_unhandled(envelopes, outcome)
         except ConcurrentDeliveryError as error:
             raise RetryableError("another consumer has this message too") from error
 

@@ -227,9 +227,17 @@ class Transactions:
         """As `park`, for many at once."""
         await self.parking.park_all(parked)
 
-    async def settle_unhandled(self, envelope: Envelope, outcome: Rejected | None) -> None:
-        """Settle a message without its handler, unless it was handled; whoever waits is told."""
-        received: Received[Message] = Received(envelope, Message(), None, Origin("", 0, 0, 0, None))
-        if envelope.id not in await self.handled([received]):
+    async def settle_unhandled(
+        self, envelopes: Iterable[Envelope], outcome: Rejected | None = None
+    ) -> None:
+        """Settle messages without their handler, unless handled before. Tell whoever waits."""
+        unread: dict[UUID, Received[Message]] = {
+            each.id: Received(each, Message(), None, Origin("", 0, 0, 0, None))
+            for each in envelopes
+        }
+        for known in await self.handled(unread.values()):
+            unread.pop(known, None)
+        if unread:
             async with self.begin() as tx:
-                tx.settle(received, outcome)
+                for received in unread.values():
+                    tx.settle(received, outcome)

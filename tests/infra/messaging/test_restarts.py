@@ -10,17 +10,23 @@ from uuid import UUID
 import pytest
 
 from contracts.commands import AddToWatchlist
-from contracts.topics import AUDIT, MAX_DATA_BYTES, WATCHLIST, Consumer
+from contracts.events import UserSigninFailed
+from contracts.topics import AUDIT, MAX_DATA_BYTES, VERIFICATION_MAILS, WATCHLIST, Consumer
+from infra.messaging.batch_processor import BatchWork
+from infra.messaging.batch_progress import Batch
 from infra.messaging.database_age import messages_of
 from infra.messaging.inbound import PoisonError, RetryableError
+from infra.messaging.record_reader import RecordReader
 from infra.messaging.restored_database import Memory, RestoredDatabaseError, unknown_messages
 from infra.messaging.transaction import Transactions
 from infra.postgres.pool import Pool
-from tests.builders import ARecord, received
+from tests.builders import ARecord, MemoryDeadLetters, a_record, no_sleep, received
 from tests.infra.messaging.test_batch_processor import (
     ONE_BY_ONE,
+    Slice,
     Trial,
     a_trial,
+    again,
     instruction,
     order,
 )
@@ -92,6 +98,34 @@ async def test_command_that_was_read_is_known(trial: Trial, spoil: Spoil) -> Non
     record = spoil(now(order("A")))
     await trial.take(record)
     await nothing_is_unknown(trial.database, WATCHLIST, record)
+
+
+async def test_event_of_the_next_version_that_was_passed_over_is_known_to_the_next_version(
+    database: Database,
+) -> None:
+    """The version before has settled it unread: it is no sign of a restored database."""
+    transactions = Transactions(await database.pool("qnt9_verification"), VERIFICATION_MAILS.name)
+    work = BatchWork(
+        VERIFICATION_MAILS.name,
+        Slice(transactions).handle,
+        reader=RecordReader({}, None),
+        dead_letters=MemoryDeadLetters(),
+        transactions=transactions,
+        policy=ONE_BY_ONE,
+        sleep=no_sleep,
+        touch=lambda: None,
+    )
+    record = now(a_record(UserSigninFailed(reason="wrong_password")))
+    [event_id] = messages(VERIFICATION_MAILS, record)
+    await database.execute(
+        "INSERT INTO mail_requests (event_id, type, payload) VALUES ($1, 'new', '{}')", event_id
+    )
+    batch = Batch([record, again(record)])
+    await work.process(batch)
+    await work.process(Batch([record]))
+    assert set(batch.reached().values()) == {batch.records[-1].offset + 1}
+    async with (await database.pool("qnt9_verification")).acquire() as conn:
+        assert await unknown_messages(conn, VERIFICATION_MAILS.name, [event_id]) == set()
 
 
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=list(FAULTS))
