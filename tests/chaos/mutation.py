@@ -94,7 +94,7 @@ REFUSED_INPUT_IS_POISON = (
 SET_ASIDE_IS_UNKNOWN = (
     Cut(
         "infra/messaging/transaction.py",
-        "if await recovery.unknown_messages(conn, self._consumer, [last]):",
+        "if await restored_database.unknown_messages(conn, self._consumer, [last]):",
         "if True:",
     ),
 )

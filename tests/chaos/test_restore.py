@@ -27,7 +27,11 @@ WITHOUT_DERIVED_IDS = (
 )
 WITHOUT_THE_ORDER = (
     Cut("infra/messaging/message_rows.py", """if row["awaited"]:""", "if False:"),
-    Cut("infra/messaging/transaction.py", "recovery.refuse_awaited(self.awaited, tx.settled)", ""),
+    Cut(
+        "infra/messaging/transaction.py",
+        "restored_database.refuse_awaited(self.awaited, tx.settled)",
+        "",
+    ),
 )
 MUTATIONS = (WITHOUT_DERIVED_IDS, WITHOUT_THE_ORDER)
 
