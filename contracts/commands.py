@@ -1,4 +1,4 @@
-"""Commands: what the gateway asks of the workers. Nobody else sends them."""
+"""Commands that the gateway sends to the workers. No other process sends them."""
 
 from contracts.confidential import Confidential
 from contracts.message import Command
@@ -7,7 +7,7 @@ from contracts.values import Note, SearchText, SessionId, Symbol, Tier, UserId
 
 
 class SignUp(Command):
-    """Make an account for an address. The seal holds address, password, name and fingerprint."""
+    """Create an account for an address. The seal holds address, password, name and fingerprint."""
 
     sealed: Sealed
 
@@ -15,7 +15,7 @@ class SignUp(Command):
 class SignIn(Command):
     """Exchange address and password for tokens, before the deadline in the envelope.
 
-    The outcome is sealed to `reply_key` (X25519, base64url), which only the asking process opens.
+    The outcome is sealed to `reply_key` (X25519, base64url), which only the sender can open.
     """
 
     sealed: Sealed
@@ -25,7 +25,7 @@ class SignIn(Command):
 class RefreshToken(Command):
     """Exchange a refresh token for a new pair, before the deadline in the envelope.
 
-    The seal holds the token; the outcome is sealed to `reply_key`, as that of signing in.
+    The seal holds the token. The outcome is sealed to `reply_key`, as for `SignIn`.
     """
 
     sealed: Sealed
@@ -33,25 +33,25 @@ class RefreshToken(Command):
 
 
 class SignOut(Command):
-    """End the session with whose access token this was asked."""
+    """End the session whose access token sent the request."""
 
     session_id: SessionId
 
 
 class RevokeSession(Command):
-    """End a session of the actor's own, this one or another."""
+    """End a session of the actor, the current one or another."""
 
     session_id: SessionId
 
 
 class UpdateProfile(Command):
-    """Change what is given of the actor's profile. The seal holds it."""
+    """Change the given fields of the actor's profile. The seal holds them."""
 
     sealed: Sealed
 
 
 class ChangePassword(Command):
-    """Replace the actor's password. The session stays, every other one ends.
+    """Replace the actor's password. The current session stays; every other one ends.
 
     The seal holds both passwords.
     """
@@ -67,10 +67,10 @@ class ResetPassword(Command):
 
 
 class ChangeEmail(Command):
-    """Ask for another address, which a mailed link then confirms.
+    """Request an address change, which a mailed link then confirms.
 
-    The seal holds the address and the actor's password. `session_id` is the session that asks: it
-    goes on when the change ends the others.
+    The seal holds the address and the actor's password. `session_id` is the requesting session,
+    which continues when the change ends the others.
     """
 
     sealed: Sealed
@@ -78,24 +78,25 @@ class ChangeEmail(Command):
 
 
 class UndoEmailChange(Command):
-    """Give an account its former address back, with a token that was mailed there.
+    """Undo an address change with a token that was mailed to the former address.
 
-    The seal holds the token and a new password, for whoever changed the address knew the old one.
+    The seal holds the token and a new password, because the person who changed the address knew
+    the old one.
     """
 
     sealed: Sealed
 
 
 class EraseAccount(Command):
-    """Forget the actor. The seal holds the password."""
+    """Erase the actor's account. The seal holds the password."""
 
     sealed: Sealed
 
 
 class ChangeTier(Command):
-    """Move a user to another tier. The actor is an admin.
+    """Change the tier of a user. The actor is an admin.
 
-    The proof is a seal that holds the actor's access token; without one it is refused.
+    The proof is a seal with the actor's access token. Without it the command is refused.
     """
 
     user_id: UserId
@@ -104,10 +105,10 @@ class ChangeTier(Command):
 
 
 class ChangePermissions(Command):
-    """Let a user have these permissions and no others. The actor is an admin.
+    """Replace the permissions of a user. The actor is an admin.
 
-    They are names of `Permission`, as text so that there can be more of them one day. The proof is
-    a seal that holds the actor's access token; without one it is refused.
+    The values are names of `Permission`, as text so that more of them can follow. The proof is a
+    seal with the actor's access token. Without it the command is refused.
     """
 
     user_id: UserId
@@ -116,40 +117,40 @@ class ChangePermissions(Command):
 
 
 class VerifyEmail(Command):
-    """Redeem the token of a mailed link to another address, which this confirms.
+    """Redeem the mailed token of an address change, which confirms the new address.
 
-    The link of a sign-up is redeemed by `ConfirmSignUp`; here it is refused with `proof-required`.
-    The seal holds the token.
+    The token of a sign-up is refused with `proof-required`; `ConfirmSignUp` redeems it. The seal
+    holds the token.
     """
 
     sealed: Sealed
 
 
 class ConfirmSignUp(Command):
-    """Redeem the token of a sign-up's mailed link, with proof that it is one's own sign-up.
+    """Redeem the mailed token of a sign-up, with proof of that sign-up.
 
-    The seal holds the token, and the password of the sign-up or the secret it was answered with.
+    The seal holds the token, and the password of the sign-up or the secret of its answer.
     """
 
     sealed: Sealed
 
 
 class ResendVerification(Command):
-    """Mail a new link to an address that is not verified yet. The seal holds the address."""
+    """Mail a new link to an unverified address. The seal holds the address."""
 
     sealed: Sealed
 
 
 class ForgotPassword(Command):
-    """Mail a link to set a new password, if somebody verified the address. The seal holds it."""
+    """Mail a link to set a new password if the address is verified. The seal holds the address."""
 
     sealed: Sealed
 
 
 class AddToWatchlist(Command):
-    """Follow a symbol, or change the note on one already followed.
+    """Add a symbol to the watchlist, or change its note.
 
-    The note travels encrypted. In clear only an older gateway sends it.
+    `encrypted_note` holds the note. Only older gateways send `note` in clear.
     """
 
     symbol: Symbol
@@ -158,13 +159,13 @@ class AddToWatchlist(Command):
 
 
 class RemoveFromWatchlist(Command):
-    """Follow a symbol no longer."""
+    """Remove a symbol from the watchlist."""
 
     symbol: Symbol
 
 
 class LookUpQuote(Command):
-    """Fetch a quote that the cache has not, or not fresh enough. A query: it changes nothing."""
+    """Fetch a quote that is missing or not fresh in the cache. A query: it changes nothing."""
 
     symbol: Symbol
 
@@ -172,8 +173,8 @@ class LookUpQuote(Command):
 class Search(Command):
     """Find securities by symbol, name, ISIN or WKN. A query: it changes nothing.
 
-    The record's key is an HMAC of the form that texts are compared by. The text travels encrypted,
-    and `text` says nothing. In clear only an older gateway sends it.
+    The record key is an HMAC of the compared form of the text. `encrypted_text` holds the text, and
+    `text` is a placeholder. Only older gateways send `text` in clear.
     """
 
     text: SearchText

@@ -1,4 +1,4 @@
-"""Events: what has happened. Ids and `Personal` fields only, never an address in clear."""
+"""Events: what has happened. They hold ids and `Personal` fields, never an address in clear."""
 
 from datetime import datetime
 from typing import Literal
@@ -12,51 +12,51 @@ from contracts.values import Symbol, Tier, UserId
 
 
 class Event(_Event):
-    """A fact. `client` is the address and agent of the request that caused it, `{ip, agent}`."""
+    """A fact. `client` is the address and agent of the request that caused it, as `{ip, agent}`."""
 
     client: Personal | None = None
 
 
 class UserEvent(Event):
-    """Something about one user, keyed by the user's id."""
+    """An event about one user. The record key is the user's id."""
 
     user_id: UserId
 
 
 class UserSignedUp(UserEvent):
-    """An account was made for an address that nobody has verified."""
+    """An account was created for an unverified address."""
 
     email: Personal
     display_name: Personal | None = None
 
 
 class UserSignupRepeated(UserEvent):
-    """Somebody signed up with the verified address of this user."""
+    """A sign-up used the verified address of this user."""
 
     email: Personal
 
 
 class UserEmailVerified(UserEvent):
-    """The mailed link was used: the address is this user's."""
+    """The mailed link was used, so the address belongs to this user."""
 
     email: Personal
 
 
 class UserVerificationRequested(UserEvent):
-    """A new verification mail was asked for; older links stop working."""
+    """A new verification mail was requested. Older links stop working."""
 
 
 class UserMailFailed(UserEvent):
-    """A mail was given up after its last attempt."""
+    """A mail was abandoned after its last attempt."""
 
     mail_id: str
     template: str
 
 
 class UserSignedIn(UserEvent):
-    """A session began.
+    """A session started.
 
-    `new_client`: the user has had sessions, and none from this program in this network.
+    `new_client` is true if the user had sessions before, but none from this program and network.
     """
 
     session_id: str
@@ -64,26 +64,26 @@ class UserSignedIn(UserEvent):
 
 
 class UserSigninFailed(Event):
-    """Address and password did not match. `user_id` is null for an address nobody has."""
+    """Address and password did not match. `user_id` is null if no user has the address."""
 
     user_id: UserId | None = None
     reason: Literal["unknown_address", "wrong_password"]
 
 
 class UserTokenRefreshed(UserEvent):
-    """A session got a new pair of tokens; the refresh token before is spent."""
+    """A session received new tokens. The previous refresh token is used up."""
 
     session_id: str
 
 
 class UserTokenReuseDetected(UserEvent):
-    """A spent refresh token came back: somebody has a copy. The session was ended."""
+    """A used refresh token was sent again, so it was copied. The session was ended."""
 
     session_id: str
 
 
 class UserSignedOut(UserEvent):
-    """A session was ended from within."""
+    """A session was ended with its own access token."""
 
     session_id: str
 
@@ -95,30 +95,30 @@ class UserSessionRevoked(UserEvent):
 
 
 class UserPasswordResetRequested(UserEvent):
-    """A link to set a new password was asked for; older ones stop working."""
+    """A link to set a new password was requested. Older links stop working."""
 
 
 class UserPasswordReset(UserEvent):
-    """A new password was set with a mailed link; every session has ended."""
+    """A new password was set with a mailed link. Every session has ended."""
 
 
 class UserPasswordChanged(UserEvent):
-    """The password was replaced by who knew it; every other session has ended."""
+    """The user replaced the password. Every other session has ended."""
 
 
 class UserPasswordCheckFailed(UserEvent):
-    """Whoever has a session did not know the password that something asked for.
+    """A wrong password was sent from a session, for an action that requires it.
 
-    `purpose` is `password_change`, `email_change` or `erasure`; there may be others one day.
+    `purpose` is `password_change`, `email_change` or `erasure`. More values may follow.
     """
 
     purpose: str
 
 
 class UserEmailChangeRequested(UserEvent):
-    """The user wants another address. It may be somebody's, and is not confirmed.
+    """The user requested an address change. The new address may be in use and is not confirmed.
 
-    `session_id` is the session that asked.
+    `session_id` is the session that sent the request.
     """
 
     new_email: Personal
@@ -126,9 +126,9 @@ class UserEmailChangeRequested(UserEvent):
 
 
 class UserEmailChanged(UserEvent):
-    """The mailed link was used: the user has a new address.
+    """The mailed link was used, so the user has a new address.
 
-    `former_email` is null where the address before was never confirmed.
+    `former_email` is null if the previous address was never confirmed.
     """
 
     email: Personal
@@ -136,9 +136,9 @@ class UserEmailChanged(UserEvent):
 
 
 class UserEmailChangeUndone(UserEvent):
-    """Who reads the former address took the account back: it has that address again.
+    """The owner of the former address undid the address change.
 
-    A new password was set with it, and every session has ended.
+    A new password was set in the same step, and every session has ended.
     """
 
     email: Personal
@@ -146,26 +146,26 @@ class UserEmailChangeUndone(UserEvent):
 
 
 class UserProfileUpdated(UserEvent):
-    """The profile changed, and is this now."""
+    """The profile changed. The fields have the new values."""
 
     display_name: Personal | None = None
 
 
 class UserErased(UserEvent):
-    """The user's personal data is gone, and the key to what is kept of it."""
+    """The user was erased: personal data and the key to encrypted copies are deleted."""
 
 
 class UserTierChanged(UserEvent):
-    """An admin, the actor, moved the user to another tier."""
+    """An admin (the actor) changed the tier of the user."""
 
     former_tier: Tier
     tier: Tier
 
 
 class UserPermissionsChanged(UserEvent):
-    """An admin, the actor, changed what the user may do.
+    """An admin (the actor) changed the permissions of the user.
 
-    Without an actor it was `operator`, a user of the machine that `qnt9 user` was run on.
+    Without an actor, `operator` did it: a user name on the machine where `qnt9 user` ran.
     """
 
     former_permissions: list[str]
@@ -174,20 +174,20 @@ class UserPermissionsChanged(UserEvent):
 
 
 class WatchlistItemAdded(UserEvent):
-    """A symbol was added, or the note on it changed."""
+    """A symbol was added to the watchlist, or its note changed."""
 
     symbol: Symbol
     note: Personal | None = None
 
 
 class WatchlistItemRemoved(UserEvent):
-    """A symbol was removed."""
+    """A symbol was removed from the watchlist."""
 
     symbol: Symbol
 
 
 class QuoteUpdated(Event):
-    """A provider gave a new price. Prices are decimal strings."""
+    """A provider returned a new price. Prices are decimal strings."""
 
     symbol: Symbol
     price: str
@@ -197,7 +197,7 @@ class QuoteUpdated(Event):
 
 
 class QuoteServedStale(Event):
-    """A provider failed and the last good quote was served instead."""
+    """A provider failed, and the last good quote was served instead."""
 
     symbol: Symbol
     reason: Literal["circuit_open", "rate_limited", "upstream_error", "timeout"]
@@ -205,14 +205,14 @@ class QuoteServedStale(Event):
 
 
 class QuoteUnavailable(Event):
-    """A provider failed and there was nothing to serve."""
+    """A provider failed, and there was no quote to serve."""
 
     symbol: Symbol
     reason: Literal["circuit_open", "rate_limited", "upstream_error", "timeout"]
 
 
 class QuoteHeldBack(Event):
-    """A provider's price leapt fifty times or more without a split: it was not shown."""
+    """A price changed by a factor of fifty or more without a split. It was not served."""
 
     symbol: Symbol
     price: str
@@ -225,7 +225,7 @@ class QuoteHeldBack(Event):
 
 
 class QuoteNotFound(Event):
-    """A provider does not know the symbol."""
+    """The provider does not have the symbol."""
 
     symbol: Symbol
     source: str
@@ -241,24 +241,24 @@ class ProviderCircuitChanged(Event):
 
 
 class ProviderRateLimited(Event):
-    """A provider asked us to stop until a time."""
+    """A provider refused requests until the given time."""
 
     provider: str
     until: datetime
 
 
 class OpsEvent(Event):
-    """Something an operator did by hand: `operator` is a user of the machine it was done on."""
+    """An action of an operator. `operator` is a user name on the machine where it ran."""
 
     operator: str
     reason: str
 
 
 class OpsReplayed(OpsEvent):
-    """A range of a topic was sent again, to a topic or a fresh group of the operator's naming.
+    """A range of a topic was replayed to another topic or to a new group.
 
-    `ranges` has partition, first offset and the offset it ended before; `records` how many were
-    chosen of it.
+    `ranges` has partition, first offset and exclusive end offset. `records` is the number of
+    selected records.
     """
 
     topic: str
@@ -270,7 +270,7 @@ class OpsReplayed(OpsEvent):
 
 
 class OpsRedriven(OpsEvent):
-    """Dead letters were sent again to the one consumer that had failed on them."""
+    """Dead letters were sent again to the consumer that failed."""
 
     dead_letters: str
     offsets: list[int]
@@ -278,7 +278,7 @@ class OpsRedriven(OpsEvent):
 
 
 class OpsDiscarded(OpsEvent):
-    """Dead letters were given up; commands among them have failed for good."""
+    """Dead letters were discarded. Commands among them have failed permanently."""
 
     dead_letters: str
     offsets: list[int]
@@ -286,12 +286,12 @@ class OpsDiscarded(OpsEvent):
 
 
 class OpsRecovered(OpsEvent):
-    """A restored database was brought up to what Kafka knows, or the other way round.
+    """A restored database was brought up to date from Kafka, or Kafka from the audit log.
 
-    `groups` has the consumer groups that were moved back, and how many messages each handles
-    again; `events` is how many events were published that the database had lost. `refilled` has
-    topic, partition, first offset and the offset it ends before of ranges in which events were
-    published again from the audit log, which have their ids, keys, content and times of before.
+    `groups` has the consumer groups that were moved back, with the number of messages that each
+    executes again. `events` is the number of published events that the database had lost.
+    `refilled` has topic, partition, first offset and exclusive end offset of ranges in which events
+    were published again from the audit log, with their former ids, keys, content and times.
     """
 
     recovery_id: UUID
@@ -301,18 +301,18 @@ class OpsRecovered(OpsEvent):
 
 
 class OpsConsumerResumed(OpsEvent):
-    """A consumer that was paused because its handler failed on many messages goes on."""
+    """An operator ended the pause of a consumer whose handler had failed for many messages."""
 
     consumer: str
     was_paused_for: str
 
 
 class OpsConsumerInstructed(OpsEvent):
-    """A consumer does not handle some of the records that waited for it.
+    """An operator told a consumer not to execute some of its waiting records.
 
-    `action` is `skip` (commands among them have failed) or `set-aside` (they become dead letters);
-    there may be others one day. `ranges` has topic, partition, first offset and the offset it ends
-    before; `records` how many were there.
+    `action` is `skip` (commands among them fail) or `set-aside` (they become dead letters). More
+    values may follow. `ranges` has topic, partition, first offset and exclusive end offset.
+    `records` is the number of records in them.
     """
 
     consumer: str
@@ -324,9 +324,9 @@ class OpsConsumerInstructed(OpsEvent):
 
 
 class AuditCheckpointed(Event):
-    """Where the hash chains of the audit log ended, for who wants to prove the log later.
+    """The signed heads of the audit log's hash chains at one time.
 
-    `signed` is a JWS with the head of each chain; `root` is their Merkle tree hash, in hex.
+    `signed` is a JWS with the head of each chain. `root` is their Merkle tree hash in hex.
     """
 
     root: str

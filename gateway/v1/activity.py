@@ -8,7 +8,7 @@ from gateway.v1.models import Activity, Page
 
 
 async def show(call: Call) -> Answer:
-    """The caller's own entries of the audit log: an event is there within a second."""
+    """The caller's own entries of the audit log. A new event appears within a second."""
     page = call.query(Page)
     before = read_cursor(page.cursor)
     rows = await queries.activity(

@@ -23,13 +23,13 @@ from gateway.v1.models import Pending
 
 
 async def change_tier(call: Call) -> Answer:
-    """Limits follow within a second. What a watchlist has beyond the new limit stays."""
+    """Limits change within a second. Watchlist items beyond a lower limit stay."""
     command = ChangeTier(user_id=_user(call), tier=call.body(TierBody).tier)
     return await _change(call, command)
 
 
 async def change_permissions(call: Call) -> Answer:
-    """Felt at once by the routes of admins, everywhere within a second."""
+    """Takes effect at once for admin routes, and within a second for all others."""
     wanted = tuple(sorted(set(call.body(PermissionsBody).permissions)))
     return await _change(call, ChangePermissions(user_id=_user(call), permissions=wanted))
 
@@ -50,7 +50,7 @@ async def users(call: Call) -> Answer:
 
 
 async def audit(call: Call) -> Answer:
-    """An event is there within a second."""
+    """A new event appears within a second."""
     page = call.query(AuditPage)
     rows = await queries.audit_entries(
         call.edge.pool,

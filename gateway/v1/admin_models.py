@@ -38,19 +38,19 @@ Instant = Annotated[AwareDatetime, BeforeValidator(_not_a_number), AfterValidato
 
 
 class TierBody(Body):
-    """Which tier the user shall be on."""
+    """The new tier of the user."""
 
     tier: Tier
 
 
 class PermissionsBody(Body):
-    """All that the user may do beyond what everybody may; what is left out is withdrawn."""
+    """All permissions of the user. Omitted ones are withdrawn."""
 
     permissions: Annotated[list[Permission], Field(max_length=16)]
 
 
 class UsersPage(Page):
-    """Which users: with this very address, on this tier, with the address verified or not."""
+    """Filters for users: exact address, tier, verified or not."""
 
     email: EmailAddress | None = None
     tier: Tier | None = None
@@ -58,9 +58,9 @@ class UsersPage(Page):
 
 
 class AuditPage(Page):
-    """Which entries: about this user, of this action, from a time on and before another.
+    """Filters for entries: user, action, from a time (inclusive) to another (exclusive).
 
-    `correlation_id` is the `X-Request-ID` of the request that caused them.
+    `correlation_id` is the `X-Request-ID` of the request that caused the entries.
     """
 
     user_id: UUID | None = None

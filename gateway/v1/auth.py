@@ -35,9 +35,9 @@ from infra.security.seals import SealError
 
 
 async def sign_up(call: Call) -> Answer:
-    """202 once Kafka has it, whether or not the address is taken.
+    """Answers 202 when Kafka has the command, whether or not the address is in use.
 
-    Sent again with the same Idempotency-Key, it waits for the first: 422 if that had another body.
+    A repetition with the same Idempotency-Key waits for the first request: 422 if its body differs.
     """
     body = call.body(SignUpBody)
     await call.edge.strength.require("password", body.password, body.email, body.display_name)
@@ -51,7 +51,7 @@ async def sign_up(call: Call) -> Answer:
 
 
 async def verify(call: Call) -> Answer:
-    """A link to another address is redeemed by itself, one of a sign-up with proof of it."""
+    """The token of an address change is enough; that of a sign-up also needs proof."""
     body = call.body(VerifyBody)
     principal = hashed(call, body.token)
     command: VerifyEmail | ConfirmSignUp
@@ -75,7 +75,7 @@ async def resend(call: Call) -> Answer:
 
 
 async def sign_in(call: Call) -> Answer:
-    """Never 202: the tokens are sealed to this process and bound to this request's command."""
+    """Never answers 202, because the tokens are sealed for this process and this request."""
     body = call.body(SignInBody)
     principal = principal_of(call, body.email)
     intent = call.edge.commands.fresh_intent()
@@ -87,7 +87,7 @@ async def sign_in(call: Call) -> Answer:
 
 
 async def refresh(call: Call) -> Answer:
-    """Never 202, as signing in. What is no refresh token of ours goes no further."""
+    """Never answers 202, as for sign-in. Malformed refresh tokens are refused immediately."""
     body = call.body(RefreshBody)
     session_id = session_of(body.refresh_token)
     if session_id is None:
@@ -136,7 +136,7 @@ ENDPOINTS = (
         "POST",
         "/api/v1/auth/signup",
         sign_up,
-        "Sign up; a mail tells the owner of the address what to do",
+        "Sign up; the address gets a mail with a link",
         {202: SignedUp},
         body=SignUpBody,
         command=True,
@@ -146,7 +146,7 @@ ENDPOINTS = (
         "POST",
         "/api/v1/auth/verify",
         verify,
-        "Verify an address with the token mailed to it; that of a sign-up takes proof as well",
+        "Verify an address with the mailed token and, for a sign-up, proof",
         {200: Verified, 202: Pending},
         problems=(
             "invalid-token",
@@ -185,7 +185,7 @@ ENDPOINTS = (
         "POST",
         "/api/v1/auth/refresh",
         refresh,
-        "Exchange a refresh token for a new pair; a spent one, used again later, ends the session",
+        "Exchange a refresh token for new tokens; reusing an old one ends the session",
         {200: Tokens},
         problems=("invalid-refresh-token", "token-reused", "try-again"),
         body=RefreshBody,

@@ -30,7 +30,7 @@ NewPassword = Annotated[
 
 
 class Body(BaseModel):
-    """A request body: unknown fields are refused, so that a typing error is noticed."""
+    """A request body. Unknown fields are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -107,13 +107,13 @@ class ChangeEmailBody(Body):
 
 
 class ProfileBody(Body):
-    """What shall be otherwise; what is left out stays. A name of null takes the name away."""
+    """The fields to change; omitted ones stay. A null name removes the name."""
 
     display_name: DisplayName | None = None
 
 
 class EraseBody(Body):
-    """The password, for what cannot be taken back."""
+    """The password, for an action that cannot be undone."""
 
     password: KnownPassword
 

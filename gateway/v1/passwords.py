@@ -26,7 +26,7 @@ from gateway.v1.models import (
 
 
 async def forgot(call: Call) -> Answer:
-    """202 once Kafka has it, whether or not anybody has the address."""
+    """Answers 202 when Kafka has the command, whether or not an account has the address."""
     body = call.body(ForgotBody)
     principal = principal_of(call, body.email)
     intent = call.edge.commands.intent(call, principal)
@@ -37,7 +37,7 @@ async def forgot(call: Call) -> Answer:
 
 
 async def reset(call: Call) -> Answer:
-    """Every session of the user ends, and the other links that were mailed before."""
+    """Ends every session of the user and invalidates earlier links."""
     body = call.body(ResetBody)
     await call.edge.strength.require("new_password", body.new_password)
     principal = hashed(call, body.token)
@@ -48,7 +48,7 @@ async def reset(call: Call) -> Answer:
 
 
 async def change(call: Call) -> Answer:
-    """Every other session of the user ends; this one stays."""
+    """Ends every other session of the user. The current one stays."""
     user, session_id = str(call.caller.user_id), call.caller.session_id
     intent = call.edge.commands.intent(call, user)
     body = call.body(ChangePasswordBody)
@@ -60,7 +60,7 @@ async def change(call: Call) -> Answer:
 
 
 async def change_email(call: Call) -> Answer:
-    """A link is mailed to the new address, and the old one is told. Taken or not: 202."""
+    """Mails a link to the new address and a notice to the old one. Answers 202 in any case."""
     user = str(call.caller.user_id)
     intent = call.edge.commands.intent(call, user)
     content = call.body(ChangeEmailBody).model_dump()
@@ -70,7 +70,7 @@ async def change_email(call: Call) -> Answer:
 
 
 async def undo_email(call: Call) -> Answer:
-    """For who reads the former address: every session ends, the password is the new one."""
+    """Ends every session and sets the new password. For the owner of the former address."""
     body = call.body(ResetBody)
     await call.edge.strength.require("new_password", body.new_password)
     principal = hashed(call, body.token)
@@ -81,9 +81,10 @@ async def undo_email(call: Call) -> Answer:
 
 
 async def erase(call: Call) -> Answer:
-    """For good: address, name, password, watchlist and sessions; the log keeps what it cannot read.
+    """Permanently removes address, name, password, watchlist and sessions.
 
-    Commands that the caller sent before are forgotten with their topic, within days.
+    The audit log keeps entries that can no longer be decrypted. Earlier commands of the caller
+    expire with their topic, within days.
     """
 
     def erased(success: Succeeded) -> Answer:

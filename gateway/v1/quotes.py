@@ -13,7 +13,7 @@ from gateway.v1.symbols import symbol_asked_for, unknown_symbols
 
 
 async def show(call: Call) -> Answer:
-    """A class share that is written otherwise than providers do is named in the problem."""
+    """The problem names the provider's spelling of a class share."""
     symbol = await symbol_asked_for(call)
     try:
         quote = await call.edge.quotes.quote(call, symbol)
@@ -25,7 +25,7 @@ async def show(call: Call) -> Answer:
 
 
 async def show_many(call: Call) -> Answer:
-    """Each symbol has its own outcome, a quote or a problem, in the order asked for."""
+    """Each symbol has a quote or a problem, in the requested order."""
     asked = texts_in(call.query(Wanted).symbols)
     found = await call.edge.quotes.quotes(call, [text for text in asked if is_symbol(text)])
     unknown = await unknown_symbols(call, (text for text in asked if _is_unknown(found.get(text))))
@@ -40,7 +40,7 @@ def _is_unknown(outcome: Quote | ProblemError | None) -> bool:
 
 
 async def search(call: Call) -> Answer:
-    """By symbol, name, ISIN or WKN. A WKN never becomes an ISIN that no listing has."""
+    """Searches by symbol, name, ISIN or WKN. A WKN never becomes an ISIN without a listing."""
     found = await call.edge.searches.find(call, call.query(SearchQuery).q)
     return Answer(200, found.model_dump(mode="json"))
 

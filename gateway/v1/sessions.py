@@ -13,7 +13,7 @@ from gateway.v1.session_models import OpenSessions
 
 
 async def sign_out(call: Call) -> Answer:
-    """A repeated Idempotency-Key is the same request within one session alone."""
+    """An Idempotency-Key identifies a repetition within one session only."""
     session_id = call.caller.session_id
     command = SignOut(session_id=session_id)
     return await _end(call, session_id, command, principal=str(session_id))

@@ -7,13 +7,13 @@ from gateway.v1.models import StreamQuery, Ticket
 
 
 async def stream(call: Call) -> Streamed:
-    """From now on, or with `Last-Event-ID` from there on: nothing missed or repeated.
+    """Starts now, or after `Last-Event-ID`, without missing or repeated events.
 
     `own`: an event about the caller, each once and in order. `snapshot`: quotes by symbol, of the
     whole watchlist at first, later of a symbol that was added. `quote`: a new price.
 
-    `reset`: own events may have been missed, `position-too-old` or `position-unknown`: read anew
-    what matters. `end`: why the stream ends here: `session-ended`, `token-expired`, `draining`,
+    `reset`: own events may be missing (`position-too-old` or `position-unknown`); read the
+    resources again. `end`: why the stream ends: `session-ended`, `token-expired`, `draining`,
     `too-slow` or `try-again`.
     """
     last = call.request.headers.get("last-event-id") or call.query(StreamQuery).last_event_id
@@ -21,7 +21,7 @@ async def stream(call: Call) -> Streamed:
 
 
 async def ticket(call: Call) -> Answer:
-    """For `EventSource`, which can send no header. A reconnect needs another one."""
+    """For `EventSource`, which cannot send headers. A reconnect needs a new ticket."""
     issued = await call.edge.tickets.issue(call.caller)
     return Answer(200, {"ticket": issued, "expires_in": TICKET_SECONDS})
 
