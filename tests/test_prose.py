@@ -12,6 +12,7 @@ PAGES = (
     "CHANGELOG.md",
     "CONTRIBUTING.md",
     "README.md",
+    "bench/README.md",
     "SECURITY.md",
     *(f"docs/adr/{path.name}" for path in sorted((ROOT / "docs" / "adr").glob("*.md"))),
     "docs/README.md",
