@@ -184,17 +184,17 @@ def _letter_json(letter: Letter, done: Action | None) -> dict[str, Any]:
 def _letter_text(letter: Letter, content: dict[str, Any]) -> str:
     done = content["dealt_with"]
     about = {
-        "letter": letter.number,
+        "id": letter.number,
         "reason": letter.reason,
         "attempts": letter.attempts,
         "first": f"{letter.first_failure:%Y-%m-%d %H:%M:%S} UTC",
         "last": f"{letter.last_failure:%Y-%m-%d %H:%M:%S} UTC",
-        "came from": letter.came_from,
+        "origin": letter.came_from,
         "key": content["key"] if content["key"] is not None else "(none)",
-        "now": f"{done['action']} at {done['acted_at']:%Y-%m-%d %H:%M:%S} UTC by "
+        "state": f"{done['action']} at {done['acted_at']:%Y-%m-%d %H:%M:%S} UTC by "
         f"{done['operator']}: {done['reason']}"
         if done
-        else "waits; `qnt9 dlq redrive` or `qnt9 dlq discard`",
+        else "open; `qnt9 dlq redrive` or `qnt9 dlq discard`",
     }
     if letter.cut:
         about["content"] = "only its beginning was kept; it cannot be sent again"
