@@ -33,6 +33,7 @@ LEAST_SLOWNESS = size(12.0, 3.0)
 """A small run may begin while its neighbours are busy, before the load shows."""
 AT_ONCE = 50
 SYMBOLS = 200
+"""Of the quotes of each source."""
 WITHIN = timedelta(minutes=30)
 """How long what has a deadline may wait: longer than all of this takes."""
 
@@ -117,7 +118,7 @@ def sorts(topic: Topic) -> list[Callable[[Raw], Raw]]:
 
 def good_ones(source: Source, credentials: Credentials, count: int) -> list[Raw]:
     """So many good records. Quotes are of a few symbols, so as not to exhaust their provider."""
-    made = min(count, SYMBOLS) if source.consumer == QUOTES else count
+    made = min(count, SYMBOLS // (KILLS + 1)) if source.consumer == QUOTES else count
     first = [good_record(source.topic, credentials, within=WITHIN) for _ in range(made)]
     return first + [_of_another_id(first[n % made]) for n in range(count - made)]
 
