@@ -255,12 +255,13 @@ class ConsumerShell:
         """Commit what is finished, wait, then raise, so that the rest is fetched again."""
         await self._commit(batch)
         least, most = self._backoff
-        delay = min(most, least * 2 ** min(self._pauses, 10))
         self._pauses += 1
         PAUSED.labels(self._name).set(1)
         first: BaseException = group
         while isinstance(first, BaseExceptionGroup):
             first = first.exceptions[0]
+        grows = not isinstance(first, RetryableError) or first.grows_backoff
+        delay = min(most, least * 2 ** min(self._pauses - 1, 10)) if grows else least
         log.warning(
             event,
             consumer=self._name,

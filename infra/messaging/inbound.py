@@ -1,7 +1,7 @@
 """A message as a handler gets it."""
 
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from contracts.envelope import Envelope
 from contracts.message import Message
@@ -41,6 +41,9 @@ class AnyEvent(Message):
 
 class RetryableError(Exception):
     """Something this message needs is away; the consumer pauses and tries again, for ever."""
+
+    grows_backoff: ClassVar[bool] = True
+    """Whether each further try waits longer. Not where raising it includes a wait."""
 
 
 class PoisonError(Exception):

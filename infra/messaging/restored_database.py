@@ -3,11 +3,12 @@
 import asyncio
 import time
 from collections.abc import Collection, Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import UUID
 
-from infra.messaging.inbound import RetryableError
+from contracts.message import Message
+from infra.messaging.inbound import Received, RetryableError
 from infra.postgres.pool import Connection
 
 REMEMBERED_SECONDS = 14 * 86_400
@@ -16,12 +17,21 @@ AWAITED_SECONDS = 0.5
 """How long a consumer waits before it looks again whether what it needs has been handled."""
 
 
+HANDLED_WITHIN = timedelta(minutes=1)
+"""How late a command without a deadline is executed at most, in ordinary operation."""
+
+
 class RestoredDatabaseError(RetryableError):
     """The database has forgotten what this process wrote: it was replaced by an older one."""
 
 
 class AwaitedError(RetryableError):
-    """On a recovered database, something else has to be handled again before this message."""
+    """On a recovered database, something else has to be handled again before this message.
+
+    That is a matter of other consumers, which make progress: it is tried again soon.
+    """
+
+    grows_backoff = False
 
 
 class Memory:
@@ -77,12 +87,29 @@ async def unknown_messages(conn: Connection, consumer: str, ids: list[UUID]) -> 
     return {row["id"] for row in rows}
 
 
-async def has_happened(conn: Connection, consumer: str, message_id: UUID) -> bool:
-    """Whether events that a message caused are published, though it is not handled."""
+async def has_happened(conn: Connection, consumer: str, received: Received[Message]) -> bool:
+    """Whether a message was handled in time before the database was restored.
+
+    Its events are published. Or its group had read it, and events of its time may not have been
+    published yet: if it was in time, they are younger than all that were published.
+    """
+    cause, origin = received.envelope, received.origin
     found: bool = await conn.fetchval(
-        "SELECT EXISTS (SELECT FROM recovered_events WHERE cause_id = $1 AND consumer = $2)",
-        message_id,
+        """
+        SELECT EXISTS (SELECT FROM recovered_events WHERE cause_id = $1 AND consumer = $2)
+            OR EXISTS (
+                   SELECT FROM recoveries
+                    WHERE finished_at IS NULL
+                      AND (points #>> ARRAY['qnt9.' || $2, $3, $4::int::text, '1'])::bigint > $5
+                      AND $6 > coalesce(published_until, '-infinity')
+               )
+        """,
+        cause.id,
         consumer,
+        origin.topic,
+        origin.partition,
+        origin.offset,
+        cause.deadline or cause.time + HANDLED_WITHIN,
     )
     return found
 

@@ -69,7 +69,7 @@ class Transaction:
 
     async def happened(self, received: Received[Message]) -> bool:
         """As `Transactions.happened`."""
-        return await restored_database.has_happened(self.conn, self._consumer, received.envelope.id)
+        return await restored_database.has_happened(self.conn, self._consumer, received)
 
     def session_ended(self, session_id: UUID) -> None:
         """Every gateway is told, once this is committed."""
@@ -198,12 +198,12 @@ class Transactions:
         return found
 
     async def happened(self, received: Received[Message]) -> bool:
-        """Whether it was handled before the database was restored: its events are published.
+        """Whether it was handled before the database was restored.
 
         What has passed since, its deadline for example, is no reason to decide otherwise.
         """
         async with self._pool.acquire() as conn:
-            return await restored_database.has_happened(conn, self._consumer, received.envelope.id)
+            return await restored_database.has_happened(conn, self._consumer, received)
 
     async def announce_again(self, duplicates: Iterable[tuple[Received[Message], Settled]]) -> None:
         """Tell whoever waits for a duplicate what became of the first."""

@@ -75,7 +75,10 @@ RIGHTS: Mapping[str, Mapping[str, Rights]] = {
     "mail_requests": {"verification": (select("event_id type payload requested_at"), delete())},
     "request_mail": NOBODY,
     # What a restored database has lost.
-    "recoveries": {role: (select("began_at finished_at horizons"),) for role in WITH_INBOX},
+    "recoveries": {
+        role: (select("began_at finished_at horizons points published_until"),)
+        for role in WITH_INBOX
+    },
     "recovered_events": {
         role: (select("id consumer cause_id awaited repeated_at given_up_at"),)
         for role in (*WITH_INBOX, "audit")

@@ -644,7 +644,8 @@ CREATE TABLE recoveries (
     began_at timestamp with time zone DEFAULT now() NOT NULL,
     finished_at timestamp with time zone,
     horizons jsonb DEFAULT '{}'::jsonb NOT NULL,
-    refilled jsonb
+    refilled jsonb,
+    published_until timestamp with time zone
 );
 
 CREATE TABLE refresh_tokens (
@@ -1811,6 +1812,11 @@ GRANT SELECT(given_up_at) ON TABLE recovered_events TO qnt9_verification;
 GRANT SELECT(given_up_at) ON TABLE recovered_events TO qnt9_watchlist;
 GRANT SELECT(given_up_at) ON TABLE recovered_events TO qnt9_audit;
 
+GRANT SELECT(points) ON TABLE recoveries TO qnt9_accounts;
+GRANT SELECT(points) ON TABLE recoveries TO qnt9_signup;
+GRANT SELECT(points) ON TABLE recoveries TO qnt9_verification;
+GRANT SELECT(points) ON TABLE recoveries TO qnt9_watchlist;
+
 GRANT SELECT(began_at) ON TABLE recoveries TO qnt9_accounts;
 GRANT SELECT(began_at) ON TABLE recoveries TO qnt9_signup;
 GRANT SELECT(began_at) ON TABLE recoveries TO qnt9_verification;
@@ -1825,6 +1831,11 @@ GRANT SELECT(horizons) ON TABLE recoveries TO qnt9_accounts;
 GRANT SELECT(horizons) ON TABLE recoveries TO qnt9_signup;
 GRANT SELECT(horizons) ON TABLE recoveries TO qnt9_verification;
 GRANT SELECT(horizons) ON TABLE recoveries TO qnt9_watchlist;
+
+GRANT SELECT(published_until) ON TABLE recoveries TO qnt9_accounts;
+GRANT SELECT(published_until) ON TABLE recoveries TO qnt9_signup;
+GRANT SELECT(published_until) ON TABLE recoveries TO qnt9_verification;
+GRANT SELECT(published_until) ON TABLE recoveries TO qnt9_watchlist;
 
 GRANT DELETE ON TABLE refresh_tokens TO qnt9_accounts;
 

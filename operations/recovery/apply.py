@@ -71,7 +71,7 @@ async def apply(
             if gap.place[0] == topic
         ]
         async for batch in broker.read(topic, ranges, at_most=ROWS):
-            await _keep(conn, topic, batch.records, found)
+            await _keep(conn, recovery, topic, batch.records, found)
             seen(len(batch.records))
     for consumer, gaps in found.groups.items():
         moved = {gap.place: Committed(gap.point) for gap in gaps}
@@ -90,7 +90,9 @@ def _merge(points: Points, found: Survey) -> None:
             places[str(partition)] = (min(point, gap.point), max(until, gap.until))
 
 
-async def _keep(conn: Connection, topic: str, records: Sequence[Record], found: Survey) -> None:
+async def _keep(
+    conn: Connection, recovery: Recovery, topic: str, records: Sequence[Record], found: Survey
+) -> None:
     messages = list(messages_of(AUDIT, records))
     lost = await store.lost_events(conn, [envelope for _, envelope in messages])
     events = {
@@ -106,6 +108,8 @@ async def _keep(conn: Connection, topic: str, records: Sequence[Record], found: 
         if envelope.id in lost
     }
     if events:
+        published_until = max(each.envelope.time for each in events.values())
+        await store.note_published(conn, recovery.id, published_until)
         await store.insert_events(conn, list(events.values()))
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,6 +10,7 @@ from uuid import UUID
 
 from contracts.envelope import Envelope, UnreadableError
 from infra.kafka.consumer_groups import Place
+from infra.messaging.record_reader import Record
 from infra.postgres.pool import Connection
 from operations.broker import Broker, Range
 from operations.lag import consumers
@@ -89,7 +90,7 @@ async def horizons(broker: Broker, now: Standing) -> dict[str, datetime | None]:
     """
     readers = {c.group: c.name for c in consumers() if c.inbox}
     heads = {
-        group: min([await _head_time(broker, place, *ends) for place, ends in places.items()])
+        group: await _head_time(broker, places)
         for group, places in now.left.items()
         if group in readers
     }
@@ -99,17 +100,29 @@ async def horizons(broker: Broker, now: Standing) -> dict[str, datetime | None]:
     }
 
 
-async def _head_time(broker: Broker, place: Place, at: int, until: int) -> datetime:
-    """When the next record of a partition was sent; the beginning of time if none was found."""
-    topic, partition = place
-    wanted = [Range(partition, at, min(until, at + HEAD))]
-    async for batch in broker.read(topic, wanted, at_most=1):
-        for record in batch.records:
-            try:
-                return Envelope.from_headers(record.headers).time
-            except UnreadableError:
-                return datetime.fromtimestamp(record.timestamp / 1_000, UTC)
-    return datetime.min.replace(tzinfo=UTC)
+async def _head_time(broker: Broker, places: Mapping[Place, tuple[int, int]]) -> datetime:
+    """When the earliest record that a group has left was sent.
+
+    The beginning of time if a partition shows none: its next offsets are all markers.
+    """
+    times: dict[Place, datetime] = {}
+    for topic in sorted({topic for topic, _ in places}):
+        wanted = [
+            Range(partition, at, min(until, at + HEAD))
+            for (name, partition), (at, until) in places.items()
+            if name == topic
+        ]
+        async for batch in broker.read(topic, wanted):
+            for record in batch.records[:1]:
+                times.setdefault((topic, batch.partition), _time_of(record))
+    return min(times.get(place, datetime.min.replace(tzinfo=UTC)) for place in places)
+
+
+def _time_of(record: Record) -> datetime:
+    try:
+        return Envelope.from_headers(record.headers).time
+    except UnreadableError:
+        return datetime.fromtimestamp(record.timestamp / 1_000, UTC)
 
 
 async def _let_through(broker: Broker, conn: Connection, recovery: Recovery, now: Standing) -> None:

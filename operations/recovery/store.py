@@ -138,6 +138,15 @@ async def set_horizons(
     )
 
 
+async def note_published(conn: Connection, recovery: UUID, time: datetime) -> None:
+    """Events up to this time are in their topics."""
+    await conn.execute(
+        "UPDATE recoveries SET published_until = greatest(published_until, $2) WHERE id = $1",
+        recovery,
+        time,
+    )
+
+
 async def finish(conn: Connection, recovery: UUID) -> None:
     await conn.execute("UPDATE recoveries SET finished_at = now() WHERE id = $1", recovery)
 

@@ -1,5 +1,6 @@
 """What a restored database makes of messages that are handled again."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -220,3 +221,35 @@ async def test_command_with_an_effect_or_sent_since_waits_for_nobody(
     later = datetime.now(UTC) + timedelta(minutes=1)
     await handle(transactions, received(COMMAND, actor=USER, time=later), rejected=True)
     assert len(await database.fetch("SELECT FROM inbox")) == 2
+
+
+@pytest.mark.parametrize(
+    ("offset", "deadline", "happened"),
+    [
+        pytest.param(6, timedelta(seconds=10), True, id="read, and perhaps not yet published"),
+        pytest.param(7, timedelta(seconds=10), False, id="not read before"),
+        pytest.param(6, timedelta(seconds=-1), False, id="would have been published"),
+        pytest.param(6, None, True, id="without a deadline"),
+    ],
+)
+async def test_what_was_read_before_the_restore_happened_unless_it_would_have_been_published(
+    transactions: Transactions,
+    database: Database,
+    offset: int,
+    deadline: timedelta | None,
+    happened: bool,
+) -> None:
+    """The events of the last commands before a restore may be in no topic."""
+    command = received(
+        COMMAND, actor=USER, time=BEFORE, deadline=BEFORE + deadline if deadline else None
+    )
+    command = replace(command, origin=replace(command.origin, offset=offset))
+    recovery = uuid7()
+    points = {"qnt9.watchlist": {"watchlist.commands": {"0": [3, 7]}}}
+    async with (await database.pool()).acquire() as conn:
+        await store.save_points(conn, recovery, "olga", "a test", points)
+        await store.note_published(conn, recovery, BEFORE)
+        await store.note_published(conn, recovery, BEFORE - timedelta(seconds=1))
+        assert await transactions.happened(command) is happened
+        await store.finish(conn, recovery)
+    assert not await transactions.happened(command)
