@@ -51,6 +51,8 @@ class Policy:
 
     max_records: int = 200
     in_bulk: bool = False
+    ordered: bool = False
+    """Whether a record that has to wait holds those of other keys too, as in a hash chain."""
     attempts: int = 3
     fetch_min_bytes: int = 1
     fetch_max_wait_ms: int = 500
@@ -176,6 +178,8 @@ class BatchWork:
         try:
             await self._call(items, batch)
         except AwaitedError:  # of one of them, for which the others need not wait
+            if self._policy.ordered:
+                raise
             return by_key(items)
         except DOWN:
             raise

@@ -22,7 +22,9 @@ from workers.audit.handlers import record_events
 
 log = structlog.get_logger(__name__)
 
-POLICY = Policy(max_records=2_000, in_bulk=True, fetch_min_bytes=65_536, fetch_max_wait_ms=100)
+POLICY = Policy(
+    max_records=2_000, in_bulk=True, ordered=True, fetch_min_bytes=65_536, fetch_max_wait_ms=100
+)
 RETRY_SECONDS = 60.0
 DAY_SECONDS = 86_400.0
 

@@ -460,3 +460,15 @@ async def test_message_that_waits_for_other_consumers_holds_no_other_key_of_a_bu
     bulk.slice_.fails_for()
     await bulk.work.take(batch.records)
     assert await bulk.handled() == 4
+
+
+async def test_message_that_waits_holds_every_other_one_of_an_ordered_bulk(
+    database: Database,
+) -> None:
+    """A hash chain takes records in the order of their offsets."""
+    trial = await a_trial(database, Policy(in_bulk=True, ordered=True))
+    trial.slice_.fails_for("WAITS", error=AwaitedError("not yet"))
+    batch = Batch([order("A"), order("WAITS"), order("C", key="bert")])
+    with pytest.raises(AwaitedError):
+        await trial.work.process(batch)
+    assert await trial.handled() == 0
