@@ -41,7 +41,7 @@ class Quote(BaseModel):
         return self.model_dump(mode="json")
 
 
-SHOWN_AT_MOST = timedelta(hours=24)
+MAX_SHOWN = timedelta(hours=24)
 SHOWN_OVER_A_WEEKEND = timedelta(hours=96)
 AT_ONCE = timedelta(minutes=5)
 """The hard time: so long after its soft time a quote is shown at once while a newer one comes."""
@@ -74,7 +74,7 @@ def marked(quote: Quote, reason: StaleReason) -> Quote:
 def may_be_shown(quote: Quote, now: datetime) -> bool:
     """Whether a last good quote is still worth showing while its provider fails."""
     age = now - quote.fetched_at
-    return age <= (SHOWN_OVER_A_WEEKEND if _weekend_since(quote.fetched_at, now) else SHOWN_AT_MOST)
+    return age <= (SHOWN_OVER_A_WEEKEND if _weekend_since(quote.fetched_at, now) else MAX_SHOWN)
 
 
 def cache_key(symbol: str) -> str:

@@ -21,11 +21,11 @@ MAX_DATA_BYTES = 256 * 1024
 COMMAND_RETENTION = timedelta(days=7)
 SEGMENT = timedelta(days=7)
 """Brokers remove whole segments, which may span so much: a record may stay that much longer."""
-CERTAIN = timedelta(days=7)
+REDRIVE_SAFE_AGE = timedelta(days=7)
 """How long a dead letter is sent again without asking whether its message waits for that still."""
-REMEMBERED_LEAST = COMMAND_RETENTION + SEGMENT + CERTAIN + timedelta(days=1)
+MIN_REMEMBERED = COMMAND_RETENTION + SEGMENT + REDRIVE_SAFE_AGE + timedelta(days=1)
 """How long it must be known what was handled: nothing is delivered again after that (ADR 15)."""
-KEPT = None
+RETAIN_FOREVER = None
 """Event topics are kept as long as the audit log."""
 
 
@@ -192,7 +192,7 @@ USERS_EVENTS = Topic(
     key="user id, or HMAC of the address",
     producer="relay",
     consumers=(AUDIT, VERIFICATION_MAILS),
-    retention=KEPT,
+    retention=RETAIN_FOREVER,
     watchers=("gateway",),
 )
 WATCHLISTS_EVENTS = Topic(
@@ -201,7 +201,7 @@ WATCHLISTS_EVENTS = Topic(
     key="user id",
     producer="relay",
     consumers=(AUDIT,),
-    retention=KEPT,
+    retention=RETAIN_FOREVER,
     watchers=("gateway",),
 )
 QUOTES_EVENTS = Topic(
@@ -218,7 +218,7 @@ QUOTES_EVENTS = Topic(
     key="symbol, or provider",
     producer="relay",
     consumers=(AUDIT,),
-    retention=KEPT,
+    retention=RETAIN_FOREVER,
     watchers=("gateway",),
 )
 OPS_EVENTS = Topic(
@@ -234,7 +234,7 @@ OPS_EVENTS = Topic(
     key="topic that was worked on",
     producer="operator",
     consumers=(AUDIT,),
-    retention=KEPT,
+    retention=RETAIN_FOREVER,
 )
 AUDIT_CHECKPOINTS = Topic(
     "audit.checkpoints",
@@ -242,7 +242,7 @@ AUDIT_CHECKPOINTS = Topic(
     key="audit",
     producer="audit",
     consumers=(),
-    retention=KEPT,
+    retention=RETAIN_FOREVER,
     partitions=1,
 )
 
@@ -294,7 +294,7 @@ def physical_topics() -> Iterator[PhysicalTopic]:
             yield PhysicalTopic(
                 topic.dead_letters(consumer),
                 1,
-                KEPT,
+                RETAIN_FOREVER,
                 MAX_DEAD_LETTER_BYTES,
                 frozenset({consumer.principal}),
                 watchers=frozenset({consumer.principal}),

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 KEY = "SG.a-key-of-tests.wK3_vq9-Tz0aLx"
-BODY_BYTES_MOST = 1024 * 1024
+MAX_BODY_BYTES = 1024 * 1024
 RESERVED = re.compile(
     "x-sg-id|x-sg-eid|received|dkim-signature|content-type|content-transfer-encoding"
     "|to|from|subject|reply-to|cc|bcc",
@@ -189,7 +189,7 @@ class SendGridApi:
         checks = (
             (404, start == "POST /v3/mail/send HTTP/1.1"),
             (401, head.get("authorization") == f"Bearer {self.key}"),
-            (413, len(body) <= BODY_BYTES_MOST),
+            (413, len(body) <= MAX_BODY_BYTES),
             (415, head.get("content-type") == "application/json"),
         )
         if wrong := next((status for status, well in checks if not well), None):

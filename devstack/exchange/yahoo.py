@@ -12,7 +12,7 @@ from devstack.exchange.listings import Listing, Listings
 from devstack.exchange.responses import Answer, failed, found, not_found
 from devstack.exchange.series import INTERVALS, SESSIONS, series, spoilt
 
-MOST_SYMBOLS: Final = 20
+MAX_SYMBOLS: Final = 20
 
 Content = dict[str, ContentFault]
 
@@ -66,8 +66,8 @@ class Spark:
         symbols = self.symbols(request)
         if not symbols:
             return failed("spark", 400, "Missing required query parameter=symbols")
-        if len(symbols) > MOST_SYMBOLS:
-            return failed("spark", 400, f"Number of symbols must not exceed {MOST_SYMBOLS}")
+        if len(symbols) > MAX_SYMBOLS:
+            return failed("spark", 400, f"Number of symbols must not exceed {MAX_SYMBOLS}")
         range_, interval = _range_and_interval(request)
         if (refusal := _refused("spark", range_, interval)) is not None:
             return refusal

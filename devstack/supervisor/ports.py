@@ -4,7 +4,7 @@ import socket
 from dataclasses import dataclass
 
 LOOPBACK = "127.0.0.1"
-INSTANCES_AT_MOST = 4
+MAX_INSTANCES = 4
 """More would run into the ports of the infrastructure."""
 
 _HEALTH = {

@@ -35,7 +35,7 @@ RETRY_SECONDS = 1.0
 RECONNECT_SECONDS = 0.5
 SLACK = timedelta(minutes=1)
 """Rows bear the time at which their transaction began; longer than this none takes."""
-KEPT = LIFETIME + SKEW + SLACK
+REVOCATION_RETENTION = LIFETIME + SKEW + SLACK
 
 MAX_REMEMBERED = 100_000
 """Beyond so many, what is announced is not believed; what the views say is."""
@@ -103,7 +103,7 @@ class Access:
 
     def session_ended(self, session_id: UUID) -> None:
         """Known from now on: whoever ended it through us is not let in by us again."""
-        self._ended[session_id] = self._clock() + KEPT.total_seconds()
+        self._ended[session_id] = self._clock() + REVOCATION_RETENTION.total_seconds()
 
     async def listen(self) -> None:
         """Hear announcements, for ever."""
@@ -140,11 +140,11 @@ class Access:
     async def read(self) -> None:
         """Everything at first, then what may be new since the last time."""
         started = self._clock()
-        since = KEPT
+        since = REVOCATION_RETENTION
         if self._read_at is not None:
-            since = min(KEPT, timedelta(seconds=started - self._read_at) + SLACK)
+            since = min(REVOCATION_RETENTION, timedelta(seconds=started - self._read_at) + SLACK)
         for row in await queries.sessions_ended(self._pool, since):
-            self._ended.setdefault(row["id"], started + KEPT.total_seconds())
+            self._ended.setdefault(row["id"], started + REVOCATION_RETENTION.total_seconds())
         self._learn(await queries.users_changed(self._pool, since))
         self._forget(started)
         self._read_at, self._due_at = started, started + LOAD_SECONDS
@@ -175,7 +175,7 @@ class Access:
         return named
 
     def _learn(self, rows: queries.Rows) -> None:
-        until = self._clock() + KEPT.total_seconds()
+        until = self._clock() + REVOCATION_RETENTION.total_seconds()
         for row in rows:
             user = Changed(
                 row["version"], row["tier"], tuple(row["permissions"]), row["verified"], row["gone"]

@@ -19,7 +19,7 @@ from infra.redis.best_effort_client import Reach
 
 log = structlog.get_logger(__name__)
 
-KEPT = COMMAND_RETENTION + SEGMENT
+RETENTION = COMMAND_RETENTION + SEGMENT
 """As long as a command may wait for its worker in Kafka; after that it has a row."""
 CACHE_SECONDS = 1.0
 ROW_SECONDS = 0.25
@@ -80,7 +80,7 @@ class Repetitions:
         async with self._redis.pipeline() as pipe:
             for command_id, more, _ in asked:
                 pipe.incrby(_key(command_id), more)
-                pipe.expire(_key(command_id), KEPT)
+                pipe.expire(_key(command_id), RETENTION)
             counts: list[int] = (await pipe.execute())[::2]
         return counts
 

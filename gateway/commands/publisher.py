@@ -42,7 +42,7 @@ log = structlog.get_logger(__name__)
 
 SOURCE = "urn:qnt9:gateway"
 ACCEPTED_RETRY_SECONDS = "1"
-REPEATED_SECONDS_LEAST = 0.5
+MIN_REPEATED_SECONDS = 0.5
 """Longer than the first one's work takes, which is told to nobody: it may depend on the address."""
 
 AnswerOf = Callable[[Succeeded], Answer]
@@ -127,7 +127,7 @@ class Commands:
             if not await self._repetitions.came_meanwhile(intent.id):
                 return accepted
             telling = self._outcomes.told(intent.id, seconds)
-        told, _ = await asyncio.gather(telling, asyncio.sleep(REPEATED_SECONDS_LEAST))
+        told, _ = await asyncio.gather(telling, asyncio.sleep(MIN_REPEATED_SECONDS))
         if told and is_of_another_body(told, intent.fingerprint):
             raise ProblemError("idempotency-key-reused")
         return Answer(202, {"status": "accepted"})

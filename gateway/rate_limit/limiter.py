@@ -21,7 +21,7 @@ from infra.security.client_cipher import network_of
 KNOWN_SECONDS = 30 * 24 * 3_600
 """How long somebody who signed in from an address is known there."""
 LOCAL_SHARE = 4
-LOCAL_LEAST = 2
+MIN_LOCAL = 2
 LOCAL_KEYS = 100_000
 REFUSALS_REMEMBERED = 20_000
 _IPV6_SITE = 64
@@ -177,7 +177,7 @@ class Limits:
         """While the cache server cannot say: a quarter of what is closed, all of the others."""
         closed = any(policy.closed for policy in taken.policies)
         checks = [
-            Check(c.key, max(LOCAL_LEAST, c.most // LOCAL_SHARE) if closed else c.most, c.seconds)
+            Check(c.key, max(MIN_LOCAL, c.most // LOCAL_SHARE) if closed else c.most, c.seconds)
             for c in taken.checks
         ]
         windows = self._closed if closed else self._open

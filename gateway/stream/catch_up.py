@@ -6,13 +6,13 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 
 from gateway.stream.events import Event, event_of
-from gateway.stream.history import KEPT
+from gateway.stream.history import MAX_EVENTS
 from gateway.stream.hub import Hub, Subscription
 from gateway.stream.positions import Position, places_of
 from infra.kafka.broadcast_consumer import GoneError, Place, read_range
 from infra.runtime.settings import KafkaSettings
 
-READ_MOST = 50_000
+MAX_READ_EVENTS = 50_000
 """Records of one partition, of whatever user, that are read for one who comes back."""
 
 
@@ -34,7 +34,7 @@ def missed(hub: Hub, subscription: Subscription, since: Position) -> Missed:
     for place in places_of(subscription.principal.user_id):
         start, until = since.of(place[0]), subscription.start.of(place[0])
         history = hub.history(place)
-        if until - start > READ_MOST:
+        if until - start > MAX_READ_EVENTS:
             raise LostError("position-too-old")
         if history.begin <= start <= until:
             found.known.append(history.between(start, until, subscription.key))
@@ -72,7 +72,7 @@ class CatchUp:
             place=place,
             start=start,
             until=max(start, until),
-            before=KEPT,
+            before=MAX_EVENTS,
         )
         try:
             async with aclosing(batches):

@@ -6,7 +6,7 @@ import structlog
 from aiokafka.errors import KafkaError
 
 from contracts.topics import QUOTES_EVENTS
-from gateway.stream.history import KEPT
+from gateway.stream.history import MAX_EVENTS
 from gateway.stream.hub import Hub
 from gateway.stream.positions import OWN
 from infra.kafka.broadcast_consumer import Place, Watch, watching
@@ -18,7 +18,7 @@ AGAIN_SECONDS = 1.0
 LOOK_SECONDS = 10.0
 
 _HISTORY: dict[Place, int] = {
-    (topic.name, partition): 0 if topic is QUOTES_EVENTS else KEPT
+    (topic.name, partition): 0 if topic is QUOTES_EVENTS else MAX_EVENTS
     for topic in (*OWN, QUOTES_EVENTS)
     for partition in range(topic.partitions)
 }

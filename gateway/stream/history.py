@@ -4,14 +4,14 @@ from collections import deque
 
 from gateway.stream.events import Event
 
-KEPT = 2_000
+MAX_EVENTS = 2_000
 """Also how far back a repetition is recognised: what a killed relay sends again is less."""
 
 
 class History:
     """First appearances alone; `begin` and `next` are offsets."""
 
-    def __init__(self, begin: int, most: int = KEPT) -> None:
+    def __init__(self, begin: int, most: int = MAX_EVENTS) -> None:
         self.begin = self.next = begin
         self._most = most
         self._events: deque[Event] = deque()

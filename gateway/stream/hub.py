@@ -25,7 +25,7 @@ from infra.security.access_tokens import Principal
 
 log = structlog.get_logger(__name__)
 
-WAITING_MOST = 1_000
+MAX_WAITING_FRAMES = 1_000
 """So much may wait for one client; who is slower comes back and catches up."""
 NEWS_SECONDS = 3_600.0
 """How old a record may be when it comes; a stream does not outlive such a time without Kafka."""
@@ -61,7 +61,7 @@ class Subscription:
         return str(self.principal.user_id).encode()
 
     def offer(self, what: Event | Update) -> None:
-        if len(self.waiting) >= WAITING_MOST:
+        if len(self.waiting) >= MAX_WAITING_FRAMES:
             self.end("too-slow")
         elif self.ended is None:
             self.waiting.append(what)

@@ -8,7 +8,7 @@ from contracts.quotes import Quote
 from contracts.securities import kind_of
 from contracts.values import SearchText, canonical_symbol
 
-SYMBOLS_MOST = 100
+MAX_SYMBOLS = 100
 
 
 class Wanted(BaseModel):
@@ -19,7 +19,7 @@ class Wanted(BaseModel):
     symbols: Annotated[
         str,
         Field(
-            description=f"1 to {SYMBOLS_MOST} symbols with commas between.",
+            description=f"1 to {MAX_SYMBOLS} symbols with commas between.",
             examples=["SAP.DE,VOD.L"],
         ),
     ]
@@ -27,8 +27,8 @@ class Wanted(BaseModel):
     @field_validator("symbols")
     @classmethod
     def _so_many(cls, symbols: str) -> str:
-        if not 0 < len(texts_in(symbols)) <= SYMBOLS_MOST:
-            raise ValueError(f"1 to {SYMBOLS_MOST} symbols with commas between")
+        if not 0 < len(texts_in(symbols)) <= MAX_SYMBOLS:
+            raise ValueError(f"1 to {MAX_SYMBOLS} symbols with commas between")
         return symbols
 
 

@@ -16,7 +16,7 @@ from infra.mail.transport import DELIVERY_SECONDS, DeferredError, Journal, Lette
 PATH = "/v3/mail/send"
 ACCEPTED = 202
 TOLD_SECONDS = 1.0
-TOLD_BYTES_MOST = 64 * 1024
+MAX_REASON_BYTES = 64 * 1024
 CONNECTIONS = 50
 KEPT_SECONDS = 30.0
 
@@ -108,8 +108,8 @@ async def _told(response: httpx.Response) -> bytes:
     told = bytearray()
     with suppress(httpx.HTTPError, TimeoutError):
         async with asyncio.timeout(TOLD_SECONDS):
-            async for chunk in response.aiter_raw(TOLD_BYTES_MOST):
+            async for chunk in response.aiter_raw(MAX_REASON_BYTES):
                 told += chunk
-                if len(told) >= TOLD_BYTES_MOST:
+                if len(told) >= MAX_REASON_BYTES:
                     break
     return bytes(told)

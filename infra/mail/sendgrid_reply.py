@@ -18,7 +18,7 @@ _FIELD = re.compile(
     r"(personalizations|from|subject|content|headers|categories|custom_args|tracking_settings)"
     r"(\.(\d{1,4}|[a-z_]{1,20})){0,5}"
 )
-_FIELDS_MOST = 3
+_MAX_FIELDS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,4 +70,4 @@ def _fields(body: bytes) -> list[str]:
     except (ValueError, KeyError, TypeError, RecursionError):
         return []
     fields = [each for each in named if isinstance(each, str) and _FIELD.fullmatch(each)]
-    return list(dict.fromkeys(fields))[:_FIELDS_MOST]
+    return list(dict.fromkeys(fields))[:_MAX_FIELDS]

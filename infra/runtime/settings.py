@@ -24,7 +24,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from contracts.topics import REMEMBERED_LEAST
+from contracts.topics import MIN_REMEMBERED
 from infra.runtime.unsafe_settings import PLAINTEXT, Violation, accepted, read_risks
 from infra.security import secret_policy
 from infra.security.tls import CaFile, certificates
@@ -162,7 +162,7 @@ class RedisSettings(Settings):
 class OutcomeSettings(Settings):
     """How long it is known what became of a command: the same for gateways and relays."""
 
-    outcomes_kept_days: int = Field(default=30, ge=REMEMBERED_LEAST.days, le=3_650)
+    outcomes_kept_days: int = Field(default=30, ge=MIN_REMEMBERED.days, le=3_650)
 
     @property
     def outcomes_kept(self) -> timedelta:

@@ -12,7 +12,7 @@ import textwrap
 from collections.abc import Iterable, Sequence
 
 GAP = "  "
-LEAST_WIDTH = 20
+MIN_WIDTH = 20
 _WORDS = re.compile(r"\S+")
 
 
@@ -20,7 +20,7 @@ def output_width() -> int | None:
     """Columns of the terminal, or what COLUMNS says; None where lines may be of any length."""
     said = os.environ.get("COLUMNS", "")
     if (said.isdecimal() and int(said)) or (sys.stdout is not None and sys.stdout.isatty()):
-        return max(shutil.get_terminal_size().columns, LEAST_WIDTH)
+        return max(shutil.get_terminal_size().columns, MIN_WIDTH)
     return None
 
 

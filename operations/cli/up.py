@@ -15,7 +15,7 @@ from devstack.supervisor.jars import JarsRefusedError
 from devstack.supervisor.layout import Layout
 from devstack.supervisor.options import DEFAULT_PORT_BASE, Options
 from devstack.supervisor.ownership import AlreadyRunningError, is_running
-from devstack.supervisor.ports import INSTANCES_AT_MOST, SCALABLE
+from devstack.supervisor.ports import MAX_INSTANCES, SCALABLE
 from devstack.supervisor.postgres import PostgresError
 from devstack.supervisor.running import supervise, supervise_apart
 from devstack.supervisor.supervisor import StartError, Supervisor
@@ -37,8 +37,8 @@ class Scale(click.ParamType[tuple[str, int]]):
         role, _, number = str(value).partition("=")
         if role not in SCALABLE:
             self.fail(f"{role!r} cannot be scaled; one of {', '.join(SCALABLE)} can", param, ctx)
-        if not number.isdigit() or not 1 <= int(number) <= INSTANCES_AT_MOST:
-            self.fail(f"N is 1 to {INSTANCES_AT_MOST}", param, ctx)
+        if not number.isdigit() or not 1 <= int(number) <= MAX_INSTANCES:
+            self.fail(f"N is 1 to {MAX_INSTANCES}", param, ctx)
         return role, int(number)
 
 

@@ -16,7 +16,7 @@ from uuid import UUID
 
 from contracts.events import OpsDiscarded, OpsRedriven
 from contracts.message import Command
-from contracts.topics import CERTAIN, MAX_RECORD_BYTES
+from contracts.topics import MAX_RECORD_BYTES, REDRIVE_SAFE_AGE
 from infra.postgres.pool import Connection, Pool
 from infra.runtime.clock import CLOCK
 from operations import ops_events
@@ -40,7 +40,7 @@ class Dealt:
     """Nobody knows any more whether these were handled since."""
 
 
-DOUBTFUL = f"it is older than {CERTAIN.days} days, and may have been handled since"
+DOUBTFUL = f"it is older than {REDRIVE_SAFE_AGE.days} days, and may have been handled since"
 
 
 def why_not(letter: Letter) -> str | None:
@@ -55,7 +55,7 @@ def why_not(letter: Letter) -> str | None:
 
 async def doubtful(conn: Connection, letters: Sequence[Letter]) -> list[Letter]:
     """Those that are old and wait for nothing: each could have a second effect."""
-    since = CLOCK.now() - CERTAIN
+    since = CLOCK.now() - REDRIVE_SAFE_AGE
     old = [each for each in letters if each.box.consumer.inbox and each.last_failure < since]
     waiting = await actions.parked(conn, _ids(old)) if old else set()
     return [each for each in old if each.message_id and each.message_id not in waiting]

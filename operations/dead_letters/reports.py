@@ -22,8 +22,8 @@ from operations.dead_letters.topic import Box
 from operations.errors import OpsError
 from operations.record_producer import Sender
 
-MOST_LETTERS = 1_000
-MOST_SECONDS = 60.0
+MAX_DEAD_LETTERS = 1_000
+MAX_SECONDS = 60.0
 
 _EVENTS = {"redriven": OpsRedriven, "discarded": OpsDiscarded}
 
@@ -42,7 +42,7 @@ class Reports:
 
     async def event_for(self, box: Box, letters: int) -> UUID:
         """The id under which the next letters of a box will be told."""
-        full = self._letters + letters > MOST_LETTERS or monotonic() - self._since > MOST_SECONDS
+        full = self._letters + letters > MAX_DEAD_LETTERS or monotonic() - self._since > MAX_SECONDS
         if self._event_id and (full or box != self._box):
             await self.tell()
         if self._event_id is None:

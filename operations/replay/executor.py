@@ -25,7 +25,7 @@ ORIGIN = "qnt9_replay_"
 UNTIL_PREFIX = f"{PROGRESS_PREFIX}until."
 """Before a group's name: the group whose committed offsets are the ends of what it shall read."""
 
-AT_MOST = 500
+MAX_AT_ONCE = 500
 Seen = Callable[[int], None]
 
 
@@ -63,7 +63,10 @@ async def copy(
         await broker.create_topic(wish.to_topic, like=wish.topic)
     same = partitions.get(wish.to_topic, partitions[wish.topic]) == partitions[wish.topic]
     await broker.set_committed(wish.progress_group, run.to_offsets(wish.topic))
-    pace, at_most = Pace(rate), AT_MOST if rate is None else max(1, min(AT_MOST, int(rate / 4)))
+    pace, at_most = (
+        Pace(rate),
+        MAX_AT_ONCE if rate is None else max(1, min(MAX_AT_ONCE, int(rate / 4))),
+    )
     async for batch in broker.read(wish.topic, run.left, at_most=at_most):
         chosen = [r for r in batch.records if chooses is None or chooses(r)]
         if chosen:

@@ -4,10 +4,10 @@ from datetime import timedelta
 from typing import Any
 
 from contracts.topics import (
-    KEPT,
     MAX_DEAD_LETTER_BYTES,
     MAX_RECORD_BYTES,
     MESSAGES,
+    RETAIN_FOREVER,
     TOPICS,
     Topic,
 )
@@ -65,8 +65,8 @@ def _dead_letters() -> dict[str, Any]:
         "description": "Records that a consumer cannot execute, for an operator.",
         "parameters": _consumptions(),
         "messages": {"dead-letter": {"$ref": "#/components/messages/dead-letter"}},
-        "bindings": _kafka(1, KEPT, MAX_DEAD_LETTER_BYTES),
-        "x-retention": _duration(KEPT),
+        "bindings": _kafka(1, RETAIN_FOREVER, MAX_DEAD_LETTER_BYTES),
+        "x-retention": _duration(RETAIN_FOREVER),
     }
 
 

@@ -23,7 +23,7 @@ CALM, MEANWHILE = size((20, 3), (300, 50))
 PAUSE_SECONDS = 0.02
 FOLLOWED = ("AAPL", "MSFT", "SAP.DE", "VOD.L")
 """By the other user, a client for each."""
-TIMES, LEAST_SECONDS = 10, size(5.0, 1.0)
+TIMES, MIN_SECONDS = 10, size(5.0, 1.0)
 """The 99th percentile of the other user may be so many times what it was, or this at any rate."""
 PASSWORD = "Amber-glacier-58-saddle"
 """Not that of the document's examples, with which the account could be changed or erased."""
@@ -131,7 +131,7 @@ async def test_worst_texts(stack: Stack, evidence: Evidence) -> None:
     assert not not_ready
     calm, felt = p99(before), p99(meanwhile)
     counts = [f"{count} of {status}" for status, count in sorted(statuses.items())]
-    assert felt <= max(TIMES * calm, LEAST_SECONDS), (calm, felt)
+    assert felt <= max(TIMES * calm, MIN_SECONDS), (calm, felt)
     evidence.record(
         "Worst texts",
         "Texts and numbers that hypothesis and schemathesis find, sent by one user over every "

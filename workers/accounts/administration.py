@@ -29,7 +29,7 @@ class Administration:
 
 
 async def change_standing(
-    slice_: Administration, received: Received[ChangeTier | ChangePermissions]
+    deps: Administration, received: Received[ChangeTier | ChangePermissions]
 ) -> None:
     """Whether the actor is an admin, and not the last one, is decided with all admins locked.
 
@@ -42,8 +42,8 @@ async def change_standing(
         raise PoisonError("a command of an admin without an actor")
     if not known(received.data):
         raise PoisonError("a permission that is not known here")
-    session_id = _proven_session(slice_, received, actor_id)
-    async with slice_.transactions.begin() as tx:
+    session_id = _proven_session(deps, received, actor_id)
+    async with deps.transactions.begin() as tx:
         if session_id is None or not await store.session_stands(tx.conn, session_id, actor_id):
             tx.settle(received, Rejected("forbidden"))
             return
@@ -61,13 +61,13 @@ async def change_standing(
 
 
 def _proven_session(
-    slice_: Administration, received: Received[ChangeTier | ChangePermissions], actor_id: UUID
+    deps: Administration, received: Received[ChangeTier | ChangePermissions], actor_id: UUID
 ) -> UUID | None:
     """The session of the token that the actor asked with. None where that is not proven."""
     if received.data.proof is None:
         return None
     proof = open_seal(
-        slice_.seals,
+        deps.seals,
         received.data.proof,
         of=received.envelope,
         purpose="administration",
@@ -75,7 +75,7 @@ def _proven_session(
     )
     taken_at = datetime.fromtimestamp(received.origin.timestamp_ms / 1000, UTC)
     try:
-        principal = slice_.tokens.check(proof.token, at=taken_at)
+        principal = deps.tokens.check(proof.token, at=taken_at)
     except TokenError:
         return None
     return principal.session_id if principal.user_id == actor_id else None

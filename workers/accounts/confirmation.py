@@ -22,7 +22,7 @@ from infra.security.sealed_data import open_seal
 from infra.security.seals import OpeningKeys
 from workers.accounts import confirmation_store as store
 from workers.accounts.confirmation_rules import Confirmable, SignUp, confirmed, redeem, unproven
-from workers.accounts.rules import LOOKS, token_hash
+from workers.accounts.rules import MAX_OPTIMISTIC_RETRIES, token_hash
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +48,7 @@ async def confirm_sign_up(deps: Confirmation, received: Received[ConfirmSignUp])
         holds=SignUpProof,
     )
     hashed = token_hash(proof.token)
-    for _ in range(LOOKS):
+    for _ in range(MAX_OPTIMISTIC_RETRIES):
         async with deps.pool.acquire() as conn:
             seen = redeem(
                 await store.find_link(conn, hashed),

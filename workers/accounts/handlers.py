@@ -33,7 +33,7 @@ from workers.accounts import (
     store,
     undo,
 )
-from workers.accounts.rules import LOOKS, Account, Check, failure, token_hash
+from workers.accounts.rules import MAX_OPTIMISTIC_RETRIES, Account, Check, failure, token_hash
 from workers.accounts.sessions import deadline_now, reply_key_of, sealed_tokens, utc_now
 from workers.accounts.store import Locked
 
@@ -51,16 +51,16 @@ class Accounts:
     now: Callable[[], datetime] = utc_now
 
 
-async def sign_in(slice_: Accounts, received: Received[SignIn]) -> None:
+async def sign_in(deps: Accounts, received: Received[SignIn]) -> None:
     """A session before the deadline, or none: after it, nobody is left to take the tokens."""
-    deadline = await deadline_now(slice_.transactions, received, slice_.now())
-    if slice_.now() < deadline and await _attempt(slice_, received, deadline):
+    deadline = await deadline_now(deps.transactions, received, deps.now())
+    if deps.now() < deadline and await _attempt(deps, received, deadline):
         return
-    async with slice_.transactions.begin() as tx:
+    async with deps.transactions.begin() as tx:
         tx.settle(received, Rejected("try-again"))
 
 
-async def _attempt(slice_: Accounts, received: Received[SignIn], deadline: datetime) -> bool:
+async def _attempt(deps: Accounts, received: Received[SignIn], deadline: datetime) -> bool:
     """False when the deadline passed first, or the account never stood still.
 
     One that changed while its password was checked is looked at anew: a changed password wins
@@ -68,29 +68,29 @@ async def _attempt(slice_: Accounts, received: Received[SignIn], deadline: datet
     """
     reply_key = reply_key_of(received.data)
     credentials = open_seal(
-        slice_.seals,
+        deps.seals,
         received.data.sealed,
         of=received.envelope,
         purpose="signin",
         holds=Credentials,
     )
-    address = address_hash(slice_.address_key, credentials.email)
-    for _ in range(LOOKS):
-        account = await store.find_account(slice_.pool, address)
-        async with slice_.passwords.turn() as turn:
-            if slice_.now() >= deadline:
+    address = address_hash(deps.address_key, credentials.email)
+    for _ in range(MAX_OPTIMISTIC_RETRIES):
+        account = await store.find_account(deps.pool, address)
+        async with deps.passwords.turn() as turn:
+            if deps.now() >= deadline:
                 return False
             check = await _check(turn, credentials.password, account)
-        async with slice_.transactions.begin() as tx:
+        async with deps.transactions.begin() as tx:
             locked = await store.lock_account(tx.conn, account) if account else None
-            if slice_.now() >= deadline:
+            if deps.now() >= deadline:
                 return False
             if account is None:
                 _refuse(tx, received, failure(None), about=address, key=await day_key(tx.conn))
                 return True
             if locked and check.matches:
                 await _begin_session(
-                    slice_, tx, received, locked=locked, check=check, reply_key=reply_key
+                    deps, tx, received, locked=locked, check=check, reply_key=reply_key
                 )
                 return True
             if locked:
@@ -107,7 +107,7 @@ async def _check(turn: Turn, password: str, account: Account | None) -> Check:
 
 
 async def _begin_session(
-    slice_: Accounts,
+    deps: Accounts,
     tx: Transaction,
     received: Received[SignIn],
     *,
@@ -122,7 +122,7 @@ async def _begin_session(
     """
     account, command = locked.account, received.envelope
     session_id = derived_uuid7(command.time, command.id, "session")
-    secret = slice_.seals.derive(received.data.sealed, binding(command.id, "first-token"))
+    secret = deps.seals.derive(received.data.sealed, binding(command.id, "first-token"))
     first_token = refresh_token(session_id, secret)
     if check.renewed_hash:
         await store.renew_password_hash(tx.conn, account.user_id, check.renewed_hash)
@@ -136,11 +136,11 @@ async def _begin_session(
     event = UserSignedIn(user_id=account.user_id, session_id=str(session_id), new_client=is_new)
     tx.emit(event, about=account.user_id, caused_by=received, key=locked.key)
     outcome = sealed_tokens(
-        slice_.signer,
+        deps.signer,
         account,
         session_id,
         first_token,
-        now=slice_.now(),
+        now=deps.now(),
         reply_key=reply_key,
         bound_to=binding(received.envelope.id, "signin-outcome"),
     )

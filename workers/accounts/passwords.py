@@ -29,7 +29,14 @@ from infra.security.password_hashing import Passwords
 from infra.security.sealed_data import open_seal
 from infra.security.seals import OpeningKeys
 from workers.accounts import password_store, store
-from workers.accounts.rules import LOOKS, Account, refusal, token_hash, unproven, weakness
+from workers.accounts.rules import (
+    MAX_OPTIMISTIC_RETRIES,
+    Account,
+    refusal,
+    token_hash,
+    unproven,
+    weakness,
+)
 from workers.accounts.store import Locked
 
 C = TypeVar("C", bound=SealedContent)
@@ -47,14 +54,14 @@ class Guarded:
     passwords: Passwords
 
 
-async def change_password(slice_: Guarded, received: Received[ChangePassword]) -> None:
+async def change_password(deps: Guarded, received: Received[ChangePassword]) -> None:
     """Whoever has stolen a session is out; the one that asked stays."""
-    change = _opened(slice_, received, "password-change", PasswordChange)
+    change = _opened(deps, received, "password-change", PasswordChange)
     new_hash: str | None = None
 
     async def renew() -> None:
         nonlocal new_hash
-        async with slice_.passwords.turn() as turn:
+        async with deps.passwords.turn() as turn:
             new_hash = await turn.hash(change.new_password)
 
     async def act(tx: Transaction, user: Locked) -> Outcome:
@@ -66,20 +73,20 @@ async def change_password(slice_: Guarded, received: Received[ChangePassword]) -
         tx.emit(event, about=event.user_id, caused_by=received, key=user.key)
         return Succeeded()
 
-    await _with_password(slice_, received, change, change.current_password, act, prepare=renew)
+    await _with_password(deps, received, change, change.current_password, act, prepare=renew)
 
 
-async def reset_password(slice_: Guarded, received: Received[ResetPassword]) -> None:
+async def reset_password(deps: Guarded, received: Received[ResetPassword]) -> None:
     """Single use. Nothing is hashed for a token that does not work anyway."""
-    reset = _opened(slice_, received, "password-reset", PasswordReset)
+    reset = _opened(deps, received, "password-reset", PasswordReset)
     hashed = token_hash(reset.token)
-    async with slice_.pool.acquire() as conn:
+    async with deps.pool.acquire() as conn:
         outcome: Outcome | None = refusal(await password_store.find_mailed_token(conn, hashed))
     new_hash = ""
     if outcome is None:
-        async with slice_.passwords.turn() as turn:
+        async with deps.passwords.turn() as turn:
             new_hash = await turn.hash(reset.new_password)
-    async with slice_.transactions.begin() as tx:
+    async with deps.transactions.begin() as tx:
         user = await password_store.lock_recipient(tx.conn, hashed) if new_hash else None
         if user:
             outcome = refusal(await password_store.find_mailed_token(tx.conn, hashed))
@@ -94,9 +101,9 @@ async def reset_password(slice_: Guarded, received: Received[ResetPassword]) -> 
         tx.settle(received, outcome, fingerprint=reset.fingerprint)
 
 
-async def change_email(slice_: Guarded, received: Received[ChangeEmail]) -> None:
+async def change_email(deps: Guarded, received: Received[ChangeEmail]) -> None:
     """Nothing changes yet, and whether somebody has the address is not looked up here."""
-    change = _opened(slice_, received, "email-change", EmailChange)
+    change = _opened(deps, received, "email-change", EmailChange)
     session_id = received.data.session_id
 
     async def act(tx: Transaction, user: Locked) -> Outcome:
@@ -109,12 +116,12 @@ async def change_email(slice_: Guarded, received: Received[ChangeEmail]) -> None
             tx.emit(event, about=event.user_id, caused_by=received, key=user.key)
         return Succeeded()
 
-    await _with_password(slice_, received, change, change.password, act)
+    await _with_password(deps, received, change, change.password, act)
 
 
-async def erase_account(slice_: Guarded, received: Received[EraseAccount]) -> None:
+async def erase_account(deps: Guarded, received: Received[EraseAccount]) -> None:
     """The event says who is gone and nothing more: the key to anything else is, too."""
-    erasure = _opened(slice_, received, "erase", Erasure)
+    erasure = _opened(deps, received, "erase", Erasure)
 
     async def act(tx: Transaction, user: Locked) -> Outcome:
         if user.account.email and user.account.verified:
@@ -128,11 +135,11 @@ async def erase_account(slice_: Guarded, received: Received[EraseAccount]) -> No
         await password_store.lock_address(conn, account.user_id)
         return await store.lock_account(conn, account)
 
-    await _with_password(slice_, received, erasure, erasure.password, act, lock=lock)
+    await _with_password(deps, received, erasure, erasure.password, act, lock=lock)
 
 
 async def _with_password(
-    slice_: Guarded,
+    deps: Guarded,
     received: Received[Any],
     content: SealedContent,
     password: str,
@@ -147,21 +154,21 @@ async def _with_password(
     """
     user_id = _actor(received)
     account = None
-    for _ in range(LOOKS):
-        account = await store.find_user(slice_.pool, user_id)
+    for _ in range(MAX_OPTIMISTIC_RETRIES):
+        account = await store.find_user(deps.pool, user_id)
         if account is None:
             break
-        async with slice_.passwords.turn() as turn:
+        async with deps.passwords.turn() as turn:
             matches = await turn.matches(password, account.password_hash)
         if matches and prepare:
             await prepare()
-        async with slice_.transactions.begin() as tx:
+        async with deps.transactions.begin() as tx:
             user = await lock(tx.conn, account)
             if user:
                 outcome = await act(tx, user) if matches else _refuse(tx, received, user)
                 tx.settle(received, outcome, fingerprint=content.fingerprint)
                 return
-    async with slice_.transactions.begin() as tx:
+    async with deps.transactions.begin() as tx:
         code = "try-again" if account else "unknown-user"
         tx.settle(received, Rejected(code), fingerprint=content.fingerprint)
 
@@ -184,9 +191,9 @@ async def _set_password(
     tx.user_changed(user_id)
 
 
-def _opened(slice_: Guarded, received: Received[Any], purpose: str, holds: type[C]) -> C:
+def _opened(deps: Guarded, received: Received[Any], purpose: str, holds: type[C]) -> C:
     return open_seal(
-        slice_.seals, received.data.sealed, of=received.envelope, purpose=purpose, holds=holds
+        deps.seals, received.data.sealed, of=received.envelope, purpose=purpose, holds=holds
     )
 
 

@@ -25,19 +25,19 @@ class Profiles:
     seals: OpeningKeys
 
 
-async def update_profile(slice_: Profiles, received: Received[UpdateProfile]) -> None:
+async def update_profile(deps: Profiles, received: Received[UpdateProfile]) -> None:
     """The outcome holds nothing of the profile, which would outlive it in the inbox."""
     user_id = received.envelope.actor_id
     if user_id is None:
         raise PoisonError("a profile without an actor")
     change = open_seal(
-        slice_.seals,
+        deps.seals,
         received.data.sealed,
         of=received.envelope,
         purpose="profile",
         holds=ProfileChange,
     )
-    async with slice_.transactions.begin() as tx:
+    async with deps.transactions.begin() as tx:
         profile = await store.lock_profile(tx.conn, user_id)
         outcome: Outcome = Succeeded() if profile else Rejected("unknown-user")
         if profile and change.changes(profile.display_name):

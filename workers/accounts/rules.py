@@ -20,7 +20,7 @@ REFRESH_LIFETIME = timedelta(days=30)
 """How long a session lives unused."""
 SESSION_LIFETIME = timedelta(days=90)
 """How long it lives at all."""
-LOOKS = 5
+MAX_OPTIMISTIC_RETRIES = 5
 """How often one command looks at an account that keeps changing under it."""
 GRACE = timedelta(seconds=10)
 """For so long a spent token that comes again is two tabs, or an answer that got lost."""

@@ -44,22 +44,22 @@ class Sessions:
     now: Callable[[], datetime] = utc_now
 
 
-async def refresh_token(slice_: Sessions, received: Received[RefreshToken]) -> None:
+async def refresh_token(deps: Sessions, received: Received[RefreshToken]) -> None:
     """A new pair before the deadline, or nothing is spent: nobody is left to take it."""
-    deadline = await deadline_now(slice_.transactions, received, slice_.now())
+    deadline = await deadline_now(deps.transactions, received, deps.now())
     reply_key = reply_key_of(received.data)
     refresh = open_seal(
-        slice_.seals,
+        deps.seals,
         received.data.sealed,
         of=received.envelope,
         purpose="refresh",
         holds=Refresh,
     )
-    successor = refresh.successor(slice_.refresh_key)
+    successor = refresh.successor(deps.refresh_key)
     spent, follows = token_hash(refresh.refresh_token), token_hash(successor)
-    async with slice_.transactions.begin() as tx:
+    async with deps.transactions.begin() as tx:
         holder = await store.lock_holder(tx.conn, refresh.session_id, spent)
-        if slice_.now() >= deadline:
+        if deps.now() >= deadline:
             tx.settle(received, Rejected("try-again"))
             return
         token = await store.find_token(tx.conn, spent, follows) if holder else None
@@ -79,21 +79,21 @@ async def refresh_token(slice_: Sessions, received: Received[RefreshToken]) -> N
         elif token and token.is_late:
             await store.set_late_run(tx.conn, follows, token.late_run + 1)
         outcome = sealed_tokens(
-            slice_.signer,
+            deps.signer,
             holder.account,
             refresh.session_id,
             successor,
-            now=slice_.now(),
+            now=deps.now(),
             reply_key=reply_key,
             bound_to=binding(received.envelope.id, "refresh-outcome"),
         )
         tx.settle(received, outcome)
 
 
-async def sign_out(slice_: Sessions, received: Received[SignOut]) -> None:
+async def sign_out(deps: Sessions, received: Received[SignOut]) -> None:
     """The session is over, whether or not this ended it."""
     session_id, user_id = received.data.session_id, _actor(received)
-    async with slice_.transactions.begin() as tx:
+    async with deps.transactions.begin() as tx:
         owner = await store.lock_owner(tx.conn, session_id, user_id)
         if owner and await store.end_session(tx.conn, session_id):
             tx.session_ended(session_id)
@@ -101,10 +101,10 @@ async def sign_out(slice_: Sessions, received: Received[SignOut]) -> None:
         tx.settle(received, Succeeded())
 
 
-async def revoke_session(slice_: Sessions, received: Received[RevokeSession]) -> None:
+async def revoke_session(deps: Sessions, received: Received[RevokeSession]) -> None:
     """Somebody else's session is as unknown as one that never was."""
     session_id, user_id = received.data.session_id, _actor(received)
-    async with slice_.transactions.begin() as tx:
+    async with deps.transactions.begin() as tx:
         owner = await store.lock_owner(tx.conn, session_id, user_id)
         if owner and await store.end_session(tx.conn, session_id):
             tx.session_ended(session_id)

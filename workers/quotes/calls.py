@@ -10,7 +10,7 @@ from workers.quotes.provider import MalformedError, TimedOutError, UnavailableEr
 from workers.quotes.replies import Reply
 
 USER_AGENT = "Mozilla/5.0 (compatible; qnt9/0.1)"
-BODY_BYTES_MOST = 512 * 1024
+MAX_BODY_BYTES = 512 * 1024
 CONNECTIONS = 8
 
 
@@ -29,7 +29,7 @@ async def get(http: httpx.AsyncClient, path: str, query: dict[str, str]) -> Repl
         async with http.stream("GET", path, params=query) as response:
             async for chunk in response.aiter_bytes():
                 body += chunk
-                if len(body) > BODY_BYTES_MOST:
+                if len(body) > MAX_BODY_BYTES:
                     raise MalformedError("the body does not end")
     except httpx.TimeoutException as error:
         raise TimedOutError(type(error).__name__) from error

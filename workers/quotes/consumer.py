@@ -44,7 +44,7 @@ async def start(worker: Worker, settings: QuotesSettings) -> None:
     if key := settings.second_key:
         url = str(settings.quotes_second_url)
         links.append(link(await enter(open_twelvedata(url, key, patience=settings.patience))))
-    slice_ = Quotes(
+    deps = Quotes(
         transactions=worker.transactions(QUOTES),
         pool=worker.pool,
         wakeups=worker.wakeups,
@@ -53,8 +53,8 @@ async def start(worker: Worker, settings: QuotesSettings) -> None:
         chain=Chain(links, yahoo),
         changes=changes,
     )
-    slice_.look_ups = LookUps(partial(look_up, slice_))
-    slice_.searches = LookUps(partial(search_for, slice_), gather_seconds=0)
-    worker.health.details["providers"] = slice_.chain.describe
-    worker.shutdown.on_shutdown("look-ups", slice_.finish)
-    await worker.consume(QUOTES, partial(answer, slice_), transactions=None, policy=POLICY)
+    deps.look_ups = LookUps(partial(look_up, deps))
+    deps.searches = LookUps(partial(search_for, deps), gather_seconds=0)
+    worker.health.details["providers"] = deps.chain.describe
+    worker.shutdown.on_shutdown("look-ups", deps.finish)
+    await worker.consume(QUOTES, partial(answer, deps), transactions=None, policy=POLICY)

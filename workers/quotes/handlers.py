@@ -59,33 +59,33 @@ Priced = tuple[LookUp, Found]
 Handler = Callable[[Quotes, Sequence[Asker]], Awaitable[None]]
 
 
-async def answer(slice_: Quotes, batch: Sequence[Asker]) -> None:
+async def answer(deps: Quotes, batch: Sequence[Asker]) -> None:
     """Each symbol and each text once, whoever many ask."""
     now = CLOCK.now()
-    await slice_.look_ups.take(wanted([a for a in batch if isinstance(a.data, LookUpQuote)], now))
-    await slice_.searches.take(wanted([a for a in batch if isinstance(a.data, Search)], now))
+    await deps.look_ups.take(wanted([a for a in batch if isinstance(a.data, LookUpQuote)], now))
+    await deps.searches.take(wanted([a for a in batch if isinstance(a.data, Search)], now))
 
 
-async def look_up(slice_: Quotes, look_ups: Sequence[LookUp]) -> None:
+async def look_up(deps: Quotes, look_ups: Sequence[LookUp]) -> None:
     """What is asked for together, for all who wait for any of it."""
-    known = await slice_.known([each.subject for each in look_ups])
+    known = await deps.known([each.subject for each in look_ups])
     now = CLOCK.now()
     fresh = {s: entry for s, entry in known.items() if until_fresh(entry, now)}
-    await slice_.tell(
+    await deps.tell(
         (each, _outcome_of(fresh[each.subject].shown()))
         for each in look_ups
         if each.subject in fresh
     )
     cold = [each for each in look_ups if each.subject not in fresh]
-    ours = await slice_.leases.take(each.subject for each in cold)
+    ours = await deps.leases.take(each.subject for each in cold)
     mine = [each for each in cold if each.subject in ours]
-    most = slice_.chain.most
+    most = deps.chain.most
     groups = [mine[n : n + most] for n in range(0, len(mine), most)]
     others = [each for each in cold if each.subject not in ours]
     await _all(
         [
-            *(_ask(slice_, group, known) for group in groups),
-            *(_follow(slice_, each, known) for each in others),
+            *(_ask(deps, group, known) for group in groups),
+            *(_follow(deps, each, known) for each in others),
         ]
     )
 
@@ -97,40 +97,40 @@ async def _all(tasks: Iterable[Awaitable[None]]) -> None:
         raise ExceptionGroup("look-ups failed", errors)
 
 
-async def _follow(slice_: Quotes, look_up: LookUp, known: Known) -> None:
+async def _follow(deps: Quotes, look_up: LookUp, known: Known) -> None:
     """Another worker asks just now: wait for what it finds, or for its end."""
     symbol = look_up.subject
     while look_up.seconds_left > MARGIN_SECONDS:
         await asyncio.sleep(FOLLOW_SECONDS)
-        entry = (await slice_.cache.get([symbol])).get(symbol)
+        entry = (await deps.cache.get([symbol])).get(symbol)
         if entry and until_fresh(entry, CLOCK.now()):
-            await slice_.tell([(look_up, _outcome_of(entry.shown()))])
+            await deps.tell([(look_up, _outcome_of(entry.shown()))])
             return
-        if await slice_.leases.take([symbol]):
-            await _ask(slice_, [look_up], known)
+        if await deps.leases.take([symbol]):
+            await _ask(deps, [look_up], known)
             return
-    await _serve_last_good(slice_, look_up, known, "timeout", CLOCK.now())
+    await _serve_last_good(deps, look_up, known, "timeout", CLOCK.now())
 
 
-async def _ask(slice_: Quotes, look_ups: Sequence[LookUp], known: Known) -> None:
+async def _ask(deps: Quotes, look_ups: Sequence[LookUp], known: Known) -> None:
     now = CLOCK.now()
-    due = [each for each in look_ups if slice_.without_price.is_due(each.subject, now)]
+    due = [each for each in look_ups if deps.without_price.is_due(each.subject, now)]
     within = max(each.seconds_left for each in look_ups) - MARGIN_SECONDS
     try:
         verdicts: dict[str, Verdict] = dict.fromkeys(
             (each.subject for each in look_ups), NoPrice("asked a moment ago")
         )
         if due:
-            verdicts |= await slice_.chain.quotes([each.subject for each in due], within=within)
-        priced, rest = await _judged(slice_, look_ups, verdicts, known)
-        await _all([_serve(slice_, priced), *rest])
+            verdicts |= await deps.chain.quotes([each.subject for each in due], within=within)
+        priced, rest = await _judged(deps, look_ups, verdicts, known)
+        await _all([_serve(deps, priced), *rest])
     finally:
-        await slice_.leases.release(each.subject for each in look_ups)
-        await slice_.record_changes()
+        await deps.leases.release(each.subject for each in look_ups)
+        await deps.record_changes()
 
 
 async def _judged(
-    slice_: Quotes, look_ups: Sequence[LookUp], verdicts: dict[str, Verdict], known: Known
+    deps: Quotes, look_ups: Sequence[LookUp], verdicts: dict[str, Verdict], known: Known
 ) -> tuple[list[Priced], list[Awaitable[None]]]:
     """Which have a price that can be believed, and what is to be done for each other one."""
     priced: list[Priced] = []
@@ -139,34 +139,34 @@ async def _judged(
         last = known[each.subject].quote if each.subject in known else None
         now = CLOCK.now()
         match verdicts[each.subject]:
-            case Found() as found if not await _leaps(slice_, last, found):
+            case Found() as found if not await _leaps(deps, last, found):
                 priced.append((each, found))
             case Found(quote=quote):
-                slice_.without_price.mark(each.subject, now)
-                rest.append(_hold_back(slice_, each, quote, known))
+                deps.without_price.mark(each.subject, now)
+                rest.append(_hold_back(deps, each, quote, known))
             case NotFound():
-                rest.append(_say_unknown(slice_, each))
+                rest.append(_say_unknown(deps, each))
             case NoPrice():
-                slice_.without_price.mark(each.subject, now)
+                deps.without_price.mark(each.subject, now)
                 until = now + NO_PRICE_HOLD
-                rest.append(_serve_last_good(slice_, each, known, "upstream_error", until))
+                rest.append(_serve_last_good(deps, each, known, "upstream_error", until))
             case Failed(reason=reason):
-                until = held_until(reason, slice_.chain.open_until, now)
-                rest.append(_serve_last_good(slice_, each, known, reason, until))
+                until = held_until(reason, deps.chain.open_until, now)
+                rest.append(_serve_last_good(deps, each, known, reason, until))
     return priced, rest
 
 
-async def _leaps(slice_: Quotes, last: Quote | None, found: Found) -> bool:
+async def _leaps(deps: Quotes, last: Quote | None, found: Found) -> bool:
     """Whether the price is one to hold back: pence taken for pounds, most likely."""
     times = leap(last, found.quote) if last else None
     if times is None:
         return False
     symbol, source = found.quote.symbol, found.quote.source
-    splits = await slice_.chain.splits(symbol, source, within=2.0)
+    splits = await deps.chain.splits(symbol, source, within=2.0)
     return not is_explained(times, splits)
 
 
-async def _serve(slice_: Quotes, priced: Sequence[Priced]) -> None:
+async def _serve(deps: Quotes, priced: Sequence[Priced]) -> None:
     """Rows and events, cache, answers; without the rows in time, the others all the same."""
     if not priced:
         return
@@ -176,16 +176,16 @@ async def _serve(slice_: Quotes, priced: Sequence[Priced]) -> None:
         jitter = random.uniform(-1, 1)  # noqa: S311  # so that not everything goes stale at once
         until = fresh_until(found.quote, found.hours, now, jitter)
         entries[each.subject] = CachedQuote(quote=found.quote, fresh_until=until)
-    saving = asyncio.ensure_future(_save(slice_, priced, entries))
+    saving = asyncio.ensure_future(_save(deps, priced, entries))
     await asyncio.wait({saving}, timeout=SAVE_SECONDS)
-    await slice_.cache.put(entries)
-    await slice_.tell((each, _outcome_of(found.quote)) for each, found in priced)
+    await deps.cache.put(entries)
+    await deps.tell((each, _outcome_of(found.quote)) for each, found in priced)
     await saving
 
 
-async def _save(slice_: Quotes, priced: Sequence[Priced], entries: Known) -> None:
+async def _save(deps: Quotes, priced: Sequence[Priced], entries: Known) -> None:
     """In one order everywhere, so that two workers cannot wait for each other."""
-    async with slice_.transactions.begin() as tx:
+    async with deps.transactions.begin() as tx:
         for each, found in sorted(priced, key=lambda pair: pair[0].subject):
             quote = found.quote
             if await store.save(tx.conn, quote, entries[quote.symbol].fresh_until):
@@ -199,16 +199,16 @@ async def _save(slice_: Quotes, priced: Sequence[Priced], entries: Known) -> Non
                 tx.emit(event, about=quote.symbol, caused_by=each.askers[0])
 
 
-async def _say_unknown(slice_: Quotes, look_up: LookUp) -> None:
+async def _say_unknown(deps: Quotes, look_up: LookUp) -> None:
     symbol, now = look_up.subject, CLOCK.now()
-    slice_.unknown.mark(symbol, now)
+    deps.unknown.mark(symbol, now)
     unknown = CachedQuote(quote=None, fresh_until=now + UNKNOWN_FRESH)
-    await slice_.cache.put({symbol: unknown})
-    await slice_.tell([(look_up, _outcome_of(None))])
-    await slice_.record(look_up, QuoteNotFound(symbol=symbol, source=slice_.chain.first))
+    await deps.cache.put({symbol: unknown})
+    await deps.tell([(look_up, _outcome_of(None))])
+    await deps.record(look_up, QuoteNotFound(symbol=symbol, source=deps.chain.first))
 
 
-async def _hold_back(slice_: Quotes, look_up: LookUp, quote: Quote, known: Known) -> None:
+async def _hold_back(deps: Quotes, look_up: LookUp, quote: Quote, known: Known) -> None:
     """The last good quote is shown in its place; an operator hears of it."""
     last = known[look_up.subject].quote
     assert last
@@ -225,12 +225,12 @@ async def _hold_back(slice_: Quotes, look_up: LookUp, quote: Quote, known: Known
     )
     log.warning("quote_held_back", **event.model_dump(exclude={"client"}))
     until = CLOCK.now() + NO_PRICE_HOLD
-    await _serve_last_good(slice_, look_up, known, "upstream_error", until)
-    await slice_.record(look_up, event)
+    await _serve_last_good(deps, look_up, known, "upstream_error", until)
+    await deps.record(look_up, event)
 
 
 async def _serve_last_good(
-    slice_: Quotes, look_up: LookUp, known: Known, reason: StaleReason, until: datetime
+    deps: Quotes, look_up: LookUp, known: Known, reason: StaleReason, until: datetime
 ) -> None:
     """Marked as stale, and so in the cache until `until`; or the word that nobody can tell.
 
@@ -240,13 +240,13 @@ async def _serve_last_good(
     last = known[symbol].quote if symbol in known else None
     if last and may_be_shown(last, CLOCK.now()):
         entry = CachedQuote(quote=last, fresh_until=until, stale_reason=reason)
-        await slice_.cache.put({symbol: entry})
-        await slice_.tell([(look_up, _outcome_of(marked(last, reason)))])
+        await deps.cache.put({symbol: entry})
+        await deps.tell([(look_up, _outcome_of(marked(last, reason)))])
         event: Event = QuoteServedStale(symbol=symbol, reason=reason, as_of=last.as_of)
     else:
-        await slice_.tell([(look_up, Rejected("quote-unavailable"))])
+        await deps.tell([(look_up, Rejected("quote-unavailable"))])
         event = QuoteUnavailable(symbol=symbol, reason=reason)
-    await slice_.record(look_up, event)
+    await deps.record(look_up, event)
 
 
 def _outcome_of(quote: Quote | None) -> Outcome:

@@ -18,7 +18,7 @@ from workers.quotes.rules import Asker, waits_until
 log = structlog.get_logger(__name__)
 
 GATHER_SECONDS = 0.025
-MOST_OPEN = 1_000
+MAX_OPEN = 1_000
 FINISH_SECONDS = 10.0
 
 
@@ -43,7 +43,7 @@ class LookUps:
         look_up: Callable[[Sequence[LookUp]], Awaitable[None]],
         *,
         gather_seconds: float = GATHER_SECONDS,
-        most_open: int = MOST_OPEN,
+        most_open: int = MAX_OPEN,
     ) -> None:
         self._look_up = look_up
         self._gather_seconds = gather_seconds

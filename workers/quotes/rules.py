@@ -16,7 +16,7 @@ FRESH_SECONDS = {"regular": 60.0, "pre": 180.0, "post": 180.0, "closed": 1_800.0
 UNKNOWN_FRESH = timedelta(minutes=15)
 ROW_FRESH = timedelta(seconds=60)
 JITTER = 0.1
-LOOK_UP_AT_MOST = timedelta(seconds=8)
+MAX_LOOK_UPS = timedelta(seconds=8)
 
 FAILED_HOLD = timedelta(seconds=2)
 """So long a symbol is not asked for again when its provider failed: others may be."""
@@ -66,7 +66,7 @@ def sought(text: str) -> Identified:
 
 def waits_until(askers: Iterable[Asker], now: datetime) -> datetime:
     """When the last of them has gone; who names no deadline waits as long as anybody may."""
-    most = now + LOOK_UP_AT_MOST
+    most = now + MAX_LOOK_UPS
     return min(most, max(asker.envelope.deadline or most for asker in askers))
 
 

@@ -28,40 +28,40 @@ from workers.quotes.rules import JITTER, Hit, Hits, as_candidates, sought
 from workers.quotes.slice import Quotes
 
 CANDIDATES = 10
-KEPT = timedelta(minutes=10)
-ISIN_KEPT = timedelta(days=30)
+RESULT_TTL = timedelta(minutes=10)
+ISIN_TTL = timedelta(days=30)
 MARGIN_SECONDS = 0.5
 CURRENCY_SECONDS = 2.0
 
 
-async def search_for(slice_: Quotes, look_ups: Sequence[LookUp]) -> None:
+async def search_for(deps: Quotes, look_ups: Sequence[LookUp]) -> None:
     """Each text by itself."""
-    await asyncio.gather(*(_search(slice_, each) for each in look_ups))
+    await asyncio.gather(*(_search(deps, each) for each in look_ups))
 
 
-async def _search(slice_: Quotes, look_up: LookUp) -> None:
+async def _search(deps: Quotes, look_up: LookUp) -> None:
     text = look_up.subject
-    found = await slice_.cache.get_search(text)
+    found = await deps.cache.get_search(text)
     if found is None:
         try:
-            found = await _ask(slice_, look_up, look_up.seconds_left - MARGIN_SECONDS)
+            found = await _ask(deps, look_up, look_up.seconds_left - MARGIN_SECONDS)
         except TROUBLE:
-            found = await _from_memory(slice_, text)
+            found = await _from_memory(deps, text)
         else:
-            await slice_.cache.put_search(text, found, _kept(found))
-    await slice_.tell([(look_up, _outcome_of(found))])
-    await slice_.record_changes()
+            await deps.cache.put_search(text, found, _kept(found))
+    await deps.tell([(look_up, _outcome_of(found))])
+    await deps.record_changes()
 
 
-async def _ask(slice_: Quotes, look_up: LookUp, within: float) -> Found:
+async def _ask(deps: Quotes, look_up: LookUp, within: float) -> Found:
     """Raises one of `TROUBLE`."""
     text, kind = look_up.subject, sought(look_up.subject).kind
     if kind == "text":
-        hits = await _text_hits(slice_.chain, _as_typed(look_up), within)
+        hits = await _text_hits(deps.chain, _as_typed(look_up), within)
     else:
-        hits = await _hits(slice_.chain, text, kind, within)
+        hits = await _hits(deps.chain, text, kind, within)
     candidates = as_candidates(text, hits)[:CANDIDATES]
-    currencies = await _currencies(slice_, [each.symbol for each in candidates])
+    currencies = await _currencies(deps, [each.symbol for each in candidates])
     return Found(
         query=text,
         kind=kind,
@@ -95,21 +95,21 @@ def _as_typed(look_up: LookUp) -> str:
     return data.text if isinstance(data, Search) else look_up.subject
 
 
-async def _currencies(slice_: Quotes, symbols: Sequence[str]) -> dict[str, str]:
+async def _currencies(deps: Quotes, symbols: Sequence[str]) -> dict[str, str]:
     """A search says none: from the quotes we have, the rest from one call for quotes."""
-    known = await slice_.known(symbols)
+    known = await deps.known(symbols)
     units = {symbol: entry.quote.quoted_unit for symbol, entry in known.items() if entry.quote}
     if missing := [symbol for symbol in symbols if symbol not in units]:
-        verdicts = await slice_.chain.quotes(missing, within=CURRENCY_SECONDS)
+        verdicts = await deps.chain.quotes(missing, within=CURRENCY_SECONDS)
         for symbol, verdict in verdicts.items():
             if isinstance(verdict, Priced):
                 units[symbol] = verdict.quote.quoted_unit
     return units
 
 
-async def _from_memory(slice_: Quotes, text: str) -> Found | None:
+async def _from_memory(deps: Quotes, text: str) -> Found | None:
     try:
-        quotes = await store.named(slice_.pool, text, CANDIDATES)
+        quotes = await store.named(deps.pool, text, CANDIDATES)
     except UNAVAILABLE:
         return None
     candidates = [
@@ -128,7 +128,7 @@ async def _from_memory(slice_: Quotes, text: str) -> Found | None:
 
 
 def _kept(found: Found) -> timedelta:
-    kept = ISIN_KEPT if found.kind == "isin" and found.candidates else KEPT
+    kept = ISIN_TTL if found.kind == "isin" and found.candidates else RESULT_TTL
     return kept * (1 + random.uniform(-JITTER, JITTER))  # noqa: S311  # not all at once
 
 

@@ -9,9 +9,9 @@ from workers.quotes.currencies import is_known
 
 DELAY_MINUTES = 15
 NAME_LENGTH = 120
-DIGITS_MOST = 24
-HINT_MOST = 12
-LOSS_MOST = Decimal("0.0001")
+MAX_DIGITS = 24
+MAX_HINT = 12
+MAX_LOSS = Decimal("0.0001")
 """What a provider's hint may take away of a price: a hundredth of a percent."""
 
 _NUMBER = re.compile(r"^[0-9]{1,20}(\.[0-9]{1,20})?$")
@@ -24,14 +24,14 @@ def currency_of(value: Any) -> str | None:
 
 def hint_of(value: Any) -> int | None:
     """To how many decimals a provider says that a price is shown."""
-    return value if type(value) is int and 0 <= value <= HINT_MOST else None
+    return value if type(value) is int and 0 <= value <= MAX_HINT else None
 
 
 def rounded(price: Decimal, hint: int | None) -> Decimal:
     """A price as its provider would show it, and never with fewer digits than are significant.
 
     Yahoo's numbers were of 32 bits: 164.98 comes as 164.97999572753906. The price gets the decimals
-    of the hint, and more until it differs by no more than `LOSS_MOST`. What has no more digits, or
+    of the hint, and more until it differs by no more than `MAX_LOSS`. What has no more digits, or
     no hint, stays as it is.
     """
     if hint is None:
@@ -40,7 +40,7 @@ def rounded(price: Decimal, hint: int | None) -> Decimal:
     given = -exponent if isinstance(exponent, int) else 0
     for decimals in range(hint, given):
         shorter = price.quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_EVEN)
-        if abs(shorter - price) <= price * LOSS_MOST:
+        if abs(shorter - price) <= price * MAX_LOSS:
             return shorter
     return price
 
@@ -52,8 +52,8 @@ def positive(value: Any) -> Decimal | None:
     if not isinstance(value, Decimal) or not value.is_finite() or value <= 0:
         return None
     _, digits, exponent = value.as_tuple()
-    in_bounds = isinstance(exponent, int) and -DIGITS_MOST <= exponent <= DIGITS_MOST
-    return value if in_bounds and len(digits) <= DIGITS_MOST else None
+    in_bounds = isinstance(exponent, int) and -MAX_DIGITS <= exponent <= MAX_DIGITS
+    return value if in_bounds and len(digits) <= MAX_DIGITS else None
 
 
 def positive_text(value: Any) -> Decimal | None:

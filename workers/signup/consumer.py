@@ -23,7 +23,7 @@ class SignupSettings(WorkerSettings):
 
 
 async def start(worker: Worker, settings: SignupSettings) -> None:
-    slice_ = Signup(
+    deps = Signup(
         transactions=worker.transactions(SIGNUP),
         seals=OpeningKeys([settings.signup_seal_private]),
         passwords=Passwords(),
@@ -31,7 +31,7 @@ async def start(worker: Worker, settings: SignupSettings) -> None:
     )
     await worker.consume(
         SIGNUP,
-        one_at_a_time({message: partial(handle, slice_) for message, handle in HANDLES.items()}),
-        transactions=slice_.transactions,
+        one_at_a_time({message: partial(handle, deps) for message, handle in HANDLES.items()}),
+        transactions=deps.transactions,
         policy=POLICY,
     )

@@ -28,7 +28,7 @@ class Signup:
     address_key: bytes
 
 
-async def sign_up(slice_: Signup, received: Received[SignUp]) -> None:
+async def sign_up(deps: Signup, received: Received[SignUp]) -> None:
     """The same work and the same outcome whether or not the address is taken.
 
     Handled again on a restored database, it makes the same user with the same key, so that what
@@ -36,17 +36,17 @@ async def sign_up(slice_: Signup, received: Received[SignUp]) -> None:
     """
     command = received.envelope
     application = open_seal(
-        slice_.seals,
+        deps.seals,
         received.data.sealed,
         of=received.envelope,
         purpose="signup",
         holds=Application,
     )
-    address = address_hash(slice_.address_key, application.email)
-    async with slice_.passwords.turn() as turn:
+    address = address_hash(deps.address_key, application.email)
+    async with deps.passwords.turn() as turn:
         password_hash = await turn.hash(application.password)
 
-    async with slice_.transactions.begin() as tx:
+    async with deps.transactions.begin() as tx:
         owner = await store.lock_owner(tx.conn, address)
         new_id = derived_uuid7(command.time, command.id, "user")
         event = decide(application, owner=owner, new_id=new_id)
@@ -60,7 +60,7 @@ async def sign_up(slice_: Signup, received: Received[SignUp]) -> None:
                 password_hash=password_hash,
                 secret_hash=application.secret_hash,
             )
-            secret = slice_.seals.derive(received.data.sealed, binding(command.id, "user-key"))
+            secret = deps.seals.derive(received.data.sealed, binding(command.id, "user-key"))
             key = await make_user_key(tx.conn, event.user_id, secret)
         else:
             key = (await user_keys(tx.conn, [event.user_id]))[event.user_id]

@@ -62,7 +62,7 @@ async def start(worker: Worker, settings: VerificationSettings) -> None:
     worker.start("sender loop", sender.run())
     worker.shutdown.on_shutdown("sender", sender.stop)
 
-    slice_ = Verification(
+    deps = Verification(
         transactions=transactions,
         mail_transactions=worker.transactions(VERIFICATION_MAILS),
         seals=OpeningKeys([settings.verification_seal_private]),
@@ -72,13 +72,13 @@ async def start(worker: Worker, settings: VerificationSettings) -> None:
     )
     await worker.consume(
         VERIFICATION,
-        one_at_a_time({message: partial(handle, slice_) for message, handle in COMMANDS.items()}),
-        transactions=slice_.transactions,
+        one_at_a_time({message: partial(handle, deps) for message, handle in COMMANDS.items()}),
+        transactions=deps.transactions,
         policy=COMMANDS_POLICY,
     )
     await worker.consume(
         VERIFICATION_MAILS,
-        partial(queue_mails, slice_),
-        transactions=slice_.mail_transactions,
+        partial(queue_mails, deps),
+        transactions=deps.mail_transactions,
         policy=MAILS_POLICY,
     )

@@ -70,19 +70,19 @@ class Verification:
     wake_sender: Callable[[], None]
 
 
-async def verify_email(slice_: Verification, received: Received[VerifyEmail]) -> None:
+async def verify_email(deps: Verification, received: Received[VerifyEmail]) -> None:
     """Single use. Whoever comes second finds it done, or the address somebody else's."""
     redemption = open_seal(
-        slice_.seals,
+        deps.seals,
         received.data.sealed,
         of=received.envelope,
         purpose="verify",
         holds=Redemption,
     )
     hashed = token_hash(redemption.token)
-    async with slice_.transactions.begin() as tx:
+    async with deps.transactions.begin() as tx:
         link = await store.find_link(tx.conn, hashed)
-        people = await _lock(slice_, tx, link) if link else []
+        people = await _lock(deps, tx, link) if link else []
         token = await store.find_token(tx.conn, hashed) if link else None
         decision = redeem(token, people, link.email if link else "")
         if not isinstance(decision, Verify):
@@ -91,7 +91,7 @@ async def verify_email(slice_: Verification, received: Received[VerifyEmail]) ->
         assert link
         await store.use_token(tx.conn, hashed)
         await store.supersede(tx.conn, decision.superseded)
-        event, outcome = await _move(slice_, tx, link, decision.person)
+        event, outcome = await _move(deps, tx, link, decision.person)
         await store.void_links(tx.conn, [p.user_id for p in people], [VERIFY])
         for user_id in (link.user_id, *decision.superseded):
             tx.user_changed(user_id)
@@ -99,19 +99,19 @@ async def verify_email(slice_: Verification, received: Received[VerifyEmail]) ->
         tx.settle(received, outcome, fingerprint=redemption.fingerprint)
 
 
-async def _lock(slice_: Verification, tx: Transaction, link: Link) -> list[Person]:
+async def _lock(deps: Verification, tx: Transaction, link: Link) -> list[Person]:
     """Who the link is for, and everybody at the address that it was mailed to."""
-    address = address_hash(slice_.address_key, link.email)
+    address = address_hash(deps.address_key, link.email)
     if link.purpose == EMAIL_CHANGE:
         await store.hold_address(tx.conn, address)
     return await store.lock_people(tx.conn, address, also=link.user_id)
 
 
 async def _move(
-    slice_: Verification, tx: Transaction, link: Link, person: Person
+    deps: Verification, tx: Transaction, link: Link, person: Person
 ) -> tuple[UserEvent, Succeeded]:
     """To another address; then no link to the one before works, and only who asked stays in."""
-    address = address_hash(slice_.address_key, link.email)
+    address = address_hash(deps.address_key, link.email)
     at = await store.move(tx.conn, link.user_id, email=link.email, address_hash=address)
     await store.void_links(tx.conn, [link.user_id], ENDED_BY_MOVE)
     for session_id in await store.end_sessions(tx.conn, link.user_id, link.session_id):
@@ -124,9 +124,9 @@ async def _move(
     return changed, confirmed(at)
 
 
-async def resend_verification(slice_: Verification, received: Received[ResendVerification]) -> None:
+async def resend_verification(deps: Verification, received: Received[ResendVerification]) -> None:
     await _mail_link(
-        slice_,
+        deps,
         received,
         purpose="resend",
         template=VERIFY,
@@ -135,9 +135,9 @@ async def resend_verification(slice_: Verification, received: Received[ResendVer
     )
 
 
-async def forgot_password(slice_: Verification, received: Received[ForgotPassword]) -> None:
+async def forgot_password(deps: Verification, received: Received[ForgotPassword]) -> None:
     await _mail_link(
-        slice_,
+        deps,
         received,
         purpose="forgot",
         template=RESET,
@@ -147,7 +147,7 @@ async def forgot_password(slice_: Verification, received: Received[ForgotPasswor
 
 
 async def _mail_link(
-    slice_: Verification,
+    deps: Verification,
     received: Received[ResendVerification] | Received[ForgotPassword],
     *,
     purpose: str,
@@ -160,14 +160,14 @@ async def _mail_link(
     Beyond what the address may be sent nothing happens: the link that was mailed last still works.
     """
     wanted = open_seal(
-        slice_.seals,
+        deps.seals,
         received.data.sealed,
         of=received.envelope,
         purpose=purpose,
         holds=Address,
     )
-    address = address_hash(slice_.address_key, wanted.email)
-    async with slice_.transactions.begin() as tx:
+    address = address_hash(deps.address_key, wanted.email)
+    async with deps.transactions.begin() as tx:
         person = whom(await store.lock_people(tx.conn, address))
         drafts: list[Draft] = []
         if person and person.key and person.email:
@@ -175,7 +175,7 @@ async def _mail_link(
             if template == VERIFY:
                 client = await store.sign_up_client(tx.conn, person.user_id, person.key)
                 about = occasion(time_of(person.user_id)) | {"client": client}
-            mail = slice_.messages.draft(
+            mail = deps.messages.draft(
                 template,
                 mail_id(received.envelope, template, person.user_id),
                 person.user_id,
@@ -188,7 +188,7 @@ async def _mail_link(
             if await tx.happened(received):
                 drafts = [mail]  # it was sent, and counted, before the database was restored
             else:
-                drafts = await admitted(tx.conn, slice_.address_key, [mail])
+                drafts = await admitted(tx.conn, deps.address_key, [mail])
         if drafts and person:
             await store.void_links(tx.conn, [person.user_id], [template])
             await mails.insert_mails(tx.conn, drafts)
@@ -200,18 +200,18 @@ async def _mail_link(
             )
         tx.settle(received, Succeeded(), fingerprint=wanted.fingerprint)
     if drafts:
-        slice_.wake_sender()
+        deps.wake_sender()
 
 
-async def queue_mails(slice_: Verification, batch: Sequence[Received[Message]]) -> None:
+async def queue_mails(deps: Verification, batch: Sequence[Received[Message]]) -> None:
     """The whole batch in one transaction; most events call for no mail and are only settled.
 
     What is mailed is what the slice that emitted an event wrote in the database (`requests.py`).
     An event that it knows nothing of leaves no trace, so that it can still come true.
     Raises `AwaitedError` afterwards when some of it has to wait (see `ready_events`).
     """
-    ready, waiting = ready_events(batch, slice_.mail_transactions.awaited)
-    async with slice_.mail_transactions.begin() as tx:
+    ready, waiting = ready_events(batch, deps.mail_transactions.awaited)
+    async with deps.mail_transactions.begin() as tx:
         requests = await store.take_mail_requests(tx.conn, [r.envelope.id for r in ready])
         calls, unknown = requested(ready, requests, since=CLOCK.now() - MAILS_WANTED)
         calls = await _worth_telling(tx, calls)
@@ -220,17 +220,17 @@ async def queue_mails(slice_: Verification, batch: Sequence[Received[Message]]) 
             people |= await store.farewells(tx.conn, erased)
         heard = [call for call in calls if call.data.user_id in people]
         drafts = [
-            *(d for call in heard for d in drafts_of(slice_.messages, call, people)),
-            *await _address_drafts(slice_, tx, heard, people),
+            *(d for call in heard for d in drafts_of(deps.messages, call, people)),
+            *await _address_drafts(deps, tx, heard, people),
         ]
         recovered = await store.recovered(tx.conn, {call.envelope.id for call in heard})
-        drafts = await admitted(tx.conn, slice_.address_key, drafts, recovered)
+        drafts = await admitted(tx.conn, deps.address_key, drafts, recovered)
         await mails.insert_mails(tx.conn, drafts)
         for received in ready:
             if received not in unknown:
                 tx.settle(received)
     if drafts:
-        slice_.wake_sender()
+        deps.wake_sender()
     if waiting:
         raise AwaitedError("the cause of an event has to be handled again before it")
 
@@ -245,7 +245,7 @@ async def _worth_telling(
 
 
 async def _address_drafts(
-    slice_: Verification,
+    deps: Verification,
     tx: Transaction,
     calls: Sequence[Received[CallsForMail]],
     people: dict[UUID, Recipient],
@@ -256,7 +256,7 @@ async def _address_drafts(
     if ended:
         await store.void_links(tx.conn, ended, [EMAIL_CHANGE])
     to = {user_id: clear(event.new_email, people[user_id]) for user_id, event in wanted.items()}
-    hashes = {user_id: address_hash(slice_.address_key, email) for user_id, email in to.items()}
+    hashes = {user_id: address_hash(deps.address_key, email) for user_id, email in to.items()}
     taken = await store.owners(tx.conn, hashes.values()) if hashes else {}
     owners = await store.recipients(tx.conn, taken.values()) if taken else {}
     drafts = []
@@ -267,7 +267,7 @@ async def _address_drafts(
             asked_by = wanted[user_id].session_id
             drafts.append(
                 draft(
-                    slice_.messages,
+                    deps.messages,
                     call,
                     EMAIL_CHANGE,
                     people[user_id],
@@ -278,7 +278,7 @@ async def _address_drafts(
         elif owner_id != user_id and owner_id in owners:
             owner = owners[owner_id]
             at = owner.email or email
-            drafts.append(draft(slice_.messages, call, ADDRESS_WANTED, owner, to=at))
+            drafts.append(draft(deps.messages, call, ADDRESS_WANTED, owner, to=at))
     return drafts
 
 

@@ -6,7 +6,7 @@ never mailed.
 
 from datetime import timedelta
 
-from contracts.topics import REMEMBERED_LEAST
+from contracts.topics import MIN_REMEMBERED
 from infra.postgres.pool import Connection
 from infra.postgres.retention import Rule
 from workers.verification.rules import LINKS, VERIFY
@@ -17,7 +17,7 @@ def rules(keep: timedelta) -> list[Rule]:
     return [
         Rule("mailed_tokens", keep, forget_tokens),
         Rule("mails", keep + LINKS[VERIFY], forget_mails),
-        Rule("mail_requests", REMEMBERED_LEAST, forget_mail_requests),
+        Rule("mail_requests", MIN_REMEMBERED, forget_mail_requests),
         Rule("mail_allowances", timedelta(days=1), forget_mail_allowances),
         Rule("farewells", timedelta(days=7), forget_farewells),
     ]

@@ -26,7 +26,7 @@ from contracts.message import Message
 from contracts.outcomes import Rejected, Succeeded
 from contracts.personal import PersonalKey
 from contracts.times import in_utc
-from contracts.topics import REMEMBERED_LEAST
+from contracts.topics import MIN_REMEMBERED
 from infra.http.user_agents import described
 from infra.messaging.inbound import Received
 
@@ -66,7 +66,7 @@ ENDED_BY_MOVE = (VERIFY, EMAIL_CHANGE, RESET)
 CONFIRMING = (VERIFY, EMAIL_CHANGE)
 """Links that confirm the address they were mailed to."""
 
-MAILS_WANTED = REMEMBERED_LEAST - timedelta(days=1)
+MAILS_WANTED = MIN_REMEMBERED - timedelta(days=1)
 """What happened longer ago calls for no mail: nothing may tell any more that it was sent."""
 
 TOLD_TO_OWNERS = frozenset(

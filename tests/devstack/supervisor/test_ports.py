@@ -1,6 +1,6 @@
 from collections import Counter
 
-from devstack.supervisor.ports import INSTANCES_AT_MOST, SCALABLE, Ports
+from devstack.supervisor.ports import MAX_INSTANCES, SCALABLE, Ports
 
 
 def test_no_two_processes_share_a_port_however_far_they_are_scaled() -> None:
@@ -11,7 +11,7 @@ def test_no_two_processes_share_a_port_however_far_they_are_scaled() -> None:
             *(ports.kafka, ports.kafka_controller),
         ]
     )
-    for instance in range(1, INSTANCES_AT_MOST + 1):
+    for instance in range(1, MAX_INSTANCES + 1):
         taken[ports.gateway(instance)] += 1
         taken.update(ports.health(role, instance) for role in SCALABLE)
     assert set(taken.values()) == {1}

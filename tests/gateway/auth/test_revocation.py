@@ -13,7 +13,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from contracts.ids import uuid7
 from gateway.auth import revocation as access_module
-from gateway.auth.revocation import KEPT, LOAD_SECONDS, Access
+from gateway.auth.revocation import LOAD_SECONDS, REVOCATION_RETENTION, Access
 from gateway.http.problems import ProblemError
 from infra.messaging.access_changes import CHANNEL, AccessChanges
 from infra.security.access_tokens import Principal
@@ -212,7 +212,7 @@ async def test_what_no_token_can_be_wrong_about_any_more_is_forgotten(known: Kno
     await known.change(user_id)
     await known.access.read()
     await known.database.execute("UPDATE users SET updated_at = now() - interval '1 day'")
-    known.clock.time += KEPT.total_seconds()
+    known.clock.time += REVOCATION_RETENTION.total_seconds()
     await known.access.read()
     assert not known.access._ended
     assert not known.access._changed

@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 import pytest
 from redis.asyncio import Redis
 
-from gateway.commands.idempotency import KEPT, Repetitions
+from gateway.commands.idempotency import RETENTION, Repetitions
 from infra.postgres.pool import Pool
 from tests.gateway.conftest import GATEWAY, within
 from tests.postgres import Database
@@ -58,7 +58,7 @@ async def test_nothing_is_kept_but_a_number_and_not_for_good(redis: Redis, pool:
     await Repetitions(redis, pool).came_before(ID)
     (key,) = await redis.keys()
     assert await redis.get(key) == b"1"
-    assert 0 < await redis.ttl(key) <= KEPT.total_seconds()
+    assert 0 < await redis.ttl(key) <= RETENTION.total_seconds()
 
 
 async def test_what_the_cache_server_does_not_know_is_in_the_row(

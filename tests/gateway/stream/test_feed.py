@@ -12,7 +12,7 @@ from aiokafka.errors import KafkaConnectionError
 
 from contracts.events import QuoteUpdated
 from gateway.stream import feed as feeds
-from gateway.stream.catch_up import READ_MOST, CatchUp, LostError, Missed, missed
+from gateway.stream.catch_up import MAX_READ_EVENTS, CatchUp, LostError, Missed, missed
 from gateway.stream.events import Event
 from gateway.stream.feed import Feed, Quotes
 from gateway.stream.hub import Hub
@@ -269,12 +269,12 @@ async def test_a_lost_position_is_reset_to_now() -> None:
 async def test_a_position_of_long_ago_is_lost_and_one_of_lately_is_read() -> None:
     listener = Listener()
     for history in listener.hub._histories.values():
-        history.begin = history.next = START + READ_MOST + 5
+        history.begin = history.next = START + MAX_READ_EVENTS + 5
     subscription = listener.hub.join(listener.principal)
     with pytest.raises(LostError, match="position-too-old"):
         missed(listener.hub, subscription, Position(START, START))
     found = missed(listener.hub, subscription, Position(START + 5, START + 99))
     assert [span[1:] for span in found.unread] == [
-        (START + 5, START + READ_MOST + 5),
-        (START + 99, START + READ_MOST + 5),
+        (START + 5, START + MAX_READ_EVENTS + 5),
+        (START + 99, START + MAX_READ_EVENTS + 5),
     ]

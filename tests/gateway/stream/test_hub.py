@@ -8,7 +8,7 @@ from contracts.ids import uuid7
 from gateway.http.problems import ProblemError
 from gateway.stream.events import Event
 from gateway.stream.history import History
-from gateway.stream.hub import WAITING_MOST, Hub, Subscription, Update
+from gateway.stream.hub import MAX_WAITING_FRAMES, Hub, Subscription, Update
 from gateway.stream.positions import places_of
 from tests.gateway.stream.builders import START, Log, a_hub, a_price, a_principal, added, take
 
@@ -61,10 +61,10 @@ def test_a_price_goes_to_who_follows_the_symbol() -> None:
 def test_who_is_too_slow_is_ended_and_waits_for_nothing_more() -> None:
     hub, log, ada = a_hub(), Log(), a_principal()
     stream = hub.join(ada)
-    for _ in range(WAITING_MOST + 5):
+    for _ in range(MAX_WAITING_FRAMES + 5):
         take(hub, log.record(added(ada.user_id), str(ada.user_id)))
     assert stream.ended == "too-slow"
-    assert len(stream.waiting) == WAITING_MOST
+    assert len(stream.waiting) == MAX_WAITING_FRAMES
 
 
 def test_one_user_has_so_many_streams_and_all_together_too() -> None:

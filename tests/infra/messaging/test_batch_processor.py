@@ -66,7 +66,7 @@ class Slice:
 
 @dataclass
 class Trial:
-    slice_: Slice
+    deps: Slice
     work: BatchWork
     dead_letters: MemoryDeadLetters
     wakeups: MemoryWakeups
@@ -90,10 +90,10 @@ class Trial:
 async def a_trial(database: Database, policy: Policy) -> Trial:
     wakeups, dead_letters = MemoryWakeups(), MemoryDeadLetters()
     transactions = Transactions(await database.pool("qnt9_watchlist"), WATCHLIST.name, wakeups)
-    slice_ = Slice(transactions)
+    deps = Slice(transactions)
     work = BatchWork(
         WATCHLIST.name,
-        slice_.handle,
+        deps.handle,
         reader=RecordReader({AddToWatchlist.type: AddToWatchlist}, None),
         dead_letters=dead_letters,
         transactions=transactions,
@@ -101,7 +101,7 @@ async def a_trial(database: Database, policy: Policy) -> Trial:
         sleep=no_sleep,
         touch=lambda: None,
     )
-    return Trial(slice_, work, dead_letters, wakeups, database)
+    return Trial(deps, work, dead_letters, wakeups, database)
 
 
 @pytest.fixture(autouse=True)
@@ -128,7 +128,7 @@ async def trial(database: Database, request: pytest.FixtureRequest) -> Trial:
 
 async def test_a_good_batch_is_handled_at_once(bulk: Trial) -> None:
     await bulk.take(order("A"), order("B"), order("C", key="bert"))
-    assert bulk.slice_.batches == [["A", "B", "C"]]
+    assert bulk.deps.batches == [["A", "B", "C"]]
     assert await bulk.handled() == 3
 
 
@@ -138,7 +138,7 @@ async def test_bad_records_are_set_aside_and_the_rest_is_handled(trial: Trial) -
     unknown.headers = [(n, b"fly" if n == "ce_type" else v) for n, v in unknown.headers]
     headless.headers = [("ce_id", None)]
     await trial.take(broken, order("A"), unknown, tombstone, order("B"), headless)
-    assert trial.slice_.tried == ["A", "B"]
+    assert trial.deps.tried == ["A", "B"]
     assert trial.set_aside == [broken, unknown, tombstone, headless]
     parked = await trial.database.fetch("SELECT FROM parked_commands")
     assert len(parked) == 3, "the fourth has no id"
@@ -148,14 +148,14 @@ async def test_a_batch_of_bad_records_alone_calls_nobody(trial: Trial) -> None:
     record = order("X")
     record.value = b"{"
     await trial.take(record)
-    assert not trial.slice_.batches
+    assert not trial.deps.batches
 
 
 async def test_a_repetition_is_announced_again_and_not_handled(trial: Trial) -> None:
     record = order("A")
     await trial.take(record)
     await trial.take(again(record), order("B"))
-    assert trial.slice_.tried == ["A", "B"]
+    assert trial.deps.tried == ["A", "B"]
     announced = [a.command_id for a in trial.wakeups.announced]
     assert len(announced) == 3
     assert announced.count(announced[0]) == 2
@@ -164,25 +164,25 @@ async def test_a_repetition_is_announced_again_and_not_handled(trial: Trial) -> 
 async def test_a_repetition_within_the_batch_is_announced_too(trial: Trial) -> None:
     record = order("A")
     await trial.take(record, again(record))
-    assert trial.slice_.tried == ["A"]
+    assert trial.deps.tried == ["A"]
     assert len(trial.wakeups.announced) == 2
     assert await trial.handled() == 1
 
 
 async def test_halving_by_whole_keys_isolates_the_bad_record(bulk: Trial) -> None:
-    bulk.slice_.fails_for("K5-1")
+    bulk.deps.fails_for("K5-1")
     records = [order(f"K{k}-{n}", key=f"key {k}") for n in range(3) for k in range(16)]
     await bulk.take(*records)
     assert bulk.set_aside == [records[16 + 5]]
     assert await bulk.handled() == 47
-    for batch in bulk.slice_.batches:
+    for batch in bulk.deps.batches:
         for k in range(16):
             mine = [symbol for symbol in batch if symbol.startswith(f"K{k}-")]
             assert mine == sorted(mine)
 
 
 async def test_what_comes_after_a_bad_record_of_its_key_is_handled(trial: Trial) -> None:
-    trial.slice_.fails_for("B")
+    trial.deps.fails_for("B")
     records = [order("A"), order("B"), order("C")]
     await trial.take(*records)
     assert trial.set_aside == [records[1]]
@@ -190,9 +190,9 @@ async def test_what_comes_after_a_bad_record_of_its_key_is_handled(trial: Trial)
 
 
 async def test_a_failing_record_is_tried_as_often_as_the_policy_says(single: Trial) -> None:
-    single.slice_.fails_for("A")
+    single.deps.fails_for("A")
     await single.take(order("A"))
-    assert single.slice_.tried == ["A"] * ONE_BY_ONE.attempts
+    assert single.deps.tried == ["A"] * ONE_BY_ONE.attempts
     [letter] = single.dead_letters.written
     assert letter.failure.attempts == ONE_BY_ONE.attempts
     assert letter.failure.first_at
@@ -200,9 +200,9 @@ async def test_a_failing_record_is_tried_as_often_as_the_policy_says(single: Tri
 
 
 async def test_poison_is_set_aside_at_once_with_its_reason(single: Trial) -> None:
-    single.slice_.fails_for("A", error=PoisonError("a command without an actor"))
+    single.deps.fails_for("A", error=PoisonError("a command without an actor"))
     await single.take(order("A"))
-    assert single.slice_.tried == ["A"]
+    assert single.deps.tried == ["A"]
     assert single.reasons == ["a command without an actor"]
 
 
@@ -237,13 +237,13 @@ async def test_order_is_kept_within_a_key_while_keys_go_side_by_side(single: Tri
 async def test_while_a_dependency_is_down_nothing_is_set_aside(
     trial: Trial, error: Exception
 ) -> None:
-    trial.slice_.fails_for("B", error=error)
+    trial.deps.fails_for("B", error=error)
     records = [order("A", key="a"), order("B", key="b"), order("C", key="c")]
     for _ in range(5):
         with pytest.raises((ExceptionGroup, *DOWN)):
             await trial.take(*records)
     assert not trial.set_aside
-    trial.slice_.fails_for()
+    trial.deps.fails_for()
     await trial.take(*records)
     assert await trial.handled() == 3
     assert not trial.set_aside
@@ -253,7 +253,7 @@ async def test_a_bad_record_is_set_aside_once_however_often_the_rest_comes(trial
     bad, failing, held, last = order("X"), order("F", key="f"), order("D", key="z"), order("X")
     bad.value = last.value = b"{"
     faults: dict[str, Exception] = {"F": LookupError(), "D": RetryableError("away")}
-    trial.slice_.fault = faults.get
+    trial.deps.fault = faults.get
     left = [bad, failing, held, last]
     for _ in range(4):
         batch = Batch(left)
@@ -267,7 +267,7 @@ async def test_a_bad_record_is_set_aside_once_however_often_the_rest_comes(trial
 
 
 async def test_a_delivery_at_the_same_time_elsewhere_is_waited_for(trial: Trial) -> None:
-    trial.slice_.fails_for("A", error=ConcurrentDeliveryError())
+    trial.deps.fails_for("A", error=ConcurrentDeliveryError())
     with pytest.raises((ExceptionGroup, RetryableError)):
         await trial.take(order("A"))
     assert not trial.set_aside
@@ -275,14 +275,14 @@ async def test_a_delivery_at_the_same_time_elsewhere_is_waited_for(trial: Trial)
 
 async def test_transactions_that_met_are_tried_again_at_once(trial: Trial) -> None:
     faults = iter([asyncpg.DeadlockDetectedError("met"), asyncpg.SerializationError("met")])
-    trial.slice_.fault = lambda _: next(faults, None)
+    trial.deps.fault = lambda _: next(faults, None)
     await trial.take(order("A"))
-    assert trial.slice_.tried == ["A"] * 3
+    assert trial.deps.tried == ["A"] * 3
     assert not trial.set_aside
 
 
 async def test_transactions_that_keep_meeting_blame_no_message(trial: Trial) -> None:
-    trial.slice_.fails_for("A", error=asyncpg.DeadlockDetectedError("met"))
+    trial.deps.fails_for("A", error=asyncpg.DeadlockDetectedError("met"))
     with pytest.raises((ExceptionGroup, RetryableError)):
         await trial.take(order("A"))
     assert not trial.set_aside
@@ -294,12 +294,12 @@ async def test_unreadable_records_never_pause_a_consumer(trial: Trial) -> None:
         record.value = b"{"
     await trial.take(*bad, order("A"))
     assert trial.set_aside == bad
-    assert trial.slice_.tried == ["A"]
+    assert trial.deps.tried == ["A"]
     assert trial.work.controls.paused is None
 
 
 async def test_input_that_a_handler_refuses_never_pauses_a_consumer(trial: Trial) -> None:
-    trial.slice_.fails_for("X", error=PoisonError("refused"))
+    trial.deps.fails_for("X", error=PoisonError("refused"))
     bad = [order("X", key=f"key {n}") for n in range(60)]
     await trial.take(*bad, order("A"))
     assert len(trial.set_aside) == 60
@@ -308,7 +308,7 @@ async def test_input_that_a_handler_refuses_never_pauses_a_consumer(trial: Trial
 
 
 async def test_one_key_that_always_fails_pauses_nobody_else(trial: Trial) -> None:
-    trial.slice_.fails_for("X")
+    trial.deps.fails_for("X")
     bad = [order("X", key="one user") for _ in range(25)]
     await trial.take(*bad, order("A"))
     assert trial.set_aside == bad
@@ -322,7 +322,7 @@ def of_many_senders(symbol: str, count: int) -> list[ARecord]:
 
 async def paused(trial: Trial, senders: int = 25) -> list[ARecord]:
     """The records of many senders that made the consumer pause."""
-    trial.slice_.fails_for("X")
+    trial.deps.fails_for("X")
     records = of_many_senders("X", senders)
     with pytest.raises((ExceptionGroup, GuardTrippedError)):
         await trial.take(*records)
@@ -346,7 +346,7 @@ async def test_failures_of_many_senders_pause_and_what_was_set_aside_is_written(
 async def test_a_pause_ends_by_itself_when_the_handler_works_again(trial: Trial) -> None:
     records = await paused(trial)
     written = len(trial.set_aside)
-    trial.slice_.fails_for()
+    trial.deps.fails_for()
     await trial.take(*records[written:])
     assert trial.work.controls.paused is None
     assert await trial.handled() == len(records) - written
@@ -355,7 +355,7 @@ async def test_a_pause_ends_by_itself_when_the_handler_works_again(trial: Trial)
 async def test_a_pause_ends_although_some_senders_still_fail(trial: Trial) -> None:
     records = await paused(trial)
     left = records[len(trial.set_aside) :]
-    trial.slice_.fails_for("X")
+    trial.deps.fails_for("X")
     good = [order("A", key=f"other {n}") for n in range(2 * len(left))]
     await trial.take(*(each for n, bad in enumerate(left) for each in (*good[2 * n :][:2], bad)))
     assert trial.work.controls.paused is None
@@ -391,14 +391,14 @@ async def test_a_paused_consumer_goes_on_when_an_operator_resumes_it(trial: Tria
 async def test_what_is_finished_is_written_although_the_rest_is_held(trial: Trial) -> None:
     bad, behind = order("X"), order("Y")
     bad.value = behind.value = b"{"
-    trial.slice_.fails_for("D", error=RetryableError("away"))
+    trial.deps.fails_for("D", error=RetryableError("away"))
     held = order("D", key="z")
     batch = Batch([bad, held, behind])
     with pytest.raises((ExceptionGroup, RetryableError)):
         await trial.work.process(batch)
     assert trial.set_aside == [bad]
     assert batch.reached() == {(bad.topic, 0): held.offset}
-    trial.slice_.fails_for()
+    trial.deps.fails_for()
     await trial.take(held, behind)
     assert trial.set_aside == [bad, behind]
 
@@ -407,7 +407,7 @@ async def test_an_instruction_to_skip_gives_a_command_an_outcome(trial: Trial) -
     first, skipped, last = order("A"), order("B"), order("C")
     trial.work.controls.instructions = [instruction("skip", skipped)]
     await trial.take(first, skipped, last)
-    assert trial.slice_.tried == ["A", "C"]
+    assert trial.deps.tried == ["A", "C"]
     assert not trial.set_aside
     [row] = await trial.database.fetch(
         "SELECT outcome FROM inbox WHERE outcome->>'status' = 'failed'"
@@ -419,7 +419,7 @@ async def test_an_instruction_to_set_aside_needs_no_handler(trial: Trial) -> Non
     first, aside = order("A"), order("B")
     trial.work.controls.instructions = [instruction("set-aside", aside)]
     await trial.take(first, aside)
-    assert trial.slice_.tried == ["A"]
+    assert trial.deps.tried == ["A"]
     assert trial.set_aside == [aside]
     assert trial.reasons == ["set aside by ada: a trial"]
 
@@ -451,13 +451,13 @@ async def test_message_that_waits_for_other_consumers_holds_no_other_key_of_a_bu
     bulk: Trial,
 ) -> None:
     """Each consumer comes as far as it can, so two that wait for one another cannot block."""
-    bulk.slice_.fails_for("WAITS", error=AwaitedError("not yet"))
+    bulk.deps.fails_for("WAITS", error=AwaitedError("not yet"))
     batch = Batch([order("A"), order("WAITS"), order("B"), order("C", key="bert")])
     with pytest.raises(ExceptionGroup):
         await bulk.work.process(batch)
     assert await bulk.handled() == 2
     assert bulk.set_aside == []
-    bulk.slice_.fails_for()
+    bulk.deps.fails_for()
     await bulk.work.take(batch.records)
     assert await bulk.handled() == 4
 

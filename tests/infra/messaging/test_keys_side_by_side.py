@@ -36,7 +36,7 @@ async def test_key_that_has_to_wait_cancels_no_other_key(single: Trial) -> None:
             failed.set()
             raise RetryableError("has to wait")
         await failed.wait()
-        async with single.slice_.transactions.begin() as tx:
+        async with single.deps.transactions.begin() as tx:
             tx.settle(received, Succeeded())
 
     single.work._handle = one_at_a_time({AddToWatchlist: handle})

@@ -42,7 +42,7 @@ async def outcomes(trial: Trial) -> list[Any]:
 async def test_refused_input_is_settled_as_rejected_and_the_others_are_handled(
     trial: Trial,
 ) -> None:
-    trial.slice_.fails_for("X", error=REFUSED)
+    trial.deps.fails_for("X", error=REFUSED)
     await trial.take(order("A", key="a"), order("X", key="x"), order("B", key="b"))
     assert trial.set_aside == []
     assert [each["status"] for each in await outcomes(trial)] == ["failed", *["succeeded"] * 2]
@@ -52,7 +52,7 @@ async def test_refused_input_is_settled_as_rejected_and_the_others_are_handled(
 async def test_refused_input_of_many_senders_pauses_nobody_and_is_settled_once(
     trial: Trial,
 ) -> None:
-    trial.slice_.fails_for("X", error=REFUSED)
+    trial.deps.fails_for("X", error=REFUSED)
     records = [order("X", key=f"key {n}") for n in range(40)]
     await trial.take(*records)
     await trial.take(*records)
@@ -62,7 +62,7 @@ async def test_refused_input_of_many_senders_pauses_nobody_and_is_settled_once(
 
 
 async def test_whoever_waits_for_refused_input_is_told(trial: Trial) -> None:
-    trial.slice_.fails_for("X", error=REFUSED)
+    trial.deps.fails_for("X", error=REFUSED)
     envelope = an_envelope(AddToWatchlist, reply_to="a gateway")
     await trial.take(a_record(AddToWatchlist(symbol="X"), envelope=envelope))
     [announced] = trial.wakeups.announced

@@ -130,7 +130,7 @@ async def test_event_of_the_next_version_that_was_passed_over_is_known_to_the_ne
 
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=list(FAULTS))
 async def test_command_that_a_handler_gave_up_is_known(trial: Trial, fault: Exception) -> None:
-    trial.slice_.fails_for("X", error=fault)
+    trial.deps.fails_for("X", error=fault)
     record = now(order("X"))
     await trial.take(record)
     assert trial.set_aside == [record]

@@ -10,7 +10,7 @@ import pytest
 from contracts.commands import RemoveFromWatchlist
 from contracts.events import OpsDiscarded, OpsRedriven
 from contracts.outcomes import Succeeded
-from contracts.topics import CERTAIN, MAX_RECORD_BYTES, OPS_EVENTS, REMEMBERED_LEAST
+from contracts.topics import MAX_RECORD_BYTES, MIN_REMEMBERED, OPS_EVENTS, REDRIVE_SAFE_AGE
 from infra.messaging.transaction import Transactions
 from infra.postgres.retention import run
 from operations.dead_letters.redrive import AT_ONCE, batches, copy_of, discard, redrive, why_not
@@ -108,7 +108,9 @@ async def test_a_command_that_fails_again_at_once_is_parked_in_the_end(database:
     assert await parked(database, letter)
 
 
-@pytest.mark.parametrize(("age", "sent"), [(CERTAIN, False), (CERTAIN - A_MINUTE, True)])
+@pytest.mark.parametrize(
+    ("age", "sent"), [(REDRIVE_SAFE_AGE, False), (REDRIVE_SAFE_AGE - A_MINUTE, True)]
+)
 async def test_an_old_letter_that_waits_for_nothing_may_have_been_handled_and_is_not_sent(
     database: Database, age: timedelta, *, sent: bool
 ) -> None:
@@ -135,7 +137,7 @@ async def test_a_dead_letter_of_last_year_has_one_effect_whatever_was_killed_mea
     """The first redrive is killed before its mark, its copy is handled, the inbox is cleaned."""
     letter, relay = a_letter(), await database.pool("qnt9_relay")
     assert letter.envelope
-    (rule, _) = retention.rules(outcomes=REMEMBERED_LEAST, outbox=CERTAIN)
+    (rule, _) = retention.rules(outcomes=MIN_REMEMBERED, outbox=REDRIVE_SAFE_AGE)
     watchlist = Transactions(await database.pool("qnt9_watchlist"), "watchlist")
     copy = received(RemoveFromWatchlist(symbol="AAPL"), envelope=letter.envelope)
     await park(database, letter)

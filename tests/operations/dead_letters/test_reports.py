@@ -68,7 +68,7 @@ async def test_a_long_run_leaves_an_event_for_each_thousand_letters(database: Da
             event_id = await reports.event_for(WATCHLIST, len(batch))
             await redrive(pool, sender, WATCHLIST, batch, BY, event_id=event_id)
     assert [len(event.offsets) for event in told(sender)] == [1_000, 1_000, 100]
-    assert module.MOST_LETTERS == 1_000
+    assert module.MAX_DEAD_LETTERS == 1_000
 
 
 async def test_a_run_that_fails_or_is_stopped_tells_what_it_has_done(database: Database) -> None:

@@ -268,7 +268,7 @@ class AccountsSlice:
 
 
 @pytest.fixture
-async def slice_(database: Database) -> AccountsSlice:
+async def deps(database: Database) -> AccountsSlice:
     seals, public = OpeningKeys.generate()
     replies, reply_key = OpeningKeys.generate()
     signing = Ed25519PrivateKey.generate()

@@ -105,7 +105,7 @@ class AdminSlice:
 
 
 @pytest.fixture
-async def slice_(database: Database) -> AdminSlice:
+async def deps(database: Database) -> AdminSlice:
     wakeups = MemoryWakeups()
     transactions = Transactions(await database.pool("qnt9_accounts"), ACCOUNTS.name, wakeups)
     seals, public = OpeningKeys.generate()
@@ -118,112 +118,112 @@ def a_signer() -> TokenSigner:
     return TokenSigner(Ed25519PrivateKey.generate().private_bytes_raw())
 
 
-async def test_an_admin_moves_a_user_to_another_tier(slice_: AdminSlice) -> None:
-    admin, ada = await slice_.user("root", ADMIN), await slice_.user("ada")
-    outcome = await slice_.tier(ada, Tier.PRO, by=admin)
+async def test_an_admin_moves_a_user_to_another_tier(deps: AdminSlice) -> None:
+    admin, ada = await deps.user("root", ADMIN), await deps.user("ada")
+    outcome = await deps.tier(ada, Tier.PRO, by=admin)
     assert outcome == Succeeded({"id": str(ada), "tier": "pro", "permissions": []})
-    assert await slice_.standing(ada) == ("pro", [], 2)
-    assert slice_.wakeups.changes.users == {ada}
-    [written] = await written_events(slice_.database)
+    assert await deps.standing(ada) == ("pro", [], 2)
+    assert deps.wakeups.changes.users == {ada}
+    [written] = await written_events(deps.database)
     event = written.event
     assert isinstance(event, UserTierChanged)
     assert (event.user_id, event.former_tier, event.tier) == (ada, Tier.FREE, Tier.PRO)
     assert (written.about, written.headers["ce_actorid"]) == (str(ada), str(admin))
 
 
-async def test_who_asked_is_encrypted_under_the_key_of_the_admin(slice_: AdminSlice) -> None:
-    admin, ada = await slice_.user("root", ADMIN), await slice_.user("ada")
-    await slice_.tier(ada, Tier.PLUS, by=admin)
-    [event] = await events(slice_.database)
+async def test_who_asked_is_encrypted_under_the_key_of_the_admin(deps: AdminSlice) -> None:
+    admin, ada = await deps.user("root", ADMIN), await deps.user("ada")
+    await deps.tier(ada, Tier.PLUS, by=admin)
+    [event] = await events(deps.database)
     assert event.client
     assert event.client.key_id == user_key_id(admin)
-    assert await revealed(slice_.database, event.client) == A_CLIENT.to_json()
+    assert await revealed(deps.database, event.client) == A_CLIENT.to_json()
 
 
-async def test_a_permission_is_given_and_withdrawn(slice_: AdminSlice) -> None:
-    admin, ada = await slice_.user("root", ADMIN), await slice_.user("ada")
-    await slice_.permissions(ada, ADMIN, ADMIN, by=admin)
-    assert await slice_.standing(ada) == ("free", [ADMIN], 2)
-    await slice_.permissions(ada, by=admin)
-    assert await slice_.standing(ada) == ("free", [], 3)
-    given, withdrawn = await events(slice_.database)
+async def test_a_permission_is_given_and_withdrawn(deps: AdminSlice) -> None:
+    admin, ada = await deps.user("root", ADMIN), await deps.user("ada")
+    await deps.permissions(ada, ADMIN, ADMIN, by=admin)
+    assert await deps.standing(ada) == ("free", [ADMIN], 2)
+    await deps.permissions(ada, by=admin)
+    assert await deps.standing(ada) == ("free", [], 3)
+    given, withdrawn = await events(deps.database)
     assert isinstance(given, UserPermissionsChanged)
     assert isinstance(withdrawn, UserPermissionsChanged)
     assert (given.former_permissions, given.permissions) == ([], [ADMIN])
     assert (withdrawn.former_permissions, withdrawn.permissions) == ([ADMIN], [])
 
 
-async def test_what_changes_nothing_succeeds_and_is_not_told(slice_: AdminSlice) -> None:
-    admin, ada = await slice_.user("root", ADMIN), await slice_.user("ada")
-    assert isinstance(await slice_.tier(ada, Tier.FREE, by=admin), Succeeded)
-    assert isinstance(await slice_.permissions(admin, ADMIN, by=admin), Succeeded)
-    assert await slice_.standing(ada) == ("free", [], 1)
-    assert await events(slice_.database) == []
-    assert not slice_.wakeups.changes
+async def test_what_changes_nothing_succeeds_and_is_not_told(deps: AdminSlice) -> None:
+    admin, ada = await deps.user("root", ADMIN), await deps.user("ada")
+    assert isinstance(await deps.tier(ada, Tier.FREE, by=admin), Succeeded)
+    assert isinstance(await deps.permissions(admin, ADMIN, by=admin), Succeeded)
+    assert await deps.standing(ada) == ("free", [], 1)
+    assert await events(deps.database) == []
+    assert not deps.wakeups.changes
 
 
-async def test_only_an_admin_may_whatever_the_gateway_thought(slice_: AdminSlice) -> None:
-    former, ada = await slice_.user("former"), await slice_.user("ada")
-    await slice_.user("root", ADMIN)
+async def test_only_an_admin_may_whatever_the_gateway_thought(deps: AdminSlice) -> None:
+    former, ada = await deps.user("former"), await deps.user("ada")
+    await deps.user("root", ADMIN)
     for by in (former, ada):
-        assert await slice_.tier(ada, Tier.PRO, by=by) == Rejected("forbidden")
-        assert await slice_.permissions(ada, ADMIN, by=by) == Rejected("forbidden")
-    assert await slice_.tier(ada, Tier.PRO, by=uuid7()) == Rejected("forbidden")
-    assert await slice_.standing(ada) == ("free", [], 1)
+        assert await deps.tier(ada, Tier.PRO, by=by) == Rejected("forbidden")
+        assert await deps.permissions(ada, ADMIN, by=by) == Rejected("forbidden")
+    assert await deps.tier(ada, Tier.PRO, by=uuid7()) == Rejected("forbidden")
+    assert await deps.standing(ada) == ("free", [], 1)
 
 
-async def test_nobody_who_is_not_there_is_changed(slice_: AdminSlice) -> None:
-    admin = await slice_.user("root", ADMIN)
-    erased = await a_user(slice_.database, "gone@example.com", erased=True)
-    superseded = await a_user(slice_.database, "late@example.com", superseded=True)
+async def test_nobody_who_is_not_there_is_changed(deps: AdminSlice) -> None:
+    admin = await deps.user("root", ADMIN)
+    erased = await a_user(deps.database, "gone@example.com", erased=True)
+    superseded = await a_user(deps.database, "late@example.com", superseded=True)
     for nobody in (uuid7(), erased, superseded):
-        assert await slice_.tier(nobody, Tier.PRO, by=admin) == Rejected("unknown-user")
+        assert await deps.tier(nobody, Tier.PRO, by=admin) == Rejected("unknown-user")
 
 
-async def test_an_unverified_user_is_made_no_admin(slice_: AdminSlice) -> None:
-    admin, ada = await slice_.user("root", ADMIN), await slice_.user("ada", verified=False)
-    assert await slice_.permissions(ada, ADMIN, by=admin) == Rejected("user-not-verified")
-    assert isinstance(await slice_.tier(ada, Tier.PLUS, by=admin), Succeeded)
+async def test_an_unverified_user_is_made_no_admin(deps: AdminSlice) -> None:
+    admin, ada = await deps.user("root", ADMIN), await deps.user("ada", verified=False)
+    assert await deps.permissions(ada, ADMIN, by=admin) == Rejected("user-not-verified")
+    assert isinstance(await deps.tier(ada, Tier.PLUS, by=admin), Succeeded)
 
 
-async def test_the_last_admin_stays_one(slice_: AdminSlice) -> None:
-    admin = await slice_.user("root", ADMIN)
-    await a_user(slice_.database, "gone@example.com", verified=True, erased=True)
-    await slice_.database.execute("UPDATE users SET permissions = '{admin}'")
-    assert await slice_.permissions(admin, by=admin) == Rejected("last-admin")
-    assert await slice_.standing(admin) == ("free", [ADMIN], 1)
+async def test_the_last_admin_stays_one(deps: AdminSlice) -> None:
+    admin = await deps.user("root", ADMIN)
+    await a_user(deps.database, "gone@example.com", verified=True, erased=True)
+    await deps.database.execute("UPDATE users SET permissions = '{admin}'")
+    assert await deps.permissions(admin, by=admin) == Rejected("last-admin")
+    assert await deps.standing(admin) == ("free", [ADMIN], 1)
 
 
-async def test_two_admins_who_withdraw_each_other_at_once_leave_one(slice_: AdminSlice) -> None:
+async def test_two_admins_who_withdraw_each_other_at_once_leave_one(deps: AdminSlice) -> None:
     for each in range(5):
-        one, other = [await slice_.user(f"{name}{each}", ADMIN) for name in ("one", "other")]
-        await asyncio.gather(slice_.permissions(one, by=other), slice_.permissions(other, by=one))
-        left = [who for who in (one, other) if (await slice_.standing(who))[1]]
+        one, other = [await deps.user(f"{name}{each}", ADMIN) for name in ("one", "other")]
+        await asyncio.gather(deps.permissions(one, by=other), deps.permissions(other, by=one))
+        left = [who for who in (one, other) if (await deps.standing(who))[1]]
         assert len(left) == 1
-        await slice_.database.execute("UPDATE users SET permissions = '{}'")
+        await deps.database.execute("UPDATE users SET permissions = '{}'")
 
 
-async def test_two_admins_who_withdraw_themselves_at_once_leave_one(slice_: AdminSlice) -> None:
-    one, other = await slice_.user("one", ADMIN), await slice_.user("other", ADMIN)
-    await asyncio.gather(slice_.permissions(one, by=one), slice_.permissions(other, by=other))
-    kept = await outcomes(slice_.database)
+async def test_two_admins_who_withdraw_themselves_at_once_leave_one(deps: AdminSlice) -> None:
+    one, other = await deps.user("one", ADMIN), await deps.user("other", ADMIN)
+    await asyncio.gather(deps.permissions(one, by=one), deps.permissions(other, by=other))
+    kept = await outcomes(deps.database)
     assert sorted(each["status"] for each in kept if each) == ["failed", "succeeded"]
-    assert len([w for w in (one, other) if (await slice_.standing(w))[1]]) == 1
+    assert len([w for w in (one, other) if (await deps.standing(w))[1]]) == 1
 
 
 async def test_without_an_actor_or_with_an_unknown_permission_it_is_set_aside(
-    slice_: AdminSlice,
+    deps: AdminSlice,
 ) -> None:
-    admin = await slice_.user("root", ADMIN)
+    admin = await deps.user("root", ADMIN)
     with pytest.raises(PoisonError, match="without an actor"):
-        await slice_.tier(admin, Tier.PRO, by=None)
+        await deps.tier(admin, Tier.PRO, by=None)
     with pytest.raises(PoisonError, match="not known here"):
-        await slice_.permissions(admin, ADMIN, "rule-the-world", by=admin)
+        await deps.permissions(admin, ADMIN, "rule-the-world", by=admin)
 
 
-async def test_the_address_of_an_admin_is_the_admins_own(slice_: AdminSlice) -> None:
-    admin, ada = await slice_.user("root", ADMIN), await slice_.user("ada")
-    await slice_.database.execute(
+async def test_the_address_of_an_admin_is_the_admins_own(deps: AdminSlice) -> None:
+    admin, ada = await deps.user("root", ADMIN), await deps.user("ada")
+    await deps.database.execute(
         """
         INSERT INTO audit_log (user_id, action, details, ip_address, user_agent, created_at,
                                event_id, type, topic, partition, "offset", headers, payload)
@@ -234,12 +234,12 @@ async def test_the_address_of_an_admin_is_the_admins_own(slice_: AdminSlice) -> 
         ada,
         [str(admin), str(ada)],
     )
-    gateway = await slice_.database.pool("qnt9_gateway")
+    gateway = await deps.database.pool("qnt9_gateway")
     seen = await gateway.fetch("SELECT action, ip_address, user_agent FROM activity")
     by_actor = {row["action"]: (row["ip_address"], row["user_agent"]) for row in seen}
     assert by_actor[f"user.{admin}"] == (None, None)
     assert None not in by_actor[f"user.{ada}"]
-    await slice_.database.execute("SELECT erase_user($1)", admin)
+    await deps.database.execute("SELECT erase_user($1)", admin)
     left = await gateway.fetch("SELECT actor_id, ip_address FROM audit_entries")
     assert {row["actor_id"]: row["ip_address"] is not None for row in left} == {
         str(admin): False,
@@ -247,27 +247,27 @@ async def test_the_address_of_an_admin_is_the_admins_own(slice_: AdminSlice) -> 
     }
 
 
-async def test_command_without_the_admins_own_token_is_refused(slice_: AdminSlice) -> None:
+async def test_command_without_the_admins_own_token_is_refused(deps: AdminSlice) -> None:
     """What the gateway's credential on Kafka could publish: any actor, and no token of theirs."""
-    admin, eve = await slice_.user("root", ADMIN), await slice_.user("eve")
+    admin, eve = await deps.user("root", ADMIN), await deps.user("eve")
     data = ChangePermissions(user_id=eve, permissions=(ADMIN,))
-    ended = await slice_.session(admin)
-    await slice_.database.execute("UPDATE sessions SET ended_at = now() WHERE id = $1", ended)
+    ended = await deps.session(admin)
+    await deps.database.execute("UPDATE sessions SET ended_at = now() WHERE id = $1", ended)
     late, early = timedelta(minutes=11), timedelta(minutes=-1)
-    good = await slice_.command(data, admin)
+    good = await deps.command(data, admin)
     for command in (
         received(data, actor=admin),
-        await slice_.command(data, admin, token_of=eve),
-        await slice_.command(data, admin, session_id=ended),
-        await slice_.command(data, admin, session_id=uuid7()),
-        await slice_.command(data, admin, session_id=await slice_.session(eve)),
-        await slice_.command(data, admin, signer=a_signer()),
-        await slice_.command(data, admin, age=late),
-        await slice_.command(data, admin, age=early),
+        await deps.command(data, admin, token_of=eve),
+        await deps.command(data, admin, session_id=ended),
+        await deps.command(data, admin, session_id=uuid7()),
+        await deps.command(data, admin, session_id=await deps.session(eve)),
+        await deps.command(data, admin, signer=a_signer()),
+        await deps.command(data, admin, age=late),
+        await deps.command(data, admin, age=early),
     ):
-        assert await slice_.handle(command) == Rejected("forbidden")
-    other = await slice_.command(data, admin)
+        assert await deps.handle(command) == Rejected("forbidden")
+    other = await deps.command(data, admin)
     with pytest.raises(PoisonError):
-        await slice_.handle(replace(good, data=other.data))
-    assert await slice_.standing(eve) == ("free", [], 1)
-    assert isinstance(await slice_.handle(good), Succeeded)
+        await deps.handle(replace(good, data=other.data))
+    assert await deps.standing(eve) == ("free", [], 1)
+    assert isinstance(await deps.handle(good), Succeeded)

@@ -34,311 +34,311 @@ def session_named(token: str) -> UUID:
     return session_id
 
 
-async def ended(slice_: AccountsSlice) -> list[bool]:
-    rows = await slice_.database.fetch("SELECT ended_at FROM sessions ORDER BY id")
+async def ended(deps: AccountsSlice) -> list[bool]:
+    rows = await deps.database.fetch("SELECT ended_at FROM sessions ORDER BY id")
     return [row["ended_at"] is not None for row in rows]
 
 
-async def test_a_refresh_token_is_exchanged_for_a_new_pair(slice_: AccountsSlice) -> None:
-    user_id = await slice_.user(verified=True)
-    first = await slice_.signed_in()
-    second = await slice_.refreshed(first["refresh_token"])
+async def test_a_refresh_token_is_exchanged_for_a_new_pair(deps: AccountsSlice) -> None:
+    user_id = await deps.user(verified=True)
+    first = await deps.signed_in()
+    second = await deps.refreshed(first["refresh_token"])
     assert second.keys() == first.keys()
     assert second["refresh_token"] != first["refresh_token"]
-    before, after = slice_.principal(first), slice_.principal(second)
+    before, after = deps.principal(first), deps.principal(second)
     assert (after.user_id, after.session_id) == (user_id, before.session_id)
-    third = await slice_.refreshed(second["refresh_token"])
+    third = await deps.refreshed(second["refresh_token"])
     assert third["refresh_token"] not in {first["refresh_token"], second["refresh_token"]}
-    assert await ended(slice_) == [False]
+    assert await ended(deps) == [False]
 
 
-async def test_a_rotation_is_told_of_once(slice_: AccountsSlice) -> None:
-    user_id = await slice_.user()
-    first = await slice_.signed_in()
-    await slice_.refreshed(first["refresh_token"])
-    await slice_.refreshed(first["refresh_token"])
-    _, written = await written_events(slice_.database)
+async def test_a_rotation_is_told_of_once(deps: AccountsSlice) -> None:
+    user_id = await deps.user()
+    first = await deps.signed_in()
+    await deps.refreshed(first["refresh_token"])
+    await deps.refreshed(first["refresh_token"])
+    _, written = await written_events(deps.database)
     assert isinstance(written.event, UserTokenRefreshed)
     assert (written.event.user_id, written.about) == (user_id, str(user_id))
-    assert written.event.session_id == str(slice_.principal(first).session_id)
-    assert await revealed(slice_.database, written.event.client) == A_CLIENT.to_json()
+    assert written.event.session_id == str(deps.principal(first).session_id)
+    assert await revealed(deps.database, written.event.client) == A_CLIENT.to_json()
 
 
-async def test_claims_are_those_of_the_moment_of_the_refresh(slice_: AccountsSlice) -> None:
-    await slice_.user()
-    first = await slice_.signed_in()
-    await slice_.database.execute(
+async def test_claims_are_those_of_the_moment_of_the_refresh(deps: AccountsSlice) -> None:
+    await deps.user()
+    first = await deps.signed_in()
+    await deps.database.execute(
         "UPDATE users SET tier = 'pro', version = 2, email_confirmed_at = now()"
     )
-    principal = slice_.principal(await slice_.refreshed(first["refresh_token"]))
+    principal = deps.principal(await deps.refreshed(first["refresh_token"]))
     assert (principal.tier, principal.version, principal.verified) == ("pro", 2, True)
 
 
-async def test_fifty_at_once_receive_the_same_successor(slice_: AccountsSlice) -> None:
-    await slice_.user()
-    token = (await slice_.signed_in())["refresh_token"]
-    commands = [slice_.refresh(token) for _ in range(50)]
-    await asyncio.gather(*(slice_.handle(command) for command in commands))
-    assert len({slice_.tokens(c)["refresh_token"] for c in commands}) == 1
-    assert len(await slice_.sessions()) == 2  # one session, two tokens
-    assert [type(e) for e in await events(slice_.database)] == [UserSignedIn, UserTokenRefreshed]
+async def test_fifty_at_once_receive_the_same_successor(deps: AccountsSlice) -> None:
+    await deps.user()
+    token = (await deps.signed_in())["refresh_token"]
+    commands = [deps.refresh(token) for _ in range(50)]
+    await asyncio.gather(*(deps.handle(command) for command in commands))
+    assert len({deps.tokens(c)["refresh_token"] for c in commands}) == 1
+    assert len(await deps.sessions()) == 2  # one session, two tokens
+    assert [type(e) for e in await events(deps.database)] == [UserSignedIn, UserTokenRefreshed]
 
 
-async def test_fifty_in_one_batch_receive_the_same_successor(slice_: AccountsSlice) -> None:
-    await slice_.user()
-    token = (await slice_.signed_in())["refresh_token"]
-    commands = [slice_.refresh(token) for _ in range(50)]
-    await slice_.take(*commands)
-    assert len({slice_.tokens(c)["refresh_token"] for c in commands}) == 1
+async def test_fifty_in_one_batch_receive_the_same_successor(deps: AccountsSlice) -> None:
+    await deps.user()
+    token = (await deps.signed_in())["refresh_token"]
+    commands = [deps.refresh(token) for _ in range(50)]
+    await deps.take(*commands)
+    assert len({deps.tokens(c)["refresh_token"] for c in commands}) == 1
 
 
 @pytest.mark.parametrize("late", [GRACE - A_MOMENT, GRACE + A_MOMENT, timedelta(days=29)])
 async def test_parent_of_an_unused_successor_gets_it_again_however_late(
-    slice_: AccountsSlice, late: timedelta
+    deps: AccountsSlice, late: timedelta
 ) -> None:
-    await slice_.user()
-    first = await slice_.signed_in()
-    second = await slice_.refreshed(first["refresh_token"])
+    await deps.user()
+    first = await deps.signed_in()
+    second = await deps.refreshed(first["refresh_token"])
     for _ in range(2):
-        await slice_.later(late / 2)
-    again = await slice_.refreshed(first["refresh_token"])
+        await deps.later(late / 2)
+    again = await deps.refreshed(first["refresh_token"])
     assert again["refresh_token"] == second["refresh_token"]
-    assert await ended(slice_) == [False]
-    third = await slice_.refreshed(again["refresh_token"])
+    assert await ended(deps) == [False]
+    third = await deps.refreshed(again["refresh_token"])
     assert third["refresh_token"] not in {first["refresh_token"], again["refresh_token"]}
 
 
-async def test_late_parent_of_a_used_successor_ends_the_session(slice_: AccountsSlice) -> None:
-    user_id = await slice_.user()
-    first = await slice_.signed_in()
-    second = await slice_.refreshed(first["refresh_token"])
-    third = await slice_.refreshed(second["refresh_token"])
-    await slice_.later(GRACE + A_MOMENT)
-    assert await slice_.refused(first["refresh_token"]) == "token-reused"
-    assert await ended(slice_) == [True]
-    assert slice_.wakeups.changes.sessions == {slice_.principal(first).session_id}
-    written = (await written_events(slice_.database))[-1]
+async def test_late_parent_of_a_used_successor_ends_the_session(deps: AccountsSlice) -> None:
+    user_id = await deps.user()
+    first = await deps.signed_in()
+    second = await deps.refreshed(first["refresh_token"])
+    third = await deps.refreshed(second["refresh_token"])
+    await deps.later(GRACE + A_MOMENT)
+    assert await deps.refused(first["refresh_token"]) == "token-reused"
+    assert await ended(deps) == [True]
+    assert deps.wakeups.changes.sessions == {deps.principal(first).session_id}
+    written = (await written_events(deps.database))[-1]
     assert isinstance(written.event, UserTokenReuseDetected)
     assert (written.event.user_id, written.about) == (user_id, str(user_id))
-    assert await revealed(slice_.database, written.event.client) == A_CLIENT.to_json()
+    assert await revealed(deps.database, written.event.client) == A_CLIENT.to_json()
     for token in (third["refresh_token"], first["refresh_token"]):
-        assert await slice_.refused(token) == INVALID
-    assert len(await written_events(slice_.database)) == 4
+        assert await deps.refused(token) == INVALID
+    assert len(await written_events(deps.database)) == 4
 
 
 async def test_copy_that_is_used_in_turns_with_the_owner_ends_the_session(
-    slice_: AccountsSlice,
+    deps: AccountsSlice,
 ) -> None:
-    await slice_.user()
-    token = (await slice_.signed_in())["refresh_token"]
+    await deps.user()
+    token = (await deps.signed_in())["refresh_token"]
     for _ in range(MAX_LATE_RUN):
-        following = (await slice_.refreshed(token))["refresh_token"]
-        await slice_.later(timedelta(minutes=5))
-        assert (await slice_.refreshed(token))["refresh_token"] == following
+        following = (await deps.refreshed(token))["refresh_token"]
+        await deps.later(timedelta(minutes=5))
+        assert (await deps.refreshed(token))["refresh_token"] == following
         token = following
-    await slice_.refreshed(token)
-    await slice_.later(timedelta(minutes=5))
-    assert await slice_.refused(token) == "token-reused"
-    assert await ended(slice_) == [True]
+    await deps.refreshed(token)
+    await deps.later(timedelta(minutes=5))
+    assert await deps.refused(token) == "token-reused"
+    assert await ended(deps) == [True]
 
 
-async def test_lost_answers_that_are_not_in_a_row_end_no_session(slice_: AccountsSlice) -> None:
-    await slice_.user()
-    token = (await slice_.signed_in())["refresh_token"]
+async def test_lost_answers_that_are_not_in_a_row_end_no_session(deps: AccountsSlice) -> None:
+    await deps.user()
+    token = (await deps.signed_in())["refresh_token"]
     for _ in range(MAX_LATE_RUN + 2):
-        await slice_.refreshed(token)
-        await slice_.later(timedelta(minutes=5))
-        token = (await slice_.refreshed(token))["refresh_token"]
-        token = (await slice_.refreshed(token))["refresh_token"]
-    assert await ended(slice_) == [False]
+        await deps.refreshed(token)
+        await deps.later(timedelta(minutes=5))
+        token = (await deps.refreshed(token))["refresh_token"]
+        token = (await deps.refreshed(token))["refresh_token"]
+    assert await ended(deps) == [False]
 
 
 async def test_a_spent_token_whose_successor_was_used_ends_the_session_at_once(
-    slice_: AccountsSlice,
+    deps: AccountsSlice,
 ) -> None:
-    await slice_.user()
-    first = await slice_.signed_in()
-    second = await slice_.refreshed(first["refresh_token"])
-    third = await slice_.refreshed(second["refresh_token"])
-    assert await slice_.refused(first["refresh_token"]) == "token-reused"
-    assert await slice_.refused(third["refresh_token"]) == INVALID
+    await deps.user()
+    first = await deps.signed_in()
+    second = await deps.refreshed(first["refresh_token"])
+    third = await deps.refreshed(second["refresh_token"])
+    assert await deps.refused(first["refresh_token"]) == "token-reused"
+    assert await deps.refused(third["refresh_token"]) == INVALID
 
 
-async def test_the_other_sessions_of_the_user_go_on(slice_: AccountsSlice) -> None:
-    await slice_.user()
-    stolen, other = await slice_.signed_in(), await slice_.signed_in()
-    following = await slice_.refreshed(stolen["refresh_token"])
-    await slice_.refreshed(following["refresh_token"])
-    assert await slice_.refused(stolen["refresh_token"]) == "token-reused"
-    assert await slice_.refreshed(other["refresh_token"])
+async def test_the_other_sessions_of_the_user_go_on(deps: AccountsSlice) -> None:
+    await deps.user()
+    stolen, other = await deps.signed_in(), await deps.signed_in()
+    following = await deps.refreshed(stolen["refresh_token"])
+    await deps.refreshed(following["refresh_token"])
+    assert await deps.refused(stolen["refresh_token"]) == "token-reused"
+    assert await deps.refreshed(other["refresh_token"])
 
 
 async def test_a_second_delivery_gives_the_same_answer_and_spends_nothing(
-    slice_: AccountsSlice,
+    deps: AccountsSlice,
 ) -> None:
-    await slice_.user()
-    first = await slice_.signed_in()
-    command = slice_.refresh(first["refresh_token"])
-    await slice_.take(command, command)
-    second = slice_.tokens(command)
-    await slice_.refreshed(second["refresh_token"])
-    await slice_.later(2 * GRACE)
-    await slice_.take(command)
-    assert slice_.tokens(command) == second
-    assert await ended(slice_) == [False]
+    await deps.user()
+    first = await deps.signed_in()
+    command = deps.refresh(first["refresh_token"])
+    await deps.take(command, command)
+    second = deps.tokens(command)
+    await deps.refreshed(second["refresh_token"])
+    await deps.later(2 * GRACE)
+    await deps.take(command)
+    assert deps.tokens(command) == second
+    assert await ended(deps) == [False]
 
 
 async def test_what_is_no_token_of_the_session_is_refused_and_changes_nothing(
-    slice_: AccountsSlice,
+    deps: AccountsSlice,
 ) -> None:
-    await slice_.user()
-    token = (await slice_.signed_in())["refresh_token"]
-    other = (await slice_.signed_in())["refresh_token"]
+    await deps.user()
+    token = (await deps.signed_in())["refresh_token"]
+    other = (await deps.signed_in())["refresh_token"]
     swapped = ".".join((other.partition(".")[0], token.partition(".")[2]))
     guessed = refresh_token(session_named(token), bytes(32))
     for wrong in (guessed, swapped, refresh_token(uuid7(), bytes(32))):
-        assert await slice_.refused(wrong) == INVALID
-    assert await ended(slice_) == [False, False]
-    assert len(await events(slice_.database)) == 2
+        assert await deps.refused(wrong) == INVALID
+    assert await ended(deps) == [False, False]
+    assert len(await events(deps.database)) == 2
 
 
 @pytest.mark.parametrize("token", ["", "no token", "A" * 43, f"{'A' * 22}.{'A' * 42}"])
 async def test_what_no_gateway_sends_is_set_aside_without_its_content(
-    slice_: AccountsSlice, token: str
+    deps: AccountsSlice, token: str
 ) -> None:
     with pytest.raises(PoisonError) as error:
-        await slice_.handle(slice_.refresh(token))
+        await deps.handle(deps.refresh(token))
     assert str(error.value) == "the content of the seal is not valid"
 
 
-async def test_an_unused_session_ends_by_itself(slice_: AccountsSlice) -> None:
-    await slice_.user()
-    token = (await slice_.signed_in())["refresh_token"]
-    await slice_.later(REFRESH_LIFETIME + A_MOMENT)
-    assert await slice_.refused(token) == INVALID
+async def test_an_unused_session_ends_by_itself(deps: AccountsSlice) -> None:
+    await deps.user()
+    token = (await deps.signed_in())["refresh_token"]
+    await deps.later(REFRESH_LIFETIME + A_MOMENT)
+    assert await deps.refused(token) == INVALID
 
 
-async def test_no_session_outlives_its_age_however_often_it_is_used(slice_: AccountsSlice) -> None:
-    await slice_.user()
-    token = (await slice_.signed_in())["refresh_token"]
+async def test_no_session_outlives_its_age_however_often_it_is_used(deps: AccountsSlice) -> None:
+    await deps.user()
+    token = (await deps.signed_in())["refresh_token"]
     step = timedelta(days=29)
     for _ in range(SESSION_LIFETIME // step):
-        await slice_.later(step)
-        token = (await slice_.refreshed(token))["refresh_token"]
-    await slice_.later(SESSION_LIFETIME % step + A_MOMENT)
-    assert await slice_.refused(token) == INVALID
+        await deps.later(step)
+        token = (await deps.refreshed(token))["refresh_token"]
+    await deps.later(SESSION_LIFETIME % step + A_MOMENT)
+    assert await deps.refused(token) == INVALID
 
 
 @pytest.mark.parametrize("how", ["superseded_at", "erased_at"])
 async def test_an_account_that_has_ended_is_refreshed_no_more(
-    slice_: AccountsSlice, how: str
+    deps: AccountsSlice, how: str
 ) -> None:
-    await slice_.user()
-    token = (await slice_.signed_in())["refresh_token"]
-    await slice_.database.execute(f"UPDATE users SET {how} = now()")
-    assert await slice_.refused(token) == INVALID
+    await deps.user()
+    token = (await deps.signed_in())["refresh_token"]
+    await deps.database.execute(f"UPDATE users SET {how} = now()")
+    assert await deps.refused(token) == INVALID
 
 
-async def test_past_its_deadline_nothing_is_spent(slice_: AccountsSlice) -> None:
-    await slice_.user()
-    token = (await slice_.signed_in())["refresh_token"]
-    await slice_.handle(slice_.refresh(token, patience=timedelta(0)))
-    assert slice_.outcomes[-1] == Rejected("try-again")
-    await slice_.later(2 * GRACE)
-    assert await slice_.refreshed(token)
+async def test_past_its_deadline_nothing_is_spent(deps: AccountsSlice) -> None:
+    await deps.user()
+    token = (await deps.signed_in())["refresh_token"]
+    await deps.handle(deps.refresh(token, patience=timedelta(0)))
+    assert deps.outcomes[-1] == Rejected("try-again")
+    await deps.later(2 * GRACE)
+    assert await deps.refreshed(token)
 
 
 async def test_without_a_deadline_or_with_a_bad_reply_key_it_is_set_aside(
-    slice_: AccountsSlice,
+    deps: AccountsSlice,
 ) -> None:
-    await slice_.user()
-    token = (await slice_.signed_in())["refresh_token"]
-    await slice_.take(slice_.refresh(token, patience=None), slice_.refresh(token, reply_key="*"))
-    assert [letter.failure.reason for letter in slice_.dead_letters.written] == [
+    await deps.user()
+    token = (await deps.signed_in())["refresh_token"]
+    await deps.take(deps.refresh(token, patience=None), deps.refresh(token, reply_key="*"))
+    assert [letter.failure.reason for letter in deps.dead_letters.written] == [
         "a command for tokens without a deadline",
         "the reply key is not valid",
     ]
-    (kept,) = await slice_.sessions()
+    (kept,) = await deps.sessions()
     assert kept["spent_at"] is None
 
 
 async def test_of_refresh_tokens_only_hashes_are_kept_and_nothing_leaves_in_clear(
-    slice_: AccountsSlice,
+    deps: AccountsSlice,
 ) -> None:
-    await slice_.user()
-    first = (await slice_.signed_in())["refresh_token"]
-    second = (await slice_.refreshed(first))["refresh_token"]
-    kept = {row["token_hash"] for row in await slice_.sessions()}
+    await deps.user()
+    first = (await deps.signed_in())["refresh_token"]
+    second = (await deps.refreshed(first))["refresh_token"]
+    kept = {row["token_hash"] for row in await deps.sessions()}
     assert kept == {hashlib.sha256(token.encode()).digest() for token in (first, second)}
-    rows = await slice_.database.fetch(
+    rows = await deps.database.fetch(
         "SELECT outcome::text AS text FROM inbox UNION ALL SELECT payload || headers FROM outbox"
     )
     for token in (first, second):
         assert not any(token.partition(".")[2] in row["text"] for row in rows)
 
 
-async def test_signing_out_ends_the_session_once(slice_: AccountsSlice) -> None:
-    user_id = await slice_.user()
-    tokens = await slice_.signed_in()
-    session_id = slice_.principal(tokens).session_id
+async def test_signing_out_ends_the_session_once(deps: AccountsSlice) -> None:
+    user_id = await deps.user()
+    tokens = await deps.signed_in()
+    session_id = deps.principal(tokens).session_id
     command = received(SignOut(session_id=session_id), actor=user_id)
-    await slice_.handle(command)
-    await slice_.take(command)
-    await slice_.take(received(SignOut(session_id=session_id), actor=user_id))
-    assert slice_.outcomes[1:] == [Succeeded()] * 3
-    assert await ended(slice_) == [True]
-    assert slice_.wakeups.changes.sessions == {session_id}
-    assert await slice_.refused(tokens["refresh_token"]) == INVALID
-    _, event = await events(slice_.database)
+    await deps.handle(command)
+    await deps.take(command)
+    await deps.take(received(SignOut(session_id=session_id), actor=user_id))
+    assert deps.outcomes[1:] == [Succeeded()] * 3
+    assert await ended(deps) == [True]
+    assert deps.wakeups.changes.sessions == {session_id}
+    assert await deps.refused(tokens["refresh_token"]) == INVALID
+    _, event = await events(deps.database)
     assert isinstance(event, UserSignedOut)
     assert (event.user_id, event.session_id) == (user_id, str(session_id))
-    assert await revealed(slice_.database, event.client) == A_CLIENT.to_json()
+    assert await revealed(deps.database, event.client) == A_CLIENT.to_json()
 
 
-async def test_a_user_ends_another_session_of_the_same_user(slice_: AccountsSlice) -> None:
-    user_id = await slice_.user()
-    here, there = await slice_.signed_in(), await slice_.signed_in()
-    session_id = slice_.principal(there).session_id
+async def test_a_user_ends_another_session_of_the_same_user(deps: AccountsSlice) -> None:
+    user_id = await deps.user()
+    here, there = await deps.signed_in(), await deps.signed_in()
+    session_id = deps.principal(there).session_id
     for _ in range(2):
-        await slice_.handle(received(RevokeSession(session_id=session_id), actor=user_id))
-        assert slice_.outcomes[-1] == Succeeded()
-    assert await slice_.refused(there["refresh_token"]) == INVALID
-    assert await slice_.refreshed(here["refresh_token"])
-    told = [e for e in await events(slice_.database) if isinstance(e, UserSessionRevoked)]
+        await deps.handle(received(RevokeSession(session_id=session_id), actor=user_id))
+        assert deps.outcomes[-1] == Succeeded()
+    assert await deps.refused(there["refresh_token"]) == INVALID
+    assert await deps.refreshed(here["refresh_token"])
+    told = [e for e in await events(deps.database) if isinstance(e, UserSessionRevoked)]
     assert [(e.user_id, e.session_id) for e in told] == [(user_id, str(session_id))]
 
 
-async def test_somebody_elses_session_is_as_unknown_as_none(slice_: AccountsSlice) -> None:
-    await slice_.user()
-    stranger = await slice_.user("bob@example.com")
-    tokens = await slice_.signed_in()
-    session_id = slice_.principal(tokens).session_id
+async def test_somebody_elses_session_is_as_unknown_as_none(deps: AccountsSlice) -> None:
+    await deps.user()
+    stranger = await deps.user("bob@example.com")
+    tokens = await deps.signed_in()
+    session_id = deps.principal(tokens).session_id
     for unknown in (session_id, uuid7()):
-        await slice_.handle(received(RevokeSession(session_id=unknown), actor=stranger))
-        assert slice_.outcomes[-1] == Rejected("unknown-session")
-    await slice_.handle(received(SignOut(session_id=session_id), actor=stranger))
-    assert await ended(slice_) == [False]
-    assert not slice_.wakeups.changes
-    assert len(await events(slice_.database)) == 1
+        await deps.handle(received(RevokeSession(session_id=unknown), actor=stranger))
+        assert deps.outcomes[-1] == Rejected("unknown-session")
+    await deps.handle(received(SignOut(session_id=session_id), actor=stranger))
+    assert await ended(deps) == [False]
+    assert not deps.wakeups.changes
+    assert len(await events(deps.database)) == 1
 
 
 @pytest.mark.parametrize("kind", [SignOut, RevokeSession])
 async def test_without_an_actor_nobodys_session_is_ended(
-    slice_: AccountsSlice, kind: type[SignOut | RevokeSession]
+    deps: AccountsSlice, kind: type[SignOut | RevokeSession]
 ) -> None:
     with pytest.raises(PoisonError, match="without an actor"):
-        await slice_.handle(received(kind(session_id=uuid7())))
+        await deps.handle(received(kind(session_id=uuid7())))
 
 
 async def test_refreshing_and_signing_out_at_once_leave_the_session_ended(
-    slice_: AccountsSlice,
+    deps: AccountsSlice,
 ) -> None:
-    user_id = await slice_.user()
-    tokens = await slice_.signed_in()
-    session_id = slice_.principal(tokens).session_id
+    user_id = await deps.user()
+    tokens = await deps.signed_in()
+    session_id = deps.principal(tokens).session_id
     await asyncio.gather(
-        *(slice_.handle(slice_.refresh(tokens["refresh_token"])) for _ in range(8)),
-        slice_.handle(received(SignOut(session_id=session_id), actor=user_id)),
+        *(deps.handle(deps.refresh(tokens["refresh_token"])) for _ in range(8)),
+        deps.handle(received(SignOut(session_id=session_id), actor=user_id)),
     )
-    assert await ended(slice_) == [True]
-    assert await slice_.refused(tokens["refresh_token"]) == INVALID
+    assert await ended(deps) == [True]
+    assert await deps.refused(tokens["refresh_token"]) == INVALID

@@ -166,7 +166,7 @@ def wired(
 
 
 @pytest.fixture
-async def slice_(
+async def deps(
     database: Database, redis: Redis, exchange: Client, yahoo: Yahoo
 ) -> AsyncIterator[QuotesSlice]:
     pool, wakeups = await database.pool(ROLE), MemoryWakeups()

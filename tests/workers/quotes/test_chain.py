@@ -94,17 +94,15 @@ async def test_many_symbols_are_asked_in_as_many_as_the_second_takes(pair: Pair)
     assert (max(sizes), sum(sizes)) == (8, 20)
 
 
-async def test_with_both_away_the_first_ones_reason_is_told(
-    pair: Pair, slice_: QuotesSlice
-) -> None:
+async def test_with_both_away_the_first_ones_reason_is_told(pair: Pair, deps: QuotesSlice) -> None:
     pair.second.rows = {"AAPL": a_row(close="260.00")}
-    slice_.parts.chain = pair.chain
-    good = quote_in((await slice_.ask("AAPL"))[0])
+    deps.parts.chain = pair.chain
+    good = quote_in((await deps.ask("AAPL"))[0])
     assert good["source"] == "sandbox"
     await pair.exchange.fault("*", BROKEN)
-    await slice_.make_stale("AAPL")
-    (outcome,) = await slice_.ask("AAPL")
+    await deps.make_stale("AAPL")
+    (outcome,) = await deps.ask("AAPL")
     assert (quote_in(outcome)["source"], staleness(outcome)) == ("twelvedata", (False, None))
     pair.second.rows.clear()
-    await slice_.make_stale("AAPL")
-    assert staleness((await slice_.ask("AAPL"))[0]) == (True, "upstream_error")
+    await deps.make_stale("AAPL")
+    assert staleness((await deps.ask("AAPL"))[0]) == (True, "upstream_error")

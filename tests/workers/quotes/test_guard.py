@@ -19,20 +19,20 @@ def held_back() -> float:
 
 
 async def test_pence_that_turn_into_pounds_overnight_are_held_back_and_told_of(
-    slice_: QuotesSlice,
+    deps: QuotesSlice,
 ) -> None:
-    good = quote_in((await slice_.ask("VOD.L"))[0])
+    good = quote_in((await deps.ask("VOD.L"))[0])
     assert (good["currency"], good["quoted_unit"]) == ("GBP", "GBp")
-    await slice_.make_stale("VOD.L")
-    await slice_.exchange.fault("VOD.L", POUNDS)
+    await deps.make_stale("VOD.L")
+    await deps.exchange.fault("VOD.L", POUNDS)
     before = held_back()
     with capture_logs() as logs:
-        (outcome,) = await slice_.ask("VOD.L")
+        (outcome,) = await deps.ask("VOD.L")
     assert staleness(outcome) == (True, "upstream_error")
     assert quote_in(outcome)["price"] == good["price"]
-    (row,) = await slice_.rows()
+    (row,) = await deps.rows()
     assert row["quote"]["price"] == good["price"]
-    updated, stale, held = await slice_.events()
+    updated, stale, held = await deps.events()
     assert isinstance(updated, QuoteUpdated)
     assert isinstance(stale, QuoteServedStale)
     assert isinstance(held, QuoteHeldBack)
@@ -42,42 +42,42 @@ async def test_pence_that_turn_into_pounds_overnight_are_held_back_and_told_of(
     assert [entry["symbol"] for entry in logs if entry["event"] == "quote_held_back"] == ["VOD.L"]
 
 
-async def test_it_is_asked_for_again_after_a_minute_and_told_of_once(slice_: QuotesSlice) -> None:
-    await slice_.ask("VOD.L")
-    await slice_.exchange.fault("VOD.L", POUNDS)
+async def test_it_is_asked_for_again_after_a_minute_and_told_of_once(deps: QuotesSlice) -> None:
+    await deps.ask("VOD.L")
+    await deps.exchange.fault("VOD.L", POUNDS)
     for _ in range(3):
-        await slice_.make_stale("VOD.L")
-        await slice_.ask("VOD.L")
-    assert await slice_.calls("VOD.L") == 3, "a quote, the pounds, the splits"
-    assert len([e for e in await slice_.events() if isinstance(e, QuoteHeldBack)]) == 1
+        await deps.make_stale("VOD.L")
+        await deps.ask("VOD.L")
+    assert await deps.calls("VOD.L") == 3, "a quote, the pounds, the splits"
+    assert len([e for e in await deps.events() if isinstance(e, QuoteHeldBack)]) == 1
 
 
-async def test_pounds_that_are_right_again_are_shown(slice_: QuotesSlice) -> None:
-    await slice_.ask("VOD.L")
-    await slice_.exchange.fault("VOD.L", POUNDS | {"times": 1})
-    await slice_.make_stale("VOD.L")
-    await slice_.ask("VOD.L")
-    slice_.parts.without_price._done.clear()
-    await slice_.make_stale("VOD.L")
-    assert staleness((await slice_.ask("VOD.L"))[0]) == (False, None)
+async def test_pounds_that_are_right_again_are_shown(deps: QuotesSlice) -> None:
+    await deps.ask("VOD.L")
+    await deps.exchange.fault("VOD.L", POUNDS | {"times": 1})
+    await deps.make_stale("VOD.L")
+    await deps.ask("VOD.L")
+    deps.parts.without_price._done.clear()
+    await deps.make_stale("VOD.L")
+    assert staleness((await deps.ask("VOD.L"))[0]) == (False, None)
 
 
-async def test_a_split_is_believed(slice_: QuotesSlice) -> None:
-    before = quote_in((await slice_.ask("AAPL"))[0])
-    await slice_.make_stale("AAPL")
-    await slice_.exchange.fault("AAPL", {"kind": "split", "numerator": 60})
-    (outcome,) = await slice_.ask("AAPL")
+async def test_a_split_is_believed(deps: QuotesSlice) -> None:
+    before = quote_in((await deps.ask("AAPL"))[0])
+    await deps.make_stale("AAPL")
+    await deps.exchange.fault("AAPL", {"kind": "split", "numerator": 60})
+    (outcome,) = await deps.ask("AAPL")
     assert isinstance(outcome, Succeeded)
     after = Quote.model_validate(quote_in(outcome))
     assert not after.stale
     assert Decimal(after.price) * 50 < Decimal(before["price"])
 
 
-async def test_a_leap_in_a_call_for_several_concerns_no_other(slice_: QuotesSlice) -> None:
-    await slice_.ask("VOD.L", "AAPL")
+async def test_a_leap_in_a_call_for_several_concerns_no_other(deps: QuotesSlice) -> None:
+    await deps.ask("VOD.L", "AAPL")
     for symbol in ("VOD.L", "AAPL"):
-        await slice_.make_stale(symbol)
-    await slice_.exchange.fault("VOD.L", POUNDS)
-    vodafone, apple = await slice_.ask("VOD.L", "AAPL")
+        await deps.make_stale(symbol)
+    await deps.exchange.fault("VOD.L", POUNDS)
+    vodafone, apple = await deps.ask("VOD.L", "AAPL")
     assert staleness(vodafone) == (True, "upstream_error")
     assert staleness(apple) == (False, None)

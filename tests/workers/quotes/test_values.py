@@ -12,7 +12,7 @@ from tests.workers.quotes.builders import a_chart
 from workers.quotes.chart import read_chart
 from workers.quotes.currencies import PARTS, WHOLE
 from workers.quotes.provider import Found, NoPrice
-from workers.quotes.values import LOSS_MOST, rounded
+from workers.quotes.values import MAX_LOSS, rounded
 
 
 def quote_of(**meta: object) -> Quote:
@@ -49,7 +49,7 @@ def test_price_is_rounded_by_its_hint_and_keeps_its_significant_digits(
 )
 def test_rounding_never_changes_a_price_by_much(price: Decimal, hint: int | None) -> None:
     found = rounded(price, hint)
-    assert abs(found - price) <= price * LOSS_MOST
+    assert abs(found - price) <= price * MAX_LOSS
 
 
 @pytest.mark.parametrize(

@@ -59,48 +59,48 @@ def a_command(symbol: str = "AAPL", *, seconds: float = 8) -> Received[LookUpQuo
 
 
 async def test_a_symbol_that_changes_hands_meanwhile_is_one_call(
-    slice_: QuotesSlice, other: Worker
+    deps: QuotesSlice, other: Worker
 ) -> None:
-    await slice_.exchange.fault("AAPL", {"kind": "slow_headers", "seconds": 0.3})
-    first = asyncio.create_task(slice_.ask(*["AAPL"] * 50))
-    await until_asked(slice_, "AAPL")
+    await deps.exchange.fault("AAPL", {"kind": "slow_headers", "seconds": 0.3})
+    first = asyncio.create_task(deps.ask(*["AAPL"] * 50))
+    await until_asked(deps, "AAPL")
     await other.take(*(a_command() for _ in range(50)))
     told = [*await first, *await other.told()]
     assert len(told) == 100
     assert len({str(outcome) for outcome in told}) == 1
     assert isinstance(told[0], Succeeded)
-    assert await slice_.calls("AAPL") == 1
+    assert await deps.calls("AAPL") == 1
 
 
 async def test_who_takes_over_from_a_killed_worker_asks_once_more(
-    slice_: QuotesSlice, other: Worker, redis: Redis
+    deps: QuotesSlice, other: Worker, redis: Redis
 ) -> None:
     killed = Leases(redis, seconds=0.5)
     assert await killed.take(["AAPL"]) == {"AAPL"}
     await other.take(a_command())
     assert [isinstance(outcome, Succeeded) for outcome in await other.told()] == [True]
-    assert await slice_.calls("AAPL") == 1
+    assert await deps.calls("AAPL") == 1
 
 
 async def test_who_waits_for_another_is_told_in_time_what_there_is(
-    slice_: QuotesSlice, other: Worker, redis: Redis
+    deps: QuotesSlice, other: Worker, redis: Redis
 ) -> None:
     await Leases(redis).take(["AAPL"])
     await other.take(a_command(seconds=0.8))
     assert str(await other.told()) == "[Rejected(code='quote-unavailable', detail=None)]"
-    assert await slice_.calls() == 0
+    assert await deps.calls() == 0
 
 
 async def test_when_the_first_fails_the_other_shows_the_same(
-    slice_: QuotesSlice, other: Worker
+    deps: QuotesSlice, other: Worker
 ) -> None:
-    await slice_.ask("AAPL")
-    await slice_.make_stale("AAPL")
-    await slice_.exchange.fault("*", {"kind": "status", "status": 500})
-    assert staleness((await slice_.ask("AAPL"))[0]) == (True, "upstream_error")
+    await deps.ask("AAPL")
+    await deps.make_stale("AAPL")
+    await deps.exchange.fault("*", {"kind": "status", "status": 500})
+    assert staleness((await deps.ask("AAPL"))[0]) == (True, "upstream_error")
     await other.take(a_command())
     assert [staleness(outcome) for outcome in await other.told()] == [(True, "upstream_error")]
-    assert await slice_.calls() == 2
+    assert await deps.calls() == 2
 
 
 async def test_a_lease_is_given_back_by_its_owner_alone(redis: Redis) -> None:
@@ -120,14 +120,14 @@ async def test_without_the_cache_server_everybody_asks(redis_away: Redis) -> Non
 
 
 async def test_a_request_to_stop_stops_all_workers_and_is_no_unknown_symbol(
-    slice_: QuotesSlice, other: Worker
+    deps: QuotesSlice, other: Worker
 ) -> None:
-    await slice_.exchange.fault("*", {"kind": "rate_limited"})
-    await slice_.ask("NOPE")
+    await deps.exchange.fault("*", {"kind": "rate_limited"})
+    await deps.ask("NOPE")
     await other.take(a_command("NOPE"), a_command("AAPL"))
     await until(lambda: len(other.wakeups.announced) == 2)
     assert {str(outcome) for outcome in await other.told()} == {
         "Rejected(code='quote-unavailable', detail=None)"
     }
-    assert await slice_.calls() == 1
-    assert await slice_.cached("NOPE") is None
+    assert await deps.calls() == 1
+    assert await deps.cached("NOPE") is None

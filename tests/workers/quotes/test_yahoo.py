@@ -8,7 +8,7 @@ import pytest
 from infra.resilience.policies import RateLimitedError
 from infra.runtime.http_server import http_server
 from tests.devstack.exchange.conftest import MONDAY_NOON_IN_BERLIN, Client
-from workers.quotes.calls import BODY_BYTES_MOST
+from workers.quotes.calls import MAX_BODY_BYTES
 from workers.quotes.provider import (
     Answer,
     Found,
@@ -123,7 +123,7 @@ async def test_how_long_to_stop_is_read_where_it_is_said(exchange: Client, yahoo
 async def test_a_body_that_does_not_end_is_cut_off() -> None:
     async def endless(scope: Any, receive: Any, send: Any) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": []})
-        for _ in range(4 * BODY_BYTES_MOST // 65_536):
+        for _ in range(4 * MAX_BODY_BYTES // 65_536):
             body = {"type": "http.response.body", "body": b" " * 65_536, "more_body": True}
             await send(body)
         await send({"type": "http.response.body", "body": b"", "more_body": False})

@@ -10,7 +10,7 @@ import pytest
 from contracts.commands import AddToWatchlist
 from contracts.ids import uuid7
 from contracts.outcomes import Succeeded
-from contracts.topics import REMEMBERED_LEAST
+from contracts.topics import MIN_REMEMBERED
 from infra.messaging.transaction import Transactions
 from infra.postgres.retention import Rule, run
 from tests.builders import received
@@ -99,12 +99,12 @@ async def test_what_waits_as_a_dead_letter_is_remembered_for_as_long(database: D
 
 
 async def test_nothing_is_forgotten_while_it_may_be_delivered_again(database: Database) -> None:
-    await handled(database, REMEMBERED_LEAST.days - 0.01)
-    too_soon = REMEMBERED_LEAST - timedelta(days=1)
+    await handled(database, MIN_REMEMBERED.days - 0.01)
+    too_soon = MIN_REMEMBERED - timedelta(days=1)
     for rule in retention.rules(outcomes=too_soon, outbox=timedelta(hours=23)):
         with pytest.raises(asyncpg.RaiseError):
             await relay_runs(database, rule)
-    (least, _) = retention.rules(outcomes=REMEMBERED_LEAST, outbox=FORTNIGHT)
+    (least, _) = retention.rules(outcomes=MIN_REMEMBERED, outbox=FORTNIGHT)
     assert await relay_runs(database, least) == 0
 
 

@@ -65,7 +65,7 @@ class SignupSlice:
 
 
 @pytest.fixture
-async def slice_(database: Database) -> SignupSlice:
+async def deps(database: Database) -> SignupSlice:
     seals, public = OpeningKeys.generate()
     transactions = Transactions(await database.pool("qnt9_signup"), "signup", MemoryWakeups())
     parts = Signup(

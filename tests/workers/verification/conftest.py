@@ -179,7 +179,7 @@ class VerificationSlice:
 
 
 @pytest.fixture
-async def slice_(database: Database) -> VerificationSlice:
+async def deps(database: Database) -> VerificationSlice:
     seals, public = OpeningKeys.generate()
     pool = await database.pool("qnt9_verification")
     wakeups = MemoryWakeups()
@@ -229,7 +229,7 @@ class StartSender(Protocol):
 
 
 @pytest.fixture
-async def start_sender(slice_: VerificationSlice, server: MailServer) -> AsyncIterator[StartSender]:
+async def start_sender(deps: VerificationSlice, server: MailServer) -> AsyncIterator[StartSender]:
     """Each call starts one more sender, as the slice's own process has it."""
 
     @asynccontextmanager
@@ -253,7 +253,7 @@ async def start_sender(slice_: VerificationSlice, server: MailServer) -> AsyncIt
             mailer: Mailer | None = None,
             pool: Pool | None = None,
         ) -> Sender:
-            pool = pool or await slice_.database.pool("qnt9_verification")
+            pool = pool or await deps.database.pool("qnt9_verification")
             settings = MailSettings.model_validate(
                 {"smtp_url": server.url, "mail_from": FROM, "smtp_seconds": seconds}
             )
@@ -266,7 +266,7 @@ async def start_sender(slice_: VerificationSlice, server: MailServer) -> AsyncIt
                 poll=poll,
                 lease=lease,
             )
-            slice_.parts = replace(slice_.parts, wake_sender=sender.wake)
+            deps.parts = replace(deps.parts, wake_sender=sender.wake)
             return await stack.enter_async_context(running(sender))
 
         yield start

@@ -33,39 +33,39 @@ INVALID = {"status": "failed", "code": "invalid-token", "detail": None}
 DONE = {"status": "succeeded", "result": None, "created": False}
 
 
-async def forget(slice_: VerificationSlice, email: str = ADA) -> dict[str, Any]:
+async def forget(deps: VerificationSlice, email: str = ADA) -> dict[str, Any]:
     """The outcome of asking for a new password."""
     envelope = an_envelope(ForgotPassword)
     bound_to = binding(envelope.id, "forgot", envelope.time.isoformat())
-    sealed = slice_.sealing.seal({"email": email, "fingerprint": None}, bound_to)
+    sealed = deps.sealing.seal({"email": email, "fingerprint": None}, bound_to)
     command = received(ForgotPassword(sealed=sealed), envelope=envelope, key=email)
-    await forgot_password(slice_.parts, command)
-    return await slice_.outcome(command)
+    await forgot_password(deps.parts, command)
+    return await deps.outcome(command)
 
 
 async def asks(
-    slice_: VerificationSlice, user_id: UUID, email: str = NEW
+    deps: VerificationSlice, user_id: UUID, email: str = NEW
 ) -> Received[UserEmailChangeRequested]:
-    event = UserEmailChangeRequested(user_id=user_id, new_email=await slice_.sealed(user_id, email))
+    event = UserEmailChangeRequested(user_id=user_id, new_email=await deps.sealed(user_id, email))
     return received(event, client=None, key=str(user_id))
 
 
-async def mailed(slice_: VerificationSlice, user_id: UUID) -> Counter[str]:
-    return Counter(mail["template"] for mail in await slice_.mails(user_id))
+async def mailed(deps: VerificationSlice, user_id: UUID) -> Counter[str]:
+    return Counter(mail["template"] for mail in await deps.mails(user_id))
 
 
-async def link_to(slice_: VerificationSlice, user_id: UUID, template: str) -> str:
+async def link_to(deps: VerificationSlice, user_id: UUID, template: str) -> str:
     """The token of the newest such mail."""
-    mails = [m for m in await slice_.mails(user_id) if m["template"] == template]
+    mails = [m for m in await deps.mails(user_id) if m["template"] == template]
     return mailed_token(MAIL_KEY, mails[0]["id"])
 
 
-async def asked(slice_: VerificationSlice, *, email: str = NEW) -> tuple[UUID, str]:
+async def asked(deps: VerificationSlice, *, email: str = NEW) -> tuple[UUID, str]:
     """Somebody confirmed who asked for another address, and the token mailed there."""
-    await slice_.hours_pass()
-    user_id = await a_user(slice_.database, verified=True)
-    await slice_.hear(await asks(slice_, user_id, email))
-    return user_id, await link_to(slice_, user_id, "email_change")
+    await deps.hours_pass()
+    user_id = await a_user(deps.database, verified=True)
+    await deps.hear(await asks(deps, user_id, email))
+    return user_id, await link_to(deps, user_id, "email_change")
 
 
 async def asked_long_ago(database: Database) -> None:
@@ -73,215 +73,215 @@ async def asked_long_ago(database: Database) -> None:
 
 
 async def test_who_forgot_the_password_gets_a_link_for_half_an_hour(
-    slice_: VerificationSlice,
+    deps: VerificationSlice,
 ) -> None:
-    ada = await a_user(slice_.database, verified=True)
-    assert await forget(slice_) == DONE
-    (mail,) = await slice_.mails(ada)
+    ada = await a_user(deps.database, verified=True)
+    assert await forget(deps) == DONE
+    (mail,) = await deps.mails(ada)
     assert (mail["template"], mail["status"], mail["on_request"]) == ("reset", "queued", True)
-    (token,) = await slice_.database.fetch(
+    (token,) = await deps.database.fetch(
         "SELECT purpose, expires_at - created_at = '30 minutes' AS half_an_hour FROM mailed_tokens"
     )
     assert token == {"purpose": "reset", "half_an_hour": True}
-    (event,) = await events(slice_.database)
+    (event,) = await events(deps.database)
     assert isinstance(event, UserPasswordResetRequested)
-    assert slice_.woken
+    assert deps.woken
 
 
 @pytest.mark.parametrize("who", ["nobody", "unverified", "superseded", "erased"])
 async def test_an_address_that_nobody_confirmed_gets_the_same_outcome_and_no_mail(
-    slice_: VerificationSlice, who: str
+    deps: VerificationSlice, who: str
 ) -> None:
     if who != "nobody":
-        await a_user(slice_.database, superseded=who == "superseded", erased=who == "erased")
-    assert await forget(slice_) == DONE
-    assert not await slice_.database.fetch("SELECT FROM mails")
-    assert not await events(slice_.database)
-    assert not slice_.woken
+        await a_user(deps.database, superseded=who == "superseded", erased=who == "erased")
+    assert await forget(deps) == DONE
+    assert not await deps.database.fetch("SELECT FROM mails")
+    assert not await events(deps.database)
+    assert not deps.woken
 
 
-async def test_a_second_request_within_a_minute_mails_nothing(slice_: VerificationSlice) -> None:
-    ada = await a_user(slice_.database, verified=True)
-    assert [await forget(slice_) for _ in range(3)] == [DONE] * 3
-    assert len(await slice_.mails(ada)) == 1
+async def test_a_second_request_within_a_minute_mails_nothing(deps: VerificationSlice) -> None:
+    ada = await a_user(deps.database, verified=True)
+    assert [await forget(deps) for _ in range(3)] == [DONE] * 3
+    assert len(await deps.mails(ada)) == 1
 
 
-async def test_of_requests_at_once_one_is_mailed(slice_: VerificationSlice) -> None:
-    ada = await a_user(slice_.database, verified=True)
-    await asyncio.gather(*(forget(slice_) for _ in range(6)))
-    assert len(await slice_.mails(ada)) == 1
+async def test_of_requests_at_once_one_is_mailed(deps: VerificationSlice) -> None:
+    ada = await a_user(deps.database, verified=True)
+    await asyncio.gather(*(forget(deps) for _ in range(6)))
+    assert len(await deps.mails(ada)) == 1
 
 
 async def test_a_newer_link_makes_the_older_one_void_and_keeps_its_mail_here(
-    slice_: VerificationSlice,
+    deps: VerificationSlice,
 ) -> None:
-    ada = await a_user(slice_.database, verified=True)
-    await forget(slice_)
-    await asked_long_ago(slice_.database)
-    await forget(slice_)
-    assert [mail["status"] for mail in await slice_.mails(ada)] == ["queued", "cancelled"]
-    live = await slice_.database.fetch("SELECT FROM mailed_tokens WHERE voided_at IS NULL")
+    ada = await a_user(deps.database, verified=True)
+    await forget(deps)
+    await asked_long_ago(deps.database)
+    await forget(deps)
+    assert [mail["status"] for mail in await deps.mails(ada)] == ["queued", "cancelled"]
+    live = await deps.database.fetch("SELECT FROM mailed_tokens WHERE voided_at IS NULL")
     assert len(live) == 1
 
 
-async def test_a_link_for_a_new_password_confirms_nothing(slice_: VerificationSlice) -> None:
-    ada = await a_user(slice_.database, verified=True)
-    await forget(slice_)
-    assert await slice_.redeem(await link_to(slice_, ada, "reset")) == INVALID
+async def test_a_link_for_a_new_password_confirms_nothing(deps: VerificationSlice) -> None:
+    ada = await a_user(deps.database, verified=True)
+    await forget(deps)
+    assert await deps.redeem(await link_to(deps, ada, "reset")) == INVALID
 
 
 @pytest.mark.parametrize("kind", [UserPasswordChanged, UserPasswordReset])
 async def test_whoever_has_the_address_is_told_of_a_new_password(
-    slice_: VerificationSlice, kind: type[UserPasswordChanged] | type[UserPasswordReset]
+    deps: VerificationSlice, kind: type[UserPasswordChanged] | type[UserPasswordReset]
 ) -> None:
-    ada = await a_user(slice_.database, verified=True)
-    eve = await a_user(slice_.database, "eve@example.com")
-    await slice_.hear(received(kind(user_id=ada)), received(kind(user_id=eve)))
-    assert await mailed(slice_, ada) == {"password_changed": 1}
-    assert not await mailed(slice_, eve), "nobody has confirmed that it is eve's"
+    ada = await a_user(deps.database, verified=True)
+    eve = await a_user(deps.database, "eve@example.com")
+    await deps.hear(received(kind(user_id=ada)), received(kind(user_id=eve)))
+    assert await mailed(deps, ada) == {"password_changed": 1}
+    assert not await mailed(deps, eve), "nobody has confirmed that it is eve's"
 
 
 async def test_the_new_address_gets_a_link_and_the_old_one_is_told(
-    slice_: VerificationSlice,
+    deps: VerificationSlice,
 ) -> None:
-    ada = await a_user(slice_.database, verified=True)
-    await slice_.hear(await asks(slice_, ada))
-    assert await mailed(slice_, ada) == {"email_change": 1, "email_change_asked": 1}
-    for mail in await slice_.mails(ada):
-        to = await revealed(slice_.database, Personal.of_token(mail["parameters"]))
+    ada = await a_user(deps.database, verified=True)
+    await deps.hear(await asks(deps, ada))
+    assert await mailed(deps, ada) == {"email_change": 1, "email_change_asked": 1}
+    for mail in await deps.mails(ada):
+        to = await revealed(deps.database, Personal.of_token(mail["parameters"]))
         assert to["to"] == (NEW if mail["template"] == "email_change" else ADA)
 
 
 async def test_the_owner_of_a_taken_address_is_told_and_who_asked_sees_no_difference(
-    slice_: VerificationSlice,
+    deps: VerificationSlice,
 ) -> None:
-    ada, owner = [await a_user(slice_.database, each, verified=True) for each in (ADA, NEW)]
-    await slice_.hear(await asks(slice_, ada))
-    assert await mailed(slice_, ada) == {"email_change_asked": 1}
-    assert await mailed(slice_, owner) == {"address_wanted": 1}
-    assert not await slice_.database.fetch("SELECT FROM mailed_tokens")
+    ada, owner = [await a_user(deps.database, each, verified=True) for each in (ADA, NEW)]
+    await deps.hear(await asks(deps, ada))
+    assert await mailed(deps, ada) == {"email_change_asked": 1}
+    assert await mailed(deps, owner) == {"address_wanted": 1}
+    assert not await deps.database.fetch("SELECT FROM mailed_tokens")
 
 
 async def test_only_the_last_address_that_was_asked_for_can_be_confirmed(
-    slice_: VerificationSlice,
+    deps: VerificationSlice,
 ) -> None:
-    ada, first = await asked(slice_)
-    await slice_.hear(
-        await asks(slice_, ada, "second@example.com"), await asks(slice_, ada, "third@example.com")
+    ada, first = await asked(deps)
+    await deps.hear(
+        await asks(deps, ada, "second@example.com"), await asks(deps, ada, "third@example.com")
     )
-    assert await slice_.redeem(first) == INVALID
-    assert (await mailed(slice_, ada))["email_change"] == 2
-    outcome = await slice_.redeem(await link_to(slice_, ada, "email_change"))
+    assert await deps.redeem(first) == INVALID
+    assert (await mailed(deps, ada))["email_change"] == 2
+    outcome = await deps.redeem(await link_to(deps, ada, "email_change"))
     assert outcome["status"] == "succeeded"
-    assert (await slice_.user(ada))["email"] == "third@example.com"
+    assert (await deps.user(ada))["email"] == "third@example.com"
 
 
-async def test_a_new_password_ends_the_link_to_another_address(slice_: VerificationSlice) -> None:
-    ada, token = await asked(slice_)
-    await slice_.hear(received(UserPasswordReset(user_id=ada)))
-    assert await slice_.redeem(token) == INVALID
-    await slice_.hear(await asks(slice_, ada), received(UserPasswordChanged(user_id=ada)))
-    live = await slice_.database.fetch("SELECT FROM mailed_tokens WHERE voided_at IS NULL")
+async def test_a_new_password_ends_the_link_to_another_address(deps: VerificationSlice) -> None:
+    ada, token = await asked(deps)
+    await deps.hear(received(UserPasswordReset(user_id=ada)))
+    assert await deps.redeem(token) == INVALID
+    await deps.hear(await asks(deps, ada), received(UserPasswordChanged(user_id=ada)))
+    live = await deps.database.fetch("SELECT FROM mailed_tokens WHERE voided_at IS NULL")
     assert not live
 
 
 async def test_the_link_moves_the_account_to_the_address_it_was_mailed_to(
-    slice_: VerificationSlice,
+    deps: VerificationSlice,
 ) -> None:
-    ada, token = await asked(slice_)
-    outcome = await slice_.redeem(token)
-    row = await slice_.user(ada)
+    ada, token = await asked(deps)
+    outcome = await deps.redeem(token)
+    row = await deps.user(ada)
     assert outcome["result"] == {"email_confirmed_at": in_utc(row["email_confirmed_at"])}
     assert row["email"] == NEW
     assert row["address_hash"] == address_hash(ADDRESS_KEY, NEW)
     assert row["version"] == 2
-    (event,) = await events(slice_.database)
+    (event,) = await events(deps.database)
     assert isinstance(event, UserEmailChanged)
-    assert await revealed(slice_.database, event.email) == NEW
-    assert await revealed(slice_.database, event.former_email) == ADA
-    assert await slice_.redeem(token) == outcome
-    assert len(await events(slice_.database)) == 1
+    assert await revealed(deps.database, event.email) == NEW
+    assert await revealed(deps.database, event.former_email) == ADA
+    assert await deps.redeem(token) == outcome
+    assert len(await events(deps.database)) == 1
 
 
-async def test_the_old_address_is_told_of_the_change(slice_: VerificationSlice) -> None:
-    ada, token = await asked(slice_)
-    await slice_.redeem(token)
-    (event,) = await events(slice_.database)
-    await slice_.hear(received(event, client=None, key=str(ada)))
-    (mail, *_) = await slice_.mails(ada)
+async def test_the_old_address_is_told_of_the_change(deps: VerificationSlice) -> None:
+    ada, token = await asked(deps)
+    await deps.redeem(token)
+    (event,) = await events(deps.database)
+    await deps.hear(received(event, client=None, key=str(ada)))
+    (mail, *_) = await deps.mails(ada)
     assert mail["template"] == "email_changed"
-    parameters = await revealed(slice_.database, Personal.of_token(mail["parameters"]))
+    parameters = await revealed(deps.database, Personal.of_token(mail["parameters"]))
     assert parameters["to"] == ADA
 
 
-async def test_links_to_the_old_address_die_with_the_change(slice_: VerificationSlice) -> None:
-    await forget_first(slice_)
-    ada, token = await asked_again(slice_)
-    await slice_.redeem(token)
-    live = await slice_.database.fetch(
+async def test_links_to_the_old_address_die_with_the_change(deps: VerificationSlice) -> None:
+    await forget_first(deps)
+    ada, token = await asked_again(deps)
+    await deps.redeem(token)
+    live = await deps.database.fetch(
         "SELECT purpose FROM mailed_tokens WHERE voided_at IS NULL AND used_at IS NULL"
     )
     assert not live
-    assert (await slice_.user(ada))["email"] == NEW
+    assert (await deps.user(ada))["email"] == NEW
 
 
-async def forget_first(slice_: VerificationSlice) -> None:
-    await a_user(slice_.database, verified=True)
-    await forget(slice_)
+async def forget_first(deps: VerificationSlice) -> None:
+    await a_user(deps.database, verified=True)
+    await forget(deps)
 
 
-async def asked_again(slice_: VerificationSlice) -> tuple[UUID, str]:
-    (row,) = await slice_.database.fetch("SELECT id FROM users")
-    await slice_.hear(await asks(slice_, row["id"]))
-    return row["id"], await link_to(slice_, row["id"], "email_change")
+async def asked_again(deps: VerificationSlice) -> tuple[UUID, str]:
+    (row,) = await deps.database.fetch("SELECT id FROM users")
+    await deps.hear(await asks(deps, row["id"]))
+    return row["id"], await link_to(deps, row["id"], "email_change")
 
 
 async def test_who_never_confirmed_an_address_can_confirm_another(
-    slice_: VerificationSlice,
+    deps: VerificationSlice,
 ) -> None:
-    ada, first = await slice_.signed_up()
-    await slice_.hear(await asks(slice_, ada))
-    assert await mailed(slice_, ada) == {"verify": 1, "email_change": 1}
-    outcome = await slice_.redeem(await link_to(slice_, ada, "email_change"))
+    ada, first = await deps.signed_up()
+    await deps.hear(await asks(deps, ada))
+    assert await mailed(deps, ada) == {"verify": 1, "email_change": 1}
+    outcome = await deps.redeem(await link_to(deps, ada, "email_change"))
     assert outcome["status"] == "succeeded"
-    assert await slice_.redeem(first) == INVALID
-    (event,) = await events(slice_.database)
+    assert await deps.redeem(first) == INVALID
+    (event,) = await events(deps.database)
     assert isinstance(event, UserEmailChanged)
     assert event.former_email is None
 
 
 async def test_of_two_who_move_to_one_address_at_once_one_arrives(
-    slice_: VerificationSlice,
+    deps: VerificationSlice,
 ) -> None:
     tokens = []
     for name in ("ada", "bob"):
-        user_id = await a_user(slice_.database, f"{name}@example.com", verified=True)
-        await slice_.hours_pass()
-        await slice_.hear(await asks(slice_, user_id))
-        tokens.append(await link_to(slice_, user_id, "email_change"))
-    outcomes = await asyncio.gather(*map(slice_.redeem, tokens))
+        user_id = await a_user(deps.database, f"{name}@example.com", verified=True)
+        await deps.hours_pass()
+        await deps.hear(await asks(deps, user_id))
+        tokens.append(await link_to(deps, user_id, "email_change"))
+    outcomes = await asyncio.gather(*map(deps.redeem, tokens))
     assert sorted(outcome["status"] for outcome in outcomes) == ["failed", "succeeded"]
 
 
-async def test_who_waits_at_the_address_waits_no_longer(slice_: VerificationSlice) -> None:
-    eve, eves = await slice_.signed_up(NEW)
-    _, token = await asked(slice_)
-    assert (await slice_.redeem(token))["status"] == "succeeded"
-    assert (await slice_.user(eve))["superseded_at"]
-    assert await slice_.redeem(eves) == INVALID
+async def test_who_waits_at_the_address_waits_no_longer(deps: VerificationSlice) -> None:
+    eve, eves = await deps.signed_up(NEW)
+    _, token = await asked(deps)
+    assert (await deps.redeem(token))["status"] == "succeeded"
+    assert (await deps.user(eve))["superseded_at"]
+    assert await deps.redeem(eves) == INVALID
 
 
 async def test_sign_ups_that_were_ended_go_along_so_that_erasing_finds_them(
-    slice_: VerificationSlice,
+    deps: VerificationSlice,
 ) -> None:
-    eve = await a_user(slice_.database, superseded=True)
-    ada, token = await asked(slice_)
-    await slice_.redeem(token)
-    hashes = {(await slice_.user(each))["address_hash"] for each in (eve, ada)}
+    eve = await a_user(deps.database, superseded=True)
+    ada, token = await asked(deps)
+    await deps.redeem(token)
+    hashes = {(await deps.user(each))["address_hash"] for each in (eve, ada)}
     assert hashes == {address_hash(ADDRESS_KEY, NEW)}
 
 
-async def test_the_link_of_somebody_erased_does_nothing(slice_: VerificationSlice) -> None:
-    _, token = await asked(slice_)
-    await slice_.database.execute("DELETE FROM personal_keys")
-    assert await slice_.redeem(token) == INVALID
+async def test_the_link_of_somebody_erased_does_nothing(deps: VerificationSlice) -> None:
+    _, token = await asked(deps)
+    await deps.database.execute("DELETE FROM personal_keys")
+    assert await deps.redeem(token) == INVALID

@@ -21,56 +21,56 @@ EVIL = "evil@example.org"
 NEW = "new@example.org"
 
 
-async def test_event_that_no_slice_wrote_is_mailed_to_nobody(slice_: VerificationSlice) -> None:
+async def test_event_that_no_slice_wrote_is_mailed_to_nobody(deps: VerificationSlice) -> None:
     """What somebody could publish who has the relay's credential and a user's personal key."""
-    ada = await a_user(slice_.database, verified=True)
-    forged = UserEmailChangeRequested(user_id=ada, new_email=await slice_.sealed(ada, EVIL))
+    ada = await a_user(deps.database, verified=True)
+    forged = UserEmailChangeRequested(user_id=ada, new_email=await deps.sealed(ada, EVIL))
     event = received(forged, key=str(ada))
     with capture_logs() as logs:
-        await slice_.hear_from_topic(event, received(UserPasswordReset(user_id=ada)))
-    assert not await slice_.mails(ada)
-    assert not await slice_.database.fetch("SELECT FROM mailed_tokens")
+        await deps.hear_from_topic(event, received(UserPasswordReset(user_id=ada)))
+    assert not await deps.mails(ada)
+    assert not await deps.database.fetch("SELECT FROM mailed_tokens")
     assert [line["event"] for line in logs] == ["mail_without_request"] * 2
-    assert not await slice_.database.fetch("SELECT FROM inbox")
-    await slice_.hear(event)
-    assert await slice_.mails(ada), "once its slice has written it"
+    assert not await deps.database.fetch("SELECT FROM inbox")
+    await deps.hear(event)
+    assert await deps.mails(ada), "once its slice has written it"
 
 
 async def test_event_with_another_address_than_its_request_is_mailed_as_requested(
-    slice_: VerificationSlice,
+    deps: VerificationSlice,
 ) -> None:
-    ada = await a_user(slice_.database, verified=True)
-    wanted = UserEmailChangeRequested(user_id=ada, new_email=await slice_.sealed(ada, NEW))
-    forged = UserEmailChangeRequested(user_id=ada, new_email=await slice_.sealed(ada, EVIL))
+    ada = await a_user(deps.database, verified=True)
+    wanted = UserEmailChangeRequested(user_id=ada, new_email=await deps.sealed(ada, NEW))
+    forged = UserEmailChangeRequested(user_id=ada, new_email=await deps.sealed(ada, EVIL))
     event = received(wanted, key=str(ada))
-    await slice_.database.execute(
+    await deps.database.execute(
         "INSERT INTO mail_requests (event_id, type, payload) VALUES ($1, $2, $3)",
         event.envelope.id,
         wanted.type,
         wanted.model_dump_json(),
     )
-    await slice_.hear_from_topic(replace(event, data=forged))
-    (mail,) = [each for each in await slice_.mails(ada) if each["template"] == "email_change"]
-    pool = await slice_.database.pool()
+    await deps.hear_from_topic(replace(event, data=forged))
+    (mail,) = [each for each in await deps.mails(ada) if each["template"] == "email_change"]
+    pool = await deps.database.pool()
     key = await pool.fetchval("SELECT secret FROM personal_keys WHERE id = $1", f"user:{ada}")
     assert replace(a_personal_key(ada), secret=key).decrypt(mail["parameters"])["to"] == NEW
 
 
 async def test_request_is_used_once_and_for_its_own_kind_of_event(
-    slice_: VerificationSlice,
+    deps: VerificationSlice,
 ) -> None:
-    ada = await a_user(slice_.database, verified=True)
+    ada = await a_user(deps.database, verified=True)
     changed = UserPasswordChanged(user_id=ada)
     as_reset = received(UserPasswordReset(user_id=ada))
-    await slice_.database.execute(
+    await deps.database.execute(
         "INSERT INTO mail_requests (event_id, type, payload) VALUES ($1, $2, $3)",
         as_reset.envelope.id,
         changed.type,
         changed.model_dump_json(),
     )
-    await slice_.hear_from_topic(as_reset)
-    assert not await slice_.mails(ada)
-    assert not await slice_.database.fetch("SELECT FROM mail_requests")
+    await deps.hear_from_topic(as_reset)
+    assert not await deps.mails(ada)
+    assert not await deps.database.fetch("SELECT FROM mail_requests")
 
 
 async def test_every_event_of_a_user_is_requested_in_the_transaction_that_emits_it(

@@ -25,49 +25,49 @@ def a_mail(template: str, called_for_at: datetime) -> Draft:
     return replace(made, cause_id=uuid7())
 
 
-async def sent(slice_: VerificationSlice, *drafts: Draft, again: bool) -> list[Draft]:
+async def sent(deps: VerificationSlice, *drafts: Draft, again: bool) -> list[Draft]:
     causes = {each.cause_id for each in drafts if each.cause_id} if again else set()
-    async with slice_.parts.transactions.begin() as tx:
+    async with deps.parts.transactions.begin() as tx:
         return await admitted(tx.conn, ADDRESS_KEY, drafts, causes)
 
 
 @pytest.mark.parametrize("template", [VERIFY, RESET, PASSWORD_CHANGED])
 async def test_mails_made_again_leave_todays_share_alone(
-    slice_: VerificationSlice, template: str
+    deps: VerificationSlice, template: str
 ) -> None:
     made_again = [a_mail(template, RESTORED_AT + timedelta(minutes=2 * n)) for n in range(5)]
-    assert len(await sent(slice_, *made_again, again=True)) == 5
-    [today] = await sent(slice_, a_mail(template, datetime.now(UTC)), again=False)
+    assert len(await sent(deps, *made_again, again=True)) == 5
+    [today] = await sent(deps, a_mail(template, datetime.now(UTC)), again=False)
     assert today.due_at
     assert today.due_at <= datetime.now(UTC) + timedelta(seconds=5)
 
 
 async def test_mails_made_again_are_those_that_were_sent_the_first_time(
-    slice_: VerificationSlice,
+    deps: VerificationSlice,
 ) -> None:
     """The limits hold at the times of then: a flood before the backup is no flood again."""
     flood = [a_mail(RESET, RESTORED_AT + timedelta(seconds=n)) for n in range(30)]
     later = a_mail(RESET, RESTORED_AT + timedelta(minutes=1))
-    assert await sent(slice_, *flood, later, again=True) == [
+    assert await sent(deps, *flood, later, again=True) == [
         replace(each, due_at=at)
         for each, at in ((flood[0], RESTORED_AT), (later, RESTORED_AT + timedelta(minutes=1)))
     ]
 
 
 async def test_owner_is_told_again_without_waiting_behind_what_was_recovered(
-    slice_: VerificationSlice,
+    deps: VerificationSlice,
 ) -> None:
     """Of events that were lost and of one that is new: the new one's mail is due at once."""
-    user_id = await a_user(slice_.database, verified=True)
+    user_id = await a_user(deps.database, verified=True)
     lost = [received(UserPasswordChanged(user_id=user_id), key=str(user_id)) for _ in range(5)]
     new = received(UserPasswordChanged(user_id=user_id), key=str(user_id))
     for each in lost:
-        await slice_.database.execute(
+        await deps.database.execute(
             "INSERT INTO recovered_events (id, type, consumer, awaited) VALUES ($1, '', '', false)",
             each.envelope.id,
         )
-    await slice_.hear(*lost, new)
-    shares = await slice_.database.fetch(
+    await deps.hear(*lost, new)
+    shares = await deps.database.fetch(
         "SELECT share, cardinality(sent_at) AS mails FROM mail_allowances ORDER BY share"
     )
     assert [(row["share"], row["mails"]) for row in shares] == [

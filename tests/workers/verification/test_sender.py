@@ -21,61 +21,61 @@ def sent_again() -> float:
 
 
 async def test_a_queued_mail_is_sent_once_with_its_link(
-    slice_: VerificationSlice, server: MailServer, start_sender: StartSender
+    deps: VerificationSlice, server: MailServer, start_sender: StartSender
 ) -> None:
-    user_id, token = await slice_.signed_up()
+    user_id, token = await deps.signed_up()
     await start_sender()
-    await until_status(slice_, user_id, "sent")
+    await until_status(deps, user_id, "sent")
     (taken,) = server.taken
     assert taken.recipient == ADA
     assert f"https://qnt9.example.com/verify?token={token}" in taken.part("plain").splitlines()
-    (mail,) = await slice_.mails(user_id)
+    (mail,) = await deps.mails(user_id)
     assert taken.mail["Message-ID"] == mail["message_id"]
     assert mail["sent_at"]
     assert (mail["attempts"], mail["last_error"], mail["leased_until"]) == (1, None, None)
-    assert (await slice_.redeem(token))["code"] == "proof-required"
+    assert (await deps.redeem(token))["code"] == "proof-required"
 
 
 async def test_queueing_a_mail_wakes_it_long_before_the_clock(
-    slice_: VerificationSlice, server: MailServer, start_sender: StartSender
+    deps: VerificationSlice, server: MailServer, start_sender: StartSender
 ) -> None:
     await start_sender(poll=60)
-    user_id, _ = await slice_.signed_up()
-    await until_status(slice_, user_id, "sent")
+    user_id, _ = await deps.signed_up()
+    await until_status(deps, user_id, "sent")
 
 
 async def test_mails_of_another_process_are_found_by_the_clock(
-    slice_: VerificationSlice, server: MailServer, start_sender: StartSender
+    deps: VerificationSlice, server: MailServer, start_sender: StartSender
 ) -> None:
-    before = slice_.parts
+    before = deps.parts
     await start_sender()
-    slice_.parts = before
-    user_id, _ = await slice_.signed_up()
-    await until_status(slice_, user_id, "sent")
+    deps.parts = before
+    user_id, _ = await deps.signed_up()
+    await until_status(deps, user_id, "sent")
 
 
 async def test_many_mails_and_two_senders_send_each_once(
-    slice_: VerificationSlice, server: MailServer, start_sender: StartSender
+    deps: VerificationSlice, server: MailServer, start_sender: StartSender
 ) -> None:
     for n in range(30):
-        await slice_.signed_up(f"user-{n}@example.com")
+        await deps.signed_up(f"user-{n}@example.com")
     await start_sender()
     await start_sender()
     await until(lambda: len(server.taken) >= 30, seconds=30)
-    await until(lambda: all_are(slice_, "sent"))
+    await until(lambda: all_are(deps, "sent"))
     assert len({taken.recipient for taken in server.taken}) == len(server.taken) == 30
 
 
 async def test_a_recipient_refused_for_good_fails_at_once_with_an_event(
-    slice_: VerificationSlice, server: MailServer, start_sender: StartSender
+    deps: VerificationSlice, server: MailServer, start_sender: StartSender
 ) -> None:
     server.at_recipient.append(f"550 5.1.1 <{ADA}> is nobody here")
-    user_id, _ = await slice_.signed_up()
+    user_id, _ = await deps.signed_up()
     await start_sender()
-    await until_status(slice_, user_id, "failed")
-    (mail,) = await slice_.mails(user_id)
+    await until_status(deps, user_id, "failed")
+    (mail,) = await deps.mails(user_id)
     assert (mail["attempts"], mail["last_error"]) == (1, "550 5.1.1")
-    (written,) = await written_events(slice_.database)
+    (written,) = await written_events(deps.database)
     assert written.event == UserMailFailed(
         user_id=user_id, mail_id=str(mail["id"]), template="verify"
     )
@@ -84,71 +84,71 @@ async def test_a_recipient_refused_for_good_fails_at_once_with_an_event(
 
 
 async def test_content_refused_for_good_fails_at_once(
-    slice_: VerificationSlice, server: MailServer, start_sender: StartSender
+    deps: VerificationSlice, server: MailServer, start_sender: StartSender
 ) -> None:
     server.at_content.append("554 5.7.1 No")
-    user_id, _ = await slice_.signed_up()
+    user_id, _ = await deps.signed_up()
     await start_sender()
-    await until_status(slice_, user_id, "failed")
-    assert len(await events(slice_.database)) == 1
+    await until_status(deps, user_id, "failed")
+    assert len(await events(deps.database)) == 1
 
 
 async def test_a_relay_that_no_longer_knows_us_ends_no_mail_and_an_operator_is_called(
-    slice_: VerificationSlice,
+    deps: VerificationSlice,
     server: MailServer,
     start_sender: StartSender,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     server.at_recipient += [f"554 5.7.1 <{ADA}>: Relay access denied"] * 3
-    user_id, _ = await slice_.signed_up()
+    user_id, _ = await deps.signed_up()
     await start_sender()
-    await until_status(slice_, user_id, "sent")
-    (mail,) = await slice_.mails(user_id)
+    await until_status(deps, user_id, "sent")
+    (mail,) = await deps.mails(user_id)
     assert mail["attempts"] == 4
     assert "".join(capsys.readouterr()).count("mail_needs_an_operator") == 1
-    assert not await events(slice_.database)
+    assert not await events(deps.database)
 
 
 async def test_what_is_deferred_is_tried_again_until_it_is_taken(
-    slice_: VerificationSlice, server: MailServer, start_sender: StartSender
+    deps: VerificationSlice, server: MailServer, start_sender: StartSender
 ) -> None:
     before = sent_again()
     server.at_recipient += ["450 4.2.1 Greylisted", "421 4.3.2 Closing"]
     server.at_content.append("451 4.3.0 Later")
-    user_id, _ = await slice_.signed_up()
+    user_id, _ = await deps.signed_up()
     await start_sender()
-    await until_status(slice_, user_id, "sent")
-    (mail,) = await slice_.mails(user_id)
+    await until_status(deps, user_id, "sent")
+    (mail,) = await deps.mails(user_id)
     assert mail["attempts"] == 4
     assert len(server.taken) == 1
     assert sent_again() == before, "the server had said that it was not taken"
-    assert not await events(slice_.database)
+    assert not await events(deps.database)
 
 
 async def test_mail_waits_for_a_server_that_is_away_and_nobody_is_told_of_a_failure(
-    slice_: VerificationSlice, server: MailServer, start_sender: StartSender
+    deps: VerificationSlice, server: MailServer, start_sender: StartSender
 ) -> None:
     await server.stop()
     sender = await start_sender()
-    user_id, _ = await slice_.signed_up()
-    await until(lambda: tried(slice_, 3))
+    user_id, _ = await deps.signed_up()
+    await until(lambda: tried(deps, 3))
     assert sender.alive
-    (mail,) = await slice_.mails(user_id)
+    (mail,) = await deps.mails(user_id)
     assert (mail["status"], mail["last_error"]) == ("queued", "cannot connect")
     await server.start()
-    await until_status(slice_, user_id, "sent")
+    await until_status(deps, user_id, "sent")
     assert len(server.taken) == 1
-    assert not await events(slice_.database)
+    assert not await events(deps.database)
 
 
 async def test_a_connection_lost_after_the_mail_is_answered_with_the_same_mail(
-    slice_: VerificationSlice, server: MailServer, start_sender: StartSender
+    deps: VerificationSlice, server: MailServer, start_sender: StartSender
 ) -> None:
     before = sent_again()
     server.at_content.append(DROP)
-    user_id, _ = await slice_.signed_up()
+    user_id, _ = await deps.signed_up()
     await start_sender()
-    await until_status(slice_, user_id, "sent")
+    await until_status(deps, user_id, "sent")
     first, second = server.taken
     assert first.content == second.content
     assert first.mail["Message-ID"] == second.mail["Message-ID"]
@@ -156,130 +156,130 @@ async def test_a_connection_lost_after_the_mail_is_answered_with_the_same_mail(
 
 
 async def test_it_is_recorded_as_sending_before_anybody_can_have_it(
-    slice_: VerificationSlice, server: MailServer, start_sender: StartSender
+    deps: VerificationSlice, server: MailServer, start_sender: StartSender
 ) -> None:
     server.open.clear()
-    user_id, _ = await slice_.signed_up()
+    user_id, _ = await deps.signed_up()
     await start_sender(poll=60)  # it claims nothing meanwhile
     await until(lambda: server.asked == 1)
-    assert await slice_.status(user_id) == "sending"
-    assert not await transactions(slice_), "one is open while the server has the mail"
-    pool = await slice_.database.pool("qnt9_verification")
+    assert await deps.status(user_id) == "sending"
+    assert not await transactions(deps), "one is open while the server has the mail"
+    pool = await deps.database.pool("qnt9_verification")
     async with pool.acquire() as conn, conn.transaction():
-        assert len(await transactions(slice_)) == 1, "such a one would be seen"
+        assert len(await transactions(deps)) == 1, "such a one would be seen"
     server.open.set()
-    await until_status(slice_, user_id, "sent")
+    await until_status(deps, user_id, "sent")
 
 
 async def test_stopping_finishes_the_mail_in_hand_and_takes_no_other(
-    slice_: VerificationSlice, server: MailServer, start_sender: StartSender
+    deps: VerificationSlice, server: MailServer, start_sender: StartSender
 ) -> None:
     server.open.clear()
-    ada, _ = await slice_.signed_up()
+    ada, _ = await deps.signed_up()
     sender = await start_sender(poll=60)  # it looks for no other meanwhile
     await until(lambda: server.asked == 1)
     stopping = asyncio.create_task(sender.stop())
-    bob, _ = await slice_.signed_up("bob@example.com")
+    bob, _ = await deps.signed_up("bob@example.com")
     server.open.set()
     await stopping
-    assert await slice_.status(ada) == "sent"
-    assert await slice_.status(bob) == "queued"
+    assert await deps.status(ada) == "sent"
+    assert await deps.status(bob) == "queued"
     assert len(server.taken) == 1
 
 
 async def test_stopping_does_not_wait_for_ever(
-    slice_: VerificationSlice,
+    deps: VerificationSlice,
     server: MailServer,
     start_sender: StartSender,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(loop, "DRAIN_SECONDS", 0.1)
     server.open.clear()
-    user_id, _ = await slice_.signed_up()
+    user_id, _ = await deps.signed_up()
     sender = await start_sender()
     await until(lambda: server.asked == 1)
     await sender.stop()
-    assert await slice_.status(user_id) == "sending"
+    assert await deps.status(user_id) == "sending"
     server.open.set()
 
 
 async def test_a_person_who_was_erased_gets_no_mail(
-    slice_: VerificationSlice, server: MailServer, start_sender: StartSender
+    deps: VerificationSlice, server: MailServer, start_sender: StartSender
 ) -> None:
-    user_id, _ = await slice_.signed_up()
-    await slice_.database.execute("DELETE FROM personal_keys")
+    user_id, _ = await deps.signed_up()
+    await deps.database.execute("DELETE FROM personal_keys")
     await start_sender()
-    await until_status(slice_, user_id, "cancelled")
+    await until_status(deps, user_id, "cancelled")
     assert not server.taken
-    assert not await events(slice_.database)
+    assert not await events(deps.database)
 
 
 async def test_after_three_days_it_is_given_up_with_an_event(
-    slice_: VerificationSlice, server: MailServer, start_sender: StartSender
+    deps: VerificationSlice, server: MailServer, start_sender: StartSender
 ) -> None:
     await server.stop()
-    user_id, _ = await slice_.signed_up()
-    await slice_.database.execute("UPDATE mails SET created_at = now() - interval '72 h'")
+    user_id, _ = await deps.signed_up()
+    await deps.database.execute("UPDATE mails SET created_at = now() - interval '72 h'")
     await start_sender(retry=Retry(first=QUICK.first, most=QUICK.most))
-    await until_status(slice_, user_id, "failed")
-    (event,) = await events(slice_.database)
+    await until_status(deps, user_id, "failed")
+    (event,) = await events(deps.database)
     assert isinstance(event, UserMailFailed)
 
 
 async def test_a_version_of_a_later_release_waits_for_that_release(
-    slice_: VerificationSlice, server: MailServer, start_sender: StartSender
+    deps: VerificationSlice, server: MailServer, start_sender: StartSender
 ) -> None:
-    user_id, _ = await slice_.signed_up()
-    await slice_.database.execute("UPDATE mails SET template_version = 99")
+    user_id, _ = await deps.signed_up()
+    await deps.database.execute("UPDATE mails SET template_version = 99")
     await start_sender()
-    await until(lambda: tried(slice_, 2))
-    await slice_.database.execute("UPDATE mails SET template_version = 1")
-    await until_status(slice_, user_id, "sent")
+    await until(lambda: tried(deps, 2))
+    await deps.database.execute("UPDATE mails SET template_version = 1")
+    await until_status(deps, user_id, "sent")
 
 
 async def test_a_server_that_hangs_is_left_in_time(
-    slice_: VerificationSlice, server: MailServer, start_sender: StartSender
+    deps: VerificationSlice, server: MailServer, start_sender: StartSender
 ) -> None:
     server.open.clear()
-    user_id, _ = await slice_.signed_up()
+    user_id, _ = await deps.signed_up()
     await start_sender(seconds=0.2)
-    await until(lambda: tried(slice_, 2))
+    await until(lambda: tried(deps, 2))
     server.open.set()
-    await until_status(slice_, user_id, "sent")
+    await until_status(deps, user_id, "sent")
 
 
 async def test_nothing_it_logs_holds_an_address_or_a_token(
-    slice_: VerificationSlice,
+    deps: VerificationSlice,
     server: MailServer,
     start_sender: StartSender,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     server.at_recipient += [f"450 4.2.1 <{ADA}> later", f"550 5.1.1 <{ADA}> never"]
-    user_id, token = await slice_.signed_up()
+    user_id, token = await deps.signed_up()
     await start_sender()
-    await until_status(slice_, user_id, "failed")
+    await until_status(deps, user_id, "failed")
     logged = "".join(capsys.readouterr())
     assert "mail_ended" in logged
     assert ADA not in logged
     assert token not in logged
 
 
-async def until_status(slice_: VerificationSlice, user_id: object, status: str) -> None:
+async def until_status(deps: VerificationSlice, user_id: object, status: str) -> None:
     async def reached() -> bool:
-        rows = await slice_.database.fetch("SELECT status FROM mails WHERE user_id = $1", user_id)
+        rows = await deps.database.fetch("SELECT status FROM mails WHERE user_id = $1", user_id)
         return [row["status"] for row in rows] == [status]
 
     await until(reached)
 
 
-async def all_are(slice_: VerificationSlice, *statuses: str) -> bool:
-    rows = await slice_.database.fetch("SELECT FROM mails WHERE status <> ALL($1)", statuses)
+async def all_are(deps: VerificationSlice, *statuses: str) -> bool:
+    rows = await deps.database.fetch("SELECT FROM mails WHERE status <> ALL($1)", statuses)
     return not rows
 
 
-async def transactions(slice_: VerificationSlice) -> list[dict[str, Any]]:
+async def transactions(deps: VerificationSlice) -> list[dict[str, Any]]:
     """Open ones of the role: their locks are seen by everybody, unlike the states of sessions."""
-    return await slice_.database.fetch(
+    return await deps.database.fetch(
         """
         SELECT pid FROM pg_locks JOIN pg_stat_activity USING (pid)
          WHERE locktype = 'virtualxid' AND usename = 'qnt9_verification'
@@ -288,6 +288,6 @@ async def transactions(slice_: VerificationSlice) -> list[dict[str, Any]]:
     )
 
 
-async def tried(slice_: VerificationSlice, times: int) -> bool:
-    rows = await slice_.database.fetch("SELECT FROM mails WHERE attempts >= $1", times)
+async def tried(deps: VerificationSlice, times: int) -> bool:
+    rows = await deps.database.fetch("SELECT FROM mails WHERE attempts >= $1", times)
     return bool(rows)

@@ -64,88 +64,88 @@ async def far_from(database: Database) -> AsyncIterator[Far]:
 
 
 @pytest.fixture
-async def ways(slice_: VerificationSlice) -> AsyncIterator[tuple[Far, Far]]:
+async def ways(deps: VerificationSlice) -> AsyncIterator[tuple[Far, Far]]:
     """For two senders."""
-    async with far_from(slice_.database) as one, far_from(slice_.database) as other:
+    async with far_from(deps.database) as one, far_from(deps.database) as other:
         yield one, other
 
 
 async def test_a_mail_whose_sender_died_comes_again_when_its_lease_has_ended(
-    slice_: VerificationSlice,
+    deps: VerificationSlice,
     server: MailServer,
     start_sender: StartSender,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(loop, "SETTLE_SECONDS", 0.1)
     before = sent_again()
-    user_id, _ = await slice_.signed_up()
-    await slice_.database.execute(
+    user_id, _ = await deps.signed_up()
+    await deps.database.execute(
         """
         UPDATE mails
            SET status = 'sending', attempts = 1, leased_until = now() + interval '300 ms'
         """
     )
     await start_sender()
-    await until_status(slice_, user_id, "sent")
-    (mail,) = await slice_.mails(user_id)
+    await until_status(deps, user_id, "sent")
+    (mail,) = await deps.mails(user_id)
     assert mail["attempts"] == 2
     assert sent_again() == before + 1
 
 
 async def test_a_lease_is_renewed_while_the_server_takes_its_time(
-    slice_: VerificationSlice, server: MailServer, start_sender: StartSender
+    deps: VerificationSlice, server: MailServer, start_sender: StartSender
 ) -> None:
     server.open.clear()
-    user_id, _ = await slice_.signed_up()
+    user_id, _ = await deps.signed_up()
     await start_sender(lease=timedelta(seconds=1))
     await until(lambda: server.asked == 1)
-    (first,) = await slice_.mails(user_id)
+    (first,) = await deps.mails(user_id)
 
     async def renewed() -> bool:
-        (now,) = await slice_.mails(user_id)
+        (now,) = await deps.mails(user_id)
         return bool(now["leased_until"] - first["leased_until"] > timedelta(seconds=1))
 
     await until(renewed)
     assert server.asked == 1
     server.open.set()
-    await until_status(slice_, user_id, "sent")
+    await until_status(deps, user_id, "sent")
 
 
 async def test_what_was_taken_but_cannot_be_recorded_is_not_sent_again_meanwhile(
-    slice_: VerificationSlice, server: MailServer, start_sender: StartSender
+    deps: VerificationSlice, server: MailServer, start_sender: StartSender
 ) -> None:
-    await slice_.database.execute(
+    await deps.database.execute(
         """
         REVOKE UPDATE ON mails FROM qnt9_verification;
         GRANT UPDATE (status, attempts, next_attempt_at, leased_until, last_error)
            ON mails TO qnt9_verification
         """
     )
-    user_id, _ = await slice_.signed_up()
+    user_id, _ = await deps.signed_up()
     await start_sender()
     await until(lambda: len(server.taken) == 1)
-    await slice_.database.execute("UPDATE mails SET leased_until = now() - interval '1 s'")
-    bob, _ = await slice_.signed_up("bob@example.com")
+    await deps.database.execute("UPDATE mails SET leased_until = now() - interval '1 s'")
+    bob, _ = await deps.signed_up("bob@example.com")
     await until(lambda: len(server.taken) == 2)
-    await slice_.database.execute("GRANT UPDATE ON mails TO qnt9_verification")
-    await until_status(slice_, user_id, "sent")
-    await until_status(slice_, bob, "sent")
+    await deps.database.execute("GRANT UPDATE ON mails TO qnt9_verification")
+    await until_status(deps, user_id, "sent")
+    await until_status(deps, bob, "sent")
     assert sorted(taken.recipient for taken in server.taken) == [ADA, "bob@example.com"]
 
 
 async def test_a_mail_that_was_cancelled_while_it_was_claimed_does_not_go(
-    slice_: VerificationSlice,
+    deps: VerificationSlice,
     server: MailServer,
     start_sender: StartSender,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     smtp = Smtp(MailSettings.model_validate({"smtp_url": server.url, "mail_from": FROM}))
-    user_id, _ = await slice_.signed_up()
-    await slice_.hours_pass()
-    sender = await start_sender(mailer=Interrupted(smtp, slice_.ask_again))
-    await until(lambda: all_are(slice_, "sent", "cancelled"))
+    user_id, _ = await deps.signed_up()
+    await deps.hours_pass()
+    sender = await start_sender(mailer=Interrupted(smtp, deps.ask_again))
+    await until(lambda: all_are(deps, "sent", "cancelled"))
     await sender.stop()  # the other one may be on its way yet
-    newest, cancelled = await slice_.mails(user_id)
+    newest, cancelled = await deps.mails(user_id)
     assert (newest["status"], cancelled["status"]) == ("sent", "cancelled")
     assert cancelled["attempts"] == 1
     (taken,) = server.taken
@@ -154,12 +154,12 @@ async def test_a_mail_that_was_cancelled_while_it_was_claimed_does_not_go(
 
 
 async def test_a_mail_is_renewed_by_whose_it_is_also_after_its_lease(
-    slice_: VerificationSlice,
+    deps: VerificationSlice,
 ) -> None:
-    mail = await claimed(slice_)
-    await end_leases(slice_)
-    await renew(slice_, mail)
-    assert await leased(slice_)
+    mail = await claimed(deps)
+    await end_leases(deps)
+    await renew(deps, mail)
+    assert await leased(deps)
 
 
 @pytest.mark.parametrize(
@@ -172,33 +172,33 @@ async def test_a_mail_is_renewed_by_whose_it_is_also_after_its_lease(
     ids=["another's", "let go", "done"],
 )
 async def test_a_mail_that_is_its_senders_no_longer_is_not_renewed(
-    slice_: VerificationSlice, change: str
+    deps: VerificationSlice, change: str
 ) -> None:
-    mail = await claimed(slice_)
-    await slice_.database.execute(f"UPDATE mails SET {change}")
-    await renew(slice_, mail)
-    assert not await leased(slice_)
+    mail = await claimed(deps)
+    await deps.database.execute(f"UPDATE mails SET {change}")
+    await renew(deps, mail)
+    assert not await leased(deps)
 
 
 async def test_a_sender_that_has_just_come_takes_over_no_mail_of_another(
-    slice_: VerificationSlice, server: MailServer, start_sender: StartSender, ways: tuple[Far, Far]
+    deps: VerificationSlice, server: MailServer, start_sender: StartSender, ways: tuple[Far, Far]
 ) -> None:
     first, _ = ways
-    ada = await with_a_mail_before_the_server(slice_, server, start_sender, first)
+    ada = await with_a_mail_before_the_server(deps, server, start_sender, first)
     await first.cable.cut()
     server.open.set()
     await until(lambda: len(server.taken) == 1)
-    await end_leases(slice_)
+    await end_leases(deps)
     await start_sender()
-    bob, _ = await slice_.signed_up(BOB)
-    await until_status(slice_, bob, "sent")
+    bob, _ = await deps.signed_up(BOB)
+    await until_status(deps, bob, "sent")
     first.cable.mend()
-    await until_status(slice_, ada, "sent")
+    await until_status(deps, ada, "sent")
     assert [taken.recipient for taken in server.taken] == [ADA, BOB]
 
 
 async def test_a_database_that_was_away_makes_no_second_mail_whoever_reaches_it_first(
-    slice_: VerificationSlice,
+    deps: VerificationSlice,
     server: MailServer,
     start_sender: StartSender,
     ways: tuple[Far, Far],
@@ -206,7 +206,7 @@ async def test_a_database_that_was_away_makes_no_second_mail_whoever_reaches_it_
 ) -> None:
     first, second = ways
     monkeypatch.setattr(loop, "SETTLE_SECONDS", 0.0)
-    ada = await with_a_mail_before_the_server(slice_, server, start_sender, first)
+    ada = await with_a_mail_before_the_server(deps, server, start_sender, first)
     await start_sender(pool=second.pool)
     await first.cable.cut()
     await second.cable.cut()
@@ -214,44 +214,44 @@ async def test_a_database_that_was_away_makes_no_second_mail_whoever_reaches_it_
     server.open.set()
     await until(lambda: len(server.taken) == 1)
     await until(lambda: second.cable.dropped >= NOTICED)
-    await end_leases(slice_)
+    await end_leases(deps)
     second.cable.mend()
-    bob, _ = await slice_.signed_up(BOB)
-    await until_status(slice_, bob, "sent")
+    bob, _ = await deps.signed_up(BOB)
+    await until_status(deps, bob, "sent")
     first.cable.mend()
-    await until_status(slice_, ada, "sent")
+    await until_status(deps, ada, "sent")
     assert [taken.recipient for taken in server.taken] == [ADA, BOB]
 
 
 async def with_a_mail_before_the_server(
-    slice_: VerificationSlice, server: MailServer, start_sender: StartSender, far: Far
+    deps: VerificationSlice, server: MailServer, start_sender: StartSender, far: Far
 ) -> UUID:
     """Whose mail it is: one sender has handed it over, and has not heard of it yet."""
     server.open.clear()
-    ada, _ = await slice_.signed_up()
+    ada, _ = await deps.signed_up()
     await start_sender(pool=far.pool)
     await until(lambda: server.asked == 1)
     return ada
 
 
-async def end_leases(slice_: VerificationSlice) -> None:
+async def end_leases(deps: VerificationSlice) -> None:
     """As if the time had passed."""
-    await slice_.database.execute("UPDATE mails SET leased_until = now() - interval '1 s'")
+    await deps.database.execute("UPDATE mails SET leased_until = now() - interval '1 s'")
 
 
-async def claimed(slice_: VerificationSlice) -> Claimed:
-    await slice_.signed_up()
-    pool = await slice_.database.pool("qnt9_verification")
+async def claimed(deps: VerificationSlice) -> Claimed:
+    await deps.signed_up()
+    pool = await deps.database.pool("qnt9_verification")
     async with pool.acquire() as conn:
         (mail,) = await mails.claim(conn, 1, LEASE, [], ended_leases=False)
     return mail
 
 
-async def renew(slice_: VerificationSlice, mail: Claimed) -> None:
-    pool = await slice_.database.pool("qnt9_verification")
+async def renew(deps: VerificationSlice, mail: Claimed) -> None:
+    pool = await deps.database.pool("qnt9_verification")
     async with pool.acquire() as conn:
         await mails.renew(conn, LEASE, [mail])
 
 
-async def leased(slice_: VerificationSlice) -> bool:
-    return bool(await slice_.database.fetch("SELECT FROM mails WHERE leased_until > now()"))
+async def leased(deps: VerificationSlice) -> bool:
+    return bool(await deps.database.fetch("SELECT FROM mails WHERE leased_until > now()"))

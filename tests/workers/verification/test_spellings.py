@@ -10,10 +10,10 @@ from tests.workers.verification.test_links import asks, forget
 OWNED, OTHER = "weiss@example.org", "wei\u00df@example.org"
 
 
-async def mailed_to(slice_: VerificationSlice) -> set[str]:
+async def mailed_to(deps: VerificationSlice) -> set[str]:
     """Where the mails that were drafted go."""
-    rows = await slice_.database.fetch("SELECT user_id, parameters FROM mails")
-    pool = await slice_.database.pool()
+    rows = await deps.database.fetch("SELECT user_id, parameters FROM mails")
+    pool = await deps.database.pool()
     async with pool.acquire() as conn:
         keys = await user_keys(conn, [row["user_id"] for row in rows])
     return {keys[row["user_id"]].decrypt(row["parameters"])["to"] for row in rows}
@@ -21,33 +21,33 @@ async def mailed_to(slice_: VerificationSlice) -> set[str]:
 
 @pytest.mark.parametrize(("owned", "asked"), [(OWNED, OTHER), (OTHER, OWNED)])
 async def test_new_password_is_mailed_to_the_address_of_the_account(
-    slice_: VerificationSlice, owned: str, asked: str
+    deps: VerificationSlice, owned: str, asked: str
 ) -> None:
-    await a_user(slice_.database, owned, verified=True)
-    await forget(slice_, asked)
-    assert await mailed_to(slice_) == {owned}
+    await a_user(deps.database, owned, verified=True)
+    await forget(deps, asked)
+    assert await mailed_to(deps) == {owned}
 
 
 async def test_repeated_sign_up_is_told_to_the_address_of_the_account(
-    slice_: VerificationSlice,
+    deps: VerificationSlice,
 ) -> None:
-    owner = await a_user(slice_.database, OWNED, verified=True)
-    await slice_.hear(await slice_.repeated_by(owner, OTHER))
-    assert await mailed_to(slice_) == {OWNED}
+    owner = await a_user(deps.database, OWNED, verified=True)
+    await deps.hear(await deps.repeated_by(owner, OTHER))
+    assert await mailed_to(deps) == {OWNED}
 
 
 async def test_wanted_address_is_told_to_the_address_of_its_account(
-    slice_: VerificationSlice,
+    deps: VerificationSlice,
 ) -> None:
-    await a_user(slice_.database, OWNED, verified=True)
-    somebody = await a_user(slice_.database, "ada@example.com", verified=True)
-    await slice_.hear(await asks(slice_, somebody, OTHER))
-    assert await mailed_to(slice_) == {OWNED, "ada@example.com"}
+    await a_user(deps.database, OWNED, verified=True)
+    somebody = await a_user(deps.database, "ada@example.com", verified=True)
+    await deps.hear(await asks(deps, somebody, OTHER))
+    assert await mailed_to(deps) == {OWNED, "ada@example.com"}
 
 
 async def test_link_of_a_sign_up_is_mailed_again_to_the_address_that_signed_up(
-    slice_: VerificationSlice,
+    deps: VerificationSlice,
 ) -> None:
-    await slice_.signed_up(OTHER)
-    await slice_.ask_again(OWNED)
-    assert await mailed_to(slice_) == {OTHER}
+    await deps.signed_up(OTHER)
+    await deps.ask_again(OWNED)
+    assert await mailed_to(deps) == {OTHER}

@@ -119,7 +119,7 @@ def remove(owner: UUID | None, symbol: str) -> Order:
 
 
 @pytest.fixture
-async def slice_(database: Database) -> WatchlistSlice:
+async def deps(database: Database) -> WatchlistSlice:
     wakeups = MemoryWakeups()
     pool = await database.pool("qnt9_watchlist")
     return WatchlistSlice(Transactions(pool, WATCHLIST.name, wakeups), wakeups, database)

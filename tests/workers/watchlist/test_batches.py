@@ -28,25 +28,25 @@ sequences = st.lists(st.tuples(st.integers(0, OWNERS - 1), commands), max_size=1
 Sequences = Sequence[tuple[int, WatchlistCommand]]
 
 
-async def afterwards(slice_: WatchlistSlice, sequence: Sequences, cuts: Sequence[int]) -> list[Any]:
+async def afterwards(deps: WatchlistSlice, sequence: Sequences, cuts: Sequence[int]) -> list[Any]:
     """What owners, in fresh lists, have and were told after these batches."""
-    owners = [await an_owner(slice_) for _ in range(OWNERS)]
+    owners = [await an_owner(deps) for _ in range(OWNERS)]
     orders = [received(command, actor=owners[n]) for n, command in sequence]
     for begin, end in pairwise([0, *cuts, len(orders)]):
         if begin < end:
-            await slice_.handle(*orders[begin:end])
+            await deps.handle(*orders[begin:end])
     lists: list[list[tuple[str, str | None]]] = []
     events: list[list[Told]] = []
     for owner in owners:
-        lists.append(list((await slice_.items(owner)).items()))
-        events.append(await slice_.told(owner))
-    outcomes: list[Outcome] = [slice_.outcome(order) for order in orders]
+        lists.append(list((await deps.items(owner)).items()))
+        events.append(await deps.told(owner))
+    outcomes: list[Outcome] = [deps.outcome(order) for order in orders]
     return [lists, events, outcomes]
 
 
-async def an_owner(slice_: WatchlistSlice) -> UUID:
-    owner = await slice_.owner(uuid4().hex)
-    await slice_.fill(owner, WATCHLIST_LIMITS[Tier.FREE] - ROOM)
+async def an_owner(deps: WatchlistSlice) -> UUID:
+    owner = await deps.owner(uuid4().hex)
+    await deps.fill(owner, WATCHLIST_LIMITS[Tier.FREE] - ROOM)
     return owner
 
 
@@ -58,9 +58,9 @@ async def an_owner(slice_: WatchlistSlice) -> UUID:
 )
 @given(sequence=sequences, cuts=st.lists(st.integers(0, 16), max_size=6))
 async def test_however_commands_are_cut_into_batches_everything_is_as_one_by_one(
-    slice_: WatchlistSlice, sequence: Sequences, cuts: list[int]
+    deps: WatchlistSlice, sequence: Sequences, cuts: list[int]
 ) -> None:
     within = sorted(min(cut, len(sequence)) for cut in cuts)
-    in_batches = await afterwards(slice_, sequence, within)
-    one_by_one = await afterwards(slice_, sequence, range(1, len(sequence)))
+    in_batches = await afterwards(deps, sequence, within)
+    one_by_one = await afterwards(deps, sequence, range(1, len(sequence)))
     assert in_batches == one_by_one

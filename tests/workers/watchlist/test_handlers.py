@@ -20,17 +20,17 @@ from tests.workers.watchlist.conftest import WatchlistSlice, add, remove
 
 
 async def test_an_item_is_added_with_an_event_that_only_its_owners_key_opens(
-    slice_: WatchlistSlice,
+    deps: WatchlistSlice,
 ) -> None:
-    ada = await slice_.owner()
+    ada = await deps.owner()
     order = add(ada, "AAPL", "mine alone")
-    await slice_.handle(order)
-    assert await slice_.items(ada) == {"AAPL": "mine alone"}
-    (written,) = await written_events(slice_.database)
+    await deps.handle(order)
+    assert await deps.items(ada) == {"AAPL": "mine alone"}
+    (written,) = await written_events(deps.database)
     assert written.about == str(ada)
     assert written.headers["ce_causationid"] == str(order.envelope.id)
     assert written.headers["ce_actorid"] == str(ada)
-    assert await revealed(slice_.database, written.event.client) == A_CLIENT.to_json()
+    assert await revealed(deps.database, written.event.client) == A_CLIENT.to_json()
     note = getattr(written.event, "note", None)
     assert isinstance(note, Personal)
     assert note.key_id == f"user:{ada}"
@@ -38,22 +38,22 @@ async def test_an_item_is_added_with_an_event_that_only_its_owners_key_opens(
 
 
 async def test_a_command_delivered_twice_has_one_effect_and_one_event(
-    slice_: WatchlistSlice,
+    deps: WatchlistSlice,
 ) -> None:
-    ada = await slice_.owner()
+    ada = await deps.owner()
     order = add(ada, "AAPL")
-    await slice_.take(order, order)
-    await slice_.take(remove(ada, "AAPL"))
-    await slice_.take(order)
-    assert await slice_.items(ada) == {}
-    assert await slice_.told(ada) == [("added", "AAPL"), ("removed", "AAPL")]
-    again = [a.outcome for a in slice_.wakeups.announced if a.command_id == order.envelope.id]
+    await deps.take(order, order)
+    await deps.take(remove(ada, "AAPL"))
+    await deps.take(order)
+    assert await deps.items(ada) == {}
+    assert await deps.told(ada) == [("added", "AAPL"), ("removed", "AAPL")]
+    again = [a.outcome for a in deps.wakeups.announced if a.command_id == order.envelope.id]
     assert again == [Succeeded({"symbol": "AAPL", "note": None}, created=True)] * 3
 
 
-async def test_a_batch_of_many_owners_gives_each_their_own(slice_: WatchlistSlice) -> None:
-    ada, bob, eve = [await slice_.owner(name) for name in ("ada", "bob", "eve")]
-    await slice_.handle(
+async def test_a_batch_of_many_owners_gives_each_their_own(deps: WatchlistSlice) -> None:
+    ada, bob, eve = [await deps.owner(name) for name in ("ada", "bob", "eve")]
+    await deps.handle(
         add(bob, "SAP.DE", "his"),
         add(ada, "AAPL"),
         add(bob, "MSFT"),
@@ -61,23 +61,23 @@ async def test_a_batch_of_many_owners_gives_each_their_own(slice_: WatchlistSlic
         add(ada, "SAP.DE", "hers"),
         remove(bob, "SAP.DE"),
     )
-    assert await slice_.items(ada) == {"AAPL": None, "SAP.DE": "hers"}
-    assert await slice_.items(bob) == {"MSFT": None}
-    assert await slice_.items(eve) == {}
-    assert await slice_.told(ada) == [("added", "AAPL"), ("added", "SAP.DE", "hers")]
-    assert await slice_.told(bob) == [
+    assert await deps.items(ada) == {"AAPL": None, "SAP.DE": "hers"}
+    assert await deps.items(bob) == {"MSFT": None}
+    assert await deps.items(eve) == {}
+    assert await deps.told(ada) == [("added", "AAPL"), ("added", "SAP.DE", "hers")]
+    assert await deps.told(bob) == [
         ("added", "SAP.DE", "his"),
         ("added", "MSFT"),
         ("removed", "SAP.DE"),
     ]
-    assert len(await outcomes(slice_.database)) == 6
+    assert len(await outcomes(deps.database)) == 6
 
 
 async def test_a_batch_takes_as_many_statements_for_many_owners_as_for_one(
-    slice_: WatchlistSlice,
+    deps: WatchlistSlice,
 ) -> None:
-    owners = [await slice_.owner(f"user-{n}") for n in range(20)]
-    pool = await slice_.database.pool("qnt9_watchlist")
+    owners = [await deps.owner(f"user-{n}") for n in range(20)]
+    pool = await deps.database.pool("qnt9_watchlist")
     statements: list[str] = []
 
     def count(query: Any) -> None:
@@ -86,126 +86,126 @@ async def test_a_batch_takes_as_many_statements_for_many_owners_as_for_one(
     async with pool.acquire() as conn:
         counted: Connection[Any] = conn._con  # type: ignore[attr-defined]
     counted.add_query_logger(count)
-    await slice_.handle(add(owners[0], "FIRST"))
+    await deps.handle(add(owners[0], "FIRST"))
     counts = []
     for some in (owners[:1], owners):
         statements.clear()
-        await slice_.handle(*(add(owner, f"S{len(some)}") for owner in some))
+        await deps.handle(*(add(owner, f"S{len(some)}") for owner in some))
         counts.append(len(statements))
     counted.remove_query_logger(count)
     assert counts[0] == counts[1] < 9
 
 
 async def test_what_is_added_and_removed_in_one_batch_leaves_two_events_and_no_row(
-    slice_: WatchlistSlice,
+    deps: WatchlistSlice,
 ) -> None:
-    ada = await slice_.owner()
-    await slice_.handle(add(ada, "AAPL"), remove(ada, "AAPL"))
-    assert await slice_.items(ada) == {}
-    assert await slice_.told(ada) == [("added", "AAPL"), ("removed", "AAPL")]
+    ada = await deps.owner()
+    await deps.handle(add(ada, "AAPL"), remove(ada, "AAPL"))
+    assert await deps.items(ada) == {}
+    assert await deps.told(ada) == [("added", "AAPL"), ("removed", "AAPL")]
 
 
 async def test_what_is_removed_and_added_again_in_one_batch_is_the_newest(
-    slice_: WatchlistSlice,
+    deps: WatchlistSlice,
 ) -> None:
-    ada = await slice_.owner()
-    await slice_.handle(add(ada, "AAPL"), add(ada, "MSFT"))
-    await slice_.handle(remove(ada, "AAPL"), add(ada, "AAPL"))
-    assert list(await slice_.items(ada)) == ["MSFT", "AAPL"]
+    ada = await deps.owner()
+    await deps.handle(add(ada, "AAPL"), add(ada, "MSFT"))
+    await deps.handle(remove(ada, "AAPL"), add(ada, "AAPL"))
+    assert list(await deps.items(ada)) == ["MSFT", "AAPL"]
 
 
 async def test_symbols_of_one_batch_stand_in_the_order_in_which_they_were_added(
-    slice_: WatchlistSlice,
+    deps: WatchlistSlice,
 ) -> None:
-    ada = await slice_.owner()
-    await slice_.handle(*(add(ada, symbol) for symbol in ("C", "A", "B")))
-    await slice_.handle(add(ada, "C", "the first still"))
-    assert list(await slice_.items(ada)) == ["C", "A", "B"]
+    ada = await deps.owner()
+    await deps.handle(*(add(ada, symbol) for symbol in ("C", "A", "B")))
+    await deps.handle(add(ada, "C", "the first still"))
+    assert list(await deps.items(ada)) == ["C", "A", "B"]
 
 
 @pytest.mark.parametrize("tier", Tier)
-async def test_the_tier_is_the_limit(slice_: WatchlistSlice, tier: Tier) -> None:
-    ada = await slice_.owner(tier=tier)
+async def test_the_tier_is_the_limit(deps: WatchlistSlice, tier: Tier) -> None:
+    ada = await deps.owner(tier=tier)
     limit = WATCHLIST_LIMITS[tier]
-    await slice_.fill(ada, limit - 1)
+    await deps.fill(ada, limit - 1)
     last, too_many, note = add(ada, "LAST"), add(ada, "TOOMANY"), add(ada, "S1", "a note")
-    await slice_.handle(last, too_many, note)
-    assert isinstance(slice_.outcome(last), Succeeded)
-    assert slice_.outcome(too_many) == Rejected("watchlist-full", f"at most {limit} symbols")
-    assert isinstance(slice_.outcome(note), Succeeded)
-    assert len(await slice_.items(ada)) == limit
-    assert await slice_.told(ada) == [("added", "LAST"), ("added", "S1", "a note")]
+    await deps.handle(last, too_many, note)
+    assert isinstance(deps.outcome(last), Succeeded)
+    assert deps.outcome(too_many) == Rejected("watchlist-full", f"at most {limit} symbols")
+    assert isinstance(deps.outcome(note), Succeeded)
+    assert len(await deps.items(ada)) == limit
+    assert await deps.told(ada) == [("added", "LAST"), ("added", "S1", "a note")]
 
 
 async def test_erased_and_unknown_users_are_refused_and_hold_up_nobody(
-    slice_: WatchlistSlice,
+    deps: WatchlistSlice,
 ) -> None:
-    ada = await slice_.owner()
-    erased = await a_user(slice_.database, "gone@example.com", verified=True, erased=True)
+    ada = await deps.owner()
+    erased = await a_user(deps.database, "gone@example.com", verified=True, erased=True)
     orders = [add(uuid7(), "AAPL"), add(erased, "AAPL"), add(ada, "AAPL")]
-    await slice_.handle(*orders)
-    assert [slice_.outcome(order) for order in orders[:2]] == [Rejected("unknown-user")] * 2
-    assert await slice_.items(ada) == {"AAPL": None}
-    assert len(await written_events(slice_.database)) == 1
+    await deps.handle(*orders)
+    assert [deps.outcome(order) for order in orders[:2]] == [Rejected("unknown-user")] * 2
+    assert await deps.items(ada) == {"AAPL": None}
+    assert len(await written_events(deps.database)) == 1
 
 
-async def test_a_command_of_nobody_is_set_aside_alone(slice_: WatchlistSlice) -> None:
-    ada = await slice_.owner()
+async def test_a_command_of_nobody_is_set_aside_alone(deps: WatchlistSlice) -> None:
+    ada = await deps.owner()
     with pytest.raises(PoisonError):
-        await slice_.handle(add(None, "AAPL"))
-    await slice_.take(add(ada, "AAPL"), add(None, "AAPL"), add(ada, "MSFT"))
-    (letter,) = slice_.dead_letters.written
+        await deps.handle(add(None, "AAPL"))
+    await deps.take(add(ada, "AAPL"), add(None, "AAPL"), add(ada, "MSFT"))
+    (letter,) = deps.dead_letters.written
     assert letter.failure.reason == "a watchlist command without an actor"
-    assert list(await slice_.items(ada)) == ["AAPL", "MSFT"]
+    assert list(await deps.items(ada)) == ["AAPL", "MSFT"]
 
 
-async def test_a_row_that_the_database_refuses_is_set_aside_alone(slice_: WatchlistSlice) -> None:
-    owners = [await slice_.owner(f"user-{n}") for n in range(8)]
-    await slice_.database.execute(
+async def test_a_row_that_the_database_refuses_is_set_aside_alone(deps: WatchlistSlice) -> None:
+    owners = [await deps.owner(f"user-{n}") for n in range(8)]
+    await deps.database.execute(
         "ALTER TABLE watchlist_items ADD CONSTRAINT no_bad_symbol CHECK (symbol <> 'BAD')"
     )
     orders = [add(owner, symbol) for symbol in ("A", "B") for owner in owners]
     orders.insert(5, add(owners[3], "BAD"))
-    await slice_.take(*orders)
-    (letter,) = slice_.dead_letters.written
+    await deps.take(*orders)
+    (letter,) = deps.dead_letters.written
     assert letter.failure.reason == "CheckViolationError in a handler"
     for owner in owners:
-        assert list(await slice_.items(owner)) == ["A", "B"]
-        assert await slice_.told(owner) == [("added", "A"), ("added", "B")]
+        assert list(await deps.items(owner)) == ["A", "B"]
+        assert await deps.told(owner) == [("added", "A"), ("added", "B")]
 
 
 async def test_batches_over_the_same_owners_neither_deadlock_nor_lose_anything(
-    slice_: WatchlistSlice,
+    deps: WatchlistSlice,
 ) -> None:
-    owners = [await slice_.owner(f"user-{n}") for n in range(6)]
+    owners = [await deps.owner(f"user-{n}") for n in range(6)]
 
     async def batches(name: str, order: Sequence[Any]) -> None:
         for n in range(8):
-            await slice_.handle(*(add(owner, f"{name}{n}") for owner in order))
+            await deps.handle(*(add(owner, f"{name}{n}") for owner in order))
 
     await asyncio.gather(batches("A", owners), batches("B", owners[::-1]), batches("C", owners))
     for owner in owners:
-        items, told = await slice_.items(owner), await slice_.told(owner)
+        items, told = await deps.items(owner), await deps.told(owner)
         assert len(items) == 24
         assert [symbol for _, symbol in told] == list(items)
 
 
 async def test_a_batch_that_waited_for_another_sees_what_the_other_wrote(
-    slice_: WatchlistSlice,
+    deps: WatchlistSlice,
 ) -> None:
-    ada = await slice_.owner()
-    await slice_.fill(ada, WATCHLIST_LIMITS[Tier.FREE] - 1)
-    pool = await slice_.database.pool("qnt9_watchlist")
+    ada = await deps.owner()
+    await deps.fill(ada, WATCHLIST_LIMITS[Tier.FREE] - 1)
+    pool = await deps.database.pool("qnt9_watchlist")
     order = add(ada, "LATER")
     async with pool.acquire() as conn, conn.transaction():
         await conn.execute("SELECT FROM users WHERE id = $1 FOR NO KEY UPDATE", ada)
         await conn.execute("INSERT INTO watchlist_items VALUES ($1, 'SOONER')", ada)
-        waiting = asyncio.create_task(slice_.handle(order))
-        await until(lambda: _somebody_waits(slice_))
+        waiting = asyncio.create_task(deps.handle(order))
+        await until(lambda: _somebody_waits(deps))
     await waiting
-    assert isinstance(slice_.outcome(order), Rejected)
-    assert len(await slice_.items(ada)) == WATCHLIST_LIMITS[Tier.FREE]
+    assert isinstance(deps.outcome(order), Rejected)
+    assert len(await deps.items(ada)) == WATCHLIST_LIMITS[Tier.FREE]
 
 
-async def _somebody_waits(slice_: WatchlistSlice) -> bool:
-    return bool(await slice_.database.fetch("SELECT FROM pg_locks WHERE NOT granted"))
+async def _somebody_waits(deps: WatchlistSlice) -> bool:
+    return bool(await deps.database.fetch("SELECT FROM pg_locks WHERE NOT granted"))
