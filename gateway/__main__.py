@@ -5,18 +5,18 @@ from functools import partial
 
 from starlette.applications import Starlette
 
-from gateway.auth.authentication import Callers
+from gateway.auth.authentication import Authenticator
 from gateway.auth.password_strength import open_strength
-from gateway.auth.revocation import Access
-from gateway.commands.idempotency import Repetitions
-from gateway.commands.publisher import Commands
-from gateway.commands.results import Outcomes
+from gateway.auth.revocation import Revocations
+from gateway.commands.idempotency import IdempotencyStore
+from gateway.commands.publisher import CommandPublisher
+from gateway.commands.results import CommandResults
 from gateway.commands.seals import Seals
-from gateway.http.app import Application, Edge
+from gateway.http.app import Application, GatewayDeps
 from gateway.http.documents import Documents
 from gateway.http.public_port import ProblemRenderer, client_key, connection_bounds
 from gateway.quotes.lookup import Quotes
-from gateway.quotes.quote_cache import Known
+from gateway.quotes.quote_cache import QuoteCache
 from gateway.quotes.search import Searches
 from gateway.rate_limit.limiter import Limits
 from gateway.rate_limit.shared_windows import SharedWindows
@@ -50,18 +50,18 @@ async def run(settings: GatewaySettings) -> None:
         watch_helpful(Dependency("valkey", redis.ping), health, shutdown)
         reads = Reads(pool, database)
         channel = f"qnt9:replies:{settings.instance}:{secrets.token_hex(8)}"
-        outcomes = Outcomes(redis, reads, channel)
+        outcomes = CommandResults(redis, reads, channel)
         shutdown.background("wakeups", outcomes.listen())
         shutdown.background("outcome rows", outcomes.poll())
-        access = Access(redis, reads)
+        access = Revocations(redis, reads)
         shutdown.background("access changes", access.listen())
         shutdown.background("access rows", access.follow())
-        cipher, repetitions = ClientCipher(settings.client_key), Repetitions(redis, reads)
-        commands = Commands(settings, producer, outcomes, repetitions, cipher)
+        cipher, idempotency = ClientCipher(settings.client_key), IdempotencyStore(redis, reads)
+        commands = CommandPublisher(settings, producer, outcomes, idempotency, cipher)
         checker = TokenChecker(settings.token_public_key)
-        known = Known(redis, reads)
+        quote_cache = QuoteCache(redis, reads)
         tickets, streams = Tickets(redis, settings.gateway_key), Streams(settings)
-        callers = Callers(
+        authenticator = Authenticator(
             checker,
             access,
             reads,
@@ -70,16 +70,18 @@ async def run(settings: GatewaySettings) -> None:
             forwarded_header=settings.forwarded_header,
         )
         shutdown.background("events", streams.watch())
-        shutdown.background("streams of ended sessions", streams.end_with_sessions(callers.current))
+        shutdown.background(
+            "streams of ended sessions", streams.end_with_sessions(authenticator.current)
+        )
         shutdown.background("streams at the end", streams.end_at(shutdown.draining))
-        edge = Edge(
+        deps = GatewayDeps(
             settings=settings,
             shutdown=shutdown,
-            callers=callers,
+            authenticator=authenticator,
             access=access,
             commands=commands,
-            quotes=Quotes(known, commands),
-            searches=Searches(known, commands),
+            quotes=Quotes(quote_cache, commands),
+            searches=Searches(quote_cache, commands),
             seals=Seals(settings),
             pool=reads,
             documents=Documents(ENDPOINTS),
@@ -100,7 +102,7 @@ async def run(settings: GatewaySettings) -> None:
                 name="operations",
             )
         )
-        app = Application(edge, ENDPOINTS, health.public_routes())
+        app = Application(deps, ENDPOINTS, health.public_routes())
         await enter(
             http_server(
                 app,

@@ -4,13 +4,13 @@ from collections import OrderedDict
 
 from contracts.values import Permission
 from gateway import queries
-from gateway.auth.revocation import Access
+from gateway.auth.revocation import Revocations
 from gateway.http.body import read_query
-from gateway.http.endpoints import Who
+from gateway.http.endpoints import AccessLevel
 from gateway.http.forwarded import Network, Source, address_of, client_address
 from gateway.http.header_fields import bearer_token
 from gateway.http.problems import ProblemError
-from gateway.http.request import Incoming
+from gateway.http.request import Request
 from gateway.stream.tickets import Tickets
 from infra.postgres.reads import Readable
 from infra.runtime.clock import CLOCK
@@ -22,13 +22,13 @@ AGENT_CHARACTERS = 512
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="qnt9"'}
 
 
-class Callers:
+class Authenticator:
     """Authenticates requests; a checked token is remembered until it expires."""
 
     def __init__(
         self,
         checker: TokenChecker,
-        access: Access,
+        access: Revocations,
         pool: Readable,
         tickets: Tickets,
         trusted_proxies: tuple[Network, ...],
@@ -44,22 +44,22 @@ class Callers:
         self._checked: OrderedDict[str, Principal] = OrderedDict()
 
     async def authenticate(
-        self, request: Incoming, who: Who, *, by_ticket: bool = False
+        self, request: Request, level: AccessLevel, *, by_ticket: bool = False
     ) -> Principal | None:
         """The user, or None where anyone may call. Raises `ProblemError`."""
-        if who is Who.ANYONE:
+        if level is AccessLevel.ANYONE:
             return None
         ticket = read_query(request.query).get("ticket") if by_ticket else None
         if isinstance(ticket, str) and "authorization" not in request.headers:
             principal = self.current(await self._tickets.redeem(ticket))
         else:
             principal = self.principal(request)
-        if who is Who.VERIFIED and not principal.verified:
+        if level is AccessLevel.VERIFIED and not principal.verified:
             # Confirmed a moment ago, perhaps, and not yet heard of here.
             profile = await queries.profile(self._pool, principal.user_id)
             if profile is None or profile["email_confirmed_at"] is None:
                 raise ProblemError("email-not-verified")
-        if who is Who.ADMIN:
+        if level is AccessLevel.ADMIN:
             await self._check_admin(principal)
         return principal
 
@@ -71,7 +71,7 @@ class Callers:
         if Permission.ADMIN not in found["permissions"]:
             raise ProblemError("forbidden")
 
-    def principal(self, request: Incoming) -> Principal:
+    def principal(self, request: Request) -> Principal:
         """Whom the bearer token names, as of now. Raises `ProblemError`."""
         token = bearer_token(request.headers.get("authorization", ""))
         if token is None:
@@ -98,7 +98,7 @@ class Callers:
             raise ProblemError("unauthenticated", "The token has expired.", headers=_CHALLENGE)
         return self._access.current(principal)
 
-    def client(self, request: Incoming) -> Client:
+    def client(self, request: Request) -> Client:
         """Address and agent; forwarded addresses count only from trusted proxies."""
         agent = request.headers.get("user-agent", "")[:AGENT_CHARACTERS] or None
         peer = address_of(request.peer) if request.peer else None

@@ -55,7 +55,7 @@ class Changed:
     gone: bool
 
 
-class Access:
+class Revocations:
     """What this process knows of ended sessions and changed users."""
 
     def __init__(

@@ -6,7 +6,7 @@ from infra.security.access_tokens import jwk
 
 
 async def jwks(call: Call) -> Answer:
-    keys = [jwk(call.edge.settings.token_public_key)]
+    keys = [jwk(call.deps.settings.token_public_key)]
     return Answer(200, {"keys": keys}, (("Cache-Control", "public, max-age=300"),))
 
 

@@ -28,7 +28,7 @@ _Counting = tuple[UUID, int, asyncio.Future[int]]
 """A command, how many more have come, and how many that makes."""
 
 
-class Repetitions:
+class IdempotencyStore:
     """Never raises, and never waits for long: what nobody can tell is no repetition."""
 
     def __init__(self, redis: Redis, pool: Readable) -> None:

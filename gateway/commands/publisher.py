@@ -19,8 +19,8 @@ from contracts.ids import uuid7, uuid8
 from contracts.message import Command
 from contracts.outcomes import Rejected, SealedOutcome, Succeeded
 from contracts.topics import CARRIED_BY
-from gateway.commands.idempotency import Repetitions
-from gateway.commands.results import Outcomes, Told
+from gateway.commands.idempotency import IdempotencyStore
+from gateway.commands.results import CommandResult, CommandResults
 from gateway.commands.status_token import Handle
 from gateway.http.endpoints import Answer, Call
 from gateway.http.preferences import Preference, idempotency_key, preference
@@ -57,21 +57,21 @@ class Intent:
     fingerprint: str | None
 
 
-class Commands:
+class CommandPublisher:
     """Publishes commands, acknowledged by the broker, and waits for what becomes of them."""
 
     def __init__(
         self,
         settings: GatewaySettings,
         producer: Producer,
-        outcomes: Outcomes,
-        repetitions: Repetitions,
+        outcomes: CommandResults,
+        idempotency: IdempotencyStore,
         cipher: ClientCipher,
     ) -> None:
         self._settings = settings
         self._bundles = Bundles(producer)
         self._outcomes = outcomes
-        self._repetitions = repetitions
+        self._idempotency = idempotency
         self._cipher = cipher
 
     def intent(self, call: Call, principal: str) -> Intent:
@@ -104,35 +104,35 @@ class Commands:
         """The key of records about a text that nobody else may read."""
         return self._mac(b"key", text.encode()).hex()
 
-    async def accept(self, call: Call, intent: Intent, command: Command, *, key: str) -> Answer:
+    async def publish(self, call: Call, intent: Intent, command: Command, *, key: str) -> Answer:
         """Publish, and answer 202 that tells the caller nothing more."""
-        with _told_what_is_known(intent):
+        with translate_publish_errors(intent):
             acknowledged = await self._publish(
                 call, intent, command, key=key, reply_to=None, deadline=None
             )
             await self._acknowledged(acknowledged)
         return Answer(202, {"status": "accepted"})
 
-    async def accept_once(
+    async def publish_once(
         self, call: Call, intent: Intent, command: Command, *, key: str
     ) -> Answer:
         """The same; a repetition waits, only to be refused where another body came first."""
         seconds = self._settings.wait_seconds
         if intent.fingerprint is None:
-            return await self.accept(call, intent, command, key=key)
-        if await self._repetitions.came_before(intent.id):
-            telling = self._ask(call, intent, command, key=key, seconds=seconds)
+            return await self.publish(call, intent, command, key=key)
+        if await self._idempotency.came_before(intent.id):
+            telling = self._request(call, intent, command, key=key, seconds=seconds)
         else:
-            accepted = await self.accept(call, intent, command, key=key)
-            if not await self._repetitions.came_meanwhile(intent.id):
+            accepted = await self.publish(call, intent, command, key=key)
+            if not await self._idempotency.came_meanwhile(intent.id):
                 return accepted
-            telling = self._outcomes.told(intent.id, seconds)
-        told, _ = await asyncio.gather(telling, asyncio.sleep(MIN_REPEATED_SECONDS))
-        if told and is_of_another_body(told, intent.fingerprint):
+            telling = self._outcomes.wait_for_result(intent.id, seconds)
+        command_result, _ = await asyncio.gather(telling, asyncio.sleep(MIN_REPEATED_SECONDS))
+        if command_result and is_of_another_body(command_result, intent.fingerprint):
             raise ProblemError("idempotency-key-reused")
         return Answer(202, {"status": "accepted"})
 
-    async def perform(
+    async def publish_and_wait(
         self, call: Call, intent: Intent, command: Command, *, key: str, answer: AnswerOf
     ) -> Answer:
         """Publish, wait as long as the client prefers, answer with the outcome or with 202."""
@@ -141,21 +141,23 @@ class Commands:
             default=self._settings.wait_seconds,
             most=self._settings.wait_seconds_most,
         )
-        told = await self._ask(call, intent, command, key=key, seconds=wish.seconds)
-        if told is None:
+        command_result = await self._request(call, intent, command, key=key, seconds=wish.seconds)
+        if command_result is None:
             return self._accepted(call, intent, command, wish)
         applied = (("Preference-Applied", wish.applied),) if wish.applied else ()
-        result = answer(settled(told, intent.fingerprint))
+        result = answer(settled(command_result, intent.fingerprint))
         return Answer(result.status, result.body, (*result.headers, *applied))
 
-    async def ask(
+    async def request(
         self, call: Call, intent: Intent, command: Command, *, key: str, seconds: float
-    ) -> Told | None:
+    ) -> CommandResult | None:
         """Publish something that is worthless after its deadline; None when that has passed."""
         deadline = intent.time + timedelta(seconds=seconds)
-        return await self._ask(call, intent, command, key=key, seconds=seconds, deadline=deadline)
+        return await self._request(
+            call, intent, command, key=key, seconds=seconds, deadline=deadline
+        )
 
-    async def _ask(
+    async def _request(
         self,
         call: Call,
         intent: Intent,
@@ -164,10 +166,10 @@ class Commands:
         key: str,
         seconds: float,
         deadline: datetime | None = None,
-    ) -> Told | None:
+    ) -> CommandResult | None:
         waiting = self._outcomes.expect(intent.id)
         try:
-            with _told_what_is_known(intent):
+            with translate_publish_errors(intent):
                 acknowledged = await self._publish(
                     call,
                     intent,
@@ -176,17 +178,19 @@ class Commands:
                     reply_to=self._outcomes.channel,
                     deadline=deadline,
                 )
-                if seconds > 0 and (told := await self._outcome(acknowledged, waiting, seconds)):
-                    return told
+                if seconds > 0 and (
+                    command_result := await self._outcome(acknowledged, waiting, seconds)
+                ):
+                    return command_result
                 await self._acknowledged(acknowledged)
                 return None
         finally:
             self._outcomes.forget(intent.id, waiting)
 
     async def _outcome(
-        self, acknowledged: Acknowledged, waiting: asyncio.Future[Told], seconds: float
-    ) -> Told | None:
-        with self._or_not_acknowledged(acknowledged, waiting):
+        self, acknowledged: Acknowledged, waiting: asyncio.Future[CommandResult], seconds: float
+    ) -> CommandResult | None:
+        with self._fail_if_not_acknowledged(acknowledged, waiting):
             try:
                 async with asyncio.timeout(seconds):
                     return await waiting
@@ -206,8 +210,8 @@ class Commands:
         acknowledged.result()
 
     @contextmanager
-    def _or_not_acknowledged(
-        self, acknowledged: Acknowledged, waiting: asyncio.Future[Told]
+    def _fail_if_not_acknowledged(
+        self, acknowledged: Acknowledged, waiting: asyncio.Future[CommandResult]
     ) -> Iterator[None]:
         """Who waits for an outcome hears at once, and in time, that the command is not published.
 
@@ -282,7 +286,7 @@ class Commands:
 
 
 @contextmanager
-def _told_what_is_known(intent: Intent) -> Iterator[None]:
+def translate_publish_errors(intent: Intent) -> Iterator[None]:
     """Of a command that the broker has not acknowledged. Raises `ProblemError`."""
     try:
         yield
@@ -298,11 +302,11 @@ def _told_what_is_known(intent: Intent) -> Iterator[None]:
         ) from error
 
 
-def settled(told: Told, fingerprint: str | None) -> Succeeded:
+def settled(command_result: CommandResult, fingerprint: str | None) -> Succeeded:
     """The success. Raises `ProblemError` for a refusal, or for the outcome of another body."""
-    if is_of_another_body(told, fingerprint):
+    if is_of_another_body(command_result, fingerprint):
         raise ProblemError("idempotency-key-reused")
-    match told.outcome:
+    match command_result.outcome:
         case Rejected(code=code, detail=detail):
             raise ProblemError(code if code in PROBLEMS else "internal-error", detail)
         case SealedOutcome():
@@ -311,6 +315,9 @@ def settled(told: Told, fingerprint: str | None) -> Succeeded:
             return success
 
 
-def is_of_another_body(told: Told, fingerprint: str | None) -> bool:
+def is_of_another_body(command_result: CommandResult, fingerprint: str | None) -> bool:
     """A discarded command has no fingerprint where it was inside of the seal."""
-    return None not in {fingerprint, told.fingerprint} and told.fingerprint != fingerprint
+    return (
+        None not in {fingerprint, command_result.fingerprint}
+        and command_result.fingerprint != fingerprint
+    )

@@ -33,14 +33,14 @@ PENDING = Gauge("qnt9_gateway_pending", "Commands that a request waits for")
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class CommandResult:
     """An outcome, and the fingerprint of the body that led to it."""
 
     outcome: Outcome
     fingerprint: str | None
 
 
-class Outcomes:
+class CommandResults:
     """The commands that this process waits for."""
 
     def __init__(self, redis: Redis, pool: Readable, channel: str) -> None:
@@ -48,26 +48,26 @@ class Outcomes:
         self._pool = pool
         self.channel = channel
         self.listening = False
-        self._pending: dict[UUID, list[tuple[float, asyncio.Future[Told]]]] = {}
+        self._pending: dict[UUID, list[tuple[float, asyncio.Future[CommandResult]]]] = {}
         self._arrived = asyncio.Event()
         PENDING.set_function(lambda: sum(map(len, self._pending.values())))
 
-    def expect(self, command_id: UUID) -> asyncio.Future[Told]:
+    def expect(self, command_id: UUID) -> asyncio.Future[CommandResult]:
         """Begin to wait, before the command is published. `forget` it in the end."""
         loop = asyncio.get_running_loop()
-        future: asyncio.Future[Told] = loop.create_future()
+        future: asyncio.Future[CommandResult] = loop.create_future()
         self._pending.setdefault(command_id, []).append((loop.time(), future))
         self._arrived.set()
         return future
 
-    def forget(self, command_id: UUID, future: asyncio.Future[Told]) -> None:
+    def forget(self, command_id: UUID, future: asyncio.Future[CommandResult]) -> None:
         waiting = [w for w in self._pending.get(command_id, []) if w[1] is not future]
         if waiting:
             self._pending[command_id] = waiting
         else:
             self._pending.pop(command_id, None)
 
-    async def told(self, command_id: UUID, seconds: float) -> Told | None:
+    async def wait_for_result(self, command_id: UUID, seconds: float) -> CommandResult | None:
         """What became of a command that was published; None when that takes longer."""
         waiting = self.expect(command_id)
         try:
@@ -123,7 +123,7 @@ class Outcomes:
     def _tell_row(self, command_id: UUID, outcome: Any, fingerprint: str | None) -> None:
         """A row that is no outcome is as none: whoever waits is answered 202."""
         try:
-            self._tell(command_id, Told(outcome_of(outcome), fingerprint))
+            self._resolve(command_id, CommandResult(outcome_of(outcome), fingerprint))
         except ValueError:
             log.warning("outcome_unreadable", command_id=str(command_id))
         else:
@@ -134,13 +134,15 @@ class Outcomes:
         try:
             announced: list[dict[str, Any]] = orjson.loads(data)["outcomes"]
             for one in announced:
-                self._tell(UUID(one["id"]), Told(outcome_of(one["outcome"]), one["fingerprint"]))
+                self._resolve(
+                    UUID(one["id"]), CommandResult(outcome_of(one["outcome"]), one["fingerprint"])
+                )
         except (ValueError, LookupError, TypeError, AttributeError) as error:
             log.warning("notification_unreadable", error=type(error).__name__, instead="polling")
             return
         WOKEN.labels("wakeup").inc(len(announced))
 
-    def _tell(self, command_id: UUID, told: Told) -> None:
+    def _resolve(self, command_id: UUID, command_result: CommandResult) -> None:
         for _, future in self._pending.get(command_id, []):
             if not future.done():
-                future.set_result(told)
+                future.set_result(command_result)

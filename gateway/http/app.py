@@ -13,10 +13,10 @@ from prometheus_client import Histogram
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from gateway.auth.authentication import Callers
+from gateway.auth.authentication import Authenticator
 from gateway.auth.password_strength import Strength
-from gateway.auth.revocation import Access
-from gateway.commands.publisher import Commands
+from gateway.auth.revocation import Revocations
+from gateway.commands.publisher import CommandPublisher
 from gateway.commands.seals import Seals
 from gateway.http.body import read_json, read_query, validated
 from gateway.http.cors import Cors
@@ -24,8 +24,8 @@ from gateway.http.documents import Documents
 from gateway.http.endpoints import Answer, Call, Endpoint, Streamed
 from gateway.http.problems import ProblemError
 from gateway.http.public_port import correlation_id_of, request_id_of
-from gateway.http.request import Incoming
-from gateway.http.response import Exchange, security_headers
+from gateway.http.request import Request
+from gateway.http.response import ResponseWriter, security_headers
 from gateway.http.routing import Dispatch, endpoint_for
 from gateway.quotes.lookup import Quotes
 from gateway.quotes.search import Searches
@@ -57,14 +57,14 @@ _SAFE = ("GET", "HEAD", "OPTIONS")
 
 
 @dataclass
-class Edge:
+class GatewayDeps:
     """What handlers reach through their call."""
 
     settings: GatewaySettings
     shutdown: GracefulShutdownHandler
-    callers: Callers
-    access: Access
-    commands: Commands
+    authenticator: Authenticator
+    access: Revocations
+    commands: CommandPublisher
     quotes: Quotes
     searches: Searches
     seals: Seals
@@ -80,12 +80,12 @@ class Application:
     """One declared endpoint for each method of each path, and the plain routes of operations."""
 
     def __init__(
-        self, edge: Edge, endpoints: Iterable[Endpoint], operations: Iterable[Route]
+        self, deps: GatewayDeps, endpoints: Iterable[Endpoint], operations: Iterable[Route]
     ) -> None:
-        self._edge = edge
+        self._deps = deps
         self._dispatch = Dispatch(endpoints, operations)
-        self._cors = Cors(edge.settings.cors_origins)
-        self.security = security_headers(https=edge.settings.environment != "development")
+        self._cors = Cors(deps.settings.cors_origins)
+        self.security = security_headers(https=deps.settings.environment != "development")
         self._samples: dict[tuple[str, str, int], Histogram] = {}
         self._in_flight = 0
         self._idle = asyncio.Event()
@@ -93,14 +93,14 @@ class Application:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         assert scope["type"] == "http"
         started = time.perf_counter()
-        request = Incoming.of(scope, receive)
+        request = Request.of(scope, receive)
         request_id = request_id_of(request.headers.get("x-request-id"))
-        correlation_id = correlation_id_of(request_id, self._edge.settings.gateway_key)
-        exchange = Exchange(
+        correlation_id = correlation_id_of(request_id, self._deps.settings.gateway_key)
+        response = ResponseWriter(
             send,
             request_id,
             correlation_id,
-            self._edge.shutdown.draining,
+            self._deps.shutdown.draining,
             security=self.security,
             cors=self._cors.headers(request),
         )
@@ -109,29 +109,29 @@ class Application:
         # The server runs each request in a task, so in a context, of its own.
         structlog.contextvars.bind_contextvars(correlation_id=correlation_id)
         try:
-            await self._answer(request, scope, exchange)
+            await self._answer(request, scope, response)
         except ProblemError as error:
-            await exchange.problem(error)
+            await response.problem(error)
         except UNAVAILABLE as error:
             log.warning("reads_unavailable", error=type(error).__name__)
-            await exchange.problem(ProblemError("reads-unavailable"))
+            await response.problem(ProblemError("reads-unavailable"))
         except asyncio.CancelledError:
-            log.warning("request_cancelled", path=exchange.route, method=request.method)
-            await exchange.problem(ProblemError(self._when_cancelled(request)))
+            log.warning("request_cancelled", path=response.route, method=request.method)
+            await response.problem(ProblemError(self._when_cancelled(request)))
         except Exception:
-            log.exception("request_failed", path=exchange.route, method=request.method)
-            await exchange.problem(ProblemError("internal-error"))
+            log.exception("request_failed", path=response.route, method=request.method)
+            await response.problem(ProblemError("internal-error"))
         finally:
             self._in_flight -= 1
             if not self._in_flight:
                 self._idle.set()
-        self._observe(request.method, exchange, time.perf_counter() - started)
+        self._observe(request.method, response, time.perf_counter() - started)
 
-    def _when_cancelled(self, request: Incoming) -> str:
+    def _when_cancelled(self, request: Request) -> str:
         """The problem of a request whose handler was cancelled, by the server or astray."""
         if request.method not in _SAFE:
             return "indeterminate"
-        return "draining" if self._edge.shutdown.draining.is_set() else "try-again"
+        return "draining" if self._deps.shutdown.draining.is_set() else "try-again"
 
     async def drained(self, most: float) -> None:
         """Keep answering (503 to what is new) until nothing is in flight, at least a moment."""
@@ -140,43 +140,43 @@ class Application:
             async with asyncio.timeout(most):
                 await self._idle.wait()
 
-    async def _answer(self, request: Incoming, scope: Scope, exchange: Exchange) -> None:
+    async def _answer(self, request: Request, scope: Scope, response: ResponseWriter) -> None:
         operation = self._dispatch.operation(request.method, request.path)
         if operation:
-            exchange.route = request.path
-            await operation.handle(scope, request.receive, exchange.send)
+            response.route = request.path
+            await operation.handle(scope, request.receive, response.send)
             return
-        if self._edge.shutdown.draining.is_set():
+        if self._deps.shutdown.draining.is_set():
             raise ProblemError("draining")
-        exchange.route, methods, request.params = self._dispatch.path_of(
+        response.route, methods, request.params = self._dispatch.path_of(
             request.path, scope.get("raw_path", b"")
         )
         if preflight := self._cors.preflight(request, methods):
-            await exchange.answer(preflight)
+            await response.answer(preflight)
             return
         endpoint = endpoint_for(request.method, methods)
         _check_fields(request)
-        answer = await self._limited(endpoint, request, exchange)
+        answer = await self._limited(endpoint, request, response)
         if isinstance(answer, Streamed):
-            await exchange.stream(answer, request)
+            await response.stream(answer, request)
         else:
-            await exchange.answer(answer)
+            await response.answer(answer)
 
     async def _limited(
-        self, endpoint: Endpoint, request: Incoming, exchange: Exchange
+        self, endpoint: Endpoint, request: Request, response: ResponseWriter
     ) -> Answer | Streamed:
         """One trip to the cache server, whatever becomes of the request."""
-        limits, client = self._edge.limits, self._edge.callers.client(request)
+        limits, client = self._deps.limits, self._deps.authenticator.client(request)
         if not endpoint.limits:
-            return await endpoint.handler(await self._call(endpoint, request, exchange, client))
+            return await endpoint.handler(await self._call(endpoint, request, response, client))
         limits.refuse_early((*endpoint.limits, *FAULTY), client.ip)
         try:
-            call = await self._call(endpoint, request, exchange, client)
+            call = await self._call(endpoint, request, response, client)
         except ProblemError:
-            exchange.limits = (await limits.take(FAULTY, Caller(client.ip))).headers
+            response.limits = (await limits.take(FAULTY, Caller(client.ip))).headers
             raise
         taken = await limits.take(endpoint.limits, self._caller(call))
-        exchange.limits = taken.headers
+        response.limits = taken.headers
         if taken.slowed:
             await asyncio.sleep(SLOWED_SECONDS)
         try:
@@ -194,29 +194,29 @@ class Application:
             user = call.user
             return Caller(call.client.ip, user.user_id.hex, user.session_id.hex, user.tier)
         if isinstance(call.payload, WithAddress):
-            key = self._edge.settings.address_key
+            key = self._deps.settings.address_key
             return Caller(call.client.ip, address_hash(key, call.payload.email))
         return Caller(call.client.ip)
 
     async def _call(
-        self, endpoint: Endpoint, request: Incoming, exchange: Exchange, client: Client
+        self, endpoint: Endpoint, request: Request, response: ResponseWriter, client: Client
     ) -> Call:
-        user = await self._edge.callers.authenticate(
-            request, endpoint.who, by_ticket=endpoint.by_ticket
+        user = await self._deps.authenticator.authenticate(
+            request, endpoint.access, by_ticket=endpoint.by_ticket
         )
         raw, payload = None, None
         if endpoint.body is not None:
             empty: Any = {} if endpoint.body_optional else None
-            raw = await read_json(request, self._edge.settings.body_bytes_most, empty=empty)
+            raw = await read_json(request, self._deps.settings.body_bytes_most, empty=empty)
             payload = validated(endpoint.body, raw)
         queried = None
         if endpoint.query is not None:
             queried = validated(endpoint.query, read_query(request.query))
         return Call(
-            edge=self._edge,
+            deps=self._deps,
             endpoint=endpoint,
             request=request,
-            correlation_id=exchange.correlation_id,
+            correlation_id=response.correlation_id,
             traceparent=child_of(request.headers.get("traceparent")),
             client=client,
             user=user,
@@ -225,25 +225,25 @@ class Application:
             queried=queried,
         )
 
-    def _observe(self, method: str, exchange: Exchange, seconds: float) -> None:
-        labels = (method, exchange.route, exchange.status)
+    def _observe(self, method: str, response: ResponseWriter, seconds: float) -> None:
+        labels = (method, response.route, response.status)
         sample = self._samples.get(labels)
         if sample is None:
             sample = self._samples[labels] = SECONDS.labels(*labels)
         sample.observe(seconds)
-        if exchange.status < 400 and seconds < SLOW_SECONDS:
+        if response.status < 400 and seconds < SLOW_SECONDS:
             return
-        if not exchange.route.startswith(_OF_OPERATIONS):
+        if not response.route.startswith(_OF_OPERATIONS):
             log.info(
                 "request_answered",
                 method=method,
-                route=exchange.route,
-                status=exchange.status,
+                route=response.route,
+                status=response.status,
                 ms=round(seconds * 1000, 1),
             )
 
 
-def _check_fields(request: Incoming) -> None:
+def _check_fields(request: Request) -> None:
     """Raises `ProblemError` for fields that change what is asked and cannot be obeyed."""
     if request.repeated:
         raise ProblemError("malformed-request", f"There must be one {request.repeated} field.")

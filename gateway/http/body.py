@@ -11,12 +11,12 @@ from pydantic_core import ErrorDetails
 
 from gateway.http.header_fields import is_json, is_plain
 from gateway.http.problems import ProblemError
-from gateway.http.request import CutOffError, Incoming
+from gateway.http.request import CutOffError, Request
 
 DEEPEST = 16
 
 
-async def read_json(request: Incoming, most: int, *, empty: Any = None) -> Any:
+async def read_json(request: Request, most: int, *, empty: Any = None) -> Any:
     """The JSON of a body, `empty` for an empty one. Raises `ProblemError`."""
     declared = request.headers.get("content-length", "0")
     if declared.isdigit() and int(declared) > most:

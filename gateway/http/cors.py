@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from gateway.http.endpoints import Answer
-from gateway.http.request import Incoming
+from gateway.http.request import Request
 from gateway.http.routing import Methods, allowed
 
 REQUEST_HEADERS = (
@@ -48,13 +48,13 @@ class Cors:
         }
         self._others: Headers = (vary,) if self._named else ()
 
-    def headers(self, request: Incoming) -> Headers:
+    def headers(self, request: Request) -> Headers:
         """What an answer says to the browser of whoever asked."""
         if not self._named or not request.path.startswith(_SHARED):
             return ()
         return self._named.get(request.headers.get("origin", ""), self._others)
 
-    def preflight(self, request: Incoming, methods: Methods) -> Answer | None:
+    def preflight(self, request: Request, methods: Methods) -> Answer | None:
         """The answer to a browser that asks first; None for any other request."""
         if (
             request.method != "OPTIONS"

@@ -32,7 +32,7 @@ class Documents:
 
 
 async def openapi(call: Call) -> Answer:
-    return Answer(200, call.edge.documents.openapi)
+    return Answer(200, call.deps.documents.openapi)
 
 
 def _always(answer: Answer) -> Handler:

@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import orjson
 from pydantic import BaseModel
 
-from gateway.http.request import Incoming
+from gateway.http.request import Request
 from gateway.rate_limit.policies import Policy
 from infra.security.access_tokens import Principal
 from infra.security.client_cipher import Client
 
 if TYPE_CHECKING:
-    from gateway.http.app import Edge
+    from gateway.http.app import GatewayDeps
 
 B = TypeVar("B", bound=BaseModel)
 
 
-class Who(Enum):
+class AccessLevel(Enum):
     """Who may call."""
 
     ANYONE = "anyone"
@@ -67,9 +67,9 @@ class Streamed:
 class Call:
     """One request, authenticated and validated, with the edge's parts."""
 
-    edge: "Edge"
+    deps: "GatewayDeps"
     endpoint: "Endpoint"
-    request: Incoming
+    request: Request
     correlation_id: str
     traceparent: str
     client: Client
@@ -122,7 +122,7 @@ class Endpoint:
     summary: str
     answers: dict[int, type[BaseModel] | None]
     problems: tuple[str, ...] = ()
-    who: Who = Who.ANYONE
+    access: AccessLevel = AccessLevel.ANYONE
     body: type[BaseModel] | None = None
     body_optional: bool = False
     query: type[BaseModel] | None = None

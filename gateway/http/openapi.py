@@ -15,7 +15,7 @@ import orjson
 from pydantic import BaseModel, Field
 from pydantic.json_schema import models_json_schema
 
-from gateway.http.endpoints import Endpoint, Link, Who
+from gateway.http.endpoints import AccessLevel, Endpoint, Link
 from gateway.http.examples import EXAMPLES, PATHS, STREAM, problem_examples
 from gateway.http.problems import PROBLEM_JSON, PROBLEMS
 from gateway.v1.models import Accepted
@@ -70,11 +70,11 @@ class ProblemDetails(BaseModel):
 def problem_codes(endpoint: Endpoint) -> tuple[str, ...]:
     """Every problem that a route can answer with."""
     codes = list(endpoint.problems)
-    if endpoint.who is not Who.ANYONE:
+    if endpoint.access is not AccessLevel.ANYONE:
         codes += ["unauthenticated", "reads-unavailable"]
-    if endpoint.who is Who.VERIFIED:
+    if endpoint.access is AccessLevel.VERIFIED:
         codes.append("email-not-verified")
-    if endpoint.who is Who.ADMIN:
+    if endpoint.access is AccessLevel.ADMIN:
         codes.append("forbidden")
     if endpoint.body:
         codes += _OF_BODIES
@@ -141,7 +141,7 @@ def _tag(endpoint: Endpoint) -> str:
 
 def _operation(endpoint: Endpoint, refs: Any) -> dict[str, Any]:
     more = getdoc(endpoint.handler)
-    who = f"Who may call: {endpoint.who.value}."
+    who = f"Who may call: {endpoint.access.value}."
     operation: dict[str, Any] = {
         "operationId": f"{_tag(endpoint)}_{endpoint.handler.__name__}",
         "tags": [_tag(endpoint)],
@@ -160,7 +160,7 @@ def _operation(endpoint: Endpoint, refs: Any) -> dict[str, Any]:
 
 
 def _security(endpoint: Endpoint) -> list[dict[str, list[str]]]:
-    if endpoint.who is Who.ANYONE:
+    if endpoint.access is AccessLevel.ANYONE:
         return []
     return [{"bearer": []}, {"ticket": []}] if endpoint.by_ticket else [{"bearer": []}]
 

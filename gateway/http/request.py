@@ -15,7 +15,7 @@ class CutOffError(Exception):
 
 
 @dataclass(slots=True)
-class Incoming:
+class Request:
     """`headers` by lower-case name; lines of one name are joined with commas (RFC 9110, 5.3).
 
     `abort` cuts the connection.

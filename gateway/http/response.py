@@ -8,7 +8,7 @@ from starlette.types import Message, Send
 
 from gateway.http.endpoints import Answer, Streamed
 from gateway.http.problems import PROBLEM_JSON, ProblemError
-from gateway.http.request import Incoming
+from gateway.http.request import Request
 
 Headers = Sequence[tuple[bytes, bytes]]
 
@@ -35,7 +35,7 @@ def security_headers(*, https: bool) -> Headers:
     return (*_ALWAYS, _HSTS) if https else _ALWAYS
 
 
-class Exchange:
+class ResponseWriter:
     """One response, begun once."""
 
     def __init__(
@@ -83,7 +83,7 @@ class Exchange:
         await self.send(start)
         await self.send({"type": "http.response.body", "body": content})
 
-    async def stream(self, streamed: Streamed, request: Incoming) -> None:
+    async def stream(self, streamed: Streamed, request: Request) -> None:
         """Until the frames end, the client leaves, or takes none of them any more."""
         sending = asyncio.ensure_future(self._frames(streamed))
         gone = asyncio.ensure_future(request.gone())

@@ -14,11 +14,11 @@ from contracts.commands import LookUpQuote
 from contracts.ids import uuid7
 from contracts.outcomes import Rejected, Succeeded
 from contracts.quotes import AT_ONCE, CachedQuote, Quote, marked, may_be_shown
-from gateway.commands.publisher import Commands, Intent
+from gateway.commands.publisher import CommandPublisher, Intent
 from gateway.http.endpoints import Call
 from gateway.http.problems import ProblemError
-from gateway.quotes.quote_cache import Known
-from gateway.quotes.single_flight import Asking
+from gateway.quotes.quote_cache import QuoteCache
+from gateway.quotes.single_flight import SingleFlight
 from infra.runtime.clock import CLOCK
 
 LOOK_UP_SECONDS = 8.0
@@ -38,23 +38,23 @@ class _Unknown:
 
 
 @dataclass(frozen=True, slots=True)
-class _Vain:
+class _NegativeResult:
     """Nobody could tell; or, with a problem, be asked."""
 
     problem: ProblemError | None = None
 
 
-_Told = Quote | _Unknown | _Vain
+_Answer = Quote | _Unknown | _NegativeResult
 
 
 class Quotes:
     """Reads what is known; asks the quotes worker for what is not fresh, once for all."""
 
-    def __init__(self, known: Known, commands: Commands) -> None:
-        self._known = known
+    def __init__(self, cache: QuoteCache, commands: CommandPublisher) -> None:
+        self._cache = cache
         self._commands = commands
-        self._asking: Asking[_Told] = Asking(
-            self._look_up, in_vain=lambda told: isinstance(told, _Vain)
+        self._single_flight: SingleFlight[_Answer] = SingleFlight(
+            self._look_up, is_negative=lambda answer: isinstance(answer, _NegativeResult)
         )
         self._exist: dict[str, None] = {}
         self._unanswered_until = 0.0
@@ -69,28 +69,28 @@ class Quotes:
 
     async def quotes(self, call: Call, symbols: Sequence[str]) -> dict[str, Quote | ProblemError]:
         """The same of several, each for itself."""
-        known = await self._known.quotes(symbols)
+        cached = await self._cache.quotes(symbols)
         shown: dict[str, Quote | ProblemError] = {}
         now = CLOCK.now()
         for symbol in symbols:
-            entry = known.get(symbol)
+            entry = cached.get(symbol)
             if entry and entry.fresh_until > now:
                 shown[symbol] = self._found(symbol, entry.shown())
             elif entry and (quote := _at_once(entry, now)):
-                self._asking.begin(call, symbol)
+                self._single_flight.begin(call, symbol)
                 shown[symbol] = quote
         missing = [symbol for symbol in symbols if symbol not in shown]
-        answers = await asyncio.gather(*(self._wait(call, s, known.get(s)) for s in missing))
+        answers = await asyncio.gather(*(self._wait(call, s, cached.get(s)) for s in missing))
         return shown | dict(zip(missing, answers, strict=True))
 
     async def many(self, call: Call, symbols: Sequence[str]) -> dict[str, dict[str, Any]]:
         """What is known of these, without waiting; what is not fresh is renewed behind it."""
-        known = await self._known.quotes(symbols)
+        cached = await self._cache.quotes(symbols)
         now = CLOCK.now()
-        fresh = {s for s, entry in known.items() if entry.fresh_until > now}
+        fresh = {s for s, entry in cached.items() if entry.fresh_until > now}
         self._renew(call, [symbol for symbol in symbols if symbol not in fresh])
         shown: dict[str, dict[str, Any]] = {}
-        for symbol, entry in known.items():
+        for symbol, entry in cached.items():
             quote = entry.shown() if symbol in fresh else _at_once(entry, now) or _last(entry, now)
             if quote:
                 shown[symbol] = quote.as_json
@@ -100,7 +100,7 @@ class Quotes:
         """False only for a symbol that a provider says it does not have."""
         if symbol in self._exist:
             return True
-        entry = (await self._known.quotes([symbol])).get(symbol)
+        entry = (await self._cache.quotes([symbol])).get(symbol)
         if entry and entry.quote:
             return self._remember(symbol)
         if entry and entry.fresh_until > CLOCK.now():
@@ -115,12 +115,12 @@ class Quotes:
         loop = asyncio.get_running_loop()
         if self._unanswered_until > loop.time():
             return True
-        match await self._asking.answer(call, symbol, KNOWN_SECONDS):
+        match await self._single_flight.answer(call, symbol, KNOWN_SECONDS):
             case _Unknown():
                 return False
             case Quote():
                 return True
-            case _Vain(problem=ProblemError() as problem):
+            case _NegativeResult(problem=ProblemError() as problem):
                 raise ProblemError("broker-unavailable") from problem
         self._unanswered_until = loop.time() + UNANSWERED_SECONDS
         return True
@@ -128,41 +128,41 @@ class Quotes:
     def _renew(self, call: Call, symbols: Iterable[str]) -> None:
         """Asked for, and nobody waits; of very many the rest at the next look."""
         for symbol, _ in zip(symbols, range(RENEWED_AT_ONCE), strict=False):
-            self._asking.begin(call, symbol)
+            self._single_flight.begin(call, symbol)
 
     async def _wait(
         self, call: Call, symbol: str, entry: CachedQuote | None
     ) -> Quote | ProblemError:
         last = _last(entry, CLOCK.now()) if entry else None
         seconds = PATIENT_SECONDS if last else LOOK_UP_SECONDS
-        match await self._asking.answer(call, symbol, seconds):
+        match await self._single_flight.answer(call, symbol, seconds):
             case Quote() as quote:
                 return quote
             case _Unknown():
                 return ProblemError("unknown-symbol")
         return last or ProblemError("quote-unavailable")
 
-    async def _look_up(self, call: Call, symbol: str) -> _Told:
+    async def _look_up(self, call: Call, symbol: str) -> _Answer:
         intent = Intent(uuid7(), CLOCK.now(), None)
         command = LookUpQuote(symbol=symbol)
         try:
-            told = await self._commands.ask(
+            command_result = await self._commands.request(
                 call, intent, command, key=symbol, seconds=LOOK_UP_SECONDS
             )
         except ProblemError as error:
-            return _Vain(error)
+            return _NegativeResult(error)
         now = CLOCK.now()
-        match told.outcome if told else None:
+        match command_result.outcome if command_result else None:
             case Succeeded(result={"quote": found}):
                 quote = Quote.model_validate(found)
-                self._known.tell(symbol, _marked_entry(quote, now) if quote.stale else None)
+                self._cache.remember(symbol, _marked_entry(quote, now) if quote.stale else None)
                 self._remember(symbol)
                 return quote
             case Rejected(code="unknown-symbol"):
                 unknown = CachedQuote(quote=None, fresh_until=now + UNKNOWN_HOLD)
-                self._known.tell(symbol, unknown)
+                self._cache.remember(symbol, unknown)
                 return _Unknown()
-        return _Vain()
+        return _NegativeResult()
 
     def _found(self, symbol: str, quote: Quote | None) -> Quote | ProblemError:
         if quote is None:

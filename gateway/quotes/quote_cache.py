@@ -33,13 +33,13 @@ MAX_QUOTE_BYTES = 4_096
 MAX_FOUND_BYTES = 65_536
 
 
-class Known:
+class QuoteCache:
     """Never raises: what cannot be read is not known."""
 
     def __init__(self, redis: Redis, pool: Readable) -> None:
         self._redis = redis
         self._pool = pool
-        self._told: dict[str, CachedQuote] = {}
+        self._remembered: dict[str, CachedQuote] = {}
         self._reach = Reach("known quotes", seconds=CACHE_SECONDS)
 
     async def quotes(self, symbols: Sequence[str]) -> dict[str, CachedQuote]:
@@ -56,19 +56,19 @@ class Known:
         missing = [symbol for symbol in symbols if symbol not in known]
         if missing:
             rows = await self._rows(missing)
-            told = self._told if values is None else {}
+            remembered = self._remembered if values is None else {}
             for symbol in missing:
-                if entry := _newer(told.get(symbol), rows.get(symbol)):
+                if entry := _newer(remembered.get(symbol), rows.get(symbol)):
                     known[symbol] = entry
         return known
 
-    def tell(self, symbol: str, entry: CachedQuote | None) -> None:
+    def remember(self, symbol: str, entry: CachedQuote | None) -> None:
         """What a worker said; None for a new quote, which is a row. Bounded; the oldest goes."""
-        self._told.pop(symbol, None)
+        self._remembered.pop(symbol, None)
         if entry:
-            self._told[symbol] = entry
-        if len(self._told) > REMEMBERED:
-            del self._told[next(iter(self._told))]
+            self._remembered[symbol] = entry
+        if len(self._remembered) > REMEMBERED:
+            del self._remembered[next(iter(self._remembered))]
 
     async def search(self, text: str) -> Found | None:
         value = await self._reach.ask(lambda: self._redis.get(search_key(text)))
@@ -83,13 +83,13 @@ class Known:
         return {row["symbol"]: entry for row in rows if (entry := _row(row))}
 
 
-def _newer(told: CachedQuote | None, row: CachedQuote | None) -> CachedQuote | None:
+def _newer(remembered: CachedQuote | None, row: CachedQuote | None) -> CachedQuote | None:
     """Of two the one with the newer quote; of the same quote what was said of it last."""
-    if told is None or row is None:
-        return told or row
-    if told.quote is None or row.quote is None:
-        return told
-    return told if told.quote.fetched_at >= row.quote.fetched_at else row
+    if remembered is None or row is None:
+        return remembered or row
+    if remembered.quote is None or row.quote is None:
+        return remembered
+    return remembered if remembered.quote.fetched_at >= row.quote.fetched_at else row
 
 
 def _row(row: asyncpg.Record) -> CachedQuote | None:

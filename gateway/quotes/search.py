@@ -6,11 +6,11 @@ from contracts.commands import Search
 from contracts.ids import uuid7
 from contracts.outcomes import Succeeded
 from contracts.securities import Found, identified
-from gateway.commands.publisher import Commands, Intent
+from gateway.commands.publisher import CommandPublisher, Intent
 from gateway.http.endpoints import Call
 from gateway.http.problems import ProblemError
-from gateway.quotes.quote_cache import Known
-from gateway.quotes.single_flight import Asking
+from gateway.quotes.quote_cache import QuoteCache
+from gateway.quotes.single_flight import SingleFlight
 from gateway.v1.quote_models import SearchQuery
 from infra.runtime.clock import CLOCK
 
@@ -20,40 +20,42 @@ NOT_SAID = "(encrypted)"
 
 
 @dataclass(frozen=True, slots=True)
-class _Vain:
+class _NegativeResult:
     """Nobody could search."""
 
 
 class Searches:
     """Bounded in time, whatever is away."""
 
-    def __init__(self, known: Known, commands: Commands) -> None:
-        self._known = known
+    def __init__(self, cache: QuoteCache, commands: CommandPublisher) -> None:
+        self._cache = cache
         self._commands = commands
-        self._asking: Asking[Found | _Vain] = Asking(
-            self._ask, in_vain=lambda told: isinstance(told, _Vain)
+        self._single_flight: SingleFlight[Found | _NegativeResult] = SingleFlight(
+            self._ask, is_negative=lambda answer: isinstance(answer, _NegativeResult)
         )
 
     async def find(self, call: Call, text: str) -> Found:
         """Candidates, the likeliest first. Raises `ProblemError`."""
         subject = identified(text).subject
-        if found := await self._known.search(subject):
+        if found := await self._cache.search(subject):
             return found
-        told = await self._asking.answer(call, subject, SEARCH_SECONDS)
-        if isinstance(told, Found):
-            return told
+        answer = await self._single_flight.answer(call, subject, SEARCH_SECONDS)
+        if isinstance(answer, Found):
+            return answer
         raise ProblemError("search-unavailable")
 
-    async def _ask(self, call: Call, subject: str) -> Found | _Vain:
+    async def _ask(self, call: Call, subject: str) -> Found | _NegativeResult:
         intent = Intent(uuid7(), CLOCK.now(), None)
         text = self._commands.encrypted(intent, "text", call.query(SearchQuery).q)
         command = Search(text=NOT_SAID, encrypted_text=text)
         key = self._commands.key_of(subject)
         try:
-            told = await self._commands.ask(call, intent, command, key=key, seconds=SEARCH_SECONDS)
+            command_result = await self._commands.request(
+                call, intent, command, key=key, seconds=SEARCH_SECONDS
+            )
         except ProblemError:
-            return _Vain()
-        match told.outcome if told else None:
+            return _NegativeResult()
+        match command_result.outcome if command_result else None:
             case Succeeded(result=dict(result)):
                 return Found.model_validate(result)
-        return _Vain()
+        return _NegativeResult()

@@ -8,22 +8,22 @@ from gateway.http.endpoints import Call
 
 T = TypeVar("T")
 
-VAIN_SECONDS = 1.0
+NEGATIVE_RESULT_SECONDS = 1.0
 SETTLED_SECONDS = 0.25
 """So long an answer stands: for who looked in the cache before it was there."""
 
 
-class Asking(Generic[T]):
+class SingleFlight(Generic[T]):
     """What is under way, by what is asked for. An answer stands for a moment, one in vain longer.
 
     `ask` never raises: what went wrong is an answer, too.
     """
 
     def __init__(
-        self, ask: Callable[[Call, str], Awaitable[T]], *, in_vain: Callable[[T], bool]
+        self, ask: Callable[[Call, str], Awaitable[T]], *, is_negative: Callable[[T], bool]
     ) -> None:
         self._ask = ask
-        self._in_vain = in_vain
+        self._is_negative = is_negative
         self._tasks: dict[str, asyncio.Task[T]] = {}
 
     def begin(self, call: Call, subject: str) -> asyncio.Task[T]:
@@ -43,7 +43,7 @@ class Asking(Generic[T]):
         stands = 0.0
         try:
             answer = await self._ask(call, subject)
-            stands = VAIN_SECONDS if self._in_vain(answer) else SETTLED_SECONDS
+            stands = NEGATIVE_RESULT_SECONDS if self._is_negative(answer) else SETTLED_SECONDS
             return answer
         finally:
             asyncio.get_running_loop().call_later(stands, self._tasks.pop, subject, None)

@@ -188,14 +188,14 @@ class Limits:
         self, policies: Policies, taken: Taken, counts: list[Count]
     ) -> list[tuple[str, str]]:
         """Of what is told to clients, the one that is nearest to its end."""
-        told = [
+        shown = [
             (-count.refused, count.remaining / check.most, i)
             for i, (count, check) in enumerate(zip(counts, taken.checks, strict=True))
-            if taken.policies[i].told and count.remaining >= 0
+            if taken.policies[i].shown and count.remaining >= 0
         ]
         headers = [("RateLimit-Policy", self._text(policies, taken.tier))]
-        if told:
-            i = min(told)[2]
+        if shown:
+            i = min(shown)[2]
             headers.append(_rate_limit(taken.policies[i], counts[i].remaining, counts[i].seconds))
         return headers
 
@@ -221,7 +221,7 @@ class Limits:
             left = self._refusals.get(check.key, 0.0) - now
             if left > 0:
                 headers = [("RateLimit-Policy", self._text(policies, taken.tier))]
-                if policy.told:
+                if policy.shown:
                     headers.append(_rate_limit(policy, 0, left))
                 raise self._refusal(policy, left, headers)
             self._refusals.pop(check.key, None)

@@ -40,7 +40,7 @@ class Policy:
     """One thing that is counted.
 
     `closed`: without the cache server a process allows a quarter of it, on its own count; the
-    others stay open: each process then allows all of it. `told`: its remainder is shown to
+    others stay open: each process then allows all of it. `shown`: its remainder is shown to
     clients; what an account has left would tell a stranger about the owner. `until_success`:
     the count begins anew when what was tried succeeds. `spares_known_by`: the
     name of such a policy; an account that has succeeded from this client address is spared.
@@ -51,7 +51,7 @@ class Policy:
     name: str
     by: By
     closed: bool = False
-    told: bool = True
+    shown: bool = True
     until_success: bool = False
     spares_known_by: str | None = None
     failures: bool = False
@@ -62,28 +62,28 @@ _FAILURES = "signin-failures"
 
 SIGN_UP = (
     Policy("signup-client", By.CLIENT, closed=True),
-    Policy("signup-network", By.NETWORK, closed=True, told=False),
+    Policy("signup-network", By.NETWORK, closed=True, shown=False),
 )
 """Not by account: anybody may name an address, and its owner shall not be shut out by that."""
 SIGN_IN = (
     Policy("signin-client", By.CLIENT, closed=True),
-    Policy("signin-network", By.NETWORK, closed=True, told=False),
+    Policy("signin-network", By.NETWORK, closed=True, shown=False),
     Policy(
-        "signin-account", By.ACCOUNT, closed=True, told=False, spares_known_by="signin-failures"
+        "signin-account", By.ACCOUNT, closed=True, shown=False, spares_known_by="signin-failures"
     ),
     Policy(
         "signin-account-day",
         By.ACCOUNT,
         closed=True,
-        told=False,
+        shown=False,
         failures=True,
         spares_known_by="signin-failures",
     ),
-    Policy("signin-failures", By.PAIR, closed=True, told=False, until_success=True),
+    Policy("signin-failures", By.PAIR, closed=True, shown=False, until_success=True),
     Policy(
         "signin-everybody",
         By.EVERYBODY,
-        told=False,
+        shown=False,
         failures=True,
         slows=True,
         spares_known_by="signin-failures",
@@ -95,14 +95,14 @@ Over everybody a request only waits: whoever sprays must not lock all the others
 """
 MAIL = (
     Policy("mail-client", By.CLIENT, closed=True),
-    Policy("mail-network", By.NETWORK, closed=True, told=False),
+    Policy("mail-network", By.NETWORK, closed=True, shown=False),
 )
 """For whatever mails an address that the caller names.
 
 How much one address is mailed is counted where mails are made (`workers/verification/allowances`):
 asking too often is answered as always, and nothing is sent.
 """
-EMAIL_CHANGE = (*MAIL, Policy("mail-account", By.ACCOUNT, closed=True, told=False))
+EMAIL_CHANGE = (*MAIL, Policy("mail-account", By.ACCOUNT, closed=True, shown=False))
 """For a signed-in user who asks for another address, also counted by that user."""
 
 _CLIENT = Policy("client", By.CLIENT)
@@ -122,7 +122,7 @@ STREAM = (_CLIENT, Policy("stream", By.ACCOUNT), Policy("stream-token", By.SESSI
 REFRESH = (Policy("refresh-client", By.CLIENT),)
 PASSWORD = (
     *WRITE,
-    Policy("password-failures", By.SESSION, closed=True, told=False, until_success=True),
+    Policy("password-failures", By.SESSION, closed=True, shown=False, until_success=True),
 )
 """For what a signed-in user must give the password again: a stolen token shall not guess it.
 

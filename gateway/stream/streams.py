@@ -38,7 +38,7 @@ class Streams:
         subscription = self._hub.join(call.caller)
         try:
             position, found, lost = self._place(subscription, last_event_id)
-            rows = await queries.watchlist(call.edge.pool, call.caller.user_id)
+            rows = await queries.watchlist(call.deps.pool, call.caller.user_id)
             symbols = [row["symbol"] for row in rows]
             self._hub.follow(subscription, symbols)
             quotes = await _latest(call, symbols)
@@ -104,5 +104,5 @@ class Streams:
 
 async def _latest(call: Call, symbols: Collection[str]) -> Quotes:
     """What is known of these right now; what is not fresh is renewed behind it."""
-    found = await call.edge.quotes.many(call, list(symbols))
+    found = await call.deps.quotes.many(call, list(symbols))
     return {symbol: found.get(symbol) for symbol in symbols}

@@ -2,7 +2,7 @@
 
 from gateway import queries
 from gateway.http.cursors import page_of, read_cursor
-from gateway.http.endpoints import Answer, Call, Endpoint, Who
+from gateway.http.endpoints import AccessLevel, Answer, Call, Endpoint
 from gateway.rate_limit.policies import READ
 from gateway.v1.models import Activity, Page
 
@@ -12,7 +12,7 @@ async def show(call: Call) -> Answer:
     page = call.query(Page)
     before = read_cursor(page.cursor)
     rows = await queries.activity(
-        call.edge.pool, call.caller.user_id, before=before, limit=page.limit + 1
+        call.deps.pool, call.caller.user_id, before=before, limit=page.limit + 1
     )
     shown, cursor = page_of(rows, page.limit)
     return Answer(200, {"activity": [dict(row) for row in shown], "next_cursor": cursor})
@@ -25,7 +25,7 @@ ENDPOINTS = (
         show,
         "The activity of the account, newest first",
         {200: Activity},
-        who=Who.SIGNED_IN,
+        access=AccessLevel.SIGNED_IN,
         query=Page,
         limits=READ,
     ),

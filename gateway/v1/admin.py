@@ -6,7 +6,7 @@ from contracts.commands import ChangePermissions, ChangeTier
 from contracts.outcomes import Succeeded
 from gateway import queries
 from gateway.http.cursors import page_of, read_cursor
-from gateway.http.endpoints import Answer, Call, Endpoint, Link, Who
+from gateway.http.endpoints import AccessLevel, Answer, Call, Endpoint, Link
 from gateway.http.problems import ProblemError
 from gateway.rate_limit.policies import READ, WRITE
 from gateway.v1.admin_models import (
@@ -38,7 +38,7 @@ async def users(call: Call) -> Answer:
     page = call.query(UsersPage)
     place = read_cursor(page.cursor)
     rows = await queries.users(
-        call.edge.pool,
+        call.deps.pool,
         address_hash=principal_of(call, page.email) if page.email else None,
         tier=page.tier,
         verified=page.verified,
@@ -53,7 +53,7 @@ async def audit(call: Call) -> Answer:
     """A new event appears within a second."""
     page = call.query(AuditPage)
     rows = await queries.audit_entries(
-        call.edge.pool,
+        call.deps.pool,
         user_id=page.user_id,
         action=page.action,
         correlation_id=page.correlation_id,
@@ -68,12 +68,14 @@ async def audit(call: Call) -> Answer:
 
 async def _change(call: Call, command: ChangeTier | ChangePermissions) -> Answer:
     """With the caller's own token, which accounts checks: our word alone makes nobody an admin."""
-    intent = call.edge.commands.intent(call, str(call.caller.user_id))
+    intent = call.deps.commands.intent(call, str(call.caller.user_id))
     _, _, token = call.request.headers["authorization"].partition(" ")
-    proof = call.edge.seals.for_administration(intent, {"token": token})
+    proof = call.deps.seals.for_administration(intent, {"token": token})
     command = command.model_copy(update={"proof": proof})
     key = str(command.user_id)
-    return await call.edge.commands.perform(call, intent, command, key=key, answer=_changed)
+    return await call.deps.commands.publish_and_wait(
+        call, intent, command, key=key, answer=_changed
+    )
 
 
 def _changed(success: Succeeded) -> Answer:
@@ -95,7 +97,7 @@ ENDPOINTS = (
         "Change the tier of a user",
         {200: Standing, 202: Pending},
         problems=("unknown-user",),
-        who=Who.ADMIN,
+        access=AccessLevel.ADMIN,
         body=TierBody,
         command=True,
         limits=WRITE,
@@ -107,7 +109,7 @@ ENDPOINTS = (
         "Replace the permissions of a user",
         {200: Standing, 202: Pending},
         problems=("unknown-user", "user-not-verified", "last-admin"),
-        who=Who.ADMIN,
+        access=AccessLevel.ADMIN,
         body=PermissionsBody,
         command=True,
         limits=WRITE,
@@ -118,7 +120,7 @@ ENDPOINTS = (
         users,
         "Users, the newest first",
         {200: Accounts},
-        who=Who.ADMIN,
+        access=AccessLevel.ADMIN,
         query=UsersPage,
         limits=READ,
         links=tuple(
@@ -132,7 +134,7 @@ ENDPOINTS = (
         audit,
         "The audit log, newest first",
         {200: AuditEntries},
-        who=Who.ADMIN,
+        access=AccessLevel.ADMIN,
         query=AuditPage,
         limits=READ,
     ),

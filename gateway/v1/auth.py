@@ -13,7 +13,7 @@ from contracts.commands import (
 )
 from contracts.outcomes import Rejected, SealedOutcome, Succeeded
 from gateway.commands.publisher import Intent
-from gateway.commands.results import Told
+from gateway.commands.results import CommandResult
 from gateway.http.endpoints import Answer, Call, Endpoint
 from gateway.http.problems import ProblemError
 from gateway.rate_limit.policies import LINK, MAIL, REFRESH, SIGN_IN, SIGN_UP
@@ -40,13 +40,13 @@ async def sign_up(call: Call) -> Answer:
     A repetition with the same Idempotency-Key waits for the first request: 422 if its body differs.
     """
     body = call.body(SignUpBody)
-    await call.edge.strength.require("password", body.password, body.email, body.display_name)
+    await call.deps.strength.require("password", body.password, body.email, body.display_name)
     principal = principal_of(call, body.email)
-    intent = call.edge.commands.intent(call, principal)
-    secret = call.edge.commands.secret_of(intent)
-    sealed = call.edge.seals.for_signup(intent, {**body.model_dump(), "signup_secret": secret})
+    intent = call.deps.commands.intent(call, principal)
+    secret = call.deps.commands.secret_of(intent)
+    sealed = call.deps.seals.for_signup(intent, {**body.model_dump(), "signup_secret": secret})
     command = SignUp(sealed=sealed)
-    answer = await call.edge.commands.accept_once(call, intent, command, key=principal)
+    answer = await call.deps.commands.publish_once(call, intent, command, key=principal)
     return replace(answer, body={**answer.body, "signup_secret": secret})
 
 
@@ -56,34 +56,38 @@ async def verify(call: Call) -> Answer:
     principal = hashed(call, body.token)
     command: VerifyEmail | ConfirmSignUp
     if body.password is None and body.signup_secret is None:
-        intent = call.edge.commands.intent(call, principal)
-        command = VerifyEmail(sealed=call.edge.seals.for_verify(intent, {"token": body.token}))
+        intent = call.deps.commands.intent(call, principal)
+        command = VerifyEmail(sealed=call.deps.seals.for_verify(intent, {"token": body.token}))
     else:
-        intent = call.edge.commands.intent(call, f"{principal} with proof")
+        intent = call.deps.commands.intent(call, f"{principal} with proof")
         content = body.model_dump(exclude_none=True)
-        command = ConfirmSignUp(sealed=call.edge.seals.for_confirmation(intent, content))
-    return await call.edge.commands.perform(call, intent, command, key=principal, answer=_result)
+        command = ConfirmSignUp(sealed=call.deps.seals.for_confirmation(intent, content))
+    return await call.deps.commands.publish_and_wait(
+        call, intent, command, key=principal, answer=_result
+    )
 
 
 async def resend(call: Call) -> Answer:
     body = call.body(ResendBody)
     principal = principal_of(call, body.email)
-    intent = call.edge.commands.intent(call, principal)
-    sealed = call.edge.seals.for_resend(intent, body.model_dump())
+    intent = call.deps.commands.intent(call, principal)
+    sealed = call.deps.seals.for_resend(intent, body.model_dump())
     command = ResendVerification(sealed=sealed)
-    return await call.edge.commands.accept(call, intent, command, key=principal)
+    return await call.deps.commands.publish(call, intent, command, key=principal)
 
 
 async def sign_in(call: Call) -> Answer:
     """Never answers 202, because the tokens are sealed for this process and this request."""
     body = call.body(SignInBody)
     principal = principal_of(call, body.email)
-    intent = call.edge.commands.fresh_intent()
-    sealed = call.edge.seals.for_signin(intent, body.model_dump())
-    command = SignIn(sealed=sealed, reply_key=call.edge.seals.reply_key)
-    seconds = call.edge.settings.signin_seconds
-    told = await call.edge.commands.ask(call, intent, command, key=principal, seconds=seconds)
-    return _tokens(call, intent, told, "signin")
+    intent = call.deps.commands.fresh_intent()
+    sealed = call.deps.seals.for_signin(intent, body.model_dump())
+    command = SignIn(sealed=sealed, reply_key=call.deps.seals.reply_key)
+    seconds = call.deps.settings.signin_seconds
+    command_result = await call.deps.commands.request(
+        call, intent, command, key=principal, seconds=seconds
+    )
+    return _tokens(call, intent, command_result, "signin")
 
 
 async def refresh(call: Call) -> Answer:
@@ -92,23 +96,25 @@ async def refresh(call: Call) -> Answer:
     session_id = session_of(body.refresh_token)
     if session_id is None:
         raise ProblemError("invalid-refresh-token")
-    intent = call.edge.commands.fresh_intent()
-    sealed = call.edge.seals.for_refresh(intent, body.model_dump())
-    command = RefreshToken(sealed=sealed, reply_key=call.edge.seals.reply_key)
-    told = await call.edge.commands.ask(
-        call, intent, command, key=str(session_id), seconds=call.edge.settings.refresh_seconds
+    intent = call.deps.commands.fresh_intent()
+    sealed = call.deps.seals.for_refresh(intent, body.model_dump())
+    command = RefreshToken(sealed=sealed, reply_key=call.deps.seals.reply_key)
+    command_result = await call.deps.commands.request(
+        call, intent, command, key=str(session_id), seconds=call.deps.settings.refresh_seconds
     )
-    if told and told.outcome == Rejected("token-reused"):
-        call.edge.access.session_ended(session_id)
-    return _tokens(call, intent, told, "refresh")
+    if command_result and command_result.outcome == Rejected("token-reused"):
+        call.deps.access.session_ended(session_id)
+    return _tokens(call, intent, command_result, "refresh")
 
 
-def _tokens(call: Call, intent: Intent, told: Told | None, purpose: str) -> Answer:
+def _tokens(
+    call: Call, intent: Intent, command_result: CommandResult | None, purpose: str
+) -> Answer:
     """The pair, opened. Raises `ProblemError`."""
-    match told.outcome if told else None:
+    match command_result.outcome if command_result else None:
         case SealedOutcome(sealed=outcome):
             try:
-                tokens = call.edge.seals.open_tokens(intent, outcome, purpose)
+                tokens = call.deps.seals.open_tokens(intent, outcome, purpose)
             except SealError as error:
                 raise ProblemError("try-again") from error
             return Answer(200, {"token_type": "Bearer", **tokens})
@@ -123,12 +129,12 @@ def _result(success: Succeeded) -> Answer:
 
 def principal_of(call: Call, email: str) -> str:
     """Who asks where nobody is signed in: whoever has the address."""
-    return address_hash(call.edge.settings.address_key, email)
+    return address_hash(call.deps.settings.address_key, email)
 
 
 def hashed(call: Call, token: str) -> str:
     """What stands on the bus for a mailed token."""
-    return hmac.new(call.edge.settings.address_key, token.encode(), "sha256").hexdigest()
+    return hmac.new(call.deps.settings.address_key, token.encode(), "sha256").hexdigest()
 
 
 ENDPOINTS = (

@@ -13,16 +13,16 @@ from infra.runtime.clock import CLOCK
 
 
 async def show(call: Call) -> Answer:
-    handle = read_handle(call.edge.settings.gateway_key, call.path("handle"))
+    handle = read_handle(call.deps.settings.gateway_key, call.path("handle"))
     if handle is None:
         raise ProblemError("not-found", "The status token is not valid.")
     _may_see(call, handle)
-    old = CLOCK.now() - handle.issued_at > call.edge.settings.outcomes_kept
-    rows = [] if old else await queries.outcomes(call.edge.pool, [handle.command_id])
+    old = CLOCK.now() - handle.issued_at > call.deps.settings.outcomes_kept
+    rows = [] if old else await queries.outcomes(call.deps.pool, [handle.command_id])
     status: dict[str, Any] = {"id": call.path("handle"), "type": handle.type, "parked": False}
     if not rows:
         status["status"] = "pending"
-        status["parked"] = await queries.is_parked(call.edge.pool, handle.command_id)
+        status["parked"] = await queries.is_parked(call.deps.pool, handle.command_id)
         if old and not status["parked"]:
             raise ProblemError("command-forgotten")
         return Answer(200, status, (("Retry-After", "1"),))
@@ -49,7 +49,7 @@ def _may_see(call: Call, handle: Handle) -> None:
     """A signed-in user's command is seen with that user's token alone."""
     if handle.actor_id is None:
         return
-    if call.edge.callers.principal(call.request).user_id != handle.actor_id:
+    if call.deps.authenticator.principal(call.request).user_id != handle.actor_id:
         raise ProblemError("not-found", "The status token is not valid.")
 
 

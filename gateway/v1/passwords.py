@@ -9,7 +9,7 @@ from contracts.commands import (
     UndoEmailChange,
 )
 from contracts.outcomes import Succeeded
-from gateway.http.endpoints import Answer, Call, Endpoint, Who
+from gateway.http.endpoints import AccessLevel, Answer, Call, Endpoint
 from gateway.rate_limit.policies import EMAIL_CHANGE, LINK, MAIL, PASSWORD
 from gateway.v1.auth import hashed, principal_of
 from gateway.v1.models import (
@@ -29,9 +29,9 @@ async def forgot(call: Call) -> Answer:
     """Answers 202 when Kafka has the command, whether or not an account has the address."""
     body = call.body(ForgotBody)
     principal = principal_of(call, body.email)
-    intent = call.edge.commands.intent(call, principal)
-    sealed = call.edge.seals.for_forgot(intent, body.model_dump())
-    return await call.edge.commands.accept(
+    intent = call.deps.commands.intent(call, principal)
+    sealed = call.deps.seals.for_forgot(intent, body.model_dump())
+    return await call.deps.commands.publish(
         call, intent, ForgotPassword(sealed=sealed), key=principal
     )
 
@@ -39,45 +39,53 @@ async def forgot(call: Call) -> Answer:
 async def reset(call: Call) -> Answer:
     """Ends every session of the user and invalidates earlier links."""
     body = call.body(ResetBody)
-    await call.edge.strength.require("new_password", body.new_password)
+    await call.deps.strength.require("new_password", body.new_password)
     principal = hashed(call, body.token)
-    intent = call.edge.commands.intent(call, principal)
-    sealed = call.edge.seals.for_password_reset(intent, body.model_dump())
+    intent = call.deps.commands.intent(call, principal)
+    sealed = call.deps.seals.for_password_reset(intent, body.model_dump())
     command = ResetPassword(sealed=sealed)
-    return await call.edge.commands.perform(call, intent, command, key=principal, answer=_done)
+    return await call.deps.commands.publish_and_wait(
+        call, intent, command, key=principal, answer=_done
+    )
 
 
 async def change(call: Call) -> Answer:
     """Ends every other session of the user. The current one stays."""
     user, session_id = str(call.caller.user_id), call.caller.session_id
-    intent = call.edge.commands.intent(call, user)
+    intent = call.deps.commands.intent(call, user)
     body = call.body(ChangePasswordBody)
-    await call.edge.strength.require("new_password", body.new_password)
+    await call.deps.strength.require("new_password", body.new_password)
     content = body.model_dump()
-    sealed = call.edge.seals.for_password_change(intent, content)
+    sealed = call.deps.seals.for_password_change(intent, content)
     command = ChangePassword(session_id=session_id, sealed=sealed)
-    return await call.edge.commands.perform(call, intent, command, key=user, answer=_nothing)
+    return await call.deps.commands.publish_and_wait(
+        call, intent, command, key=user, answer=_nothing
+    )
 
 
 async def change_email(call: Call) -> Answer:
     """Mails a link to the new address and a notice to the old one. Answers 202 in any case."""
     user = str(call.caller.user_id)
-    intent = call.edge.commands.intent(call, user)
+    intent = call.deps.commands.intent(call, user)
     content = call.body(ChangeEmailBody).model_dump()
-    sealed = call.edge.seals.for_email_change(intent, content)
+    sealed = call.deps.seals.for_email_change(intent, content)
     command = ChangeEmail(sealed=sealed, session_id=call.caller.session_id)
-    return await call.edge.commands.perform(call, intent, command, key=user, answer=_accepted)
+    return await call.deps.commands.publish_and_wait(
+        call, intent, command, key=user, answer=_accepted
+    )
 
 
 async def undo_email(call: Call) -> Answer:
     """Ends every session and sets the new password. For the owner of the former address."""
     body = call.body(ResetBody)
-    await call.edge.strength.require("new_password", body.new_password)
+    await call.deps.strength.require("new_password", body.new_password)
     principal = hashed(call, body.token)
-    intent = call.edge.commands.intent(call, principal)
-    sealed = call.edge.seals.for_email_undo(intent, body.model_dump())
+    intent = call.deps.commands.intent(call, principal)
+    sealed = call.deps.seals.for_email_undo(intent, body.model_dump())
     command = UndoEmailChange(sealed=sealed)
-    return await call.edge.commands.perform(call, intent, command, key=principal, answer=_done)
+    return await call.deps.commands.publish_and_wait(
+        call, intent, command, key=principal, answer=_done
+    )
 
 
 async def erase(call: Call) -> Answer:
@@ -88,14 +96,14 @@ async def erase(call: Call) -> Answer:
     """
 
     def erased(success: Succeeded) -> Answer:
-        call.edge.access.session_ended(call.caller.session_id)
+        call.deps.access.session_ended(call.caller.session_id)
         return _accepted(success)
 
     user = str(call.caller.user_id)
-    intent = call.edge.commands.intent(call, user)
+    intent = call.deps.commands.intent(call, user)
     content = call.body(EraseBody).model_dump()
-    command = EraseAccount(sealed=call.edge.seals.for_erasure(intent, content))
-    return await call.edge.commands.perform(call, intent, command, key=user, answer=erased)
+    command = EraseAccount(sealed=call.deps.seals.for_erasure(intent, content))
+    return await call.deps.commands.publish_and_wait(call, intent, command, key=user, answer=erased)
 
 
 def _done(_: Succeeded) -> Answer:
@@ -141,7 +149,7 @@ ENDPOINTS = (
         "Replace the password",
         {202: Pending, 204: None},
         problems=(*_OF_OWNERS, "weak-password"),
-        who=Who.SIGNED_IN,
+        access=AccessLevel.SIGNED_IN,
         body=ChangePasswordBody,
         command=True,
         limits=PASSWORD,
@@ -153,7 +161,7 @@ ENDPOINTS = (
         "Request an address change",
         {202: Underway},
         problems=_OF_OWNERS,
-        who=Who.SIGNED_IN,
+        access=AccessLevel.SIGNED_IN,
         body=ChangeEmailBody,
         command=True,
         limits=(*PASSWORD, *EMAIL_CHANGE),
@@ -176,7 +184,7 @@ ENDPOINTS = (
         "Erase the account",
         {202: Underway},
         problems=_OF_OWNERS,
-        who=Who.SIGNED_IN,
+        access=AccessLevel.SIGNED_IN,
         body=EraseBody,
         command=True,
         limits=PASSWORD,

@@ -5,7 +5,7 @@ from typing import Any
 from contracts.quotes import Quote
 from contracts.securities import Found
 from contracts.values import is_symbol
-from gateway.http.endpoints import Answer, Call, Endpoint, Who
+from gateway.http.endpoints import AccessLevel, Answer, Call, Endpoint
 from gateway.http.problems import ProblemError
 from gateway.rate_limit.policies import QUOTE
 from gateway.v1.quote_models import QuoteList, SearchQuery, Wanted, texts_in
@@ -16,7 +16,7 @@ async def show(call: Call) -> Answer:
     """The problem names the provider's spelling of a class share."""
     symbol = await symbol_asked_for(call)
     try:
-        quote = await call.edge.quotes.quote(call, symbol)
+        quote = await call.deps.quotes.quote(call, symbol)
     except ProblemError as error:
         if error.code == "unknown-symbol":
             raise (await unknown_symbols(call, [symbol]))[symbol] from error
@@ -27,7 +27,7 @@ async def show(call: Call) -> Answer:
 async def show_many(call: Call) -> Answer:
     """Each symbol has a quote or a problem, in the requested order."""
     asked = texts_in(call.query(Wanted).symbols)
-    found = await call.edge.quotes.quotes(call, [text for text in asked if is_symbol(text)])
+    found = await call.deps.quotes.quotes(call, [text for text in asked if is_symbol(text)])
     unknown = await unknown_symbols(call, (text for text in asked if _is_unknown(found.get(text))))
     return Answer(200, {"items": [_item(text, unknown.get(text) or found[text]) for text in asked]})
 
@@ -41,7 +41,7 @@ def _is_unknown(outcome: Quote | ProblemError | None) -> bool:
 
 async def search(call: Call) -> Answer:
     """Searches by symbol, name, ISIN or WKN. A WKN never becomes an ISIN without a listing."""
-    found = await call.edge.searches.find(call, call.query(SearchQuery).q)
+    found = await call.deps.searches.find(call, call.query(SearchQuery).q)
     return Answer(200, found.model_dump(mode="json"))
 
 
@@ -65,7 +65,7 @@ ENDPOINTS = (
         "The latest price and its age",
         {200: Quote},
         problems=("unknown-symbol", "quote-unavailable"),
-        who=Who.VERIFIED,
+        access=AccessLevel.VERIFIED,
         limits=QUOTE,
     ),
     Endpoint(
@@ -75,7 +75,7 @@ ENDPOINTS = (
         "The latest prices of several symbols",
         {200: QuoteList},
         problems=("invalid-fields",),
-        who=Who.VERIFIED,
+        access=AccessLevel.VERIFIED,
         limits=QUOTE,
         query=Wanted,
     ),
@@ -86,7 +86,7 @@ ENDPOINTS = (
         "Search securities, the best match first",
         {200: Found},
         problems=("invalid-fields", "search-unavailable"),
-        who=Who.VERIFIED,
+        access=AccessLevel.VERIFIED,
         limits=QUOTE,
         query=SearchQuery,
     ),

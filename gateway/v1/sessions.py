@@ -5,7 +5,7 @@ from uuid import UUID
 from contracts.commands import RevokeSession, SignOut
 from contracts.outcomes import Succeeded
 from gateway import queries
-from gateway.http.endpoints import Answer, Call, Endpoint, Link, Who
+from gateway.http.endpoints import AccessLevel, Answer, Call, Endpoint, Link
 from gateway.http.problems import ProblemError
 from gateway.rate_limit.policies import READ, WRITE
 from gateway.v1.models import Pending
@@ -30,7 +30,7 @@ async def revoke(call: Call) -> Answer:
 
 
 async def show(call: Call) -> Answer:
-    rows = await queries.open_sessions(call.edge.pool, call.caller.user_id)
+    rows = await queries.open_sessions(call.deps.pool, call.caller.user_id)
     sessions = [{**row, "current": row["id"] == call.caller.session_id} for row in rows]
     return Answer(200, {"sessions": sessions})
 
@@ -39,11 +39,11 @@ async def _end(
     call: Call, session_id: UUID, command: SignOut | RevokeSession, *, principal: str
 ) -> Answer:
     def ended(_: Succeeded) -> Answer:
-        call.edge.access.session_ended(session_id)
+        call.deps.access.session_ended(session_id)
         return Answer(204)
 
-    intent = call.edge.commands.intent(call, principal)
-    return await call.edge.commands.perform(
+    intent = call.deps.commands.intent(call, principal)
+    return await call.deps.commands.publish_and_wait(
         call, intent, command, key=str(session_id), answer=ended
     )
 
@@ -55,7 +55,7 @@ ENDPOINTS = (
         sign_out,
         "End this session: its access and refresh tokens stop working everywhere",
         {202: Pending, 204: None},
-        who=Who.SIGNED_IN,
+        access=AccessLevel.SIGNED_IN,
         command=True,
         limits=WRITE,
     ),
@@ -66,7 +66,7 @@ ENDPOINTS = (
         "The caller's sessions, the most recently used first",
         {200: OpenSessions},
         links=(Link("sessions_revoke", {"id": "$response.body#/sessions/0/id"}),),
-        who=Who.SIGNED_IN,
+        access=AccessLevel.SIGNED_IN,
         limits=READ,
     ),
     Endpoint(
@@ -76,7 +76,7 @@ ENDPOINTS = (
         "End one session, this or another",
         {202: Pending, 204: None},
         problems=("unknown-session",),
-        who=Who.SIGNED_IN,
+        access=AccessLevel.SIGNED_IN,
         command=True,
         limits=WRITE,
     ),

@@ -1,6 +1,6 @@
 """What happens, as it happens: Server-Sent Events."""
 
-from gateway.http.endpoints import Answer, Call, Endpoint, Streamed, Who
+from gateway.http.endpoints import AccessLevel, Answer, Call, Endpoint, Streamed
 from gateway.rate_limit.policies import STREAM
 from gateway.stream.tickets import TICKET_SECONDS
 from gateway.v1.models import StreamQuery, Ticket
@@ -17,12 +17,12 @@ async def stream(call: Call) -> Streamed:
     `too-slow` or `try-again`.
     """
     last = call.request.headers.get("last-event-id") or call.query(StreamQuery).last_event_id
-    return await call.edge.streams.open(call, last or "")
+    return await call.deps.streams.open(call, last or "")
 
 
 async def ticket(call: Call) -> Answer:
     """For `EventSource`, which cannot send headers. A reconnect needs a new ticket."""
-    issued = await call.edge.tickets.issue(call.caller)
+    issued = await call.deps.tickets.issue(call.caller)
     return Answer(200, {"ticket": issued, "expires_in": TICKET_SECONDS})
 
 
@@ -34,7 +34,7 @@ ENDPOINTS = (
         "Own events and the quotes of the watchlist, as Server-Sent Events",
         {200: None},
         problems=("too-many-streams", "try-again"),
-        who=Who.VERIFIED,
+        access=AccessLevel.VERIFIED,
         limits=STREAM,
         by_ticket=True,
         media_type="text/event-stream",
@@ -47,7 +47,7 @@ ENDPOINTS = (
         "A ticket that opens the stream once, within 30 seconds",
         {200: Ticket},
         problems=("try-again",),
-        who=Who.VERIFIED,
+        access=AccessLevel.VERIFIED,
         limits=STREAM,
     ),
 )

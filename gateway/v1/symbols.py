@@ -38,7 +38,7 @@ async def unknown_symbols(call: Call, texts: Iterable[str]) -> dict[str, Problem
     """
     spellings = {text: spelling_of_class_share(text) for text in texts}
     asked = list(dict.fromkeys(filter(None, spellings.values())))
-    found = await call.edge.quotes.quotes(call, asked) if asked else {}
+    found = await call.deps.quotes.quotes(call, asked) if asked else {}
     return {
         text: ProblemError("unknown-symbol", f"Did you mean {spelling}?")
         if spelling and isinstance(found[spelling], Quote)

@@ -3,7 +3,7 @@
 from contracts.commands import UpdateProfile
 from contracts.outcomes import Succeeded
 from gateway import queries
-from gateway.http.endpoints import Answer, Call, Endpoint, Who
+from gateway.http.endpoints import AccessLevel, Answer, Call, Endpoint
 from gateway.http.problems import ProblemError
 from gateway.rate_limit.policies import READ, WRITE
 from gateway.v1.models import Pending, Profile, ProfileBody
@@ -16,12 +16,18 @@ async def me(call: Call) -> Answer:
 async def update(call: Call) -> Answer:
     """Omitted fields stay unchanged."""
     user = str(call.caller.user_id)
-    intent = call.edge.commands.intent(call, user)
+    intent = call.deps.commands.intent(call, user)
     content = call.body(ProfileBody).model_dump(exclude_unset=True)
-    command = UpdateProfile(sealed=call.edge.seals.for_profile(intent, content))
-    told = await call.edge.commands.perform(call, intent, command, key=user, answer=_updated)
+    command = UpdateProfile(sealed=call.deps.seals.for_profile(intent, content))
+    command_result = await call.deps.commands.publish_and_wait(
+        call, intent, command, key=user, answer=_updated
+    )
     # The outcome holds nothing personal: the profile is read, and has the change.
-    return told if told.status != 200 else Answer(200, await _profile(call), told.headers)
+    return (
+        command_result
+        if command_result.status != 200
+        else Answer(200, await _profile(call), command_result.headers)
+    )
 
 
 def _updated(_: Succeeded) -> Answer:
@@ -29,7 +35,7 @@ def _updated(_: Succeeded) -> Answer:
 
 
 async def _profile(call: Call) -> dict[str, object]:
-    row = await queries.profile(call.edge.pool, call.caller.user_id)
+    row = await queries.profile(call.deps.pool, call.caller.user_id)
     if row is None:
         raise ProblemError("unauthenticated", "The account does not exist any more.")
     return dict(row)
@@ -37,7 +43,13 @@ async def _profile(call: Call) -> dict[str, object]:
 
 ENDPOINTS = (
     Endpoint(
-        "GET", "/api/v1/users/me", me, "The profile", {200: Profile}, who=Who.SIGNED_IN, limits=READ
+        "GET",
+        "/api/v1/users/me",
+        me,
+        "The profile",
+        {200: Profile},
+        access=AccessLevel.SIGNED_IN,
+        limits=READ,
     ),
     Endpoint(
         "PATCH",
@@ -46,7 +58,7 @@ ENDPOINTS = (
         "Change the profile",
         {200: Profile, 202: Pending},
         problems=("unknown-user",),
-        who=Who.SIGNED_IN,
+        access=AccessLevel.SIGNED_IN,
         body=ProfileBody,
         command=True,
         limits=WRITE,

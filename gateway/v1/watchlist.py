@@ -4,15 +4,15 @@ from contracts.commands import AddToWatchlist, RemoveFromWatchlist
 from contracts.outcomes import Succeeded
 from contracts.values import WATCHLIST_LIMITS, Tier
 from gateway import queries
-from gateway.http.endpoints import Answer, Call, Endpoint, Link, Who
+from gateway.http.endpoints import AccessLevel, Answer, Call, Endpoint, Link
 from gateway.rate_limit.policies import READ, WRITE
 from gateway.v1.models import ItemSaved, NoteBody, Pending, Watchlist
 from gateway.v1.symbols import symbol_asked_for, symbol_of, unknown_symbols
 
 
 async def show(call: Call) -> Answer:
-    rows = await queries.watchlist(call.edge.pool, call.caller.user_id)
-    quotes = await call.edge.quotes.many(call, [row["symbol"] for row in rows])
+    rows = await queries.watchlist(call.deps.pool, call.caller.user_id)
+    quotes = await call.deps.quotes.many(call, [row["symbol"] for row in rows])
     items = [
         {
             "symbol": row["symbol"],
@@ -28,20 +28,20 @@ async def show(call: Call) -> Answer:
 async def put(call: Call) -> Answer:
     """Refuses a symbol that no provider has. Accepts it when no provider answers."""
     symbol, user = await symbol_asked_for(call), str(call.caller.user_id)
-    intent = call.edge.commands.intent(call, user)
-    if not await call.edge.quotes.exists(call, symbol):
+    intent = call.deps.commands.intent(call, user)
+    if not await call.deps.quotes.exists(call, symbol):
         raise (await unknown_symbols(call, [symbol]))[symbol]
     note = call.body(NoteBody).note
-    encrypted = None if note is None else call.edge.commands.encrypted(intent, "note", note)
+    encrypted = None if note is None else call.deps.commands.encrypted(intent, "note", note)
     command = AddToWatchlist(symbol=symbol, encrypted_note=encrypted)
-    return await call.edge.commands.perform(call, intent, command, key=user, answer=_saved)
+    return await call.deps.commands.publish_and_wait(call, intent, command, key=user, answer=_saved)
 
 
 async def delete(call: Call) -> Answer:
     user = str(call.caller.user_id)
     command = RemoveFromWatchlist(symbol=symbol_of(call))
-    intent = call.edge.commands.intent(call, user)
-    return await call.edge.commands.perform(call, intent, command, key=user, answer=_gone)
+    intent = call.deps.commands.intent(call, user)
+    return await call.deps.commands.publish_and_wait(call, intent, command, key=user, answer=_gone)
 
 
 def _saved(success: Succeeded) -> Answer:
@@ -63,7 +63,7 @@ ENDPOINTS = (
         {200: ItemSaved, 201: ItemSaved, 202: Pending},
         problems=("unknown-symbol", "watchlist-full", "unknown-user"),
         links=(Link("watchlist_delete", {"symbol": "$request.path.symbol"}),),
-        who=Who.VERIFIED,
+        access=AccessLevel.VERIFIED,
         body=NoteBody,
         body_optional=True,
         command=True,
@@ -76,7 +76,7 @@ ENDPOINTS = (
         "Remove a symbol from the watchlist",
         {202: Pending, 204: None},
         problems=("unknown-symbol", "unknown-user"),
-        who=Who.VERIFIED,
+        access=AccessLevel.VERIFIED,
         command=True,
         limits=WRITE,
     ),
@@ -86,7 +86,7 @@ ENDPOINTS = (
         show,
         "The watchlist with quotes",
         {200: Watchlist},
-        who=Who.VERIFIED,
+        access=AccessLevel.VERIFIED,
         limits=READ,
     ),
 )

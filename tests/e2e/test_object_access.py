@@ -13,7 +13,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from gateway.http.endpoints import Endpoint, Who
+from gateway.http.endpoints import AccessLevel, Endpoint
 from gateway.http.examples import EXAMPLES
 from gateway.routes import ENDPOINTS
 from tests.e2e.outages import until_settled
@@ -110,7 +110,7 @@ async def test_somebody_else_gets_nothing_of_it_and_changes_nothing(
 
 
 def test_what_is_shared_is_open_to_users_alone() -> None:
-    assert all(e.who is not Who.ANYONE for e in NAMING if names(e) <= SHARED)
+    assert all(e.access is not AccessLevel.ANYONE for e in NAMING if names(e) <= SHARED)
 
 
 ADMINS = [e for e in ENDPOINTS if e.path.startswith("/api/v1/admin/")]
@@ -120,6 +120,6 @@ ADMINS = [e for e in ENDPOINTS if e.path.startswith("/api/v1/admin/")]
 async def test_a_route_of_admins_is_forbidden_to_users(
     http: httpx.AsyncClient, owned: Owned, stranger: User, endpoint: Endpoint
 ) -> None:
-    assert endpoint.who is Who.ADMIN
+    assert endpoint.access is AccessLevel.ADMIN
     answer = await ask(http, endpoint, owned.named(endpoint), **stranger.headers)
     assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")

@@ -14,11 +14,11 @@ from redis.asyncio import Redis
 from contracts.message import Command
 from contracts.outcomes import Outcome, Rejected, Succeeded
 from contracts.quotes import CachedQuote, Quote, cache_key
-from gateway.commands.publisher import Commands, Intent
-from gateway.commands.results import Told
+from gateway.commands.publisher import CommandPublisher, Intent
+from gateway.commands.results import CommandResult
 from gateway.http.endpoints import Call
 from gateway.quotes.lookup import Quotes
-from gateway.quotes.quote_cache import Known
+from gateway.quotes.quote_cache import QuoteCache
 from infra.redis.client import open_redis
 from infra.runtime.settings import RedisSettings
 from tests.postgres import Database
@@ -27,7 +27,7 @@ CALL = cast("Call", None)
 GATEWAY = "qnt9_gateway"
 
 
-class Worker(Commands):
+class Worker(CommandPublisher):
     """Stands for the bus and the worker behind it: answers as it is told, else never."""
 
     def __init__(self) -> None:
@@ -35,7 +35,7 @@ class Worker(Commands):
         self.answers: dict[str, Outcome] = {}
         self.errors: deque[Exception] = deque()
 
-    async def ask(
+    async def request(
         self,
         call: Call,  # noqa: ARG002  # the bus would carry it
         intent: Intent,  # noqa: ARG002
@@ -43,12 +43,12 @@ class Worker(Commands):
         *,
         key: str,
         seconds: float,
-    ) -> Told | None:
+    ) -> CommandResult | None:
         self.asked.append(key)
         if self.errors:
             raise self.errors.popleft()
         if outcome := self.answers.get(key):
-            return Told(outcome, None)
+            return CommandResult(outcome, None)
         await asyncio.sleep(seconds)
         return None
 
@@ -93,24 +93,24 @@ def shelf(redis: Redis, database: Database) -> Shelf:
 
 
 @pytest.fixture
-async def known(redis: Redis, database: Database) -> Known:
-    return Known(redis, await database.pool(GATEWAY))
+async def known(redis: Redis, database: Database) -> QuoteCache:
+    return QuoteCache(redis, await database.pool(GATEWAY))
 
 
 @pytest.fixture
-async def quotes(known: Known, worker: Worker) -> Quotes:
+async def quotes(known: QuoteCache, worker: Worker) -> Quotes:
     return Quotes(known, worker)
 
 
 @pytest.fixture
 async def quotes_without_cache(redis_away: Redis, database: Database, worker: Worker) -> Quotes:
-    return Quotes(Known(redis_away, await database.pool(GATEWAY)), worker)
+    return Quotes(QuoteCache(redis_away, await database.pool(GATEWAY)), worker)
 
 
 @pytest.fixture
-async def hanging(hanging_redis: Redis, database: Database) -> Known:
+async def hanging(hanging_redis: Redis, database: Database) -> QuoteCache:
     """What is known beside a cache server that hangs."""
-    return Known(hanging_redis, await database.pool(GATEWAY))
+    return QuoteCache(hanging_redis, await database.pool(GATEWAY))
 
 
 @pytest.fixture

@@ -4,10 +4,10 @@ import asyncio
 from types import SimpleNamespace
 from typing import Any
 
-from tests.gateway.auth.test_authentication import callers
+from tests.gateway.auth.test_authentication import authenticator
 
 
-def edge_of(**parts: Any) -> Any:
+def deps_of(**parts: Any) -> Any:
     """In production, not draining; `parts` are added or take the place of these."""
     settings = SimpleNamespace(
         cors_origins=(), environment="production", body_bytes_most=1_024, gateway_key=bytes(32)
@@ -16,6 +16,6 @@ def edge_of(**parts: Any) -> Any:
         "settings": settings,
         "shutdown": SimpleNamespace(draining=asyncio.Event()),
         "limits": SimpleNamespace(),
-        "callers": callers(),
+        "authenticator": authenticator(),
     }
     return SimpleNamespace(**(usual | parts))

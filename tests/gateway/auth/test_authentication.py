@@ -13,11 +13,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from redis.asyncio import Redis
 from starlette.types import Message
 
-from gateway.auth.authentication import AGENT_CHARACTERS, Callers
-from gateway.auth.revocation import Access
-from gateway.http.endpoints import Who
+from gateway.auth.authentication import AGENT_CHARACTERS, Authenticator
+from gateway.auth.revocation import Revocations
+from gateway.http.endpoints import AccessLevel
 from gateway.http.problems import ProblemError
-from gateway.http.request import Incoming
+from gateway.http.request import Request
 from infra.postgres.pool import Pool
 from infra.security.access_tokens import LIFETIME, TokenChecker, TokenSigner
 from infra.security.client_cipher import Client
@@ -27,26 +27,26 @@ PUBLIC = Ed25519PrivateKey.from_private_bytes(PRIVATE).public_key().public_bytes
 USER = uuid4()
 
 
-def callers(*trusted: str) -> Callers:
+def authenticator(*trusted: str) -> Authenticator:
     """Without a database: nothing here may ask it."""
     networks = tuple(map(ip_network, trusted))
     nothing: Any = None
     known = nothing_known()
-    return Callers(TokenChecker(PUBLIC), known, nothing, nothing, networks)
+    return Authenticator(TokenChecker(PUBLIC), known, nothing, nothing, networks)
 
 
-def nothing_known() -> Access:
+def nothing_known() -> Revocations:
     """No session has ended and nobody has changed."""
-    access = Access(cast("Redis", None), cast("Pool", None))
+    access = Revocations(cast("Redis", None), cast("Pool", None))
     access._read_at = 0.0
     return access
 
 
-def a_request(*headers: tuple[str, str], peer: str | None = "192.0.2.1") -> Incoming:
+def a_request(*headers: tuple[str, str], peer: str | None = "192.0.2.1") -> Request:
     raw = [(name.encode(), value.encode("latin-1")) for name, value in headers]
     client = (peer, 4711) if peer else None
     scope = {"method": "GET", "path": "/", "headers": raw, "client": client}
-    return Incoming.of(scope, no_body)
+    return Request.of(scope, no_body)
 
 
 async def no_body() -> Message:
@@ -70,13 +70,16 @@ def a_token(
 async def test_a_token_says_who_is_calling() -> None:
     request = a_request(("authorization", f"bearer {a_token()}"))
     for _ in range(2):  # the second time from memory
-        caller = await callers().authenticate(request, Who.VERIFIED)
+        caller = await authenticator().authenticate(request, AccessLevel.VERIFIED)
         assert caller
         assert caller.user_id == USER
 
 
 async def test_where_anyone_may_call_nobody_is_asked() -> None:
-    assert await callers().authenticate(a_request(("authorization", "x")), Who.ANYONE) is None
+    assert (
+        await authenticator().authenticate(a_request(("authorization", "x")), AccessLevel.ANYONE)
+        is None
+    )
 
 
 @pytest.mark.parametrize(
@@ -94,7 +97,9 @@ async def test_where_anyone_may_call_nobody_is_asked() -> None:
 )
 async def test_anything_but_a_valid_token_is_nobody(authorization: str) -> None:
     with pytest.raises(ProblemError) as error:
-        await callers().authenticate(a_request(("authorization", authorization)), Who.SIGNED_IN)
+        await authenticator().authenticate(
+            a_request(("authorization", authorization)), AccessLevel.SIGNED_IN
+        )
     assert error.value.code == "unauthenticated"
     assert error.value.headers["WWW-Authenticate"].startswith("Bearer ")
 
@@ -110,7 +115,9 @@ def signed(claims: dict[str, Any], typ: str | None = "at+jwt") -> str:
 @pytest.mark.parametrize("typ", ["at+jwt", "AT+JWT", "application/at+jwt"])
 def test_access_token_of_this_api_is_taken(typ: str) -> None:
     token = signed({"aud": ["another", "qnt9-api"]}, typ)
-    assert callers().principal(a_request(("authorization", f"Bearer {token}"))).user_id == USER
+    assert (
+        authenticator().principal(a_request(("authorization", f"Bearer {token}"))).user_id == USER
+    )
 
 
 @pytest.mark.parametrize(
@@ -128,11 +135,11 @@ def test_access_token_of_this_api_is_taken(typ: str) -> None:
 )
 def test_token_for_another_audience_or_of_another_type_is_refused(token: str) -> None:
     with pytest.raises(ProblemError, match="unauthenticated"):
-        callers().principal(a_request(("authorization", f"Bearer {token}")))
+        authenticator().principal(a_request(("authorization", f"Bearer {token}")))
 
 
 def test_a_remembered_token_ends_when_it_expires() -> None:
-    remembering = callers()
+    remembering = authenticator()
     token = a_token()
     request = a_request(("authorization", f"Bearer {token}"))
     found = remembering.principal(request)
@@ -144,7 +151,9 @@ def test_a_remembered_token_ends_when_it_expires() -> None:
 
 def test_a_clock_that_is_a_little_ahead_keeps_nobody_out() -> None:
     token = a_token(ago=timedelta(seconds=-3))
-    assert callers().principal(a_request(("authorization", f"Bearer {token}"))).user_id == USER
+    assert (
+        authenticator().principal(a_request(("authorization", f"Bearer {token}"))).user_id == USER
+    )
 
 
 @pytest.mark.parametrize(
@@ -166,13 +175,13 @@ def test_a_forwarded_address_is_believed_from_trusted_proxies_alone(
     trusted: list[str], peer: str, forwarded: list[str], believed: str
 ) -> None:
     headers = [("x-forwarded-for", line) for line in forwarded]
-    assert callers(*trusted).client(a_request(*headers, peer=peer)).ip == believed
+    assert authenticator(*trusted).client(a_request(*headers, peer=peer)).ip == believed
 
 
 def test_a_client_may_be_without_address_and_agent() -> None:
-    assert callers("10.0.0.0/8").client(a_request(peer=None)) == Client(None, None)
+    assert authenticator("10.0.0.0/8").client(a_request(peer=None)) == Client(None, None)
 
 
 def test_a_long_agent_is_cut() -> None:
-    client = callers().client(a_request(("user-agent", "x" * 5_000)))
+    client = authenticator().client(a_request(("user-agent", "x" * 5_000)))
     assert client.agent == "x" * AGENT_CHARACTERS

@@ -13,7 +13,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from contracts.ids import uuid7
 from gateway.auth import revocation as access_module
-from gateway.auth.revocation import LOAD_SECONDS, REVOCATION_RETENTION, Access
+from gateway.auth.revocation import LOAD_SECONDS, REVOCATION_RETENTION, Revocations
 from gateway.http.problems import ProblemError
 from infra.messaging.access_changes import CHANNEL, AccessChanges
 from infra.security.access_tokens import Principal
@@ -70,7 +70,7 @@ class Announcements:
 class Known:
     """What the gateway knows, and the database that it reads as the gateway."""
 
-    access: Access
+    access: Revocations
     announcements: Announcements
     clock: Clock
     database: Database
@@ -133,7 +133,9 @@ def a_principal(
 async def known(database: Database) -> Known:
     clock, announcements = Clock(), Announcements()
     pool = await database.pool("qnt9_gateway")
-    return Known(Access(cast("Redis", announcements), pool, clock), announcements, clock, database)
+    return Known(
+        Revocations(cast("Redis", announcements), pool, clock), announcements, clock, database
+    )
 
 
 async def test_before_the_first_reading_nobody_is_let_in(known: Known) -> None:

@@ -11,12 +11,12 @@ from redis.asyncio import Redis
 from contracts.ids import uuid7
 from contracts.outcomes import Succeeded, outcome_of
 from contracts.quotes import CachedQuote, cache_key
-from gateway.auth.revocation import MAX_REMEMBERED, Access
+from gateway.auth.revocation import MAX_REMEMBERED, Revocations
 from gateway.commands.publisher import settled
-from gateway.commands.results import Outcomes, Told
+from gateway.commands.results import CommandResult, CommandResults
 from gateway.http.problems import ProblemError
 from gateway.quotes import quote_cache as module
-from gateway.quotes.quote_cache import MAX_QUOTE_BYTES, Known
+from gateway.quotes.quote_cache import MAX_QUOTE_BYTES, QuoteCache
 from infra.messaging.access_changes import MAX_NAMED, AccessChanges
 from infra.postgres.pool import Pool
 from tests.gateway.conftest import ahead
@@ -54,7 +54,7 @@ async def test_rows_that_are_no_outcomes_keep_nobody_else_waiting(
             row_id,
             outcome,
         )
-    outcomes = Outcomes(redis_away, await database.pool("qnt9_gateway"), "a channel")
+    outcomes = CommandResults(redis_away, await database.pool("qnt9_gateway"), "a channel")
     for row_id in bad:
         outcomes.expect(row_id)
     told = outcomes.expect(good)
@@ -68,7 +68,7 @@ async def test_rows_that_are_no_outcomes_keep_nobody_else_waiting(
 
 
 def test_refusal_with_an_unknown_code_is_a_problem_that_the_document_has() -> None:
-    told = Told(outcome_of({"status": "failed", "code": "unheard-of"}), None)
+    told = CommandResult(outcome_of({"status": "failed", "code": "unheard-of"}), None)
     with pytest.raises(ProblemError) as error:
         settled(told, None)
     assert error.value.code == "internal-error"
@@ -82,14 +82,14 @@ async def test_quote_row_that_is_no_quote_is_as_none(redis_away: Redis, database
             symbol,
             quote,
         )
-    known = Known(redis_away, await database.pool("qnt9_gateway"))
+    known = QuoteCache(redis_away, await database.pool("qnt9_gateway"))
     assert (await known.quotes(["AAPL", "X", "Y"])).keys() == {"AAPL"}
 
 
 async def test_cached_quote_of_a_large_size_is_neither_shown_nor_remembered(
     redis: Redis, database: Database
 ) -> None:
-    known = Known(redis, await database.pool("qnt9_gateway"))
+    known = QuoteCache(redis, await database.pool("qnt9_gateway"))
     remembered = module._quote.cache_info().currsize
     for name in ("x" * MAX_QUOTE_BYTES, "x" * 500_000):
         quote = a_quote().model_copy(update={"name": name})
@@ -109,7 +109,7 @@ def test_announcement_of_too_many_changes_is_refused() -> None:
 
 
 def test_flood_of_announcements_is_not_remembered_without_end() -> None:
-    access = Access(cast("Redis", None), cast("Pool", None), lambda: 0.0)
+    access = Revocations(cast("Redis", None), cast("Pool", None), lambda: 0.0)
     for _ in range(MAX_REMEMBERED // MAX_NAMED + 5):
         changes = AccessChanges({uuid7() for _ in range(MAX_NAMED)})
         access._hear({"type": "message", "data": changes.to_json()})

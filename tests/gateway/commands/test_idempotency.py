@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 import pytest
 from redis.asyncio import Redis
 
-from gateway.commands.idempotency import RETENTION, Repetitions
+from gateway.commands.idempotency import RETENTION, IdempotencyStore
 from infra.postgres.pool import Pool
 from tests.gateway.conftest import GATEWAY, within
 from tests.postgres import Database
@@ -37,7 +37,7 @@ async def settled(database: Database, command_id: UUID) -> None:
 
 
 async def test_a_second_one_is_a_repetition_at_every_gateway(redis: Redis, pool: Pool) -> None:
-    one, other = Repetitions(redis, pool), Repetitions(redis, pool)
+    one, other = IdempotencyStore(redis, pool), IdempotencyStore(redis, pool)
     assert not await one.came_before(ID)
     assert not await one.came_meanwhile(ID)
     assert await other.came_before(ID)
@@ -48,14 +48,14 @@ async def test_a_second_one_is_a_repetition_at_every_gateway(redis: Redis, pool:
 async def test_of_many_at_once_all_know_but_the_first_who_finds_out(
     redis: Redis, pool: Pool
 ) -> None:
-    gateways = [Repetitions(redis, pool) for _ in range(2)]
+    gateways = [IdempotencyStore(redis, pool) for _ in range(2)]
     found = await asyncio.gather(*(gateways[n % 2].came_before(ID) for n in range(50)))
     assert found.count(False) == 1
     assert await gateways[found.index(False) % 2].came_meanwhile(ID)
 
 
 async def test_nothing_is_kept_but_a_number_and_not_for_good(redis: Redis, pool: Pool) -> None:
-    await Repetitions(redis, pool).came_before(ID)
+    await IdempotencyStore(redis, pool).came_before(ID)
     (key,) = await redis.keys()
     assert await redis.get(key) == b"1"
     assert 0 < await redis.ttl(key) <= RETENTION.total_seconds()
@@ -66,13 +66,13 @@ async def test_what_the_cache_server_does_not_know_is_in_the_row(
 ) -> None:
     await settled(database, ID)
     for cache in (redis, redis_away):
-        assert await Repetitions(cache, pool).came_before(ID)
-        assert not await Repetitions(cache, pool).came_before(uuid4())
+        assert await IdempotencyStore(cache, pool).came_before(ID)
+        assert not await IdempotencyStore(cache, pool).came_before(uuid4())
 
 
 async def test_with_everything_away_nothing_is_a_repetition(redis_away: Redis, pool: Pool) -> None:
     await pool.close()
-    repetitions = Repetitions(redis_away, pool)
+    repetitions = IdempotencyStore(redis_away, pool)
     for _ in range(2):
         assert not await repetitions.came_before(ID)
         assert not await repetitions.came_meanwhile(ID)
@@ -81,7 +81,7 @@ async def test_with_everything_away_nothing_is_a_repetition(redis_away: Redis, p
 async def test_a_cache_server_that_hangs_is_waited_for_once_a_second(
     hanging_redis: Redis, pool: Pool
 ) -> None:
-    repetitions = Repetitions(hanging_redis, pool)
+    repetitions = IdempotencyStore(hanging_redis, pool)
     with within(2.5):
         for _ in range(100):
             assert not await repetitions.came_before(ID)
@@ -89,7 +89,7 @@ async def test_a_cache_server_that_hangs_is_waited_for_once_a_second(
 
 @pytest.mark.usefixtures("locked")
 async def test_a_database_that_hangs_is_waited_for_once(redis: Redis, pool: Pool) -> None:
-    repetitions = Repetitions(redis, pool)
+    repetitions = IdempotencyStore(redis, pool)
     with within(2):
         assert not any([await repetitions.came_before(uuid4()) for _ in range(100)])
 
@@ -97,7 +97,7 @@ async def test_a_database_that_hangs_is_waited_for_once(redis: Redis, pool: Pool
 async def test_when_the_database_answers_again_it_is_asked_again(
     redis: Redis, pool: Pool, database: Database
 ) -> None:
-    repetitions = Repetitions(redis, pool)
+    repetitions = IdempotencyStore(redis, pool)
     owner = await database.pool()
     async with owner.acquire() as conn:
         async with conn.transaction():

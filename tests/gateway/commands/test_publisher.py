@@ -5,15 +5,15 @@ from typing import cast
 
 import pytest
 
-from gateway.commands.publisher import Commands
-from gateway.commands.results import Told
+from gateway.commands.publisher import CommandPublisher
+from gateway.commands.results import CommandResult
 from gateway.settings import GatewaySettings
 from infra.kafka.producer import BrokerUnavailableError, IndeterminateError
 
 PUBLISH_SECONDS = 0.05
 
 
-class Publishing(Commands):
+class Publishing(CommandPublisher):
     """Commands of which only the wait for the broker is tried."""
 
     def __init__(self) -> None:
@@ -21,13 +21,13 @@ class Publishing(Commands):
 
 
 async def wait(
-    commands: Commands, acknowledged: asyncio.Future[None], seconds: float
-) -> Told | None:
+    commands: CommandPublisher, acknowledged: asyncio.Future[None], seconds: float
+) -> CommandResult | None:
     """As `perform` waits: for the outcome as long as is preferred, then for the broker."""
-    waiting: asyncio.Future[Told] = asyncio.get_running_loop().create_future()
-    told = await commands._outcome(acknowledged, waiting, seconds)
+    waiting: asyncio.Future[CommandResult] = asyncio.get_running_loop().create_future()
+    command_result = await commands._outcome(acknowledged, waiting, seconds)
     await commands._acknowledged(acknowledged)
-    return told
+    return command_result
 
 
 @pytest.mark.parametrize("factor", [0.5, 0.9, 1.0, 1.1, 2.0])

@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 
 from contracts.ids import uuid7
 from contracts.outcomes import Succeeded
-from gateway.commands.results import Outcomes
+from gateway.commands.results import CommandResults
 from infra.messaging.outcome_notifier import Announcement, Wakeups
 from infra.postgres.pool import Pool
 from tests.waiting import until
@@ -21,9 +21,9 @@ NOBODY_READS_ROWS = cast("Pool", None)
 
 
 @pytest.fixture
-async def outcomes(redis: Redis) -> AsyncIterator[Outcomes]:
+async def outcomes(redis: Redis) -> AsyncIterator[CommandResults]:
     """Listening; its rows are read by nobody."""
-    made = Outcomes(redis, NOBODY_READS_ROWS, CHANNEL)
+    made = CommandResults(redis, NOBODY_READS_ROWS, CHANNEL)
     listening = asyncio.create_task(made.listen())
     await until(lambda: made.listening or listening.done())
     yield made
@@ -32,12 +32,12 @@ async def outcomes(redis: Redis) -> AsyncIterator[Outcomes]:
         await listening
 
 
-async def test_an_outcome_that_is_announced_is_told(outcomes: Outcomes, redis: Redis) -> None:
+async def test_an_outcome_that_is_announced_is_told(outcomes: CommandResults, redis: Redis) -> None:
     command_id = uuid7()
-    told = outcomes.expect(command_id)
+    command_result = outcomes.expect(command_id)
     await Wakeups(redis).announce([Announcement(CHANNEL, command_id, Succeeded({"n": 1}), "print")])
     async with asyncio.timeout(5):
-        assert (await told).outcome == Succeeded({"n": 1})
+        assert (await command_result).outcome == Succeeded({"n": 1})
 
 
 @pytest.mark.parametrize(
@@ -55,15 +55,15 @@ async def test_an_outcome_that_is_announced_is_told(outcomes: Outcomes, redis: R
     ],
 )
 async def test_a_wakeup_that_cannot_be_read_is_passed_over_and_the_next_is_heard(
-    outcomes: Outcomes, redis: Redis, noise: bytes
+    outcomes: CommandResults, redis: Redis, noise: bytes
 ) -> None:
     command_id = uuid7()
-    told = outcomes.expect(command_id)
+    command_result = outcomes.expect(command_id)
     with capture_logs() as logs:
         await redis.publish(CHANNEL, noise)
         await Wakeups(redis).announce([Announcement(CHANNEL, command_id, Succeeded())])
         async with asyncio.timeout(5):
-            assert (await told).outcome == Succeeded()
+            assert (await command_result).outcome == Succeeded()
     [said] = [entry for entry in logs if entry["event"] == "notification_unreadable"]
     assert "a secret" not in str(said)
     assert outcomes.listening

@@ -17,7 +17,7 @@ from gateway.http.header_fields import bearer_token, is_json, is_plain
 from gateway.http.preferences import idempotency_key, preference
 from gateway.http.problems import ProblemError
 from gateway.http.public_port import request_id_of
-from gateway.http.request import Incoming
+from gateway.http.request import Request
 from gateway.routes import ENDPOINTS
 from infra.observability.trace_context import child_of
 
@@ -28,10 +28,10 @@ PARENT = f"00-{TRACE}-{SPAN}-01"
 PROXIES = (ip_network("10.0.0.0/8"),)
 
 
-def a_request(method: str = "GET", **headers: str) -> Incoming:
+def a_request(method: str = "GET", **headers: str) -> Request:
     fields = [(n.replace("_", "-").encode(), v.encode("latin-1")) for n, v in headers.items()]
     scope = {"method": method, "path": "/api/v1/x", "headers": fields, "client": ("192.0.2.1", 1)}
-    return Incoming.of(scope, None)  # type: ignore[arg-type]  # nobody reads a body
+    return Request.of(scope, None)  # type: ignore[arg-type]  # nobody reads a body
 
 
 def outcome(judge: Callable[[], object]) -> str:
@@ -62,7 +62,7 @@ def conditional(method: str, **headers: str) -> str:
 def twice(name: str) -> str:
     scope: Any = {"method": "GET", "path": "/", "client": None}
     scope["headers"] = [(name.encode(), b"a"), (name.encode(), b"a")]
-    return outcome(lambda: app._check_fields(Incoming.of(scope, None)))  # type: ignore[arg-type]
+    return outcome(lambda: app._check_fields(Request.of(scope, None)))  # type: ignore[arg-type]
 
 
 def shared_with(origin: str) -> bool:

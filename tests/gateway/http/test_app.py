@@ -11,7 +11,7 @@ from starlette.types import Message
 
 from gateway.http.app import Application
 from gateway.http.endpoints import Answer, Call, Endpoint
-from tests.gateway.edges import edge_of
+from tests.gateway.edges import deps_of
 
 
 async def cancelled(_: Call) -> Answer:
@@ -42,7 +42,7 @@ async def answer_to(
         return {"type": "http.request", "body": b"", "more_body": False}
 
     shutdown = SimpleNamespace(draining=asyncio.Event())
-    edge = edge_of(shutdown=shutdown)
+    deps = deps_of(shutdown=shutdown)
 
     async def handle(call: Call) -> Answer:
         if draining:
@@ -53,7 +53,7 @@ async def answer_to(
     endpoint = Endpoint(declared, "/x", handle, "A test", {200: None})
     scope: dict[str, Any] = {"type": "http", "method": method, "path": "/x"}
     scope |= {"headers": [], "client": None}
-    await Application(edge, [endpoint], [])(scope, receive, send)
+    await Application(deps, [endpoint], [])(scope, receive, send)
     return sent[0]["status"], dict(sent[0]["headers"]), orjson.loads(sent[1]["body"])
 
 

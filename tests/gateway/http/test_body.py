@@ -8,10 +8,10 @@ from starlette.types import Message
 
 from gateway.http.body import DEEPEST, parsed, read_json
 from gateway.http.problems import ProblemError
-from gateway.http.request import Incoming
+from gateway.http.request import Request
 
 
-def a_request(*chunks: bytes, content_type: str = "application/json") -> Incoming:
+def a_request(*chunks: bytes, content_type: str = "application/json") -> Request:
     left: Sequence[bytes] = list(chunks)
 
     async def receive() -> Message:
@@ -19,7 +19,7 @@ def a_request(*chunks: bytes, content_type: str = "application/json") -> Incomin
         chunk, *left = left
         return {"type": "http.request", "body": chunk, "more_body": bool(left)}
 
-    return Incoming("POST", "/", {"content-type": content_type}, None, receive)
+    return Request("POST", "/", {"content-type": content_type}, None, receive)
 
 
 def nested(levels: int) -> bytes:
@@ -98,7 +98,7 @@ async def test_a_body_is_bounded_whatever_it_declares() -> None:
     await refused(declared, "body-too-large")
 
 
-async def refused(request: Incoming, code: str) -> None:
+async def refused(request: Request, code: str) -> None:
     with pytest.raises(ProblemError) as error:
         await read_json(request, 100)
     assert error.value.code == code

@@ -10,7 +10,7 @@ from gateway.http.app import Application
 from gateway.http.documents import ENDPOINTS, Documents
 from gateway.routes import ENDPOINTS as ALL
 from operations.release import vendored
-from tests.gateway.edges import edge_of
+from tests.gateway.edges import deps_of
 from tests.stack import ROOT
 
 PATHS = [endpoint.path for endpoint in ENDPOINTS]
@@ -43,7 +43,7 @@ class Page(HTMLParser):
 
 
 async def answer_to(path: str) -> httpx.Response:
-    edge = edge_of(documents=Documents(ALL))
+    edge = deps_of(documents=Documents(ALL))
     transport = httpx.ASGITransport(Application(edge, ALL, []))
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as http:
         return await http.get(path)

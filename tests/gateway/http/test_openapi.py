@@ -5,7 +5,7 @@ import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from pydantic import BaseModel
 
-from gateway.http.endpoints import Endpoint, Who
+from gateway.http.endpoints import AccessLevel, Endpoint
 from gateway.http.examples import EXAMPLES, PATHS
 from gateway.http.openapi import document, problem_codes
 from gateway.http.problems import BEFORE_ROUTES, PROBLEMS
@@ -26,7 +26,7 @@ def test_every_route_of_the_api_is_documented(endpoint: Endpoint) -> None:
 @pytest.mark.parametrize("endpoint", API, ids=lambda e: f"{e.method} {e.path}")
 def test_a_route_for_users_says_so(endpoint: Endpoint) -> None:
     operation = DOCUMENT["paths"][endpoint.path][endpoint.method.lower()]
-    assert bool(operation["security"]) == (endpoint.who is not Who.ANYONE)
+    assert bool(operation["security"]) == (endpoint.access is not AccessLevel.ANYONE)
 
 
 def test_operation_ids_are_unique() -> None:

@@ -9,8 +9,8 @@ from starlette.types import Message
 from gateway.http import response as exchanges
 from gateway.http.endpoints import Answer, Streamed
 from gateway.http.problems import ProblemError
-from gateway.http.request import Incoming
-from gateway.http.response import Exchange, security_headers
+from gateway.http.request import Request
+from gateway.http.response import ResponseWriter, security_headers
 from infra.http.connection import ABORT
 from tests.waiting import until
 
@@ -27,14 +27,14 @@ async def sent(
         messages.append(message)
 
     security = security_headers(https=https)
-    exchange = Exchange(
+    response = ResponseWriter(
         send, "an-id", "a-correlation", asyncio.Event(), security=security, cors=cors
     )
-    exchange.limits = (("RateLimit", '"read";r=1;t=2'),)
+    response.limits = (("RateLimit", '"read";r=1;t=2'),)
     if isinstance(answer, ProblemError):
-        await exchange.problem(answer)
+        await response.problem(answer)
     else:
-        await exchange.answer(answer)
+        await response.answer(answer)
     headers: Sent = {}
     for name, value in messages[0]["headers"]:
         headers.setdefault(name.decode(), []).append(value.decode())
@@ -90,12 +90,12 @@ class Stream:
 
     async def play(self) -> None:
         security = security_headers(https=True)
-        exchange = Exchange(
+        response = ResponseWriter(
             self._send, "an-id", "a-correlation", asyncio.Event(), security=security, cors=()
         )
         scope = {"method": "GET", "path": "/", "headers": [], "extensions": {ABORT: self.gone.set}}
-        request = Incoming.of(scope, self._receive)
-        await exchange.stream(Streamed(self._generate(), self._close), request)
+        request = Request.of(scope, self._receive)
+        await response.stream(Streamed(self._generate(), self._close), request)
 
     async def _generate(self) -> AsyncGenerator[bytes, None]:
         for frame in self._frames:

@@ -9,7 +9,7 @@ from contracts.quotes import CachedQuote
 from gateway.http.problems import ProblemError
 from gateway.quotes import lookup as module
 from gateway.quotes.lookup import Quotes
-from gateway.quotes.quote_cache import Known
+from gateway.quotes.quote_cache import QuoteCache
 from tests.gateway.conftest import CALL, Shelf, Worker, ago, ahead, within
 from tests.postgres import Database
 from tests.waiting import until
@@ -136,14 +136,14 @@ async def test_without_the_cache_server_a_newer_row_counts(
 ) -> None:
     worker.says(GOOD.model_copy(update={"stale": True, "stale_reason": "circuit_open"}))
     assert await shown(quotes_without_cache) == ("1.00", "circuit_open")
-    known: Known = quotes_without_cache._known
-    known.tell("AAPL", CachedQuote(quote=GOOD, fresh_until=ago(seconds=1)))
+    quote_cache: QuoteCache = quotes_without_cache._cache
+    quote_cache.remember("AAPL", CachedQuote(quote=GOOD, fresh_until=ago(seconds=1)))
     await shelf.row(a_quote(price="3.00"), ahead(seconds=60))
     assert await shown(quotes_without_cache) == ("3.00", None)
 
 
 async def test_a_cache_server_that_hangs_is_waited_for_once_a_second(
-    shelf: Shelf, database: Database, worker: Worker, hanging: Known
+    shelf: Shelf, database: Database, worker: Worker, hanging: QuoteCache
 ) -> None:
     quotes = Quotes(hanging, worker)
     await shelf.row(GOOD, ahead(seconds=60))

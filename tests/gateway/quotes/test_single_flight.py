@@ -2,7 +2,7 @@ import asyncio
 from typing import cast
 
 from gateway.http.endpoints import Call
-from gateway.quotes.single_flight import Asking
+from gateway.quotes.single_flight import SingleFlight
 from tests.waiting import until
 
 CALL = cast("Call", None)
@@ -22,13 +22,13 @@ class Worker:
         return self.answer
 
 
-def asking(worker: Worker) -> Asking[str]:
-    return Asking(worker.ask, in_vain=lambda answer: answer == "vain")
+def single_flight(worker: Worker) -> SingleFlight[str]:
+    return SingleFlight(worker.ask, is_negative=lambda answer: answer == "vain")
 
 
 async def test_all_who_ask_at_once_are_one_question() -> None:
     worker = Worker()
-    it = asking(worker)
+    it = single_flight(worker)
     waiting = [asyncio.create_task(it.answer(CALL, "A", 5)) for _ in range(100)]
     await until(lambda: worker.asked == ["A"])
     worker.let.set()
@@ -41,7 +41,7 @@ async def test_all_who_ask_at_once_are_one_question() -> None:
 
 async def test_who_does_not_wait_that_long_leaves_it_under_way() -> None:
     worker = Worker()
-    it = asking(worker)
+    it = single_flight(worker)
     assert await it.answer(CALL, "A", 0.01) is None
     worker.let.set()
     assert await it.answer(CALL, "A", 5) == "well"
@@ -52,7 +52,7 @@ async def test_what_was_in_vain_is_not_asked_again_at_once() -> None:
     worker = Worker()
     worker.answer = "vain"
     worker.let.set()
-    it = asking(worker)
+    it = single_flight(worker)
     for _ in range(10):
         assert await it.answer(CALL, "A", 5) == "vain"
     assert worker.asked == ["A"]
