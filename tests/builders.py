@@ -16,7 +16,7 @@ from contracts.topics import CARRIED_BY
 from infra.kafka.producer import Producer
 from infra.messaging.batch_progress import Failure, Place, SetAside
 from infra.messaging.dead_letters import DeadLetters
-from infra.messaging.inbound import Origin, Received
+from infra.messaging.inbound import InboundMessage, Origin
 from infra.messaging.record_reader import Record
 from infra.security.client_cipher import Client
 from infra.security.personal_data_keys import user_key_id
@@ -67,7 +67,7 @@ def received(
     deadline: datetime | None = None,
     fingerprint: str | None = None,
     reply_to: str | None = A_REPLY_CHANNEL,
-) -> Received[M]:
+) -> InboundMessage[M]:
     """A message as a handler gets it. Its record's key is the actor where none is given."""
     envelope = envelope or an_envelope(
         data,
@@ -80,7 +80,7 @@ def received(
     )
     record_key = (key or str(envelope.actor_id or "")).encode()
     topic = CARRIED_BY[type(data)].name
-    return Received(envelope, data, client, Origin(topic, 0, next(_offsets), 0, record_key))
+    return InboundMessage(envelope, data, client, Origin(topic, 0, next(_offsets), 0, record_key))
 
 
 def a_personal_key(user_id: UUID | None = None) -> PersonalKey:

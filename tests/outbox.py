@@ -8,7 +8,7 @@ from contracts.events import Event
 from contracts.personal import Personal, PersonalKey
 from contracts.topics import MESSAGES
 from infra.messaging.access_changes import AccessChanges
-from infra.messaging.outcome_notifier import Announcement, Wakeups
+from infra.messaging.outcome_notifier import Announcement, OutcomeNotifier
 from tests.postgres import Database
 
 
@@ -55,7 +55,7 @@ async def outcomes(database: Database) -> list[dict[str, Any] | None]:
     return [row["outcome"] for row in rows]
 
 
-class MemoryWakeups(Wakeups):
+class MemoryOutcomeNotifier(OutcomeNotifier):
     """Announcements as the cache server would have carried them."""
 
     def __init__(self) -> None:

@@ -25,8 +25,8 @@ async def sign_up(request: Request) -> Response:
     parts = parts_of(request)
     body = SignUpBody.model_validate_json(await request.body())
     taken = await parts.limits.take(SIGN_UP, caller(request, body.email))
-    async with parts.passwords.turn() as turn:
-        password_hash = await turn.hash(body.password)
+    async with parts.passwords.slot() as slot:
+        password_hash = await slot.hash(body.password)
     token = new_token()
     new = store.NewUser(uuid4(), body.email, body.display_name, password_hash, token)
     made = await store.insert_user(parts.pool, new, client_of(request))
@@ -44,8 +44,8 @@ async def sign_in(request: Request) -> Response:
     body = SignInBody.model_validate_json(await request.body())
     taken = await parts.limits.take(SIGN_IN, caller(request, body.email))
     row = await store.account(parts.pool, body.email)
-    async with parts.passwords.turn() as turn:
-        matches = await turn.matches(body.password, row["password_hash"] if row else None)
+    async with parts.passwords.slot() as slot:
+        matches = await slot.matches(body.password, row["password_hash"] if row else None)
     if row is None or not matches:
         user_id = row["id"] if row else None
         await store.log(parts.pool, user_id, "user.signin_failed", client_of(request))

@@ -157,8 +157,8 @@ async def sign_up(  # noqa: PLR0917 - FastAPI passes them by name
     later: BackgroundTasks,
 ) -> Accepted:
     await take(request, response, SIGN_UP, counted(request, body.email))
-    async with request.app.state.passwords.turn() as turn:
-        password_hash = await turn.hash(body.password)
+    async with request.app.state.passwords.slot() as slot:
+        password_hash = await slot.hash(body.password)
     user_id, token = uuid4(), new_token()
     async with pool.acquire() as conn, conn.transaction():
         if await store.is_taken(conn, body.email):
@@ -181,8 +181,8 @@ async def sign_in(
 ) -> Tokens:
     taken = await take(request, response, SIGN_IN, counted(request, body.email))
     row = await store.account(pool, body.email)
-    async with request.app.state.passwords.turn() as turn:
-        matches = await turn.matches(body.password, row["password_hash"] if row else None)
+    async with request.app.state.passwords.slot() as slot:
+        matches = await slot.matches(body.password, row["password_hash"] if row else None)
     if row is None or not matches:
         user_id = row["id"] if row else None
         async with pool.acquire() as conn:

@@ -15,7 +15,7 @@ from contracts.topics import COMMAND_RETENTION, SEGMENT
 from gateway import queries
 from infra.postgres.pool import UNAVAILABLE
 from infra.postgres.reads import Readable
-from infra.redis.best_effort_client import Reach
+from infra.redis.best_effort_client import BestEffortClient
 
 log = structlog.get_logger(__name__)
 
@@ -34,7 +34,7 @@ class IdempotencyStore:
     def __init__(self, redis: Redis, pool: Readable) -> None:
         self._redis = redis
         self._pool = pool
-        self._reach = Reach("repetitions", seconds=CACHE_SECONDS)
+        self._cache_client = BestEffortClient("repetitions", seconds=CACHE_SECONDS)
         self._counting: list[_Counting] = []
         self._travelling: asyncio.Task[None] | None = None
         self._reading: set[asyncio.Task[bool]] = set()
@@ -68,7 +68,7 @@ class IdempotencyStore:
                 asked, self._counting = self._counting, []
                 counts = None
                 try:
-                    counts = await self._reach.ask(partial(self._trip, asked))
+                    counts = await self._cache_client.ask(partial(self._trip, asked))
                 finally:
                     for i, (_, _, count) in enumerate(asked):
                         if not count.done():

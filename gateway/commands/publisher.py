@@ -26,7 +26,7 @@ from gateway.http.endpoints import Answer, Call
 from gateway.http.preferences import Preference, idempotency_key, preference
 from gateway.http.problems import PROBLEMS, ProblemError
 from gateway.settings import GatewaySettings
-from infra.kafka.batching_publisher import Acknowledged, Bundles
+from infra.kafka.batching_publisher import Acknowledged, BatchingPublisher
 from infra.kafka.producer import (
     BrokerUnavailableError,
     IndeterminateError,
@@ -69,7 +69,7 @@ class CommandPublisher:
         cipher: ClientCipher,
     ) -> None:
         self._settings = settings
-        self._bundles = Bundles(producer)
+        self._publisher = BatchingPublisher(producer)
         self._outcomes = outcomes
         self._idempotency = idempotency
         self._cipher = cipher
@@ -263,7 +263,7 @@ class CommandPublisher:
         record = Outgoing(key.encode(), command.model_dump_json().encode(), envelope.to_headers())
         try:
             async with asyncio.timeout(self._settings.publish_seconds):
-                return await self._bundles.publish(CARRIED_BY[type(command)].name, record)
+                return await self._publisher.publish(CARRIED_BY[type(command)].name, record)
         except TimeoutError as error:
             raise BrokerUnavailableError from error
 

@@ -19,7 +19,7 @@ from contracts.securities import Found, search_key
 from gateway import queries
 from infra.postgres.pool import UNAVAILABLE
 from infra.postgres.reads import Readable
-from infra.redis.best_effort_client import Reach
+from infra.redis.best_effort_client import BestEffortClient
 
 log = structlog.get_logger(__name__)
 
@@ -40,13 +40,15 @@ class QuoteCache:
         self._redis = redis
         self._pool = pool
         self._remembered: dict[str, CachedQuote] = {}
-        self._reach = Reach("known quotes", seconds=CACHE_SECONDS)
+        self._cache_client = BestEffortClient("known quotes", seconds=CACHE_SECONDS)
 
     async def quotes(self, symbols: Sequence[str]) -> dict[str, CachedQuote]:
         """What there is of these, fresh or not."""
         if not symbols:
             return {}
-        values = await self._reach.ask(lambda: self._redis.mget([cache_key(s) for s in symbols]))
+        values = await self._cache_client.ask(
+            lambda: self._redis.mget([cache_key(s) for s in symbols])
+        )
         read = zip(symbols, values or [], strict=False)
         known = {
             symbol: entry
@@ -71,7 +73,7 @@ class QuoteCache:
             del self._remembered[next(iter(self._remembered))]
 
     async def search(self, text: str) -> Found | None:
-        value = await self._reach.ask(lambda: self._redis.get(search_key(text)))
+        value = await self._cache_client.ask(lambda: self._redis.get(search_key(text)))
         return _parse(Found, value) if value and len(value) <= MAX_FOUND_BYTES else None
 
     async def _rows(self, symbols: Sequence[str]) -> dict[str, CachedQuote]:

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from contracts.personal import ErasedError, Personal, PersonalKey
-from infra.messaging.inbound import AnyEvent, Received
+from infra.messaging.inbound import InboundMessage, RawEvent
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _COMPARED = ("created_at", "payload", "key", "type")
@@ -54,7 +54,7 @@ def details_of(body: Any) -> dict[str, Any]:
     return {storable(name): storable(value) for name, value in body.items() if name != "client"}
 
 
-def sealed_client(received: Received[AnyEvent]) -> Personal | None:
+def sealed_client(received: InboundMessage[RawEvent]) -> Personal | None:
     """The encrypted client of an event, if it has one."""
     body = received.data.body
     token = body.get("client") if isinstance(body, dict) else None
@@ -125,7 +125,7 @@ class Entry:
         )
 
 
-def entry_of(received: Received[AnyEvent]) -> Entry:
+def entry_of(received: InboundMessage[RawEvent]) -> Entry:
     """The row that an event becomes."""
     envelope, origin, data = received.envelope, received.origin, received.data
     return Entry(

@@ -23,7 +23,7 @@ Fetched = dict[Any, list[Any]]
 GetMany = Callable[..., Awaitable[Fetched]]
 
 
-class Gathering:
+class BatchFetcher:
     """Fetches for one consumer. Whoever comes alone after few others waits for nobody."""
 
     def __init__(self, touch: Callable[[], None]) -> None:
@@ -63,17 +63,17 @@ def _count(fetched: Fetched) -> int:
     return sum(map(len, fetched.values()))
 
 
-class GatheringConsumer(AIOKafkaConsumer):
+class BatchFetchingConsumer(AIOKafkaConsumer):
     """FastStream's own loop asks it. What a failed fetch has drained is fetched again.
 
     aiokafka moves on in one partition, and drops its records when those of another are corrupt:
     the next commit would pass them.
     """
 
-    gathering: Gathering
+    batch_fetcher: BatchFetcher
 
     async def getmany(self, *partitions: Any, **options: Any) -> Any:
-        return await self.gathering.fetch(partial(self._all_or_nothing, *partitions), **options)
+        return await self.batch_fetcher.fetch(partial(self._all_or_nothing, *partitions), **options)
 
     async def _all_or_nothing(self, *partitions: Any, **options: Any) -> Any:
         before = {s: s.position for s in self._states().values() if s.has_valid_position}

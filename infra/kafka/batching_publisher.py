@@ -22,7 +22,7 @@ class _Lane:
     sending: asyncio.Task[None] | None = None
 
 
-class Bundles:
+class BatchingPublisher:
     """Publishes through one producer."""
 
     def __init__(self, producer: Producer) -> None:
@@ -60,7 +60,7 @@ class Bundles:
     async def _send_head(self, lane: _Lane) -> None:
         offered = list(lane.waiting.items())
         try:
-            count, acknowledged = await self._producer.hand_over(
+            count, acknowledged = await self._producer.enqueue_batch(
                 lane.topic, lane.partition, [record for _, record in offered]
             )
         except Exception as error:  # noqa: BLE001  # every one of them hears of it

@@ -8,7 +8,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from faststream.kafka.message import KafkaAckableMessage
 from faststream.message import AckStatus
 
-from infra.kafka.batch_fetcher import Gathering, GatheringConsumer
+from infra.kafka.batch_fetcher import BatchFetcher, BatchFetchingConsumer
 from infra.messaging.batch_progress import Batch
 
 log = structlog.get_logger(__name__)
@@ -54,8 +54,8 @@ class DrainFirst(ConsumerRebalanceListener):
 
 def builder(options: dict[str, Any], touch: Callable[[], None]) -> Callable[..., AIOKafkaConsumer]:
     def build(**connection: Any) -> AIOKafkaConsumer:
-        consumer = GatheringConsumer(**(connection | options))
-        consumer.gathering = Gathering(touch)
+        consumer = BatchFetchingConsumer(**(connection | options))
+        consumer.batch_fetcher = BatchFetcher(touch)
         return consumer
 
     return build

@@ -149,7 +149,7 @@ class Producer:
             self._partitions[topic] = partitions  # their number never changes
         return _by_key(key, partitions, partitions)
 
-    async def publish_head(
+    async def publish_batch(
         self, topic: str, partition: int, records: Sequence[Outgoing], *, seconds: float
     ) -> int:
         """Send as many of the records, from the first on, as one batch holds: all or none of them.
@@ -159,13 +159,13 @@ class Producer:
         """
         try:
             async with asyncio.timeout(seconds):
-                count, acknowledged = await self.hand_over(topic, partition, records)
+                count, acknowledged = await self.enqueue_batch(topic, partition, records)
                 await acknowledged
         except TimeoutError as error:
             raise IndeterminateError("not acknowledged in time") from error
         return count
 
-    async def hand_over(
+    async def enqueue_batch(
         self, topic: str, partition: int, records: Iterable[Outgoing]
     ) -> tuple[int, asyncio.Future[None]]:
         """Queue as many of the records, from the first on, as one batch holds.

@@ -14,7 +14,7 @@ log = structlog.get_logger(__name__)
 AWAY = Gauge("qnt9_mail_server_away", "1 after a mail was deferred, 0 after one was sent")
 
 
-class Standing:
+class DeliveryHealth:
     """What the last mail came to, and until when we were asked to send no other."""
 
     def __init__(self) -> None:

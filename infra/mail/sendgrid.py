@@ -11,7 +11,7 @@ import httpx
 from infra.mail.sendgrid_reply import Reply, verdict
 from infra.mail.sendgrid_request import body_of
 from infra.mail.settings import MailSettings
-from infra.mail.transport import DELIVERY_SECONDS, DeferredError, Journal, Letter
+from infra.mail.transport import DELIVERY_SECONDS, DeferredError, DeliveryRecord, OutgoingMail
 
 PATH = "/v3/mail/send"
 ACCEPTED = 202
@@ -34,11 +34,11 @@ class _Handing:
     """
 
     content: bytes = field(repr=False)
-    journal: Journal
+    record: DeliveryRecord
     begun: bool = False
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        if not await self.journal.sending():
+        if not await self.record.sending():
             raise _NotWantedError
         self.begun = True
         yield self.content
@@ -50,16 +50,16 @@ class SendGrid:
 
     http: httpx.AsyncClient
 
-    async def deliver(self, letter: Letter, journal: Journal) -> None:
+    async def deliver(self, outgoing: OutgoingMail, record: DeliveryRecord) -> None:
         """Returns when SendGrid has it, or it may not go. Raises Deferred- or RefusedError."""
-        handing = _Handing(body_of(letter), journal)
+        handing = _Handing(body_of(outgoing), record)
         try:
             response = await self._hand_over(handing)
         except _NotWantedError:
             return
         try:
             if response.status_code == ACCEPTED and handing.begun:
-                await journal.sent()
+                await record.sent()
                 await _told(response)  # to its end, so that the connection serves the next mail
                 return
             reply = Reply(response.status_code, response.headers, await _told(response))

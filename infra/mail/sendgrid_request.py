@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from infra.mail.transport import Letter, RefusedError
+from infra.mail.transport import OutgoingMail, RefusedError
 
 HEADERS = ("Message-ID", "Auto-Submitted")
 """What we say besides what has a field of its own there."""
@@ -25,33 +25,33 @@ UNTRACKED = {
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
-def body_of(letter: Letter) -> bytes:
+def body_of(outgoing: OutgoingMail) -> bytes:
     """The same bytes for the same mail. Raises `RefusedError`."""
-    mail = letter.content
+    mail = outgoing.content
     return orjson.dumps(
         {
-            "personalizations": [{"to": [{"email": _line(letter.recipient)}]}],
-            "from": _sender(letter),
+            "personalizations": [{"to": [{"email": _line(outgoing.recipient)}]}],
+            "from": _sender(outgoing),
             "subject": _line(str(mail["Subject"])),
             "content": [
                 {"type": "text/plain", "value": _part(mail, "plain")},
                 {"type": "text/html", "value": _part(mail, "html")},
             ],
             "headers": {name: _line(str(mail[name])) for name in HEADERS},
-            "categories": [letter.kind],
-            "custom_args": {"mail_id": str(letter.id)},
+            "categories": [outgoing.kind],
+            "custom_args": {"mail_id": str(outgoing.id)},
             "tracking_settings": UNTRACKED,
         }
     )
 
 
-def _sender(letter: Letter) -> dict[str, Any]:
-    name = _line(letter.content["From"].addresses[0].display_name)
+def _sender(outgoing: OutgoingMail) -> dict[str, Any]:
+    name = _line(outgoing.content["From"].addresses[0].display_name)
     if not name:
-        return {"email": _line(letter.sender)}
+        return {"email": _line(outgoing.sender)}
     if "," in name or ";" in name:
         name = f'"{name}"'  # as SendGrid asks for, lest it be read as several
-    return {"email": _line(letter.sender), "name": name}
+    return {"email": _line(outgoing.sender), "name": name}
 
 
 def _part(mail: EmailMessage, subtype: str) -> str:

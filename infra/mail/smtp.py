@@ -18,7 +18,13 @@ from aiosmtplib.errors import (
 )
 
 from infra.mail.settings import PORTS, MailSettings
-from infra.mail.transport import DELIVERY_SECONDS, DeferredError, Journal, Letter, RefusedError
+from infra.mail.transport import (
+    DELIVERY_SECONDS,
+    DeferredError,
+    DeliveryRecord,
+    OutgoingMail,
+    RefusedError,
+)
 from infra.security.tls import distrust, is_lasting, kind_of
 
 QUIT_SECONDS = 1.0
@@ -46,51 +52,53 @@ class Smtp:
         self._context = ssl.create_default_context(cafile=settings.smtp_ca_file)
         self._seconds = settings.smtp_seconds
 
-    async def deliver(self, letter: Letter, journal: Journal) -> None:
+    async def deliver(self, outgoing: OutgoingMail, record: DeliveryRecord) -> None:
         """Returns when the server has it, or it may not go. Raises Deferred- or RefusedError."""
         client = self._client()
         try:
-            if await self._hand_over(client, letter, journal):
-                await journal.sent()
+            if await self._hand_over(client, outgoing, record):
+                await record.sent()
                 with suppress(SMTPException, OSError, TimeoutError):
                     await client.quit(timeout=QUIT_SECONDS)
         finally:
             client.close()
 
-    async def _hand_over(self, client: aiosmtplib.SMTP, letter: Letter, journal: Journal) -> bool:
+    async def _hand_over(
+        self, client: aiosmtplib.SMTP, outgoing: OutgoingMail, record: DeliveryRecord
+    ) -> bool:
         begun = False
         try:
             async with asyncio.timeout(DELIVERY_SECONDS):
-                await self._open(client, letter)
-                if not await journal.sending():
+                await self._open(client, outgoing)
+                if not await record.sending():
                     return False
                 begun = True
-                await self._data(client, letter)
+                await self._data(client, outgoing)
         except TimeoutError:
             raise DeferredError("timeout", perhaps_taken=begun) from None
         return True
 
-    async def _open(self, client: aiosmtplib.SMTP, letter: Letter) -> None:
+    async def _open(self, client: aiosmtplib.SMTP, outgoing: OutgoingMail) -> None:
         """Up to the point where the server waits for the mail itself."""
-        encoding = "utf-8" if letter.needs_utf8 else "ascii"
+        encoding = "utf-8" if outgoing.needs_utf8 else "ascii"
         try:
             await client.connect()
             await client.ehlo()
-            if letter.needs_utf8 and not client.supports_extension("smtputf8"):
+            if outgoing.needs_utf8 and not client.supports_extension("smtputf8"):
                 raise RefusedError("the server takes no address beyond ASCII")
-            options = ["SMTPUTF8", "BODY=8BITMIME"] if letter.needs_utf8 else []
-            await client.mail(letter.sender, options=options, encoding=encoding)
-            await client.rcpt(letter.recipient, encoding=encoding)
+            options = ["SMTPUTF8", "BODY=8BITMIME"] if outgoing.needs_utf8 else []
+            await client.mail(outgoing.sender, options=options, encoding=encoding)
+            await client.rcpt(outgoing.recipient, encoding=encoding)
         except SMTPRecipientRefused as error:
             raise _at_recipient(error) from None
         except (SMTPException, OSError, ValueError) as error:
             refused = isinstance(error, SMTPResponseException) and error.code >= PERMANENT
             raise DeferredError(_reason(error), ours=refused or is_lasting(error)) from None
 
-    async def _data(self, client: aiosmtplib.SMTP, letter: Letter) -> None:
-        rules = policy.SMTPUTF8 if letter.needs_utf8 else policy.SMTP.clone(cte_type="7bit")
+    async def _data(self, client: aiosmtplib.SMTP, outgoing: OutgoingMail) -> None:
+        rules = policy.SMTPUTF8 if outgoing.needs_utf8 else policy.SMTP.clone(cte_type="7bit")
         try:
-            await client.data(letter.content.as_bytes(policy=rules))
+            await client.data(outgoing.content.as_bytes(policy=rules))
         except SMTPDataError as error:
             raise _at_content(error) from None
         except (SMTPException, OSError) as error:

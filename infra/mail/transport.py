@@ -38,7 +38,7 @@ class RefusedError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class OutgoingMail:
     """A mail with its envelope; `id` and `kind` tell it from others without saying whose it is."""
 
     id: UUID
@@ -53,7 +53,7 @@ class Letter:
         return not (self.sender + self.recipient).isascii()
 
 
-class Journal(Protocol):
+class DeliveryRecord(Protocol):
     """What is written down about a mail on its way."""
 
     async def sending(self) -> bool:
@@ -66,7 +66,7 @@ class Journal(Protocol):
 class Mailer(Protocol):
     """A way out for mails."""
 
-    async def deliver(self, letter: Letter, journal: Journal) -> None:
+    async def deliver(self, outgoing: OutgoingMail, record: DeliveryRecord) -> None:
         """Returns when the other side has it, or it may not go.
 
         Raises `DeferredError` and `RefusedError`, and what the journal raises.

@@ -9,7 +9,7 @@ from redis.exceptions import RedisError
 from contracts.message import Message
 from infra.messaging.batch_progress import Batch, Failure
 from infra.messaging.failure_guard import Source
-from infra.messaging.inbound import PoisonError, Received, RetryableError
+from infra.messaging.inbound import InboundMessage, PoisonError, RetryableError
 from infra.messaging.record_reader import Record
 from infra.postgres.pool import UNAVAILABLE
 
@@ -21,7 +21,7 @@ DOWN = (*UNAVAILABLE, RetryableError, RedisError)
 class Item:
     """A readable message with its record, which a dead letter must repeat."""
 
-    received: Received[Message]
+    received: InboundMessage[Message]
     record: Record
     failures: int = 0
     first_failure: datetime | None = None

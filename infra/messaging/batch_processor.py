@@ -21,12 +21,12 @@ from contracts.message import Message
 from infra.messaging.batch_items import DOWN, Item, by_key, probe
 from infra.messaging.batch_progress import Batch, Failure
 from infra.messaging.consumer_controls import Controls
-from infra.messaging.dead_letter_status import Parking
+from infra.messaging.dead_letter_status import DeadLetterStatus
 from infra.messaging.dead_lettering import SettingAside
 from infra.messaging.dead_letters import DeadLetters
 from infra.messaging.failure_guard import FailureGuard, count_sources
 from infra.messaging.handler_calls import Handle, call
-from infra.messaging.inbound import PoisonError, Received, RefusedInputError, RetryableError
+from infra.messaging.inbound import InboundMessage, PoisonError, RefusedInputError, RetryableError
 from infra.messaging.record_reader import Reader, Record, Refused, Unreadable, Unwanted
 from infra.messaging.restored_database import AwaitedError
 from infra.messaging.transaction import Transactions
@@ -59,7 +59,7 @@ class Policy:
     backoff_seconds: tuple[float, float] = (0.2, 5.0)
 
 
-class BatchWork:
+class BatchProcessor:
     """What one consumer does with a batch. Raises `DOWN` errors, alone or in a group."""
 
     def __init__(
@@ -74,7 +74,7 @@ class BatchWork:
         sleep: Sleep,
         touch: Callable[[], None],
         controls: Controls | None = None,
-        parking: Parking | None = None,
+        dead_letter_status: DeadLetterStatus | None = None,
     ) -> None:
         self._name = name
         self._handle = handle
@@ -85,13 +85,13 @@ class BatchWork:
         self._touch = touch
         self._guard = FailureGuard()
         self.controls = controls or Controls(name)
-        if transactions and parking is None:
-            parking = transactions.parking
+        if transactions and dead_letter_status is None:
+            dead_letter_status = transactions.dead_letter_status
         self._aside = SettingAside(
             name,
             dead_letters,
             transactions,
-            parking=parking,
+            dead_letter_status=dead_letter_status,
             controls=self.controls,
             touch=touch,
         )
@@ -147,13 +147,13 @@ class BatchWork:
 
     async def _split(
         self, items: list[Item], batch: Batch
-    ) -> tuple[list[Item], list[Received[Message]]]:
+    ) -> tuple[list[Item], list[InboundMessage[Message]]]:
         """What is new, and what was handled before or stands in this batch already."""
         if self._transactions is None:
             return items, []
         known = set(await self._transactions.handled(i.received for i in items))
         fresh: list[Item] = []
-        repeated: list[Received[Message]] = []
+        repeated: list[InboundMessage[Message]] = []
         for item in items:
             message_id = item.received.envelope.id
             if message_id in known:
@@ -164,7 +164,7 @@ class BatchWork:
                 fresh.append(item)
         return fresh, repeated
 
-    async def _announce_again(self, repeated: list[Received[Message]]) -> None:
+    async def _announce_again(self, repeated: list[InboundMessage[Message]]) -> None:
         assert self._transactions is not None
         settled = await self._transactions.handled(repeated)
         await self._transactions.announce_again(

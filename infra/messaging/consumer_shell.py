@@ -1,7 +1,7 @@
 """The consumer shell: everything between a topic and a handler, the same for every worker.
 
-FastStream fetches a batch; what `BatchWork` has finished of it is committed by partition, also when
-the rest is held. While a dependency is down the rest is tried again with back-off, and
+FastStream fetches a batch; what `BatchProcessor` has finished of it is committed by partition,
+also when the rest is held. While a dependency is down the rest is tried again with back-off, and
 nothing is set aside.
 """
 
@@ -23,10 +23,10 @@ from contracts.topics import Consumer, topics_of
 from infra.kafka.connection import connection_options
 from infra.kafka.faststream_adapter import DrainFirst, Fetched, batch_of, builder
 from infra.messaging.batch_items import DOWN
-from infra.messaging.batch_processor import BatchWork, Policy
+from infra.messaging.batch_processor import BatchProcessor, Policy
 from infra.messaging.batch_progress import Batch, Place
 from infra.messaging.consumer_controls import Controls
-from infra.messaging.dead_letter_status import Parking
+from infra.messaging.dead_letter_status import DeadLetterStatus
 from infra.messaging.dead_letters import Committed, DeadLetters
 from infra.messaging.handler_calls import Handle
 from infra.messaging.inbound import RetryableError
@@ -63,7 +63,7 @@ class ConsumerShell:
         policy: Policy | None = None,
         reader: Reader | None = None,
         controls: Controls | None = None,
-        parking: Parking | None = None,
+        dead_letter_status: DeadLetterStatus | None = None,
         client_id: str,
     ) -> None:
         policy = policy or Policy()
@@ -77,7 +77,7 @@ class ConsumerShell:
         self._dead_letters = DeadLetters(
             settings, consumer, topics, client_id=client_id, committed=self._committed
         )
-        self._work = BatchWork(
+        self._work = BatchProcessor(
             consumer.name,
             handle,
             reader=reader or RecordReader({m.type: m for t in topics for m in t.carries}, cipher),
@@ -87,7 +87,7 @@ class ConsumerShell:
             sleep=self._sleep,
             touch=self._touch,
             controls=self._controls,
-            parking=parking,
+            dead_letter_status=dead_letter_status,
         )
         self._broker = KafkaBroker(
             settings.kafka_bootstrap,

@@ -23,7 +23,7 @@ from contracts.topics import (
 )
 from infra.kafka.broadcast_consumer import stop_client
 from infra.kafka.connection import connection_options
-from infra.messaging.record_reader import AnyEventReader, Record, Unreadable
+from infra.messaging.record_reader import RawEventReader, Record, Unreadable
 from infra.messaging.restored_database import Memory, RestoredDatabaseError, unknown_messages
 from infra.postgres.pool import UNAVAILABLE, Pool
 from infra.runtime.clock import CLOCK
@@ -55,7 +55,7 @@ def messages_of(consumer: Consumer, records: Iterable[Record]) -> Iterator[tuple
         except UnreadableError:
             continue
         if consumer == AUDIT:
-            if not isinstance(AnyEventReader().read(record), Unreadable):
+            if not isinstance(RawEventReader().read(record), Unreadable):
                 yield record, envelope
         elif envelope.type in carried:
             yield record, envelope

@@ -6,14 +6,14 @@ from contracts.envelope import Envelope
 from infra.postgres.pool import Pool
 
 
-class Parking:
+class DeadLetterStatus:
     """Those of one consumer."""
 
     def __init__(self, pool: Pool, consumer: str) -> None:
         self._pool = pool
         self._consumer = consumer
 
-    async def park_all(self, parked: Sequence[tuple[Envelope, str]]) -> None:
+    async def mark_all_dead_lettered(self, parked: Sequence[tuple[Envelope, str]]) -> None:
         """Remember that these messages wait as dead letters, and why each does."""
         async with self._pool.acquire() as conn:
             await conn.execute(

@@ -7,7 +7,7 @@ from contracts.envelope import Envelope
 from contracts.outcomes import Rejected
 from infra.messaging.batch_progress import Batch, Failure, Place, Prefix, SetAside, place_of
 from infra.messaging.consumer_controls import Controls
-from infra.messaging.dead_letter_status import Parking
+from infra.messaging.dead_letter_status import DeadLetterStatus
 from infra.messaging.dead_letters import DeadLetters
 from infra.messaging.inbound import RetryableError
 from infra.messaging.record_reader import EVENT_TOPICS, Record, envelope_of
@@ -24,14 +24,14 @@ class SettingAside:
         dead_letters: DeadLetters,
         transactions: Transactions | None,
         *,
-        parking: Parking | None,
+        dead_letter_status: DeadLetterStatus | None,
         controls: Controls,
         touch: Callable[[], None],
     ) -> None:
         self._consumer = consumer
         self._dead_letters = dead_letters
         self._transactions = transactions
-        self._parking = parking
+        self._dead_letter_status = dead_letter_status
         self._controls = controls
         self._touch = touch
         self._decided: dict[tuple[str, int, int], Failure] = {}
@@ -51,7 +51,7 @@ class SettingAside:
         envelope = envelope_of(record)
         if envelope and self._transactions:
             outcome = None if record.topic in EVENT_TOPICS else Rejected("discarded")
-            await self._transactions.settle_unhandled([envelope], outcome)
+            await self._transactions.complete_unhandled([envelope], outcome)
         batch.finish(record)
         self._count(record, "skipped")
         return True
@@ -76,7 +76,7 @@ class SettingAside:
         if self._transactions is None:
             return
         try:
-            await self._transactions.settle_unhandled(envelopes, outcome)
+            await self._transactions.complete_unhandled(envelopes, outcome)
         except ConcurrentDeliveryError as error:
             raise RetryableError("another consumer has this message too") from error
 
@@ -117,7 +117,7 @@ class SettingAside:
 
     async def _park(self, letters: list[SetAside]) -> None:
         """Remember what waits as dead letters: the status of a command says so, and it is known."""
-        if self._parking is None:
+        if self._dead_letter_status is None:
             return
         parked = [
             (envelope, each.failure.reason)
@@ -125,7 +125,7 @@ class SettingAside:
             if (envelope := envelope_of(each.record))
         ]
         if parked:
-            await self._parking.park_all(parked)
+            await self._dead_letter_status.mark_all_dead_lettered(parked)
 
     def _count(self, record: Record, result: str) -> None:
         RECORDS.labels(self._consumer, record.topic, result).inc()

@@ -5,17 +5,17 @@ from typing import Any
 
 from contracts.message import Message
 from infra.messaging.batch_items import DOWN
-from infra.messaging.inbound import Received, RetryableError
+from infra.messaging.inbound import InboundMessage, RetryableError
 from infra.messaging.transaction import ConcurrentDeliveryError
 from infra.postgres.pool import TRANSIENT
 
-Handle = Callable[[Sequence[Received[Any]]], Awaitable[None]]
+Handle = Callable[[Sequence[InboundMessage[Any]]], Awaitable[None]]
 
 TRIES_OF_A_CONFLICT = 5
 
 
 async def call(
-    handle: Handle, received: Sequence[Received[Any]], touch: Callable[[], None]
+    handle: Handle, received: Sequence[InboundMessage[Any]], touch: Callable[[], None]
 ) -> None:
     """Return when the handler has.
 
@@ -39,11 +39,11 @@ async def call(
 
 
 def one_at_a_time(
-    handles: dict[type[Message], Callable[[Received[Any]], Awaitable[None]]],
+    handles: dict[type[Message], Callable[[InboundMessage[Any]], Awaitable[None]]],
 ) -> Handle:
     """The handler of a slice whose messages are handled one by one."""
 
-    async def handle(batch: Sequence[Received[Any]]) -> None:
+    async def handle(batch: Sequence[InboundMessage[Any]]) -> None:
         for received in batch:
             await handles[type(received.data)](received)
 

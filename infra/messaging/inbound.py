@@ -22,7 +22,7 @@ class Origin:
 
 
 @dataclass(frozen=True, slots=True)
-class Received(Generic[M_co]):
+class InboundMessage(Generic[M_co]):
     """One readable message: envelope, data, who asked, where it was."""
 
     envelope: Envelope
@@ -31,7 +31,7 @@ class Received(Generic[M_co]):
     origin: Origin
 
 
-class AnyEvent(Message):
+class RawEvent(Message):
     """An event of whatever type, as it was published: for who keeps events, not for who acts."""
 
     body: Any

@@ -43,7 +43,7 @@ class Announcement:
         }
 
 
-class Wakeups:
+class OutcomeNotifier:
     """Announces outcomes on the cache server. Never raises: a lost announcement is polled for."""
 
     def __init__(self, redis: Redis) -> None:

@@ -14,7 +14,7 @@ from contracts.confidential import PREFIX, binding, confidential_fields
 from contracts.envelope import Envelope, UnreadableError
 from contracts.message import Event, Message
 from contracts.topics import MAX_DATA_BYTES, TOPICS
-from infra.messaging.inbound import AnyEvent, Origin, Received
+from infra.messaging.inbound import InboundMessage, Origin, RawEvent
 from infra.security.client_cipher import ClientCipher
 
 
@@ -54,7 +54,7 @@ class Refused:
     reason: str
 
 
-Reading = Received[Message] | Unreadable | Refused | Unwanted
+Reading = InboundMessage[Message] | Unreadable | Refused | Unwanted
 M = TypeVar("M", bound=Message)
 
 EVENT_TOPICS = frozenset(
@@ -113,7 +113,7 @@ class RecordReader:
             return Unreadable(record, str(error), envelope)
         except ValueError as error:
             return Unreadable(record, f"header 'ce_client': {error}", envelope)
-        return Received(envelope, data, client, origin_of(record))
+        return InboundMessage(envelope, data, client, origin_of(record))
 
     def _in_clear(self, data: Message, envelope: Envelope) -> Message:
         """What a command holds encrypted, in the field for it. Raises `_UndecryptableError`."""
@@ -134,7 +134,7 @@ class _UndecryptableError(Exception):
     """A field of a command that this worker's key does not open."""
 
 
-class AnyEventReader:
+class RawEventReader:
     """Reads every event as it was published, also types that this version does not know."""
 
     def read(self, record: Record) -> Reading:
@@ -150,8 +150,8 @@ class AnyEventReader:
             body = orjson.loads(record.value)
         except orjson.JSONDecodeError as error:
             return Unreadable(record, f"the value is not JSON: {error}", envelope)
-        event = AnyEvent(body=body, value=record.value, headers=headers_as_text(record))
-        return Received(envelope, event, None, origin_of(record))
+        event = RawEvent(body=body, value=record.value, headers=headers_as_text(record))
+        return InboundMessage(envelope, event, None, origin_of(record))
 
 
 def parse(model: type[M], value: bytes) -> M:

@@ -22,10 +22,10 @@ from contracts.personal import Personal, PersonalKey
 from contracts.topics import CARRIED_BY
 from infra.messaging import restored_database
 from infra.messaging.access_changes import AccessChanges
-from infra.messaging.dead_letter_status import Parking
-from infra.messaging.inbound import Origin, Received
+from infra.messaging.dead_letter_status import DeadLetterStatus
+from infra.messaging.inbound import InboundMessage, Origin
 from infra.messaging.message_rows import ConcurrentDeliveryError, Emitted, Settled, save
-from infra.messaging.outcome_notifier import Announcement, Wakeups
+from infra.messaging.outcome_notifier import Announcement, OutcomeNotifier
 from infra.observability.trace_context import child_of
 from infra.postgres.pool import Connection, Pool
 from infra.runtime.clock import CLOCK
@@ -48,9 +48,9 @@ class Transaction:
         self._refused: list[datetime] = []
         self._succeeded: dict[UUID, datetime] = {}
 
-    def settle(
+    def complete(
         self,
-        received: Received[Message],
+        received: InboundMessage[Message],
         outcome: Outcome | None = None,
         *,
         fingerprint: str | None = None,
@@ -67,7 +67,7 @@ class Transaction:
         if outcome and cause.reply_to:
             self.announcements.append(Announcement(cause.reply_to, cause.id, outcome, fingerprint))
 
-    async def happened(self, received: Received[Message]) -> bool:
+    async def happened(self, received: InboundMessage[Message]) -> bool:
         """As `Transactions.happened`."""
         return await restored_database.has_happened(self.conn, self._consumer, received)
 
@@ -84,7 +84,7 @@ class Transaction:
         event: Event,
         *,
         about: UUID | str,
-        caused_by: Received[Message] | None = None,
+        caused_by: InboundMessage[Message] | None = None,
         key: PersonalKey | None = None,
         event_id: UUID | None = None,
     ) -> UUID:
@@ -132,12 +132,14 @@ class Transaction:
 class Transactions:
     """Begins the transactions of one consumer."""
 
-    def __init__(self, pool: Pool, consumer: str, wakeups: Wakeups | None = None) -> None:
+    def __init__(
+        self, pool: Pool, consumer: str, outcome_notifier: OutcomeNotifier | None = None
+    ) -> None:
         self._pool = pool
         self._consumer = consumer
-        self._wakeups = wakeups
+        self._outcome_notifier = outcome_notifier
         self.memory = restored_database.Memory()
-        self.parking = Parking(pool, consumer)
+        self.dead_letter_status = DeadLetterStatus(pool, consumer)
         self.awaited: frozenset[UUID] = frozenset()
 
     @asynccontextmanager
@@ -160,10 +162,10 @@ class Transactions:
             raise
         if tx.settled:
             self.memory.remember(tx.settled[-1].message_id)
-        if self._wakeups and (tx.announcements or tx.changes):
-            await self._wakeups.announce(tx.announcements, tx.changes)
+        if self._outcome_notifier and (tx.announcements or tx.changes):
+            await self._outcome_notifier.announce(tx.announcements, tx.changes)
 
-    async def handled(self, received: Iterable[Received[Message]]) -> dict[UUID, Settled]:
+    async def handled(self, received: Iterable[InboundMessage[Message]]) -> dict[UUID, Settled]:
         """Which of these this consumer has handled before.
 
         Those that are events whose cause has to be handled again before them are in `awaited` from
@@ -197,7 +199,7 @@ class Transactions:
             del found[last]
         return found
 
-    async def happened(self, received: Received[Message]) -> bool:
+    async def happened(self, received: InboundMessage[Message]) -> bool:
         """Whether it was handled before the database was restored.
 
         What has passed since, its deadline for example, is no reason to decide otherwise.
@@ -205,10 +207,12 @@ class Transactions:
         async with self._pool.acquire() as conn:
             return await restored_database.has_happened(conn, self._consumer, received)
 
-    async def announce_again(self, duplicates: Iterable[tuple[Received[Message], Settled]]) -> None:
+    async def announce_again(
+        self, duplicates: Iterable[tuple[InboundMessage[Message], Settled]]
+    ) -> None:
         """Tell whoever waits for a duplicate what became of the first."""
-        if self._wakeups:
-            await self._wakeups.announce(
+        if self._outcome_notifier:
+            await self._outcome_notifier.announce(
                 Announcement(
                     received.envelope.reply_to,
                     received.envelope.id,
@@ -219,20 +223,20 @@ class Transactions:
                 if settled.outcome and received.envelope.reply_to
             )
 
-    async def park(self, envelope: Envelope, reason: str) -> None:
+    async def mark_dead_lettered(self, envelope: Envelope, reason: str) -> None:
         """Remember that a command waits as a dead letter, so that its status can say so."""
-        await self.park_all([(envelope, reason)])
+        await self.mark_all_dead_lettered([(envelope, reason)])
 
-    async def park_all(self, parked: Sequence[tuple[Envelope, str]]) -> None:
-        """As `park`, for many at once."""
-        await self.parking.park_all(parked)
+    async def mark_all_dead_lettered(self, parked: Sequence[tuple[Envelope, str]]) -> None:
+        """As `mark_dead_lettered`, for many at once."""
+        await self.dead_letter_status.mark_all_dead_lettered(parked)
 
-    async def settle_unhandled(
+    async def complete_unhandled(
         self, envelopes: Iterable[Envelope], outcome: Rejected | None = None
     ) -> None:
         """Settle messages without their handler, unless handled before. Tell whoever waits."""
-        unread: dict[UUID, Received[Message]] = {
-            each.id: Received(each, Message(), None, Origin("", 0, 0, 0, None))
+        unread: dict[UUID, InboundMessage[Message]] = {
+            each.id: InboundMessage(each, Message(), None, Origin("", 0, 0, 0, None))
             for each in envelopes
         }
         for known in await self.handled(unread.values()):
@@ -240,4 +244,4 @@ class Transactions:
         if unread:
             async with self.begin() as tx:
                 for received in unread.values():
-                    tx.settle(received, outcome)
+                    tx.complete(received, outcome)

@@ -59,7 +59,7 @@ async def run(
     return removed
 
 
-async def keep_house(pool: Pool, rules: Sequence[Rule], *, every: float = EVERY_SECONDS) -> None:
+async def run_retention(pool: Pool, rules: Sequence[Rule], *, every: float = EVERY_SECONDS) -> None:
     """For ever, at times that no two processes share. What fails is tried again the next time."""
     while True:
         await asyncio.sleep(every * random.uniform(0.5, 1.5))  # noqa: S311  # jitter

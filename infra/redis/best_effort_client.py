@@ -16,7 +16,7 @@ T = TypeVar("T")
 AWAY_SECONDS = 1.0
 
 
-class Reach:
+class BestEffortClient:
     """One way to the cache server. `purpose` is what the log says of its absence."""
 
     def __init__(self, purpose: str, *, seconds: float) -> None:

@@ -15,16 +15,16 @@ from infra.messaging.batch_processor import Policy
 from infra.messaging.consumer_controls import Controls
 from infra.messaging.consumer_shell import ConsumerShell
 from infra.messaging.database_age import DatabaseAge
-from infra.messaging.dead_letter_status import Parking
+from infra.messaging.dead_letter_status import DeadLetterStatus
 from infra.messaging.handler_calls import Handle
-from infra.messaging.outcome_notifier import Wakeups
+from infra.messaging.outcome_notifier import OutcomeNotifier
 from infra.messaging.postgres_controls import PostgresControls
 from infra.messaging.record_reader import Reader
 from infra.messaging.restored_database import Memory
 from infra.messaging.transaction import Transactions
 from infra.postgres.pool import Pool, open_pool
 from infra.postgres.reads import probe_of
-from infra.postgres.retention import Rule, keep_house
+from infra.postgres.retention import Rule, run_retention
 from infra.redis.client import open_redis
 from infra.resilience.dependency_monitor import Dependency
 from infra.runtime.clock import CLOCK
@@ -57,7 +57,7 @@ class Process:
         policy: Policy | None = None,
         reader: Reader | None = None,
         memory: Memory | None = None,
-        parking: Parking | None = None,
+        dead_letter_status: DeadLetterStatus | None = None,
     ) -> None:
         """Start a consumer; it is stopped before anything it uses.
 
@@ -74,7 +74,7 @@ class Process:
             policy=policy,
             reader=reader,
             controls=Controls(consumer.name, PostgresControls(self.pool, consumer.name)),
-            parking=parking,
+            dead_letter_status=dead_letter_status,
             client_id=self.settings.instance,
         )
         self.health.alive[consumer.name] = lambda: None if shell.alive else "no progress"
@@ -101,9 +101,9 @@ class Process:
         """Run a loop beside the consumers, cancelled in its turn. If it fails, the process ends."""
         self.shutdown.background(name, loop)
 
-    def forget(self, rules: Sequence[Rule]) -> None:
+    def delete_expired(self, rules: Sequence[Rule]) -> None:
         """Remove from time to time what the rules say has been kept for long enough."""
-        self.start("retention", keep_house(self.pool, rules))
+        self.start("retention", run_retention(self.pool, rules))
 
     async def run(self) -> None:
         """Returns when asked to stop."""
@@ -116,10 +116,10 @@ class Worker(Process):
     """A process that handles commands and announces what became of them."""
 
     redis: Redis
-    wakeups: Wakeups
+    outcome_notifier: OutcomeNotifier
 
     def transactions(self, consumer: Consumer) -> Transactions:
-        return Transactions(self.pool, consumer.name, self.wakeups)
+        return Transactions(self.pool, consumer.name, self.outcome_notifier)
 
 
 @asynccontextmanager
@@ -173,5 +173,5 @@ async def open_worker(settings: WorkerSettings) -> AsyncIterator[Worker]:
             producer=process.producer,
             cipher=ClientCipher(settings.client_key),
             redis=redis,
-            wakeups=Wakeups(redis),
+            outcome_notifier=OutcomeNotifier(redis),
         )

@@ -221,7 +221,7 @@ def _doubts(kind: type[Settings], from_files: dict[str, Any]) -> list[str]:
     names = list(kind.model_fields)
     given = {name: os.environ.get(f"{PREFIX}{name.upper()}", "") for name in names} | from_files
     keys = (name for name in names if _is_key(kind, name))
-    found = secret_policy.doubts(names, keys, given, kind.violations(given))
+    found = secret_policy.secret_violations(names, keys, given, kind.violations(given))
     of_setting: dict[str, list[str]] = {}
     for name, fault in found:
         of_setting.setdefault(name, []).append(fault)

@@ -22,7 +22,7 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-class Turn:
+class HashingSlot:
     """The right to hash, held by whoever's turn it is. Works in a thread: the loop stays free."""
 
     def __init__(self, hasher: PasswordHasher, decoy: str) -> None:
@@ -57,14 +57,14 @@ class Passwords:
         iterations: int = ITERATIONS,
     ) -> None:
         hasher = PasswordHasher(time_cost=iterations, memory_cost=memory_kib, parallelism=LANES)
-        self._turn = Turn(hasher, hasher.hash(secrets.token_urlsafe()))
-        self._turns = asyncio.Semaphore(at_once or cores())
+        self._slot = HashingSlot(hasher, hasher.hash(secrets.token_urlsafe()))
+        self._slots = asyncio.Semaphore(at_once or cores())
 
     @asynccontextmanager
-    async def turn(self) -> AsyncIterator[Turn]:
+    async def slot(self) -> AsyncIterator[HashingSlot]:
         """Waits for a core. Hold no connection or lock meanwhile."""
-        async with self._turns:
-            yield self._turn
+        async with self._slots:
+            yield self._slot
 
 
 def _normal(password: str) -> str:

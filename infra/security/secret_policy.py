@@ -43,7 +43,7 @@ _WITH_PASSWORD = ("postgres_dsn", "redis_url", "smtp_url")
 _MAY_HAVE_NONE = {"smtp_url"}
 
 
-def doubts(
+def secret_violations(
     names: Collection[str],
     keys: Iterable[str],
     given: Mapping[str, str],

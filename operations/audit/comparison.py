@@ -6,8 +6,8 @@ from typing import Any
 
 from contracts.personal import PersonalKey
 from infra.audit.entry import Client, entry_of, open_client, sealed_client
-from infra.messaging.inbound import AnyEvent, Received
-from infra.messaging.record_reader import AnyEventReader, Record, Unreadable
+from infra.messaging.inbound import InboundMessage, RawEvent
+from infra.messaging.record_reader import RawEventReader, Record, Unreadable
 from infra.security.personal_data_keys import user_key_id
 
 _COLUMNS = (
@@ -23,13 +23,13 @@ _COLUMNS = (
 )
 
 
-def event_of(record: Record) -> Received[AnyEvent] | None:
+def event_of(record: Record) -> InboundMessage[RawEvent] | None:
     """The event of a record, or None when it holds none."""
-    read = AnyEventReader().read(record)
+    read = RawEventReader().read(record)
     return None if isinstance(read, Unreadable) else read  # type: ignore[return-value]
 
 
-def event_of_row(row: Mapping[str, Any]) -> Received[AnyEvent] | None:
+def event_of_row(row: Mapping[str, Any]) -> InboundMessage[RawEvent] | None:
     """The event as the row's own headers and payload have it."""
     headers = json.loads(row["headers"])
     if not isinstance(headers, dict):
@@ -52,7 +52,7 @@ class _StoredRecord:
         ]
 
 
-def differences(row: Mapping[str, Any], event: Received[AnyEvent]) -> list[str]:
+def differences(row: Mapping[str, Any], event: InboundMessage[RawEvent]) -> list[str]:
     """The columns that are not what the record makes of them."""
     entry = entry_of(event)
     found = [name for name in _COLUMNS if row[name] != getattr(entry, name)]
@@ -62,7 +62,7 @@ def differences(row: Mapping[str, Any], event: Received[AnyEvent]) -> list[str]:
     return found
 
 
-def key_ids(row: Mapping[str, Any], event: Received[AnyEvent]) -> list[str]:
+def key_ids(row: Mapping[str, Any], event: InboundMessage[RawEvent]) -> list[str]:
     """The keys that decide what the clear columns have to be."""
     sealed = sealed_client(event)
     people = [row["user_id"], event.envelope.actor_id]
@@ -71,7 +71,7 @@ def key_ids(row: Mapping[str, Any], event: Received[AnyEvent]) -> list[str]:
 
 
 def client_difference(
-    row: Mapping[str, Any], event: Received[AnyEvent], keys: Mapping[str, PersonalKey]
+    row: Mapping[str, Any], event: InboundMessage[RawEvent], keys: Mapping[str, PersonalKey]
 ) -> str | None:
     """What is wrong with address and client; None when the payload proves them.
 

@@ -16,7 +16,7 @@ from pydantic import SecretStr
 from devstack.supervisor.credentials import load_or_create
 from devstack.supervisor.layout import Layout
 from infra.messaging.access_changes import AccessChanges
-from infra.messaging.outcome_notifier import Announcement, Wakeups
+from infra.messaging.outcome_notifier import Announcement, OutcomeNotifier
 from infra.messaging.transaction import Transactions
 from infra.postgres.pool import Pool
 from infra.redis.client import open_redis
@@ -99,11 +99,11 @@ def show(who: str, data: Path, *, as_json: bool) -> None:
 async def _make(settings: _Accounts, email: str, password: str | None = None) -> Admin | None:
     hashed = None
     if password is not None:
-        async with Passwords(at_once=1).turn() as turn:
-            hashed = await turn.hash(password)
-    async with open_database(settings) as pool, _wakeups(settings) as wakeups:
+        async with Passwords(at_once=1).slot() as slot:
+            hashed = await slot.hash(password)
+    async with open_database(settings) as pool, _outcome_notifier(settings) as outcome_notifier:
         return await users.make_admin(
-            Transactions(pool, "operator", wakeups),
+            Transactions(pool, "operator", outcome_notifier),
             email,
             address_hash=address_hash(settings.address_key, email),
             password_hash=hashed,
@@ -111,7 +111,7 @@ async def _make(settings: _Accounts, email: str, password: str | None = None) ->
         )
 
 
-class _SpokenWakeups(Wakeups):
+class _SpokenOutcomeNotifier(OutcomeNotifier):
     """Tells the operator when the cache server did not pass a change on."""
 
     async def announce(
@@ -124,12 +124,12 @@ class _SpokenWakeups(Wakeups):
 
 
 @asynccontextmanager
-async def _wakeups(settings: _Accounts) -> AsyncIterator[Wakeups | None]:
+async def _outcome_notifier(settings: _Accounts) -> AsyncIterator[OutcomeNotifier | None]:
     if settings.redis_url is None:
         yield None
         return
     async with open_redis(loaded(RedisSettings)) as redis:
-        yield _SpokenWakeups(redis)
+        yield _SpokenOutcomeNotifier(redis)
 
 
 async def _found(

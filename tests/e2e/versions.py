@@ -37,7 +37,7 @@ _BOTH = """tx.emit(event, about=about, caused_by=received, key=key)
 
         noticed = contracts.events.UserSigninNoticed(user_id=event.user_id)
         tx.emit(noticed, about=about, caused_by=received, key=key)
-    tx.settle(received, Rejected("invalid-credentials"))"""
+    tx.complete(received, Rejected("invalid-credentials"))"""
 NEXT_VERSION = (
     Cut(
         "contracts/events.py",
@@ -57,7 +57,7 @@ NEXT_VERSION = (
     Cut(
         "workers/accounts/handlers.py",
         "tx.emit(event, about=about, caused_by=received, key=key)\n"
-        '    tx.settle(received, Rejected("invalid-credentials"))',
+        '    tx.complete(received, Rejected("invalid-credentials"))',
         _BOTH,
     ),
 )

@@ -10,19 +10,19 @@ from infra.messaging.transaction import Transactions
 from infra.security.address_hmac import address_hash
 from operations import users
 from operations.users import Admin, Did
-from tests.outbox import MemoryWakeups, events, revealed, written_events
+from tests.outbox import MemoryOutcomeNotifier, events, revealed, written_events
 from tests.people import ADA, ADDRESS_KEY, a_user
 from tests.postgres import Database
 
 
 @pytest.fixture
-def wakeups() -> MemoryWakeups:
-    return MemoryWakeups()
+def outcome_notifier() -> MemoryOutcomeNotifier:
+    return MemoryOutcomeNotifier()
 
 
 @pytest.fixture
-async def operator(database: Database, wakeups: MemoryWakeups) -> Transactions:
-    return Transactions(await database.pool(), "operator", wakeups)
+async def operator(database: Database, outcome_notifier: MemoryOutcomeNotifier) -> Transactions:
+    return Transactions(await database.pool(), "operator", outcome_notifier)
 
 
 async def make(operator: Transactions, password_hash: str | None = "a hash") -> Admin | None:
@@ -72,13 +72,13 @@ async def test_again_it_changes_nothing(database: Database, operator: Transactio
 
 
 async def test_who_has_the_address_is_promoted_and_gateways_hear_of_it(
-    database: Database, operator: Transactions, wakeups: MemoryWakeups
+    database: Database, operator: Transactions, outcome_notifier: MemoryOutcomeNotifier
 ) -> None:
     ada = await a_user(database, verified=True, password_hash="of ada")
     assert await make(operator, None) == Admin(ada, Did.PROMOTED)
     [row] = await database.fetch("SELECT password_hash, permissions, version FROM users")
     assert tuple(row.values()) == ("of ada", ["admin"], 2)
-    assert wakeups.changes.users == {ada}
+    assert outcome_notifier.changes.users == {ada}
     [event] = await events(database)
     assert isinstance(event, UserPermissionsChanged)
 
@@ -92,7 +92,7 @@ async def test_without_a_password_no_user_is_made(
 
 
 async def test_sign_ups_that_wait_for_verification_end(
-    database: Database, operator: Transactions, wakeups: MemoryWakeups
+    database: Database, operator: Transactions, outcome_notifier: MemoryOutcomeNotifier
 ) -> None:
     waiting = await a_user(database)
     made = await make(operator)
@@ -103,7 +103,7 @@ async def test_sign_ups_that_wait_for_verification_end(
         for row in await database.fetch("SELECT id FROM users WHERE superseded_at IS NOT NULL")
     ]
     assert ended == [waiting]
-    assert wakeups.changes.users == {waiting}
+    assert outcome_notifier.changes.users == {waiting}
 
 
 async def test_two_operators_at_once_make_one_admin(

@@ -10,7 +10,7 @@ from contracts.commands import ChangePermissions, ChangeTier
 from contracts.message import Message
 from contracts.outcomes import Rejected, Succeeded
 from contracts.sealed_contents import AdminProof
-from infra.messaging.inbound import PoisonError, Received
+from infra.messaging.inbound import InboundMessage, PoisonError
 from infra.messaging.transaction import Transactions
 from infra.security.access_tokens import TokenChecker, TokenError
 from infra.security.sealed_data import open_seal
@@ -29,7 +29,7 @@ class Administration:
 
 
 async def change_standing(
-    deps: Administration, received: Received[ChangeTier | ChangePermissions]
+    deps: Administration, received: InboundMessage[ChangeTier | ChangePermissions]
 ) -> None:
     """Whether the actor is an admin, and not the last one, is decided with all admins locked.
 
@@ -45,23 +45,23 @@ async def change_standing(
     session_id = _proven_session(deps, received, actor_id)
     async with deps.transactions.begin() as tx:
         if session_id is None or not await store.session_stands(tx.conn, session_id, actor_id):
-            tx.settle(received, Rejected("forbidden"))
+            tx.complete(received, Rejected("forbidden"))
             return
         locked = await store.lock_standings(tx.conn, user_id)
         standings = {each: one.standing for each, one in locked.items()}
         after = decide(received.data, actor_id=actor_id, standings=standings)
         if isinstance(after, Rejected):
-            tx.settle(received, after)
+            tx.complete(received, after)
             return
         if event := told(standings[user_id], after):
             await store.save(tx.conn, after)
             tx.user_changed(user_id)
             tx.emit(event, about=user_id, caused_by=received, key=locked[actor_id].key)
-        tx.settle(received, Succeeded(after.shown()))
+        tx.complete(received, Succeeded(after.shown()))
 
 
 def _proven_session(
-    deps: Administration, received: Received[ChangeTier | ChangePermissions], actor_id: UUID
+    deps: Administration, received: InboundMessage[ChangeTier | ChangePermissions], actor_id: UUID
 ) -> UUID | None:
     """The session of the token that the actor asked with. None where that is not proven."""
     if received.data.proof is None:
@@ -81,7 +81,7 @@ def _proven_session(
     return principal.session_id if principal.user_id == actor_id else None
 
 
-HANDLES: dict[type[Message], Callable[[Administration, Received[Any]], Any]] = {
+HANDLES: dict[type[Message], Callable[[Administration, InboundMessage[Any]], Any]] = {
     ChangeTier: change_standing,
     ChangePermissions: change_standing,
 }

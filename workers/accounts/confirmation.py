@@ -14,7 +14,7 @@ from contracts.message import Message
 from contracts.outcomes import Outcome, Rejected
 from contracts.personal import Personal
 from contracts.sealed_contents import SignUpProof
-from infra.messaging.inbound import Received
+from infra.messaging.inbound import InboundMessage
 from infra.messaging.transaction import Transaction, Transactions
 from infra.postgres.pool import Pool
 from infra.security.password_hashing import Passwords
@@ -35,7 +35,7 @@ class Confirmation:
     passwords: Passwords
 
 
-async def confirm_sign_up(deps: Confirmation, received: Received[ConfirmSignUp]) -> None:
+async def confirm_sign_up(deps: Confirmation, received: InboundMessage[ConfirmSignUp]) -> None:
     """Single use; whoever comes second finds it done, or the address somebody else's.
 
     The password is compared outside of the transaction, and again where it changed meanwhile.
@@ -67,10 +67,10 @@ async def confirm_sign_up(deps: Confirmation, received: Received[ConfirmSignUp])
                 outcome = await _confirm(tx, received, now, hashed)
             else:
                 outcome = _refuse(tx, received, now.sign_up, proof)
-            tx.settle(received, outcome, fingerprint=proof.fingerprint)
+            tx.complete(received, outcome, fingerprint=proof.fingerprint)
             return
     async with deps.transactions.begin() as tx:
-        tx.settle(received, Rejected("try-again"), fingerprint=proof.fingerprint)
+        tx.complete(received, Rejected("try-again"), fingerprint=proof.fingerprint)
 
 
 def _same(seen: object, now: Confirmable) -> bool:
@@ -87,12 +87,15 @@ async def _proves(deps: Confirmation, proof: SignUpProof, sign_up: SignUp) -> bo
         return True
     if proof.password is None:
         return False
-    async with deps.passwords.turn() as turn:
-        return await turn.matches(proof.password, sign_up.password_hash)
+    async with deps.passwords.slot() as slot:
+        return await slot.matches(proof.password, sign_up.password_hash)
 
 
 async def _confirm(
-    tx: Transaction, received: Received[ConfirmSignUp], confirmable: Confirmable, hashed: bytes
+    tx: Transaction,
+    received: InboundMessage[ConfirmSignUp],
+    confirmable: Confirmable,
+    hashed: bytes,
 ) -> Outcome:
     sign_up = confirmable.sign_up
     assert sign_up.email
@@ -106,7 +109,7 @@ async def _confirm(
 
 
 def _refuse(
-    tx: Transaction, received: Received[ConfirmSignUp], sign_up: SignUp, proof: SignUpProof
+    tx: Transaction, received: InboundMessage[ConfirmSignUp], sign_up: SignUp, proof: SignUpProof
 ) -> Rejected:
     if proof.password is not None:
         event = UserPasswordCheckFailed(user_id=sign_up.user_id, purpose="signup")
@@ -114,6 +117,6 @@ def _refuse(
     return unproven(proof)
 
 
-HANDLES: dict[type[Message], Callable[[Confirmation, Received[Any]], Any]] = {
+HANDLES: dict[type[Message], Callable[[Confirmation, InboundMessage[Any]], Any]] = {
     ConfirmSignUp: confirm_sign_up,
 }

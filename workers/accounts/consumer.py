@@ -26,7 +26,7 @@ from workers.accounts import (
 from workers.accounts.administration import Administration
 from workers.accounts.confirmation import Confirmation
 from workers.accounts.handlers import Accounts
-from workers.accounts.passwords import Guarded
+from workers.accounts.passwords import PasswordDeps
 from workers.accounts.profiles import Profiles
 from workers.accounts.sessions import Sessions
 from workers.accounts.undo import Undoing
@@ -49,7 +49,7 @@ class AccountsSettings(WorkerSettings):
 
 
 async def start(worker: Worker, settings: AccountsSettings) -> None:
-    worker.forget(retention.rules(timedelta(days=settings.accounts_sessions_kept_days)))
+    worker.delete_expired(retention.rules(timedelta(days=settings.accounts_sessions_kept_days)))
     seals = OpeningKeys([settings.accounts_seal_private])
     signer = TokenSigner(settings.token_private_key)
     accounts = Accounts(
@@ -66,7 +66,7 @@ async def start(worker: Worker, settings: AccountsSettings) -> None:
         transactions=accounts.transactions,
         policy=POLICY,
     )
-    guarded = Guarded(
+    guarded = PasswordDeps(
         pool=worker.pool,
         transactions=worker.transactions(PASSWORDS),
         seals=seals,

@@ -13,13 +13,13 @@ from contracts.message import Message
 from contracts.outcomes import Rejected
 from contracts.personal import PersonalKey
 from contracts.sealed_contents import Credentials
-from infra.messaging.inbound import Received
+from infra.messaging.inbound import InboundMessage
 from infra.messaging.transaction import Transaction, Transactions
 from infra.postgres.pool import Pool
 from infra.security.access_tokens import TokenSigner
 from infra.security.address_hmac import address_hash
 from infra.security.client_cipher import Client
-from infra.security.password_hashing import Passwords, Turn
+from infra.security.password_hashing import HashingSlot, Passwords
 from infra.security.personal_data_keys import day_key
 from infra.security.refresh_tokens import refresh_token
 from infra.security.sealed_data import open_seal
@@ -51,16 +51,16 @@ class Accounts:
     now: Callable[[], datetime] = utc_now
 
 
-async def sign_in(deps: Accounts, received: Received[SignIn]) -> None:
+async def sign_in(deps: Accounts, received: InboundMessage[SignIn]) -> None:
     """A session before the deadline, or none: after it, nobody is left to take the tokens."""
     deadline = await deadline_now(deps.transactions, received, deps.now())
     if deps.now() < deadline and await _attempt(deps, received, deadline):
         return
     async with deps.transactions.begin() as tx:
-        tx.settle(received, Rejected("try-again"))
+        tx.complete(received, Rejected("try-again"))
 
 
-async def _attempt(deps: Accounts, received: Received[SignIn], deadline: datetime) -> bool:
+async def _attempt(deps: Accounts, received: InboundMessage[SignIn], deadline: datetime) -> bool:
     """False when the deadline passed first, or the account never stood still.
 
     One that changed while its password was checked is looked at anew: a changed password wins
@@ -77,10 +77,10 @@ async def _attempt(deps: Accounts, received: Received[SignIn], deadline: datetim
     address = address_hash(deps.address_key, credentials.email)
     for _ in range(MAX_OPTIMISTIC_RETRIES):
         account = await store.find_account(deps.pool, address)
-        async with deps.passwords.turn() as turn:
+        async with deps.passwords.slot() as slot:
             if deps.now() >= deadline:
                 return False
-            check = await _check(turn, credentials.password, account)
+            check = await _check(slot, credentials.password, account)
         async with deps.transactions.begin() as tx:
             locked = await store.lock_account(tx.conn, account) if account else None
             if deps.now() >= deadline:
@@ -99,17 +99,17 @@ async def _attempt(deps: Accounts, received: Received[SignIn], deadline: datetim
     return False
 
 
-async def _check(turn: Turn, password: str, account: Account | None) -> Check:
+async def _check(slot: HashingSlot, password: str, account: Account | None) -> Check:
     known = account.password_hash if account else None
-    if not await turn.matches(password, known) or known is None:
+    if not await slot.matches(password, known) or known is None:
         return Check(matches=False)
-    return Check(matches=True, renewed_hash=await turn.renewed(password, known))
+    return Check(matches=True, renewed_hash=await slot.renewed(password, known))
 
 
 async def _begin_session(
     deps: Accounts,
     tx: Transaction,
-    received: Received[SignIn],
+    received: InboundMessage[SignIn],
     *,
     locked: Locked,
     check: Check,
@@ -144,12 +144,12 @@ async def _begin_session(
         reply_key=reply_key,
         bound_to=binding(received.envelope.id, "signin-outcome"),
     )
-    tx.settle(received, outcome)
+    tx.complete(received, outcome)
 
 
 def _refuse(
     tx: Transaction,
-    received: Received[SignIn],
+    received: InboundMessage[SignIn],
     event: UserSigninFailed,
     *,
     about: UUID | str,
@@ -157,10 +157,10 @@ def _refuse(
 ) -> None:
     """The same outcome for an unknown address and for a wrong password."""
     tx.emit(event, about=about, caused_by=received, key=key)
-    tx.settle(received, Rejected("invalid-credentials"))
+    tx.complete(received, Rejected("invalid-credentials"))
 
 
-SIGNIN: dict[type[Message], Callable[[Accounts, Received[Any]], Any]] = {SignIn: sign_in}
+SIGNIN: dict[type[Message], Callable[[Accounts, InboundMessage[Any]], Any]] = {SignIn: sign_in}
 HANDLES: dict[type[Message], Callable[..., Any]] = {
     **SIGNIN,
     **sessions.HANDLES,

@@ -22,7 +22,7 @@ from contracts.sealed_contents import (
     PasswordReset,
     SealedContent,
 )
-from infra.messaging.inbound import PoisonError, Received
+from infra.messaging.inbound import InboundMessage, PoisonError
 from infra.messaging.transaction import Transaction, Transactions
 from infra.postgres.pool import Connection, Pool
 from infra.security.password_hashing import Passwords
@@ -45,7 +45,7 @@ Act = Callable[[Transaction, Locked], Awaitable[Outcome]]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Guarded:
+class PasswordDeps:
     """What the commands that take a password work with."""
 
     pool: Pool
@@ -54,15 +54,15 @@ class Guarded:
     passwords: Passwords
 
 
-async def change_password(deps: Guarded, received: Received[ChangePassword]) -> None:
+async def change_password(deps: PasswordDeps, received: InboundMessage[ChangePassword]) -> None:
     """Whoever has stolen a session is out; the one that asked stays."""
     change = _opened(deps, received, "password-change", PasswordChange)
     new_hash: str | None = None
 
     async def renew() -> None:
         nonlocal new_hash
-        async with deps.passwords.turn() as turn:
-            new_hash = await turn.hash(change.new_password)
+        async with deps.passwords.slot() as slot:
+            new_hash = await slot.hash(change.new_password)
 
     async def act(tx: Transaction, user: Locked) -> Outcome:
         assert new_hash
@@ -76,7 +76,7 @@ async def change_password(deps: Guarded, received: Received[ChangePassword]) -> 
     await _with_password(deps, received, change, change.current_password, act, prepare=renew)
 
 
-async def reset_password(deps: Guarded, received: Received[ResetPassword]) -> None:
+async def reset_password(deps: PasswordDeps, received: InboundMessage[ResetPassword]) -> None:
     """Single use. Nothing is hashed for a token that does not work anyway."""
     reset = _opened(deps, received, "password-reset", PasswordReset)
     hashed = token_hash(reset.token)
@@ -84,8 +84,8 @@ async def reset_password(deps: Guarded, received: Received[ResetPassword]) -> No
         outcome: Outcome | None = refusal(await password_store.find_mailed_token(conn, hashed))
     new_hash = ""
     if outcome is None:
-        async with deps.passwords.turn() as turn:
-            new_hash = await turn.hash(reset.new_password)
+        async with deps.passwords.slot() as slot:
+            new_hash = await slot.hash(reset.new_password)
     async with deps.transactions.begin() as tx:
         user = await password_store.lock_recipient(tx.conn, hashed) if new_hash else None
         if user:
@@ -98,10 +98,10 @@ async def reset_password(deps: Guarded, received: Received[ResetPassword]) -> No
             tx.emit(event, about=event.user_id, caused_by=received, key=user.key)
             outcome = Succeeded()
         outcome = outcome or Rejected("invalid-token")
-        tx.settle(received, outcome, fingerprint=reset.fingerprint)
+        tx.complete(received, outcome, fingerprint=reset.fingerprint)
 
 
-async def change_email(deps: Guarded, received: Received[ChangeEmail]) -> None:
+async def change_email(deps: PasswordDeps, received: InboundMessage[ChangeEmail]) -> None:
     """Nothing changes yet, and whether somebody has the address is not looked up here."""
     change = _opened(deps, received, "email-change", EmailChange)
     session_id = received.data.session_id
@@ -119,7 +119,7 @@ async def change_email(deps: Guarded, received: Received[ChangeEmail]) -> None:
     await _with_password(deps, received, change, change.password, act)
 
 
-async def erase_account(deps: Guarded, received: Received[EraseAccount]) -> None:
+async def erase_account(deps: PasswordDeps, received: InboundMessage[EraseAccount]) -> None:
     """The event says who is gone and nothing more: the key to anything else is, too."""
     erasure = _opened(deps, received, "erase", Erasure)
 
@@ -139,8 +139,8 @@ async def erase_account(deps: Guarded, received: Received[EraseAccount]) -> None
 
 
 async def _with_password(
-    deps: Guarded,
-    received: Received[Any],
+    deps: PasswordDeps,
+    received: InboundMessage[Any],
     content: SealedContent,
     password: str,
     act: Act,
@@ -158,22 +158,22 @@ async def _with_password(
         account = await store.find_user(deps.pool, user_id)
         if account is None:
             break
-        async with deps.passwords.turn() as turn:
-            matches = await turn.matches(password, account.password_hash)
+        async with deps.passwords.slot() as slot:
+            matches = await slot.matches(password, account.password_hash)
         if matches and prepare:
             await prepare()
         async with deps.transactions.begin() as tx:
             user = await lock(tx.conn, account)
             if user:
                 outcome = await act(tx, user) if matches else _refuse(tx, received, user)
-                tx.settle(received, outcome, fingerprint=content.fingerprint)
+                tx.complete(received, outcome, fingerprint=content.fingerprint)
                 return
     async with deps.transactions.begin() as tx:
         code = "try-again" if account else "unknown-user"
-        tx.settle(received, Rejected(code), fingerprint=content.fingerprint)
+        tx.complete(received, Rejected(code), fingerprint=content.fingerprint)
 
 
-def _refuse(tx: Transaction, received: Received[Any], user: Locked) -> Rejected:
+def _refuse(tx: Transaction, received: InboundMessage[Any], user: Locked) -> Rejected:
     """Whoever holds a stolen token and guesses is in the log that the owner reads."""
     event = unproven(received.data, user.account)
     tx.emit(event, about=event.user_id, caused_by=received, key=user.key)
@@ -191,19 +191,19 @@ async def _set_password(
     tx.user_changed(user_id)
 
 
-def _opened(deps: Guarded, received: Received[Any], purpose: str, holds: type[C]) -> C:
+def _opened(deps: PasswordDeps, received: InboundMessage[Any], purpose: str, holds: type[C]) -> C:
     return open_seal(
         deps.seals, received.data.sealed, of=received.envelope, purpose=purpose, holds=holds
     )
 
 
-def _actor(received: Received[Any]) -> UUID:
+def _actor(received: InboundMessage[Any]) -> UUID:
     if received.envelope.actor_id is None:
         raise PoisonError("a command about an account without an actor")
     return received.envelope.actor_id
 
 
-HANDLES: dict[type[Message], Callable[[Guarded, Received[Any]], Any]] = {
+HANDLES: dict[type[Message], Callable[[PasswordDeps, InboundMessage[Any]], Any]] = {
     ChangePassword: change_password,
     ResetPassword: reset_password,
     ChangeEmail: change_email,

@@ -10,7 +10,7 @@ from contracts.message import Message
 from contracts.outcomes import Outcome, Rejected, Succeeded
 from contracts.personal import Personal
 from contracts.sealed_contents import ProfileChange
-from infra.messaging.inbound import PoisonError, Received
+from infra.messaging.inbound import InboundMessage, PoisonError
 from infra.messaging.transaction import Transactions
 from infra.security.sealed_data import open_seal
 from infra.security.seals import OpeningKeys
@@ -25,7 +25,7 @@ class Profiles:
     seals: OpeningKeys
 
 
-async def update_profile(deps: Profiles, received: Received[UpdateProfile]) -> None:
+async def update_profile(deps: Profiles, received: InboundMessage[UpdateProfile]) -> None:
     """The outcome holds nothing of the profile, which would outlive it in the inbox."""
     user_id = received.envelope.actor_id
     if user_id is None:
@@ -47,9 +47,9 @@ async def update_profile(deps: Profiles, received: Received[UpdateProfile]) -> N
                 user_id=user_id, display_name=None if name is None else Personal(name)
             )
             tx.emit(event, about=user_id, caused_by=received, key=profile.key)
-        tx.settle(received, outcome, fingerprint=change.fingerprint)
+        tx.complete(received, outcome, fingerprint=change.fingerprint)
 
 
-HANDLES: dict[type[Message], Callable[[Profiles, Received[Any]], Any]] = {
+HANDLES: dict[type[Message], Callable[[Profiles, InboundMessage[Any]], Any]] = {
     UpdateProfile: update_profile,
 }

@@ -13,12 +13,12 @@ from infra.postgres.retention import Rule
 def rules(keep: timedelta) -> list[Rule]:
     """Tokens first: a session goes when it has none left."""
     return [
-        Rule("refresh_tokens", keep, forget_tokens),
-        Rule("sessions", keep, forget_sessions),
+        Rule("refresh_tokens", keep, delete_expired_tokens),
+        Rule("sessions", keep, delete_expired_sessions),
     ]
 
 
-async def forget_tokens(conn: Connection, keep: timedelta, most: int) -> int:
+async def delete_expired_tokens(conn: Connection, keep: timedelta, most: int) -> int:
     """Spent or not, they have expired."""
     removed: int = await conn.fetchval(
         """
@@ -40,7 +40,7 @@ async def forget_tokens(conn: Connection, keep: timedelta, most: int) -> int:
     return removed
 
 
-async def forget_sessions(conn: Connection, keep: timedelta, most: int) -> int:
+async def delete_expired_sessions(conn: Connection, keep: timedelta, most: int) -> int:
     """Ended or not, they can no longer be refreshed."""
     removed: int = await conn.fetchval(
         """

@@ -109,7 +109,7 @@ class Token:
         return self.spent_ago is not None and self.spent_ago > GRACE
 
 
-class Judgement(Enum):
+class RefreshDecision(Enum):
     """What becomes of a refresh token."""
 
     FRESH = auto()
@@ -118,7 +118,7 @@ class Judgement(Enum):
     INVALID = auto()
 
 
-def judge(token: Token | None) -> Judgement:
+def classify_refresh(token: Token | None) -> RefreshDecision:
     """A spent one gives its successor again, however late, while nobody went on with that.
 
     Whoever lost the answer cannot go on otherwise. Once the successor was used, or when it happens
@@ -126,17 +126,17 @@ def judge(token: Token | None) -> Judgement:
     """
     match token:
         case None | Token(session_ended=True):
-            return Judgement.INVALID
+            return RefreshDecision.INVALID
         case Token(spent_ago=None, expired=expired):
-            return Judgement.INVALID if expired else Judgement.FRESH
+            return RefreshDecision.INVALID if expired else RefreshDecision.FRESH
         case Token(successor_used=True):
-            return Judgement.REUSED
+            return RefreshDecision.REUSED
         case Token(expired=True):
-            return Judgement.INVALID
+            return RefreshDecision.INVALID
         case Token(is_late=True, late_run=run) if run >= MAX_LATE_RUN:
-            return Judgement.REUSED
+            return RefreshDecision.REUSED
         case _:
-            return Judgement.REPEATED
+            return RefreshDecision.REPEATED
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from contracts.events import (
 )
 from contracts.message import Command, Message
 from contracts.outcomes import Rejected, SealedOutcome, Succeeded
-from infra.messaging.inbound import PoisonError, Received
+from infra.messaging.inbound import InboundMessage, PoisonError
 from infra.messaging.transaction import Transaction, Transactions
 from infra.runtime.clock import CLOCK
 from infra.security.access_tokens import LIFETIME, TokenSigner
@@ -23,7 +23,7 @@ from infra.security.client_cipher import Client
 from infra.security.sealed_data import open_seal
 from infra.security.seals import OpeningKeys, SealingKey, binding, decode_key
 from workers.accounts import store
-from workers.accounts.rules import Account, Judgement, Refresh, judge, token_hash
+from workers.accounts.rules import Account, Refresh, RefreshDecision, classify_refresh, token_hash
 from workers.accounts.store import Locked
 
 SessionEvent = UserTokenRefreshed | UserTokenReuseDetected | UserSignedOut | UserSessionRevoked
@@ -44,7 +44,7 @@ class Sessions:
     now: Callable[[], datetime] = utc_now
 
 
-async def refresh_token(deps: Sessions, received: Received[RefreshToken]) -> None:
+async def refresh_token(deps: Sessions, received: InboundMessage[RefreshToken]) -> None:
     """A new pair before the deadline, or nothing is spent: nobody is left to take it."""
     deadline = await deadline_now(deps.transactions, received, deps.now())
     reply_key = reply_key_of(received.data)
@@ -60,17 +60,17 @@ async def refresh_token(deps: Sessions, received: Received[RefreshToken]) -> Non
     async with deps.transactions.begin() as tx:
         holder = await store.lock_holder(tx.conn, refresh.session_id, spent)
         if deps.now() >= deadline:
-            tx.settle(received, Rejected("try-again"))
+            tx.complete(received, Rejected("try-again"))
             return
         token = await store.find_token(tx.conn, spent, follows) if holder else None
-        judgement = judge(token)
-        if holder is None or judgement is Judgement.INVALID:
-            tx.settle(received, Rejected("invalid-refresh-token"))
+        judgement = classify_refresh(token)
+        if holder is None or judgement is RefreshDecision.INVALID:
+            tx.complete(received, Rejected("invalid-refresh-token"))
             return
-        if judgement is Judgement.REUSED:
+        if judgement is RefreshDecision.REUSED:
             await _end_stolen(tx, received, holder, refresh.session_id)
             return
-        if judgement is Judgement.FRESH:
+        if judgement is RefreshDecision.FRESH:
             client = received.client or Client(None, None)
             await store.rotate(
                 tx.conn, refresh.session_id, spent=spent, successor=follows, client=client
@@ -87,10 +87,10 @@ async def refresh_token(deps: Sessions, received: Received[RefreshToken]) -> Non
             reply_key=reply_key,
             bound_to=binding(received.envelope.id, "refresh-outcome"),
         )
-        tx.settle(received, outcome)
+        tx.complete(received, outcome)
 
 
-async def sign_out(deps: Sessions, received: Received[SignOut]) -> None:
+async def sign_out(deps: Sessions, received: InboundMessage[SignOut]) -> None:
     """The session is over, whether or not this ended it."""
     session_id, user_id = received.data.session_id, _actor(received)
     async with deps.transactions.begin() as tx:
@@ -98,10 +98,10 @@ async def sign_out(deps: Sessions, received: Received[SignOut]) -> None:
         if owner and await store.end_session(tx.conn, session_id):
             tx.session_ended(session_id)
             _tell(tx, received, UserSignedOut, owner, session_id)
-        tx.settle(received, Succeeded())
+        tx.complete(received, Succeeded())
 
 
-async def revoke_session(deps: Sessions, received: Received[RevokeSession]) -> None:
+async def revoke_session(deps: Sessions, received: InboundMessage[RevokeSession]) -> None:
     """Somebody else's session is as unknown as one that never was."""
     session_id, user_id = received.data.session_id, _actor(received)
     async with deps.transactions.begin() as tx:
@@ -109,22 +109,22 @@ async def revoke_session(deps: Sessions, received: Received[RevokeSession]) -> N
         if owner and await store.end_session(tx.conn, session_id):
             tx.session_ended(session_id)
             _tell(tx, received, UserSessionRevoked, owner, session_id)
-        tx.settle(received, Succeeded() if owner else Rejected("unknown-session"))
+        tx.complete(received, Succeeded() if owner else Rejected("unknown-session"))
 
 
 async def _end_stolen(
-    tx: Transaction, received: Received[RefreshToken], holder: Locked, session_id: UUID
+    tx: Transaction, received: InboundMessage[RefreshToken], holder: Locked, session_id: UUID
 ) -> None:
     """Which of the two is the thief cannot be told: neither goes on."""
     await store.end_session(tx.conn, session_id)
     tx.session_ended(session_id)
     _tell(tx, received, UserTokenReuseDetected, holder, session_id)
-    tx.settle(received, Rejected("token-reused"))
+    tx.complete(received, Rejected("token-reused"))
 
 
 def _tell(
     tx: Transaction,
-    received: Received[Command],
+    received: InboundMessage[Command],
     kind: type[SessionEvent],
     about: Locked,
     session_id: UUID,
@@ -164,7 +164,7 @@ def sealed_tokens(
 
 async def deadline_now(
     transactions: Transactions,
-    received: Received[SignIn] | Received[RefreshToken],
+    received: InboundMessage[SignIn] | InboundMessage[RefreshToken],
     now: datetime,
 ) -> datetime:
     """Until when a command may hand out tokens. Raises `PoisonError` for one without a deadline.
@@ -189,13 +189,13 @@ def reply_key_of(command: SignIn | RefreshToken) -> SealingKey:
     return key
 
 
-def _actor(received: Received[SignOut] | Received[RevokeSession]) -> UUID:
+def _actor(received: InboundMessage[SignOut] | InboundMessage[RevokeSession]) -> UUID:
     if received.envelope.actor_id is None:
         raise PoisonError("a command about a session without an actor")
     return received.envelope.actor_id
 
 
-HANDLES: dict[type[Message], Callable[[Sessions, Received[Any]], Any]] = {
+HANDLES: dict[type[Message], Callable[[Sessions, InboundMessage[Any]], Any]] = {
     RefreshToken: refresh_token,
     SignOut: sign_out,
     RevokeSession: revoke_session,

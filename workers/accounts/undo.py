@@ -13,7 +13,7 @@ from contracts.message import Message
 from contracts.outcomes import Outcome, Rejected, Succeeded
 from contracts.personal import Personal
 from contracts.sealed_contents import EmailUndo
-from infra.messaging.inbound import Received
+from infra.messaging.inbound import InboundMessage
 from infra.messaging.transaction import Transaction, Transactions
 from infra.postgres.pool import Pool
 from infra.security.address_hmac import address_hash
@@ -37,7 +37,7 @@ class Undoing:
     address_key: bytes
 
 
-async def undo_email_change(deps: Undoing, received: Received[UndoEmailChange]) -> None:
+async def undo_email_change(deps: Undoing, received: InboundMessage[UndoEmailChange]) -> None:
     """Single use. Nothing is hashed for a token that does not work anyway."""
     undo = open_seal(
         deps.seals,
@@ -52,19 +52,19 @@ async def undo_email_change(deps: Undoing, received: Received[UndoEmailChange]) 
     outcome: Outcome | None = refusal(change.token if change else None)
     new_hash = ""
     if change and outcome is None:
-        async with deps.passwords.turn() as turn:
-            new_hash = await turn.hash(undo.new_password)
+        async with deps.passwords.slot() as slot:
+            new_hash = await slot.hash(undo.new_password)
     async with deps.transactions.begin() as tx:
         if change and new_hash:
             outcome = await _undo(deps, tx, received, undo, seen=change, new_hash=new_hash)
         assert outcome
-        tx.settle(received, outcome, fingerprint=undo.fingerprint)
+        tx.complete(received, outcome, fingerprint=undo.fingerprint)
 
 
 async def _undo(
     deps: Undoing,
     tx: Transaction,
-    received: Received[UndoEmailChange],
+    received: InboundMessage[UndoEmailChange],
     undo: EmailUndo,
     *,
     seen: Change,
@@ -97,6 +97,6 @@ async def _undo(
     return Succeeded()
 
 
-HANDLES: dict[type[Message], Callable[[Undoing, Received[Any]], Any]] = {
+HANDLES: dict[type[Message], Callable[[Undoing, InboundMessage[Any]], Any]] = {
     UndoEmailChange: undo_email_change,
 }

@@ -10,8 +10,8 @@ from pydantic import Field
 from contracts.topics import AUDIT
 from infra.audit.checkpoints import CheckpointSigner
 from infra.messaging.batch_processor import Policy
-from infra.messaging.dead_letter_status import Parking
-from infra.messaging.record_reader import AnyEventReader
+from infra.messaging.dead_letter_status import DeadLetterStatus
+from infra.messaging.record_reader import RawEventReader
 from infra.messaging.restored_database import Memory
 from infra.postgres.pool import UNAVAILABLE, Pool
 from infra.runtime.process import Process
@@ -52,9 +52,9 @@ async def start(process: Process, settings: AuditSettings) -> None:
         partial(record_events, process.pool, memory),
         transactions=None,
         policy=POLICY,
-        reader=AnyEventReader(),
+        reader=RawEventReader(),
         memory=memory,
-        parking=Parking(process.pool, AUDIT.name),
+        dead_letter_status=DeadLetterStatus(process.pool, AUDIT.name),
     )
 
 

@@ -6,7 +6,7 @@ import structlog
 from prometheus_client import Counter
 
 from contracts.topics import AUDIT
-from infra.messaging.inbound import AnyEvent, Received
+from infra.messaging.inbound import InboundMessage, RawEvent
 from infra.messaging.restored_database import Memory
 from infra.postgres.pool import Pool
 from workers.audit import store
@@ -20,7 +20,9 @@ CONTRADICTIONS = Counter(
 )
 
 
-async def record_events(pool: Pool, memory: Memory, batch: Sequence[Received[AnyEvent]]) -> None:
+async def record_events(
+    pool: Pool, memory: Memory, batch: Sequence[InboundMessage[RawEvent]]
+) -> None:
     """Add what the log does not have, in one transaction.
 
     Whoever erases a person waits for what their key has opened to be written. An event whose id
@@ -53,4 +55,4 @@ def _alarm(entry: Entry) -> None:
     )
 
 
-HANDLES = {AnyEvent: record_events}
+HANDLES = {RawEvent: record_events}

@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 
 from contracts.quotes import SHOWN_OVER_A_WEEKEND, CachedQuote, cache_key
 from contracts.securities import Found, search_key
-from infra.redis.best_effort_client import Reach
+from infra.redis.best_effort_client import BestEffortClient
 
 log = structlog.get_logger(__name__)
 
@@ -24,11 +24,11 @@ class QuoteCache:
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
-        self._reach = Reach("quotes", seconds=ANSWER_SECONDS)
+        self._cache_client = BestEffortClient("quotes", seconds=ANSWER_SECONDS)
 
     async def get(self, symbols: Sequence[str]) -> dict[str, CachedQuote]:
         """What is there of these."""
-        values = await self._reach.ask(
+        values = await self._cache_client.ask(
             lambda: self._redis.mget([cache_key(symbol) for symbol in symbols])
         )
         read = zip(symbols, values or [], strict=False)
@@ -42,14 +42,16 @@ class QuoteCache:
             if entry.quote:
                 until = max(until, entry.quote.fetched_at + SHOWN_OVER_A_WEEKEND)
             pipeline.set(cache_key(symbol), entry.model_dump_json(), pxat=until)
-        await self._reach.ask(pipeline.execute)
+        await self._cache_client.ask(pipeline.execute)
 
     async def get_search(self, text: str) -> Found | None:
-        return _parse(Found, await self._reach.ask(lambda: self._redis.get(search_key(text))))
+        return _parse(
+            Found, await self._cache_client.ask(lambda: self._redis.get(search_key(text)))
+        )
 
     async def put_search(self, text: str, found: Found, kept: timedelta) -> None:
         value = found.model_dump_json()
-        await self._reach.ask(lambda: self._redis.set(search_key(text), value, px=kept))
+        await self._cache_client.ask(lambda: self._redis.set(search_key(text), value, px=kept))
 
 
 def until_fresh(entry: CachedQuote, now: datetime) -> bool:

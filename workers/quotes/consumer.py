@@ -47,7 +47,7 @@ async def start(worker: Worker, settings: QuotesSettings) -> None:
     deps = Quotes(
         transactions=worker.transactions(QUOTES),
         pool=worker.pool,
-        wakeups=worker.wakeups,
+        outcome_notifier=worker.outcome_notifier,
         cache=QuoteCache(worker.redis),
         leases=Leases(worker.redis),
         chain=Chain(links, yahoo),

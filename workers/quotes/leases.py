@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from redis.asyncio import Redis
 
-from infra.redis.best_effort_client import Reach
+from infra.redis.best_effort_client import BestEffortClient
 
 LEASE_SECONDS = 10
 ANSWER_SECONDS = 0.5
@@ -26,7 +26,7 @@ class Leases:
         self._redis = redis
         self._milliseconds = int(seconds * 1000)
         self._own = secrets.token_hex(8)
-        self._reach = Reach("leases", seconds=ANSWER_SECONDS)
+        self._cache_client = BestEffortClient("leases", seconds=ANSWER_SECONDS)
 
     async def take(self, symbols: Iterable[str]) -> set[str]:
         """Those of the symbols that are ours to ask for."""
@@ -36,7 +36,7 @@ class Leases:
         pipeline = self._redis.pipeline(transaction=False)
         for symbol in wanted:
             pipeline.set(_key(symbol), self._own, nx=True, px=self._milliseconds)
-        taken = await self._reach.ask(pipeline.execute)
+        taken = await self._cache_client.ask(pipeline.execute)
         if taken is None:
             return set(wanted)
         return {symbol for symbol, ours in zip(wanted, taken, strict=True) if ours}
@@ -45,7 +45,7 @@ class Leases:
         pipeline = self._redis.pipeline(transaction=False)
         for symbol in symbols:
             pipeline.eval(_RELEASE, 1, _key(symbol), self._own)
-        await self._reach.ask(pipeline.execute)
+        await self._cache_client.ask(pipeline.execute)
 
 
 def _key(symbol: str) -> str:

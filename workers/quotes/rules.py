@@ -10,7 +10,7 @@ from contracts.quotes import MarketState, Quote, StaleReason
 from contracts.securities import Candidate, CheckDigitError, Identified, Match, identified
 from contracts.text import folded
 from contracts.values import is_symbol
-from infra.messaging.inbound import Received
+from infra.messaging.inbound import InboundMessage
 
 FRESH_SECONDS = {"regular": 60.0, "pre": 180.0, "post": 180.0, "closed": 1_800.0}
 UNKNOWN_FRESH = timedelta(minutes=15)
@@ -40,7 +40,7 @@ class Hit:
     score: float
 
 
-Asker = Received[LookUpQuote] | Received[Search]
+Asker = InboundMessage[LookUpQuote] | InboundMessage[Search]
 
 
 def wanted(batch: Iterable[Asker], now: datetime) -> dict[str, list[Asker]]:

@@ -12,7 +12,7 @@ import structlog
 from contracts.events import Event, ProviderCircuitChanged, ProviderRateLimited
 from contracts.outcomes import Outcome
 from contracts.quotes import CachedQuote
-from infra.messaging.outcome_notifier import Announcement, Wakeups
+from infra.messaging.outcome_notifier import Announcement, OutcomeNotifier
 from infra.messaging.transaction import Transactions
 from infra.postgres.pool import UNAVAILABLE, Pool
 from infra.resilience.policies import Change, Limited
@@ -35,7 +35,7 @@ class Quotes:
 
     transactions: Transactions
     pool: Pool
-    wakeups: Wakeups
+    outcome_notifier: OutcomeNotifier
     cache: QuoteCache
     leases: Leases
     chain: Chain
@@ -68,7 +68,7 @@ class Quotes:
             for asker in self._close(look_up)
             if asker.envelope.reply_to
         ]
-        if await self.wakeups.announce(announcements):
+        if await self.outcome_notifier.announce(announcements):
             return
         try:
             await store.keep_answers(

@@ -29,7 +29,7 @@ async def run(settings: RelaySettings) -> None:
         process.shutdown.background("relay loop", relay.run())
         process.shutdown.on_shutdown("relay", relay.stop)
         outbox = timedelta(days=settings.relay_outbox_kept_days)
-        process.forget(retention.rules(outcomes=settings.outcomes_kept, outbox=outbox))
+        process.delete_expired(retention.rules(outcomes=settings.outcomes_kept, outbox=outbox))
         await process.run()
 
 

@@ -74,7 +74,7 @@ async def _in_order(  # noqa: PLR0917  # of one call, above
     rows = _without_oversized(rows, sent)
     while rows and may_go_on():
         try:
-            count = await producer.publish_head(
+            count = await producer.publish_batch(
                 topic, partition, [row.record for row in rows], seconds=ACK_SECONDS
             )
         except (BrokerUnavailableError, IndeterminateError) as error:

@@ -7,7 +7,7 @@ from contracts.events import UserSignedUp
 from contracts.ids import derived_uuid7
 from contracts.outcomes import Succeeded
 from contracts.sealed_contents import Application
-from infra.messaging.inbound import Received
+from infra.messaging.inbound import InboundMessage
 from infra.messaging.transaction import Transactions
 from infra.security.address_hmac import address_hash
 from infra.security.password_hashing import Passwords
@@ -28,7 +28,7 @@ class Signup:
     address_key: bytes
 
 
-async def sign_up(deps: Signup, received: Received[SignUp]) -> None:
+async def sign_up(deps: Signup, received: InboundMessage[SignUp]) -> None:
     """The same work and the same outcome whether or not the address is taken.
 
     Handled again on a restored database, it makes the same user with the same key, so that what
@@ -43,8 +43,8 @@ async def sign_up(deps: Signup, received: Received[SignUp]) -> None:
         holds=Application,
     )
     address = address_hash(deps.address_key, application.email)
-    async with deps.passwords.turn() as turn:
-        password_hash = await turn.hash(application.password)
+    async with deps.passwords.slot() as slot:
+        password_hash = await slot.hash(application.password)
 
     async with deps.transactions.begin() as tx:
         owner = await store.lock_owner(tx.conn, address)
@@ -65,7 +65,7 @@ async def sign_up(deps: Signup, received: Received[SignUp]) -> None:
         else:
             key = (await user_keys(tx.conn, [event.user_id]))[event.user_id]
         tx.emit(event, about=event.user_id, caused_by=received, key=key)
-        tx.settle(received, Succeeded(), fingerprint=application.fingerprint)
+        tx.complete(received, Succeeded(), fingerprint=application.fingerprint)
 
 
 HANDLES = {SignUp: sign_up}

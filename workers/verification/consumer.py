@@ -45,7 +45,7 @@ class VerificationSettings(WorkerSettings, MailSettings):
 
 async def start(worker: Worker, settings: VerificationSettings) -> None:
     """The sender first, so that it is stopped after those who queue mails."""
-    worker.forget(retention.rules(timedelta(days=settings.verification_mails_kept_days)))
+    worker.delete_expired(retention.rules(timedelta(days=settings.verification_mails_kept_days)))
     messages = Messages(
         mail_from=settings.mail_from, public_url=str(settings.public_url), key=settings.mail_key
     )
@@ -58,7 +58,7 @@ async def start(worker: Worker, settings: VerificationSettings) -> None:
         at_once=settings.verification_mails_at_once,
     )
     worker.health.alive["sender"] = lambda: None if sender.alive else "no progress"
-    worker.health.details["mail"] = sender.standing.describe
+    worker.health.details["mail"] = sender.delivery_health.describe
     worker.start("sender loop", sender.run())
     worker.shutdown.on_shutdown("sender", sender.stop)
 

@@ -18,7 +18,7 @@ from contracts.events import (
 from contracts.ids import derived_uuid7, time_of
 from contracts.message import Message
 from contracts.personal import ErasedError, Personal
-from infra.messaging.inbound import PoisonError, Received
+from infra.messaging.inbound import InboundMessage, PoisonError
 from workers.verification.messages import Draft, Messages
 from workers.verification.rules import (
     EMAIL_CHANGE_ASKED,
@@ -36,7 +36,7 @@ from workers.verification.store import Recipient
 
 
 def drafts_of(
-    messages: Messages, call: Received[CallsForMail], people: Mapping[UUID, Recipient]
+    messages: Messages, call: InboundMessage[CallsForMail], people: Mapping[UUID, Recipient]
 ) -> Iterator[Draft]:
     """The mails to the person whom an event is about, at the address that is theirs."""
     to: str | None
@@ -69,7 +69,7 @@ def drafts_of(
 
 def draft(
     messages: Messages,
-    call: Received[Message],
+    call: InboundMessage[Message],
     template: str,
     person: Recipient,
     *,

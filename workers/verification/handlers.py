@@ -18,7 +18,7 @@ from contracts.outcomes import Succeeded
 from contracts.personal import Personal
 from contracts.sealed_contents import Address, Redemption
 from contracts.topics import USERS_EVENTS
-from infra.messaging.inbound import Received
+from infra.messaging.inbound import InboundMessage
 from infra.messaging.restored_database import AwaitedError
 from infra.messaging.transaction import Transaction, Transactions
 from infra.runtime.clock import CLOCK
@@ -70,7 +70,7 @@ class Verification:
     wake_sender: Callable[[], None]
 
 
-async def verify_email(deps: Verification, received: Received[VerifyEmail]) -> None:
+async def verify_email(deps: Verification, received: InboundMessage[VerifyEmail]) -> None:
     """Single use. Whoever comes second finds it done, or the address somebody else's."""
     redemption = open_seal(
         deps.seals,
@@ -86,7 +86,7 @@ async def verify_email(deps: Verification, received: Received[VerifyEmail]) -> N
         token = await store.find_token(tx.conn, hashed) if link else None
         decision = redeem(token, people, link.email if link else "")
         if not isinstance(decision, Verify):
-            tx.settle(received, decision, fingerprint=redemption.fingerprint)
+            tx.complete(received, decision, fingerprint=redemption.fingerprint)
             return
         assert link
         await store.use_token(tx.conn, hashed)
@@ -96,7 +96,7 @@ async def verify_email(deps: Verification, received: Received[VerifyEmail]) -> N
         for user_id in (link.user_id, *decision.superseded):
             tx.user_changed(user_id)
         tx.emit(event, about=link.user_id, caused_by=received, key=decision.person.key)
-        tx.settle(received, outcome, fingerprint=redemption.fingerprint)
+        tx.complete(received, outcome, fingerprint=redemption.fingerprint)
 
 
 async def _lock(deps: Verification, tx: Transaction, link: Link) -> list[Person]:
@@ -124,7 +124,9 @@ async def _move(
     return changed, confirmed(at)
 
 
-async def resend_verification(deps: Verification, received: Received[ResendVerification]) -> None:
+async def resend_verification(
+    deps: Verification, received: InboundMessage[ResendVerification]
+) -> None:
     await _mail_link(
         deps,
         received,
@@ -135,7 +137,7 @@ async def resend_verification(deps: Verification, received: Received[ResendVerif
     )
 
 
-async def forgot_password(deps: Verification, received: Received[ForgotPassword]) -> None:
+async def forgot_password(deps: Verification, received: InboundMessage[ForgotPassword]) -> None:
     await _mail_link(
         deps,
         received,
@@ -148,7 +150,7 @@ async def forgot_password(deps: Verification, received: Received[ForgotPassword]
 
 async def _mail_link(
     deps: Verification,
-    received: Received[ResendVerification] | Received[ForgotPassword],
+    received: InboundMessage[ResendVerification] | InboundMessage[ForgotPassword],
     *,
     purpose: str,
     template: str,
@@ -198,12 +200,12 @@ async def _mail_link(
                 caused_by=received,
                 key=person.key,
             )
-        tx.settle(received, Succeeded(), fingerprint=wanted.fingerprint)
+        tx.complete(received, Succeeded(), fingerprint=wanted.fingerprint)
     if drafts:
         deps.wake_sender()
 
 
-async def queue_mails(deps: Verification, batch: Sequence[Received[Message]]) -> None:
+async def queue_mails(deps: Verification, batch: Sequence[InboundMessage[Message]]) -> None:
     """The whole batch in one transaction; most events call for no mail and are only settled.
 
     What is mailed is what the slice that emitted an event wrote in the database (`requests.py`).
@@ -228,7 +230,7 @@ async def queue_mails(deps: Verification, batch: Sequence[Received[Message]]) ->
         await mails.insert_mails(tx.conn, drafts)
         for received in ready:
             if received not in unknown:
-                tx.settle(received)
+                tx.complete(received)
     if drafts:
         deps.wake_sender()
     if waiting:
@@ -236,8 +238,8 @@ async def queue_mails(deps: Verification, batch: Sequence[Received[Message]]) ->
 
 
 async def _worth_telling(
-    tx: Transaction, calls: Sequence[Received[CallsForMail]]
-) -> list[Received[CallsForMail]]:
+    tx: Transaction, calls: Sequence[InboundMessage[CallsForMail]]
+) -> list[InboundMessage[CallsForMail]]:
     """All but sign-ins from clients that are known, and one sign-in too many within an hour."""
     new = from_new_clients([call.data for call in calls])
     told = await store.told_lately(tx.conn, new, SIGNED_IN) if new else set()
@@ -247,7 +249,7 @@ async def _worth_telling(
 async def _address_drafts(
     deps: Verification,
     tx: Transaction,
-    calls: Sequence[Received[CallsForMail]],
+    calls: Sequence[InboundMessage[CallsForMail]],
     people: dict[UUID, Recipient],
 ) -> list[Draft]:
     """The links to new addresses; for one that is somebody's, that person is told instead."""
@@ -282,7 +284,7 @@ async def _address_drafts(
     return drafts
 
 
-COMMANDS: dict[type[Message], Callable[[Verification, Received[Any]], Any]] = {
+COMMANDS: dict[type[Message], Callable[[Verification, InboundMessage[Any]], Any]] = {
     VerifyEmail: verify_email,
     ResendVerification: resend_verification,
     ForgotPassword: forgot_password,

@@ -14,7 +14,7 @@ import jinja2
 
 from contracts.personal import PersonalKey
 from infra.mail.addresses import on_the_wire, parse_sender
-from infra.mail.transport import Letter
+from infra.mail.transport import OutgoingMail
 from workers.verification.rules import (
     ADDRESS_WANTED,
     EMAIL_CHANGE,
@@ -154,7 +154,7 @@ class Messages:
         message_id: str,
         created_at: datetime,
         parameters: dict[str, Any],
-    ) -> Letter:
+    ) -> OutgoingMail:
         """The same bytes for the same row. Raises `UnknownTemplateError`."""
         form = next((t for t in TEMPLATES.get(template, ()) if t.version == version), None)
         if form is None:
@@ -178,7 +178,7 @@ class Messages:
         mail.set_content(self._text(f"{template}.v{version}.txt", shown))
         mail.add_alternative(self._text(f"{template}.v{version}.html", shown), subtype="html")
         mail.set_boundary(f"=_{mail_id.hex}")
-        return Letter(mail_id, template, self._sender.addr_spec, recipient, mail)
+        return OutgoingMail(mail_id, template, self._sender.addr_spec, recipient, mail)
 
     def _text(self, name: str, shown: dict[str, Any]) -> str:
         return self._templates.get_template(name).render(shown)

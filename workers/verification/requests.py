@@ -10,33 +10,33 @@ import structlog
 
 from contracts.events import UserErased, UserSignedIn
 from contracts.message import Message
-from infra.messaging.inbound import Received
+from infra.messaging.inbound import InboundMessage
 from workers.verification.rules import CallsForMail
 
 log = structlog.get_logger(__name__)
 
 
 def requested(
-    batch: Sequence[Received[Message]],
+    batch: Sequence[InboundMessage[Message]],
     requests: Mapping[tuple[UUID, str], str],
     *,
     since: datetime,
-) -> tuple[list[Received[CallsForMail]], list[Received[Message]]]:
+) -> tuple[list[InboundMessage[CallsForMail]], list[InboundMessage[Message]]]:
     """The events since then that call for a mail, each as its slice wrote it; and the unknown ones.
 
     `requests` are payloads by the id and type of their event. An unknown event is one that calls
     for a mail and was not written by its slice: somebody else published it, or the database was
     restored to a time before it and its cause is still to be handled again.
     """
-    calls: list[Received[CallsForMail]] = []
-    unknown: list[Received[Message]] = []
+    calls: list[InboundMessage[CallsForMail]] = []
+    unknown: list[InboundMessage[Message]] = []
     for received in batch:
         event, claimed = received.envelope, received.data
         if not isinstance(claimed, CallsForMail) or event.time <= since:
             continue
         if payload := requests.get((event.id, event.type)):
             written = type(claimed).model_validate_json(payload)
-            calls.append(replace(cast("Received[CallsForMail]", received), data=written))
+            calls.append(replace(cast("InboundMessage[CallsForMail]", received), data=written))
         else:
             log.warning("mail_without_request", event_id=str(event.id), event_type=event.type)
             unknown.append(received)

@@ -15,15 +15,15 @@ from workers.verification.rules import LINKS, VERIFY
 def rules(keep: timedelta) -> list[Rule]:
     """Tokens first: a mail goes after the token that names it."""
     return [
-        Rule("mailed_tokens", keep, forget_tokens),
-        Rule("mails", keep + LINKS[VERIFY], forget_mails),
-        Rule("mail_requests", MIN_REMEMBERED, forget_mail_requests),
-        Rule("mail_allowances", timedelta(days=1), forget_mail_allowances),
-        Rule("farewells", timedelta(days=7), forget_farewells),
+        Rule("mailed_tokens", keep, delete_expired_tokens),
+        Rule("mails", keep + LINKS[VERIFY], delete_old_mails),
+        Rule("mail_requests", MIN_REMEMBERED, delete_old_mail_requests),
+        Rule("mail_allowances", timedelta(days=1), delete_old_mail_allowances),
+        Rule("farewells", timedelta(days=7), delete_old_farewells),
     ]
 
 
-async def forget_tokens(conn: Connection, keep: timedelta, most: int) -> int:
+async def delete_expired_tokens(conn: Connection, keep: timedelta, most: int) -> int:
     """Used or not, they have expired."""
     removed: int = await conn.fetchval(
         """
@@ -45,7 +45,7 @@ async def forget_tokens(conn: Connection, keep: timedelta, most: int) -> int:
     return removed
 
 
-async def forget_mails(conn: Connection, keep: timedelta, most: int) -> int:
+async def delete_old_mails(conn: Connection, keep: timedelta, most: int) -> int:
     """Sent or given up; never one that is still to be sent."""
     removed: int = await conn.fetchval(
         """
@@ -67,7 +67,7 @@ async def forget_mails(conn: Connection, keep: timedelta, most: int) -> int:
     return removed
 
 
-async def forget_mail_requests(conn: Connection, keep: timedelta, most: int) -> int:
+async def delete_old_mail_requests(conn: Connection, keep: timedelta, most: int) -> int:
     """Requests whose event nobody delivers any more, such as that of a discarded dead letter."""
     removed: int = await conn.fetchval(
         """
@@ -89,7 +89,7 @@ async def forget_mail_requests(conn: Connection, keep: timedelta, most: int) -> 
     return removed
 
 
-async def forget_mail_allowances(conn: Connection, keep: timedelta, most: int) -> int:
+async def delete_old_mail_allowances(conn: Connection, keep: timedelta, most: int) -> int:
     """Counts of addresses that were mailed longer ago than any limit looks back."""
     removed: int = await conn.fetchval(
         """
@@ -112,7 +112,7 @@ async def forget_mail_allowances(conn: Connection, keep: timedelta, most: int) -
     return removed
 
 
-async def forget_farewells(conn: Connection, keep: timedelta, most: int) -> int:
+async def delete_old_farewells(conn: Connection, keep: timedelta, most: int) -> int:
     """Keys to addresses of erased users whose last mail was never sent."""
     removed: int = await conn.fetchval(
         """

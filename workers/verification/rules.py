@@ -28,7 +28,7 @@ from contracts.personal import PersonalKey
 from contracts.times import in_utc
 from contracts.topics import MIN_REMEMBERED
 from infra.http.user_agents import described
-from infra.messaging.inbound import Received
+from infra.messaging.inbound import InboundMessage
 
 NewPassword = UserPasswordChanged | UserPasswordReset
 CallsForMail = (
@@ -185,11 +185,11 @@ def changes_of_address(
 
 
 def ready_events(
-    batch: Sequence[Received[Message]], awaited: Collection[UUID]
-) -> tuple[list[Received[Message]], list[Received[Message]]]:
+    batch: Sequence[InboundMessage[Message]], awaited: Collection[UUID]
+) -> tuple[list[InboundMessage[Message]], list[InboundMessage[Message]]]:
     """Those that can be handled, and those that wait with or behind an awaited one of their key."""
-    ready: list[Received[Message]] = []
-    waiting: list[Received[Message]] = []
+    ready: list[InboundMessage[Message]] = []
+    waiting: list[InboundMessage[Message]] = []
     blocked: set[bytes | None] = set()
     for received in batch:
         if received.envelope.id in awaited:

@@ -18,8 +18,8 @@ from prometheus_client import Counter
 
 from contracts.events import UserMailFailed
 from contracts.personal import ErasedError
-from infra.mail.delivery_health import Standing
-from infra.mail.transport import DeferredError, Letter, Mailer, RefusedError
+from infra.mail.delivery_health import DeliveryHealth
+from infra.mail.transport import DeferredError, Mailer, OutgoingMail, RefusedError
 from infra.messaging.transaction import Transactions
 from infra.postgres.pool import CONNECT_SECONDS, TRANSIENT, UNAVAILABLE, Pool
 from workers.verification import mails
@@ -66,7 +66,7 @@ class Sender:
         poll: float = POLL_SECONDS,
         lease: timedelta = LEASE,
     ) -> None:
-        self.standing = Standing()
+        self.delivery_health = DeliveryHealth()
         self._pool = pool
         self._transactions = transactions
         self._messages = messages
@@ -117,7 +117,7 @@ class Sender:
     async def _step(self) -> None:
         self._progress = time.monotonic()
         self._woken.clear()
-        free = 0 if self.standing.held else self._at_once - len(self._in_hand)
+        free = 0 if self.delivery_health.held else self._at_once - len(self._in_hand)
         try:
             await self._renew()
             claimed = await self._claim(free)  # also of none: it tells whether the database is away
@@ -180,7 +180,7 @@ class Sender:
         except RefusedError as error:
             await self._end(mail, "failed", str(error))
         except DeferredError as error:
-            self.standing.deferred(error, self._retry.asked(error.wait_seconds))
+            self.delivery_health.deferred(error, self._retry.asked(error.wait_seconds))
             await self._try_later(mail, error)
         except DATABASE_DOWN:
             raise
@@ -188,7 +188,7 @@ class Sender:
             log.error("mail_not_handed_over", error=type(error).__name__)  # noqa: TRY400
             await self._try_later(mail, DeferredError(type(error).__name__, perhaps_taken=True))
 
-    def _letter(self, mail: Claimed) -> Letter:
+    def _letter(self, mail: Claimed) -> OutgoingMail:
         if mail.key is None:
             raise ErasedError(str(mail.user_id))
         return self._messages.render(
@@ -287,7 +287,7 @@ class _Record:
                 await mails.mark_sent(conn, self.mail)
 
         await self.sender.insist(write)
-        self.sender.standing.taken()
+        self.sender.delivery_health.taken()
         count(self.mail, "sent")
         log.info("mail_sent")
 

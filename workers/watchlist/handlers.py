@@ -6,14 +6,14 @@ from typing import Any
 from contracts.commands import AddToWatchlist, RemoveFromWatchlist
 from contracts.outcomes import Rejected
 from contracts.values import UserId
-from infra.messaging.inbound import PoisonError, Received
+from infra.messaging.inbound import InboundMessage, PoisonError
 from infra.messaging.transaction import Transactions
 from workers.watchlist import store
 from workers.watchlist.rules import WatchlistCommand, decide
 
 
 async def change_watchlists(
-    transactions: Transactions, batch: Sequence[Received[WatchlistCommand]]
+    transactions: Transactions, batch: Sequence[InboundMessage[WatchlistCommand]]
 ) -> None:
     """The whole batch in one transaction, each owner's commands in their order."""
     async with transactions.begin() as tx:
@@ -24,13 +24,13 @@ async def change_watchlists(
         for received in batch:
             user_id = _owner(received)
             if user_id not in lists:
-                tx.settle(received, Rejected("unknown-user"))
+                tx.complete(received, Rejected("unknown-user"))
                 continue
             decision = decide(lists[user_id], received.data)
             lists[user_id] = decision.watchlist
             if decision.event:
                 tx.emit(decision.event, about=user_id, caused_by=received, key=owners[user_id].key)
-            tx.settle(received, decision.outcome)
+            tx.complete(received, decision.outcome)
         await store.save(
             tx.conn,
             [
@@ -41,7 +41,7 @@ async def change_watchlists(
         )
 
 
-def _owner(received: Received[Any]) -> UserId:
+def _owner(received: InboundMessage[Any]) -> UserId:
     if received.envelope.actor_id is None:
         raise PoisonError("a watchlist command without an actor")
     return received.envelope.actor_id

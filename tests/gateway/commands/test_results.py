@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 from contracts.ids import uuid7
 from contracts.outcomes import Succeeded
 from gateway.commands.results import CommandResults
-from infra.messaging.outcome_notifier import Announcement, Wakeups
+from infra.messaging.outcome_notifier import Announcement, OutcomeNotifier
 from infra.postgres.pool import Pool
 from tests.waiting import until
 
@@ -35,7 +35,9 @@ async def outcomes(redis: Redis) -> AsyncIterator[CommandResults]:
 async def test_an_outcome_that_is_announced_is_told(outcomes: CommandResults, redis: Redis) -> None:
     command_id = uuid7()
     command_result = outcomes.expect(command_id)
-    await Wakeups(redis).announce([Announcement(CHANNEL, command_id, Succeeded({"n": 1}), "print")])
+    await OutcomeNotifier(redis).announce(
+        [Announcement(CHANNEL, command_id, Succeeded({"n": 1}), "print")]
+    )
     async with asyncio.timeout(5):
         assert (await command_result).outcome == Succeeded({"n": 1})
 
@@ -61,7 +63,7 @@ async def test_a_wakeup_that_cannot_be_read_is_passed_over_and_the_next_is_heard
     command_result = outcomes.expect(command_id)
     with capture_logs() as logs:
         await redis.publish(CHANNEL, noise)
-        await Wakeups(redis).announce([Announcement(CHANNEL, command_id, Succeeded())])
+        await OutcomeNotifier(redis).announce([Announcement(CHANNEL, command_id, Succeeded())])
         async with asyncio.timeout(5):
             assert (await command_result).outcome == Succeeded()
     [said] = [entry for entry in logs if entry["event"] == "notification_unreadable"]

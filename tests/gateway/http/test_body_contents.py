@@ -23,7 +23,7 @@ from gateway.http.problems import ProblemError
 from gateway.quotes.search import NOT_SAID
 from gateway.routes import ENDPOINTS
 from gateway.v1 import admin_models, models, quote_models
-from infra.messaging.inbound import Received
+from infra.messaging.inbound import InboundMessage
 from infra.messaging.record_reader import RecordReader
 from infra.security.client_cipher import ClientCipher
 from infra.security.refresh_tokens import session_of
@@ -79,7 +79,7 @@ def encrypted(command: type[Command], field: str, **fields: Any) -> Any:
         token = None if text is None else CIPHER.encrypt_text(text, binding(id_, field))
         data = command.model_validate({**fields, f"encrypted_{field}": token})
         read = READER.read(a_record(data, envelope=an_envelope(data, id=id_)))
-        assert isinstance(read, Received), read
+        assert isinstance(read, InboundMessage), read
         return read.data
 
     return read

@@ -3,7 +3,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from infra.kafka.batching_publisher import Acknowledged, Bundles
+from infra.kafka.batching_publisher import Acknowledged, BatchingPublisher
 from infra.kafka.producer import (
     BrokerUnavailableError,
     IndeterminateError,
@@ -31,7 +31,7 @@ class MemoryKafka(Producer):
     async def partition_of(self, topic: str, key: bytes) -> int:  # noqa: ARG002
         return key[0] % 2
 
-    async def hand_over(
+    async def enqueue_batch(
         self,
         topic: str,  # noqa: ARG002
         partition: int,  # noqa: ARG002
@@ -50,7 +50,9 @@ def kafka() -> MemoryKafka:
     return MemoryKafka()
 
 
-async def publish(bundles: Bundles, *values: bytes, key: bytes = b"a") -> list[Acknowledged]:
+async def publish(
+    bundles: BatchingPublisher, *values: bytes, key: bytes = b"a"
+) -> list[Acknowledged]:
     return [await bundles.publish(TOPIC, Outgoing(key, value, [])) for value in values]
 
 
@@ -63,7 +65,7 @@ async def test_what_is_published_in_one_turn_leaves_together_and_in_order(
     kafka: MemoryKafka,
 ) -> None:
     kafka.open.set()
-    waiters = await publish(Bundles(kafka), b"1", b"2", b"3", b"4")
+    waiters = await publish(BatchingPublisher(kafka), b"1", b"2", b"3", b"4")
     await turns()
     assert kafka.batches == [[b"1", b"2", b"3"], [b"4"]]
     assert not any(waiter.done() for waiter in waiters)
@@ -74,7 +76,7 @@ async def test_what_is_published_in_one_turn_leaves_together_and_in_order(
 
 async def test_partitions_do_not_wait_for_each_other(kafka: MemoryKafka) -> None:
     kafka.open.set()
-    bundles = Bundles(kafka)
+    bundles = BatchingPublisher(kafka)
     await publish(bundles, b"1", key=b"a")
     await publish(bundles, b"2", key=b"b")
     await turns()
@@ -82,7 +84,7 @@ async def test_partitions_do_not_wait_for_each_other(kafka: MemoryKafka) -> None
 
 
 async def test_who_gave_up_before_it_was_handed_over_has_sent_nothing(kafka: MemoryKafka) -> None:
-    bundles = Bundles(kafka)
+    bundles = BatchingPublisher(kafka)
     await publish(bundles, b"1")
     await turns()  # the first batch waits for its turn, as while the broker is away
     later = await publish(bundles, b"2", b"3")
@@ -98,7 +100,7 @@ async def test_who_gave_up_before_it_was_handed_over_has_sent_nothing(kafka: Mem
 
 async def test_a_failed_batch_is_told_to_all_who_wait_for_it(kafka: MemoryKafka) -> None:
     kafka.open.set()
-    waiters = await publish(Bundles(kafka), b"1", b"2")
+    waiters = await publish(BatchingPublisher(kafka), b"1", b"2")
     await turns()
     kafka.sent[0].set_exception(IndeterminateError("not acknowledged in time"))
     for waiter in waiters:
@@ -109,4 +111,4 @@ async def test_a_failed_batch_is_told_to_all_who_wait_for_it(kafka: MemoryKafka)
 async def test_without_a_broker_nothing_is_queued(kafka: MemoryKafka) -> None:
     kafka.there = False
     with pytest.raises(BrokerUnavailableError):
-        await publish(Bundles(kafka), b"1")
+        await publish(BatchingPublisher(kafka), b"1")

@@ -4,7 +4,7 @@ from email.message import EmailMessage
 from uuid import UUID
 
 from contracts.ids import uuid7
-from infra.mail.transport import Letter
+from infra.mail.transport import OutgoingMail
 from tests.builders import NOW, a_personal_key
 from tests.workers.verification.conftest import FROM, messages
 from workers.verification.messages import Messages
@@ -29,7 +29,7 @@ class Note:
 
 def a_letter(
     to: str = "ada@example.com", *, name: str | None = None, by: Messages | None = None
-) -> Letter:
+) -> OutgoingMail:
     by = by or messages()
     draft = by.draft("verify", uuid7(), NOBODY, a_personal_key(), to=to, name=name)
     return by.render(
@@ -42,7 +42,7 @@ def a_letter(
     )
 
 
-def a_plain_letter(**changed: str) -> Letter:
+def a_plain_letter(**changed: str) -> OutgoingMail:
     """With headers that the slice would not write."""
     mail = EmailMessage()
     headers = {"From": FROM, "Message-ID": "<1@example.com>", "Auto-Submitted": "auto-generated"}
@@ -50,4 +50,4 @@ def a_plain_letter(**changed: str) -> Letter:
         mail[header] = value
     mail.set_content("Hello")
     mail.add_alternative("<p>Hello</p>", subtype="html")
-    return Letter(NOBODY, "verify", "no-reply@example.com", "ada@example.com", mail)
+    return OutgoingMail(NOBODY, "verify", "no-reply@example.com", "ada@example.com", mail)

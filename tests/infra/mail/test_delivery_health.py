@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from prometheus_client import REGISTRY
 
-from infra.mail.delivery_health import Standing
+from infra.mail.delivery_health import DeliveryHealth
 from infra.mail.transport import DeferredError
 from tests.waiting import until
 
@@ -17,29 +17,29 @@ def away() -> float | None:
 
 
 def test_it_tells_why_mails_wait_until_one_is_taken() -> None:
-    standing = Standing()
-    standing.deferred(DeferredError("503"), NOTHING)
-    assert standing.describe() == {"deferred_because": "503", "needs_an_operator": False}
+    delivery_health = DeliveryHealth()
+    delivery_health.deferred(DeferredError("503"), NOTHING)
+    assert delivery_health.describe() == {"deferred_because": "503", "needs_an_operator": False}
     assert away() == 1
-    standing.taken()
-    assert standing.describe() == {"deferred_because": None, "needs_an_operator": False}
+    delivery_health.taken()
+    assert delivery_health.describe() == {"deferred_because": None, "needs_an_operator": False}
     assert away() == 0
 
 
 def test_an_operator_is_called_once_for_one_fault(capsys: pytest.CaptureFixture[str]) -> None:
-    standing = Standing()
+    delivery_health = DeliveryHealth()
     for _ in range(3):
-        standing.deferred(DeferredError("401", ours=True), NOTHING)
-    assert standing.describe() == {"deferred_because": "401", "needs_an_operator": True}
-    standing.taken()
-    standing.deferred(DeferredError("401", ours=True), NOTHING)
+        delivery_health.deferred(DeferredError("401", ours=True), NOTHING)
+    assert delivery_health.describe() == {"deferred_because": "401", "needs_an_operator": True}
+    delivery_health.taken()
+    delivery_health.deferred(DeferredError("401", ours=True), NOTHING)
     assert "".join(capsys.readouterr()).count("mail_needs_an_operator") == 2
 
 
 async def test_it_is_left_alone_for_as_long_as_it_asks() -> None:
-    standing = Standing()
-    assert not standing.held
-    standing.deferred(DeferredError("429", wait_seconds=0.2), timedelta(seconds=0.2))
-    standing.deferred(DeferredError("503"), NOTHING)
-    assert standing.held
-    await until(lambda: not standing.held)
+    delivery_health = DeliveryHealth()
+    assert not delivery_health.held
+    delivery_health.deferred(DeferredError("429", wait_seconds=0.2), timedelta(seconds=0.2))
+    delivery_health.deferred(DeferredError("503"), NOTHING)
+    assert delivery_health.held
+    await until(lambda: not delivery_health.held)

@@ -58,14 +58,14 @@ async def test_the_settings_say_which_way_mail_leaves(api: SendGridApi) -> None:
 async def test_a_mail_is_posted_as_the_documentation_has_it(
     api: SendGridApi, mailer: Mailer
 ) -> None:
-    letter, note = a_letter(name="Ada"), Note()
-    await mailer.deliver(letter, note)
+    outgoing, note = a_letter(name="Ada"), Note()
+    await mailer.deliver(outgoing, note)
     assert note.lines == ["sending", "sent"]
     (sent,), (head,) = api.taken, api.heads
     assert head["accept"] == "application/json"
     assert head["content-length"] == str(len(api.bodies[0]))
     assert "transfer-encoding" not in head
-    plain, html = (part.get_content() for part in letter.content.iter_parts())
+    plain, html = (part.get_content() for part in outgoing.content.iter_parts())
     assert sent.model_dump(by_alias=True) == {
         "personalizations": [{"to": [{"email": "ada@example.com", "name": None}]}],
         "from": {"email": "no-reply@example.com", "name": "QNT9"},
@@ -75,11 +75,11 @@ async def test_a_mail_is_posted_as_the_documentation_has_it(
             {"type": "text/html", "value": html},
         ],
         "headers": {
-            "Message-ID": letter.content["Message-ID"],
+            "Message-ID": outgoing.content["Message-ID"],
             "Auto-Submitted": "auto-generated",
         },
         "categories": ["verify"],
-        "custom_args": {"mail_id": str(letter.id)},
+        "custom_args": {"mail_id": str(outgoing.id)},
         "tracking_settings": {
             "click_tracking": {"enable": False, "enable_text": False},
             "open_tracking": {"enable": False},
@@ -109,11 +109,11 @@ async def test_a_sender_without_a_name_has_none(api: SendGridApi, mailer: Mailer
 
 
 async def test_no_line_break_leaves_in_a_field(api: SendGridApi, mailer: Mailer) -> None:
-    letter = a_plain_letter()
-    object.__setattr__(letter, "recipient", "ada@example.com\r\nBcc: eve@example.com")
+    outgoing = a_plain_letter()
+    object.__setattr__(outgoing, "recipient", "ada@example.com\r\nBcc: eve@example.com")
     note = Note()
     with pytest.raises(RefusedError, match="line break") as refused:
-        await mailer.deliver(letter, note)
+        await mailer.deliver(outgoing, note)
     assert "@" not in str(refused.value)
     assert not note.lines
     assert not api.heads
@@ -122,9 +122,9 @@ async def test_no_line_break_leaves_in_a_field(api: SendGridApi, mailer: Mailer)
 async def test_the_same_mail_is_the_same_request_and_connections_serve_again(
     api: SendGridApi, mailer: Mailer
 ) -> None:
-    letter = a_letter()
+    outgoing = a_letter()
     for _ in range(3):
-        await mailer.deliver(letter, Note())
+        await mailer.deliver(outgoing, Note())
     assert len(set(api.bodies)) == 1
     assert api.connections == 1
 
@@ -289,16 +289,16 @@ async def test_a_mail_that_is_refused_is_refused_for_good_and_says_no_address(
 async def test_an_address_that_it_does_not_take_is_refused(
     api: SendGridApi, mailer: Mailer
 ) -> None:
-    letter = a_plain_letter()
-    object.__setattr__(letter, "recipient", "nobody")
+    outgoing = a_plain_letter()
+    object.__setattr__(outgoing, "recipient", "nobody")
     with pytest.raises(RefusedError, match=r"^400 personalizations\.0\.to\.0\.email$"):
-        await mailer.deliver(letter, Note())
+        await mailer.deliver(outgoing, Note())
 
 
 async def test_what_is_too_large_is_refused(api: SendGridApi, mailer: Mailer) -> None:
-    letter = a_plain_letter(Subject="x" * 2**20)
+    outgoing = a_plain_letter(Subject="x" * 2**20)
     with pytest.raises(RefusedError, match=r"^413$"):
-        await mailer.deliver(letter, Note())
+        await mailer.deliver(outgoing, Note())
 
 
 async def test_neither_key_nor_address_is_told_to_anybody(

@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 from contracts.ids import uuid7
 from contracts.outcomes import Succeeded
 from infra.messaging.access_changes import CHANNEL, AccessChanges
-from infra.messaging.outcome_notifier import Announcement, Wakeups
+from infra.messaging.outcome_notifier import Announcement, OutcomeNotifier
 
 
 @dataclass
@@ -37,16 +37,16 @@ def test_anything_else_is_refused(data: bytes) -> None:
 
 async def test_gateways_know_before_anybody_hears_that_it_is_done() -> None:
     channels = Channels()
-    wakeups = Wakeups(cast("Redis", channels))
+    outcome_notifier = OutcomeNotifier(cast("Redis", channels))
     changes = AccessChanges({uuid7()}, set())
-    await wakeups.announce([Announcement("a process", uuid7(), Succeeded())], changes)
+    await outcome_notifier.announce([Announcement("a process", uuid7(), Succeeded())], changes)
     assert [channel for channel, _ in channels.published] == [CHANNEL, "a process"]
 
 
 async def test_changes_are_told_when_nobody_waits_and_nothing_when_there_is_none() -> None:
     channels = Channels()
-    wakeups = Wakeups(cast("Redis", channels))
-    await wakeups.announce([], AccessChanges())
+    outcome_notifier = OutcomeNotifier(cast("Redis", channels))
+    await outcome_notifier.announce([], AccessChanges())
     assert not channels.published
-    await wakeups.announce([], AccessChanges(set(), {uuid7()}))
+    await outcome_notifier.announce([], AccessChanges(set(), {uuid7()}))
     assert [channel for channel, _ in channels.published] == [CHANNEL]

@@ -13,17 +13,17 @@ from contracts.commands import AddToWatchlist
 from contracts.outcomes import Succeeded
 from contracts.topics import WATCHLIST
 from infra.messaging.batch_items import DOWN
-from infra.messaging.batch_processor import BatchWork, GuardTrippedError, Policy
+from infra.messaging.batch_processor import BatchProcessor, GuardTrippedError, Policy
 from infra.messaging.batch_progress import Batch
 from infra.messaging.consumer_controls import Action, Instruction
 from infra.messaging.failure_guard import MIN_SOURCES_OF_LATEST
 from infra.messaging.handler_calls import one_at_a_time
-from infra.messaging.inbound import PoisonError, Received, RetryableError
+from infra.messaging.inbound import InboundMessage, PoisonError, RetryableError
 from infra.messaging.record_reader import RecordReader
 from infra.messaging.restored_database import AwaitedError
 from infra.messaging.transaction import ConcurrentDeliveryError, Transactions
 from tests.builders import ARecord, MemoryDeadLetters, a_record, an_envelope, no_sleep
-from tests.outbox import MemoryWakeups
+from tests.outbox import MemoryOutcomeNotifier
 from tests.postgres import Database
 
 IN_BULK = Policy(in_bulk=True)
@@ -47,13 +47,13 @@ class Slice:
     fault: Callable[[str], Exception | None] = lambda _: None
     batches: list[list[str]] = field(default_factory=list)
 
-    async def handle(self, batch: Sequence[Received[Any]]) -> None:
+    async def handle(self, batch: Sequence[InboundMessage[Any]]) -> None:
         self.batches.append([received.data.symbol for received in batch])
         async with self.transactions.begin() as tx:
             for received in batch:
                 if error := self.fault(received.data.symbol):
                     raise error
-                tx.settle(received, Succeeded())
+                tx.complete(received, Succeeded())
 
     def fails_for(self, *symbols: str, error: Exception | None = None) -> None:
         error = error or LookupError("CANARY")
@@ -67,9 +67,9 @@ class Slice:
 @dataclass
 class Trial:
     deps: Slice
-    work: BatchWork
+    work: BatchProcessor
     dead_letters: MemoryDeadLetters
-    wakeups: MemoryWakeups
+    outcome_notifier: MemoryOutcomeNotifier
     database: Database
 
     async def take(self, *records: ARecord) -> None:
@@ -88,10 +88,12 @@ class Trial:
 
 
 async def a_trial(database: Database, policy: Policy) -> Trial:
-    wakeups, dead_letters = MemoryWakeups(), MemoryDeadLetters()
-    transactions = Transactions(await database.pool("qnt9_watchlist"), WATCHLIST.name, wakeups)
+    outcome_notifier, dead_letters = MemoryOutcomeNotifier(), MemoryDeadLetters()
+    transactions = Transactions(
+        await database.pool("qnt9_watchlist"), WATCHLIST.name, outcome_notifier
+    )
     deps = Slice(transactions)
-    work = BatchWork(
+    work = BatchProcessor(
         WATCHLIST.name,
         deps.handle,
         reader=RecordReader({AddToWatchlist.type: AddToWatchlist}, None),
@@ -101,7 +103,7 @@ async def a_trial(database: Database, policy: Policy) -> Trial:
         sleep=no_sleep,
         touch=lambda: None,
     )
-    return Trial(deps, work, dead_letters, wakeups, database)
+    return Trial(deps, work, dead_letters, outcome_notifier, database)
 
 
 @pytest.fixture(autouse=True)
@@ -156,7 +158,7 @@ async def test_a_repetition_is_announced_again_and_not_handled(trial: Trial) -> 
     await trial.take(record)
     await trial.take(again(record), order("B"))
     assert trial.deps.tried == ["A", "B"]
-    announced = [a.command_id for a in trial.wakeups.announced]
+    announced = [a.command_id for a in trial.outcome_notifier.announced]
     assert len(announced) == 3
     assert announced.count(announced[0]) == 2
 
@@ -165,7 +167,7 @@ async def test_a_repetition_within_the_batch_is_announced_too(trial: Trial) -> N
     record = order("A")
     await trial.take(record, again(record))
     assert trial.deps.tried == ["A"]
-    assert len(trial.wakeups.announced) == 2
+    assert len(trial.outcome_notifier.announced) == 2
     assert await trial.handled() == 1
 
 
@@ -210,7 +212,7 @@ async def test_order_is_kept_within_a_key_while_keys_go_side_by_side(single: Tri
     begun: list[str] = []
     anna_goes_on = asyncio.Event()
 
-    async def handle(received: Received[AddToWatchlist]) -> None:
+    async def handle(received: InboundMessage[AddToWatchlist]) -> None:
         begun.append(received.data.symbol)
         if received.data.symbol == "A1":
             await anna_goes_on.wait()
@@ -444,7 +446,10 @@ async def test_a_reply_goes_to_the_channel_of_the_delivery_that_repeats(single: 
     await single.take(a_record(command, envelope=envelope))
     repeated = an_envelope(command, id=envelope.id, reply_to="another gateway")
     await single.take(a_record(command, envelope=repeated))
-    assert [a.channel for a in single.wakeups.announced] == ["one gateway", "another gateway"]
+    assert [a.channel for a in single.outcome_notifier.announced] == [
+        "one gateway",
+        "another gateway",
+    ]
 
 
 async def test_message_that_waits_for_other_consumers_holds_no_other_key_of_a_bulk(

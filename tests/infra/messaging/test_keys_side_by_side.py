@@ -11,7 +11,7 @@ from contracts.commands import AddToWatchlist
 from contracts.outcomes import Succeeded
 from infra.messaging.batch_progress import Batch
 from infra.messaging.handler_calls import one_at_a_time
-from infra.messaging.inbound import Received, RetryableError
+from infra.messaging.inbound import InboundMessage, RetryableError
 from tests.infra.messaging.test_batch_processor import ONE_BY_ONE, Trial, a_trial, order
 from tests.postgres import Database
 
@@ -31,13 +31,13 @@ async def test_key_that_has_to_wait_cancels_no_other_key(single: Trial) -> None:
     """The others are slower than the failure, and are finished and told of all the same."""
     failed = asyncio.Event()
 
-    async def handle(received: Received[Any]) -> None:
+    async def handle(received: InboundMessage[Any]) -> None:
         if received.data.symbol == "WAITS":
             failed.set()
             raise RetryableError("has to wait")
         await failed.wait()
         async with single.deps.transactions.begin() as tx:
-            tx.settle(received, Succeeded())
+            tx.complete(received, Succeeded())
 
     single.work._handle = one_at_a_time({AddToWatchlist: handle})
     others = [order(f"S{n}", key=f"key {n}") for n in range(20)]
@@ -54,7 +54,7 @@ async def test_keys_that_are_cancelled_from_outside_end(single: Trial) -> None:
     began = asyncio.Event()
     ended: list[str] = []
 
-    async def handle(received: Received[Any]) -> None:
+    async def handle(received: InboundMessage[Any]) -> None:
         began.set()
         try:
             await asyncio.Event().wait()

@@ -10,9 +10,9 @@ from contracts.commands import AddToWatchlist, ChangeTier
 from contracts.events import UserSigninFailed, UserTierChanged
 from contracts.topics import USERS_EVENTS, VERIFICATION_MAILS, WATCHLIST_COMMANDS
 from gateway.stream.events import event_of, shown
-from infra.messaging.inbound import Received
+from infra.messaging.inbound import InboundMessage
 from infra.messaging.record_reader import (
-    AnyEventReader,
+    RawEventReader,
     Reader,
     RecordReader,
     Unreadable,
@@ -51,7 +51,7 @@ def test_command_of_a_new_type_is_set_aside() -> None:
 
 def test_new_field_and_new_value_of_an_enumeration_are_kept_or_overlooked() -> None:
     found = READER.read(with_data(a_record(EVENT), reason="locked", device="a phone"))
-    assert isinstance(found, Received)
+    assert isinstance(found, InboundMessage)
     assert isinstance(found.data, UserSigninFailed)
     assert str(found.data.reason) == "locked"
 
@@ -59,7 +59,7 @@ def test_new_field_and_new_value_of_an_enumeration_are_kept_or_overlooked() -> N
 def test_old_event_without_an_optional_field_is_read() -> None:
     record = a_record(EVENT)
     record.value = b'{"reason": "wrong_password"}'
-    assert isinstance(READER.read(record), Received)
+    assert isinstance(READER.read(record), InboundMessage)
 
 
 def test_new_tier_is_kept_in_an_event_and_refused_in_a_command() -> None:
@@ -83,7 +83,7 @@ UPGRADES = {
 }
 
 
-@pytest.mark.parametrize("reader", [READER, AnyEventReader()], ids=["mails", "audit"])
+@pytest.mark.parametrize("reader", [READER, RawEventReader()], ids=["mails", "audit"])
 @pytest.mark.parametrize("upgrade", UPGRADES.values(), ids=list(UPGRADES))
 def test_no_step_of_a_rolling_upgrade_makes_a_dead_letter(
     reader: Reader, upgrade: Callable[[], ARecord]

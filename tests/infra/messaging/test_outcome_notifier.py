@@ -3,7 +3,7 @@ from uuid import uuid4
 from redis.asyncio import Redis
 
 from contracts.outcomes import Succeeded
-from infra.messaging.outcome_notifier import Announcement, Wakeups
+from infra.messaging.outcome_notifier import Announcement, OutcomeNotifier
 
 
 def announcements(*channels: str) -> list[Announcement]:
@@ -11,14 +11,14 @@ def announcements(*channels: str) -> list[Announcement]:
 
 
 async def test_an_announcement_tells_whether_somebody_heard_it(redis: Redis) -> None:
-    wakeups = Wakeups(redis)
+    outcome_notifier = OutcomeNotifier(redis)
     async with redis.pubsub() as listener:
         await listener.subscribe("here")
-        assert await wakeups.announce(announcements("here", "here"))
-        assert not await wakeups.announce(announcements("here", "nobody"))
-    assert not await wakeups.announce(announcements("here"))
-    assert await wakeups.announce([])
+        assert await outcome_notifier.announce(announcements("here", "here"))
+        assert not await outcome_notifier.announce(announcements("here", "nobody"))
+    assert not await outcome_notifier.announce(announcements("here"))
+    assert await outcome_notifier.announce([])
 
 
 async def test_without_the_cache_server_nobody_heard(redis_away: Redis) -> None:
-    assert not await Wakeups(redis_away).announce(announcements("here"))
+    assert not await OutcomeNotifier(redis_away).announce(announcements("here"))

@@ -5,9 +5,9 @@ from contracts.confidential import binding
 from contracts.envelope import Envelope
 from contracts.ids import uuid7
 from contracts.topics import MAX_DATA_BYTES
-from infra.messaging.inbound import AnyEvent, Received
+from infra.messaging.inbound import InboundMessage, RawEvent
 from infra.messaging.record_reader import (
-    AnyEventReader,
+    RawEventReader,
     RecordReader,
     Refused,
     Unreadable,
@@ -40,7 +40,7 @@ def test_a_record_becomes_a_message_with_who_asked_and_where_it_was() -> None:
     record = a_record(COMMAND, envelope=envelope)
     record.headers = [*record.headers, ("ce_client", CIPHER.encrypt(client).encode())]
     read = READER.read(record)
-    assert isinstance(read, Received)
+    assert isinstance(read, InboundMessage)
     assert read.data == COMMAND
     assert read.client == client
     assert read.envelope.id == envelope.id
@@ -55,14 +55,14 @@ def with_encrypted_note(note: str, *, field: str = "note") -> ARecord:
 
 def test_encrypted_note_is_read_as_clear_one() -> None:
     read = READER.read(with_encrypted_note("earnings on Friday"))
-    assert isinstance(read, Received)
+    assert isinstance(read, InboundMessage)
     assert read.data == AddToWatchlist(symbol="AAPL", note="earnings on Friday")
 
 
 def test_clear_note_of_older_gateway_is_read() -> None:
     command = AddToWatchlist(symbol="AAPL", note="earnings on Friday")
     read = READER.read(a_record(command))
-    assert isinstance(read, Received)
+    assert isinstance(read, InboundMessage)
     assert read.data == command
 
 
@@ -132,9 +132,9 @@ def test_an_event_of_any_type_is_read_as_it_was_published() -> None:
         id=an_envelope(COMMAND).id, source="x", type="t", time=an_envelope(COMMAND).time
     )
     record = a_record(b'{"a":  1}', envelope=envelope, topic="users.events")
-    read = AnyEventReader().read(record)
-    assert isinstance(read, Received)
-    assert isinstance(read.data, AnyEvent)
+    read = RawEventReader().read(record)
+    assert isinstance(read, InboundMessage)
+    assert isinstance(read.data, RawEvent)
     assert (read.data.value, read.data.body) == (b'{"a":  1}', {"a": 1})
     assert read.data.headers["ce_type"] == "t"
 

@@ -65,7 +65,7 @@ async def test_whoever_waits_for_refused_input_is_told(trial: Trial) -> None:
     trial.deps.fails_for("X", error=REFUSED)
     envelope = an_envelope(AddToWatchlist, reply_to="a gateway")
     await trial.take(a_record(AddToWatchlist(symbol="X"), envelope=envelope))
-    [announced] = trial.wakeups.announced
+    [announced] = trial.outcome_notifier.announced
     assert (announced.channel, announced.outcome) == ("a gateway", Rejected("invalid-fields"))
 
 

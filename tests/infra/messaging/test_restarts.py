@@ -12,7 +12,7 @@ import pytest
 from contracts.commands import AddToWatchlist
 from contracts.events import UserSigninFailed
 from contracts.topics import AUDIT, MAX_DATA_BYTES, VERIFICATION_MAILS, WATCHLIST, Consumer
-from infra.messaging.batch_processor import BatchWork
+from infra.messaging.batch_processor import BatchProcessor
 from infra.messaging.batch_progress import Batch
 from infra.messaging.database_age import messages_of
 from infra.messaging.inbound import PoisonError, RetryableError
@@ -105,7 +105,7 @@ async def test_event_of_the_next_version_that_was_passed_over_is_known_to_the_ne
 ) -> None:
     """The version before has settled it unread: it is no sign of a restored database."""
     transactions = Transactions(await database.pool("qnt9_verification"), VERIFICATION_MAILS.name)
-    work = BatchWork(
+    work = BatchProcessor(
         VERIFICATION_MAILS.name,
         Slice(transactions).handle,
         reader=RecordReader({}, None),

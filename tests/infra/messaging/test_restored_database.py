@@ -12,7 +12,7 @@ from contracts.ids import uuid7
 from contracts.message import Message
 from contracts.outcomes import Rejected, Succeeded
 from contracts.personal import Personal
-from infra.messaging.inbound import Received
+from infra.messaging.inbound import InboundMessage
 from infra.messaging.restored_database import AwaitedError, RestoredDatabaseError, unknown_messages
 from infra.messaging.transaction import Transactions
 from operations.recovery import store
@@ -29,16 +29,18 @@ async def transactions(database: Database) -> Transactions:
     return Transactions(await database.pool("qnt9_watchlist"), "watchlist")
 
 
-async def handle(transactions: Transactions, command: Received[Message], *, rejected: bool) -> None:
+async def handle(
+    transactions: Transactions, command: InboundMessage[Message], *, rejected: bool
+) -> None:
     async with transactions.begin() as tx:
         if not rejected:
             event = WatchlistItemAdded(user_id=USER, symbol="AAPL")
             tx.emit(event, about=USER, caused_by=command)
-        tx.settle(command, Rejected("unknown-user") if rejected else Succeeded())
+        tx.complete(command, Rejected("unknown-user") if rejected else Succeeded())
 
 
 async def restored(
-    database: Database, transactions: Transactions, command: Received[Message]
+    database: Database, transactions: Transactions, command: InboundMessage[Message]
 ) -> UUID:
     """The command was handled, its event published, and the database lost both. Returns its id."""
     await handle(transactions, command, rejected=False)
@@ -105,7 +107,7 @@ async def test_event_waits_until_its_cause_is_handled_again(
     assert mails.awaited == {event_id}
     with pytest.raises(AwaitedError):
         async with mails.begin() as tx:
-            tx.settle(event)
+            tx.complete(event)
     await handle(transactions, command, rejected=False)
     assert await mails.handled([event]) == {}
     assert mails.awaited == frozenset()
@@ -137,7 +139,7 @@ async def test_messages_are_unknown_unless_handled_or_set_aside(
 ) -> None:
     handled, parked, decided, lost = (received(COMMAND, actor=USER) for _ in range(4))
     await handle(transactions, handled, rejected=False)
-    await transactions.park(parked.envelope, "a reason")
+    await transactions.mark_dead_lettered(parked.envelope, "a reason")
     await database.execute(
         """
         INSERT INTO dead_letter_actions (topic, "offset", action, operator, reason, message_id)
@@ -190,7 +192,7 @@ async def test_command_without_effect_waits_for_earlier_ones_of_other_consumers(
 
     async def handle_without_effect() -> None:
         async with transactions.begin() as tx:
-            tx.settle(command, Rejected("unknown-user") if refused else Succeeded())
+            tx.complete(command, Rejected("unknown-user") if refused else Succeeded())
 
     with pytest.raises(AwaitedError):
         await handle_without_effect()

@@ -17,7 +17,7 @@ from contracts.outcomes import Rejected, Succeeded
 from contracts.personal import Personal
 from infra.messaging.transaction import ConcurrentDeliveryError, Settled, Transactions
 from tests.builders import A_CLIENT, a_personal_key, received
-from tests.outbox import MemoryWakeups, written_events
+from tests.outbox import MemoryOutcomeNotifier, written_events
 from tests.postgres import Database
 from tests.waiting import until
 
@@ -26,13 +26,13 @@ COMMAND = AddToWatchlist(symbol="AAPL")
 
 
 @pytest.fixture
-def wakeups() -> MemoryWakeups:
-    return MemoryWakeups()
+def outcome_notifier() -> MemoryOutcomeNotifier:
+    return MemoryOutcomeNotifier()
 
 
 @pytest.fixture
-async def transactions(database: Database, wakeups: MemoryWakeups) -> Transactions:
-    return Transactions(await database.pool("qnt9_watchlist"), "watchlist", wakeups)
+async def transactions(database: Database, outcome_notifier: MemoryOutcomeNotifier) -> Transactions:
+    return Transactions(await database.pool("qnt9_watchlist"), "watchlist", outcome_notifier)
 
 
 def added(symbol: str = "AAPL", user: UUID = USER) -> WatchlistItemAdded:
@@ -40,18 +40,18 @@ def added(symbol: str = "AAPL", user: UUID = USER) -> WatchlistItemAdded:
 
 
 async def test_inbox_and_outbox_are_written_together_and_the_outcome_is_announced(
-    transactions: Transactions, wakeups: MemoryWakeups, database: Database
+    transactions: Transactions, outcome_notifier: MemoryOutcomeNotifier, database: Database
 ) -> None:
     command = received(COMMAND, actor=USER, fingerprint="abc")
     async with transactions.begin() as tx:
         tx.emit(added(), about=USER, caused_by=command)
-        tx.settle(command, Succeeded({"symbol": "AAPL"}, created=True))
-        assert not wakeups.announced
+        tx.complete(command, Succeeded({"symbol": "AAPL"}, created=True))
+        assert not outcome_notifier.announced
     [row] = await database.fetch("SELECT * FROM inbox")
     assert (row["message_id"], row["consumer"]) == (command.envelope.id, "watchlist")
     assert (row["actor_id"], row["fingerprint"]) == (USER, "abc")
     assert row["outcome"] == {"status": "succeeded", "result": {"symbol": "AAPL"}, "created": True}
-    [announced] = wakeups.announced
+    [announced] = outcome_notifier.announced
     assert announced.command_id == command.envelope.id
     [written] = await written_events(database)
     assert written.about == str(USER)
@@ -97,37 +97,37 @@ async def test_without_a_key_no_client_is_written(database: Database) -> None:
 
 
 async def test_a_failure_leaves_nothing_and_announces_nothing(
-    transactions: Transactions, wakeups: MemoryWakeups, database: Database
+    transactions: Transactions, outcome_notifier: MemoryOutcomeNotifier, database: Database
 ) -> None:
     async def fails_at_the_end() -> None:
         async with transactions.begin() as tx:
             tx.emit(added(), about=USER)
-            tx.settle(received(COMMAND), Succeeded())
+            tx.complete(received(COMMAND), Succeeded())
             raise LookupError
 
     with pytest.raises(LookupError):
         await fails_at_the_end()
     assert not await database.fetch("SELECT FROM inbox")
     assert not await database.fetch("SELECT FROM outbox")
-    assert not wakeups.announced
+    assert not outcome_notifier.announced
 
 
 async def test_a_message_settled_before_writes_nothing_again(
-    transactions: Transactions, wakeups: MemoryWakeups, database: Database
+    transactions: Transactions, outcome_notifier: MemoryOutcomeNotifier, database: Database
 ) -> None:
     command = received(COMMAND)
 
     async def handle() -> None:
         async with transactions.begin() as tx:
             tx.emit(added(), about=USER, caused_by=command)
-            tx.settle(command, Succeeded())
+            tx.complete(command, Succeeded())
 
     await handle()
     with pytest.raises(ConcurrentDeliveryError):
         await handle()
     assert len(await database.fetch("SELECT FROM inbox")) == 1
     assert len(await database.fetch("SELECT FROM outbox")) == 1
-    assert len(wakeups.announced) == 1
+    assert len(outcome_notifier.announced) == 1
 
 
 async def test_of_two_deliveries_at_the_same_time_one_has_an_effect(
@@ -139,7 +139,7 @@ async def test_of_two_deliveries_at_the_same_time_one_has_an_effect(
     async def deliver() -> None:
         async with transactions.begin() as tx:
             tx.emit(added(), about=USER, caused_by=command)
-            tx.settle(command, Succeeded())
+            tx.complete(command, Succeeded())
             await both_have_written.wait()
 
     results = await asyncio.gather(deliver(), deliver(), return_exceptions=True)
@@ -155,7 +155,7 @@ async def test_another_consumer_handles_the_same_message_for_itself(
     message = received(COMMAND)
     for each in (transactions, other):
         async with each.begin() as tx:
-            tx.settle(message)
+            tx.complete(message)
     assert len(await database.fetch("SELECT FROM inbox")) == 2
 
 
@@ -188,7 +188,7 @@ async def test_the_relay_is_woken_once_a_transaction_and_at_its_end(
             assert not heard
         await until(lambda: len(heard) == 1)
         async with transactions.begin() as tx:
-            tx.settle(received(COMMAND))
+            tx.complete(received(COMMAND))
         await listener.execute("SELECT 1")
         assert len(heard) == 1
     finally:
@@ -196,11 +196,11 @@ async def test_the_relay_is_woken_once_a_transaction_and_at_its_end(
 
 
 async def test_what_was_handled_is_found_and_announced_again_on_the_new_channel(
-    transactions: Transactions, wakeups: MemoryWakeups
+    transactions: Transactions, outcome_notifier: MemoryOutcomeNotifier
 ) -> None:
     first = received(COMMAND, actor=USER, fingerprint="abc", reply_to="one gateway")
     async with transactions.begin() as tx:
-        tx.settle(first, Rejected("watchlist-full"))
+        tx.complete(first, Rejected("watchlist-full"))
     second = received(COMMAND, id=first.envelope.id, reply_to="another gateway")
     found = await transactions.handled([second, received(COMMAND)])
     assert found == {
@@ -209,16 +209,16 @@ async def test_what_was_handled_is_found_and_announced_again_on_the_new_channel(
         )
     }
     await transactions.announce_again([(second, found[first.envelope.id])])
-    assert [a.channel for a in wakeups.announced] == ["one gateway", "another gateway"]
-    assert wakeups.announced[0].to_json() == wakeups.announced[1].to_json()
+    assert [a.channel for a in outcome_notifier.announced] == ["one gateway", "another gateway"]
+    assert outcome_notifier.announced[0].to_json() == outcome_notifier.announced[1].to_json()
 
 
 async def test_a_parked_command_is_remembered_once(
     transactions: Transactions, database: Database
 ) -> None:
     envelope = received(COMMAND, actor=USER).envelope
-    await transactions.park(envelope, "it broke")
-    await transactions.park(envelope, "it broke again")
+    await transactions.mark_dead_lettered(envelope, "it broke")
+    await transactions.mark_dead_lettered(envelope, "it broke again")
     [row] = await database.fetch("SELECT command_id, consumer, reason FROM parked_commands")
     assert row == {"command_id": envelope.id, "consumer": "watchlist", "reason": "it broke"}
 

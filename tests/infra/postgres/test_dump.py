@@ -26,7 +26,7 @@ async def test_restored_dump_has_schema_rights_and_rows_of_then(
     async def handle() -> Any:
         command = received(COMMAND, actor=uuid7())
         async with transactions.begin() as tx:
-            tx.settle(command, Succeeded())
+            tx.complete(command, Succeeded())
         return command.envelope.id
 
     kept = await handle()

@@ -8,7 +8,7 @@ import pytest
 from prometheus_client import REGISTRY
 
 from infra.postgres.pool import Connection
-from infra.postgres.retention import Rule, keep_house, run
+from infra.postgres.retention import Rule, run, run_retention
 from tests.postgres import Database
 from tests.waiting import until
 from workers.accounts import retention as accounts
@@ -53,7 +53,7 @@ def metric(name: str, table: str = "things") -> float:
 
 @asynccontextmanager
 async def house_keeping(database: Database, rules: Sequence[Rule]) -> AsyncIterator[None]:
-    task = asyncio.create_task(keep_house(await database.pool(), rules, every=0.01))
+    task = asyncio.create_task(run_retention(await database.pool(), rules, every=0.01))
     try:
         yield
     finally:

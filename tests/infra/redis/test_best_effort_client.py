@@ -3,7 +3,7 @@ import asyncio
 from redis.exceptions import RedisError
 from structlog.testing import capture_logs
 
-from infra.redis.best_effort_client import Reach
+from infra.redis.best_effort_client import BestEffortClient
 from tests.waiting import until
 
 
@@ -25,14 +25,14 @@ class Server:
 
 
 async def test_while_it_is_there_everybody_asks_and_is_answered() -> None:
-    server, reach = Server(), Reach("tests", seconds=0.1)
+    server, reach = Server(), BestEffortClient("tests", seconds=0.1)
     assert [await reach.ask(server.get) for _ in range(3)] == ["value"] * 3
 
 
 async def test_while_it_is_away_one_question_a_second_tries_again_and_the_log_says_so_once() -> (
     None
 ):
-    server, reach = Server(), Reach("tests", seconds=0.1)
+    server, reach = Server(), BestEffortClient("tests", seconds=0.1)
     server.error = RedisError()
     with capture_logs() as logs:
         assert [await reach.ask(server.get) for _ in range(100)] == [None] * 100
@@ -55,7 +55,7 @@ async def test_while_it_is_away_one_question_a_second_tries_again_and_the_log_sa
 
 
 async def test_of_those_who_come_while_one_tries_nobody_waits() -> None:
-    server, reach = Server(), Reach("tests", seconds=5)
+    server, reach = Server(), BestEffortClient("tests", seconds=5)
     server.error = RedisError()
     await reach.ask(server.get)
     server.error, server.hangs = None, True
@@ -65,7 +65,7 @@ async def test_of_those_who_come_while_one_tries_nobody_waits() -> None:
     trying.cancel()
 
 
-async def _until_asked(reach: Reach, server: Server) -> None:
+async def _until_asked(reach: BestEffortClient, server: Server) -> None:
     while True:
         await reach.ask(server.get)
         await asyncio.sleep(0.01)

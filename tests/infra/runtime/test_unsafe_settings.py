@@ -7,7 +7,7 @@ import pytest
 from gateway.rate_limit.policies import STRICT, excessive
 from gateway.settings import GatewaySettings
 from infra.runtime.unsafe_settings import RISKS
-from infra.security.secret_policy import doubts
+from infra.security.secret_policy import secret_violations
 
 NAMES = [*GatewaySettings.model_fields, "smtp_url", "smtp_starttls"]
 DSN = "postgresql://qnt9_gateway:wK3_vq9-Tz0aLx@"
@@ -107,7 +107,7 @@ TAKEN: dict[str, list[str]] = {
 
 
 def faults(**given: str) -> list[tuple[str, str]]:
-    return list(doubts(NAMES, (), given, GatewaySettings.violations(given)))
+    return list(secret_violations(NAMES, (), given, GatewaySettings.violations(given)))
 
 
 def refused() -> Iterator[tuple[str, str, str]]:

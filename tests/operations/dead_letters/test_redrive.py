@@ -37,7 +37,7 @@ async def park(database: Database, *letters: Letter) -> None:
     transactions = Transactions(await database.pool("qnt9_watchlist"), "watchlist")
     for letter in letters:
         assert letter.envelope
-        await transactions.park(letter.envelope, letter.reason)
+        await transactions.mark_dead_lettered(letter.envelope, letter.reason)
 
 
 async def marked(database: Database) -> list[tuple[int, str]]:
@@ -142,7 +142,7 @@ async def test_a_dead_letter_of_last_year_has_one_effect_whatever_was_killed_mea
     copy = received(RemoveFromWatchlist(symbol="AAPL"), envelope=letter.envelope)
     await park(database, letter)
     async with watchlist.begin() as tx:
-        tx.settle(copy, Succeeded())
+        tx.complete(copy, Succeeded())
     await database.execute("UPDATE inbox SET handled_at = now() - interval '300 days'")
     await run(relay, rule)
     sender = MemorySender()

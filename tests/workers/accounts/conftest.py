@@ -15,13 +15,13 @@ from contracts.commands import RefreshToken, SignIn
 from contracts.message import Message
 from contracts.outcomes import Outcome, Rejected, SealedOutcome
 from contracts.topics import ACCOUNTS, SIGNIN, topics_of
-from infra.messaging.batch_processor import BatchWork
+from infra.messaging.batch_processor import BatchProcessor
 from infra.messaging.handler_calls import one_at_a_time
-from infra.messaging.inbound import Received
+from infra.messaging.inbound import InboundMessage
 from infra.messaging.record_reader import RecordReader
 from infra.messaging.transaction import Transactions
 from infra.security.access_tokens import Principal, TokenChecker, TokenSigner
-from infra.security.password_hashing import Passwords, Turn
+from infra.security.password_hashing import HashingSlot, Passwords
 from infra.security.refresh_tokens import session_of
 from infra.security.seals import OpeningKeys, SealError, SealingKey, binding, decode_key
 from tests.builders import (
@@ -32,7 +32,7 @@ from tests.builders import (
     no_sleep,
     received,
 )
-from tests.outbox import MemoryWakeups
+from tests.outbox import MemoryOutcomeNotifier
 from tests.people import ADA, ADDRESS_KEY, PASSWORD, a_user, quick_passwords
 from tests.postgres import Database
 from tests.workers.accounts.guarded import GuardedSlice, a_guarded_slice
@@ -74,16 +74,16 @@ class InterruptedPasswords(Passwords):
         super().__init__(at_once=2, memory_kib=memory_kib, iterations=1)
         self._begins = begins
         self._ends = ends
-        self.turns = 0
+        self.slots = 0
 
     @asynccontextmanager
-    async def turn(self) -> AsyncIterator[Turn]:
-        async with super().turn() as turn:
-            self.turns += 1
-            if self.turns == 1 and self._begins:
+    async def slot(self) -> AsyncIterator[HashingSlot]:
+        async with super().slot() as slot:
+            self.slots += 1
+            if self.slots == 1 and self._begins:
                 await self._begins()
-            yield turn
-        if self.turns == 1 and self._ends:
+            yield slot
+        if self.slots == 1 and self._ends:
             await self._ends()
 
 
@@ -98,7 +98,7 @@ class AccountsSlice:
     reply_key: str
     checker: TokenChecker
     clock: Clock
-    wakeups: MemoryWakeups
+    outcome_notifier: MemoryOutcomeNotifier
     dead_letters: MemoryDeadLetters
     database: Database
 
@@ -110,7 +110,7 @@ class AccountsSlice:
         patience: timedelta | None = PATIENCE,
         reply_key: str | None = None,
         purpose: str = "signin",
-    ) -> Received[SignIn]:
+    ) -> InboundMessage[SignIn]:
         """As the gateway makes it."""
         deadline = None if patience is None else self.clock.time + patience
         envelope = an_envelope(SignIn, deadline=deadline)
@@ -123,7 +123,7 @@ class AccountsSlice:
 
     def refresh(
         self, token: str, *, patience: timedelta | None = PATIENCE, reply_key: str | None = None
-    ) -> Received[RefreshToken]:
+    ) -> InboundMessage[RefreshToken]:
         """As the gateway makes it."""
         deadline = None if patience is None else self.clock.time + patience
         envelope = an_envelope(RefreshToken, deadline=deadline)
@@ -134,13 +134,13 @@ class AccountsSlice:
         )
         return received(command, envelope=envelope, key=str(session_of(token)))
 
-    async def handle(self, command: Received[Any]) -> None:
+    async def handle(self, command: InboundMessage[Any]) -> None:
         if isinstance(command.data, SignIn):
             await handlers.sign_in(self.parts, command)
         else:
             await sessions.HANDLES[type(command.data)](self.begun, command)
 
-    async def take(self, *commands: Received[Any]) -> None:
+    async def take(self, *commands: InboundMessage[Any]) -> None:
         """As a batch of records of the consumer that the first is for."""
         signing_in = isinstance(commands[0].data, SignIn)
         consumer = SIGNIN if signing_in else ACCOUNTS
@@ -149,7 +149,7 @@ class AccountsSlice:
             if signing_in
             else {m: partial(handle, self.begun) for m, handle in sessions.HANDLES.items()}
         )
-        work = BatchWork(
+        work = BatchProcessor(
             consumer.name,
             one_at_a_time(handles),
             reader=RecordReader({m.type: m for t in topics_of(consumer) for m in t.carries}, None),
@@ -210,8 +210,8 @@ class AccountsSlice:
         return await a_user(self.database, email, **about)
 
     async def hash(self, password: str) -> str:
-        async with self.parts.passwords.turn() as turn:
-            return await turn.hash(password)
+        async with self.parts.passwords.slot() as slot:
+            return await slot.hash(password)
 
     async def change_password(self, user_id: UUID, password: str) -> None:
         await self.database.execute(
@@ -230,13 +230,15 @@ class AccountsSlice:
     @property
     def outcomes(self) -> list[Outcome]:
         """As they were announced."""
-        return [announced.outcome for announced in self.wakeups.announced]
+        return [announced.outcome for announced in self.outcome_notifier.announced]
 
-    def tokens(self, command: Received[SignIn] | Received[RefreshToken]) -> dict[str, Any]:
+    def tokens(
+        self, command: InboundMessage[SignIn] | InboundMessage[RefreshToken]
+    ) -> dict[str, Any]:
         """What the process that asked is told."""
         (outcome,) = {
             each.outcome
-            for each in self.wakeups.announced
+            for each in self.outcome_notifier.announced
             if each.command_id == command.envelope.id
         }
         assert isinstance(outcome, SealedOutcome)
@@ -245,7 +247,7 @@ class AccountsSlice:
         tokens: dict[str, Any] = self.replies.open(outcome.sealed, bound_to)
         return tokens
 
-    def opens(self, outcome: SealedOutcome, command: Received[SignIn]) -> bool:
+    def opens(self, outcome: SealedOutcome, command: InboundMessage[SignIn]) -> bool:
         """Whether the answer was for this command."""
         try:
             self.replies.open(outcome.sealed, binding(command.envelope.id, "signin-outcome"))
@@ -272,11 +274,11 @@ async def deps(database: Database) -> AccountsSlice:
     seals, public = OpeningKeys.generate()
     replies, reply_key = OpeningKeys.generate()
     signing = Ed25519PrivateKey.generate()
-    wakeups, clock = MemoryWakeups(), Clock()
+    outcome_notifier, clock = MemoryOutcomeNotifier(), Clock()
     pool = await database.pool("qnt9_accounts")
     parts = Accounts(
         pool=pool,
-        transactions=Transactions(pool, SIGNIN.name, wakeups),
+        transactions=Transactions(pool, SIGNIN.name, outcome_notifier),
         seals=seals,
         passwords=quick_passwords(),
         signer=TokenSigner(signing.private_bytes_raw()),
@@ -284,7 +286,7 @@ async def deps(database: Database) -> AccountsSlice:
         now=clock,
     )
     begun = Sessions(
-        transactions=Transactions(pool, ACCOUNTS.name, wakeups),
+        transactions=Transactions(pool, ACCOUNTS.name, outcome_notifier),
         seals=seals,
         signer=parts.signer,
         refresh_key=REFRESH_KEY,
@@ -298,7 +300,7 @@ async def deps(database: Database) -> AccountsSlice:
         reply_key=reply_key,
         checker=TokenChecker(signing.public_key().public_bytes_raw()),
         clock=clock,
-        wakeups=wakeups,
+        outcome_notifier=outcome_notifier,
         dead_letters=MemoryDeadLetters(),
         database=database,
     )

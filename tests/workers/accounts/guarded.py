@@ -19,16 +19,16 @@ from contracts.ids import uuid7
 from contracts.message import Command
 from contracts.outcomes import Outcome
 from contracts.topics import ACCOUNTS, PASSWORDS
-from infra.messaging.inbound import Received
+from infra.messaging.inbound import InboundMessage
 from infra.messaging.transaction import Transactions
 from infra.security.seals import OpeningKeys, SealingKey, binding, decode_key
 from tests.builders import an_envelope, received
-from tests.outbox import MemoryWakeups
+from tests.outbox import MemoryOutcomeNotifier
 from tests.people import ADA, ADDRESS_KEY, PASSWORD, a_user, quick_passwords
 from tests.postgres import Database
 from workers.accounts import confirmation, passwords, profiles, undo
 from workers.accounts.confirmation import Confirmation
-from workers.accounts.passwords import Guarded
+from workers.accounts.passwords import PasswordDeps
 from workers.accounts.profiles import Profiles
 from workers.accounts.undo import Undoing
 
@@ -48,12 +48,12 @@ PURPOSES: dict[type[Command], str] = {
 class GuardedSlice:
     """The slice, and the gateway's key to it."""
 
-    parts: Guarded
+    parts: PasswordDeps
     profiles: Profiles
     confirmation: Confirmation
     undoing: Undoing
     sealing: SealingKey
-    wakeups: MemoryWakeups
+    outcome_notifier: MemoryOutcomeNotifier
     database: Database
 
     def command(
@@ -64,14 +64,14 @@ class GuardedSlice:
         actor: UUID | None = None,
         purpose: str | None = None,
         **data: Any,
-    ) -> Received[Any]:
+    ) -> InboundMessage[Any]:
         """As the gateway makes it."""
         envelope = an_envelope(kind, actor=actor)
         bound_to = binding(envelope.id, purpose or PURPOSES[kind], envelope.time.isoformat())
         sealed = self.sealing.seal({"fingerprint": "a-body", **content}, bound_to)
         return received(kind(sealed=sealed, **data), envelope=envelope, actor=actor)
 
-    async def handle(self, command: Received[Any]) -> Outcome:
+    async def handle(self, command: InboundMessage[Any]) -> Outcome:
         """What was announced of it."""
         if isinstance(command.data, UpdateProfile):
             await profiles.update_profile(self.profiles, command)
@@ -81,7 +81,9 @@ class GuardedSlice:
             await confirmation.confirm_sign_up(self.confirmation, command)
         else:
             await passwords.HANDLES[type(command.data)](self.parts, command)
-        (announced,) = [a for a in self.wakeups.announced if a.command_id == command.envelope.id]
+        (announced,) = [
+            a for a in self.outcome_notifier.announced if a.command_id == command.envelope.id
+        ]
         assert announced.fingerprint == "a-body"
         return announced.outcome
 
@@ -118,20 +120,20 @@ class GuardedSlice:
 
     async def user(self, email: str = ADA, **about: Any) -> UUID:
         """Somebody verified, with `PASSWORD`."""
-        async with self.parts.passwords.turn() as turn:
-            about.setdefault("password_hash", await turn.hash(PASSWORD))
+        async with self.parts.passwords.slot() as slot:
+            about.setdefault("password_hash", await slot.hash(PASSWORD))
         return await a_user(self.database, email, **({"verified": True} | about))
 
     async def hash(self, password: str) -> str:
-        async with self.parts.passwords.turn() as turn:
-            return await turn.hash(password)
+        async with self.parts.passwords.slot() as slot:
+            return await slot.hash(password)
 
     async def password_of(self, user_id: UUID) -> str | None:
         """Which of the two it is."""
         known = (await self.row(user_id))["password_hash"]
-        async with self.parts.passwords.turn() as turn:
+        async with self.parts.passwords.slot() as slot:
             for password in (PASSWORD, NEW_PASSWORD):
-                if await turn.matches(password, known):
+                if await slot.matches(password, known):
                     return password
         return None
 
@@ -195,11 +197,11 @@ class GuardedSlice:
 
 async def a_guarded_slice(database: Database) -> GuardedSlice:
     seals, public = OpeningKeys.generate()
-    wakeups = MemoryWakeups()
+    outcome_notifier = MemoryOutcomeNotifier()
     pool = await database.pool("qnt9_accounts")
-    transactions, hashing = Transactions(pool, PASSWORDS.name, wakeups), quick_passwords()
+    transactions, hashing = Transactions(pool, PASSWORDS.name, outcome_notifier), quick_passwords()
     return GuardedSlice(
-        parts=Guarded(pool=pool, transactions=transactions, seals=seals, passwords=hashing),
+        parts=PasswordDeps(pool=pool, transactions=transactions, seals=seals, passwords=hashing),
         confirmation=Confirmation(
             pool=pool, transactions=transactions, seals=seals, passwords=hashing
         ),
@@ -210,8 +212,10 @@ async def a_guarded_slice(database: Database) -> GuardedSlice:
             passwords=hashing,
             address_key=ADDRESS_KEY,
         ),
-        profiles=Profiles(transactions=Transactions(pool, ACCOUNTS.name, wakeups), seals=seals),
+        profiles=Profiles(
+            transactions=Transactions(pool, ACCOUNTS.name, outcome_notifier), seals=seals
+        ),
         sealing=SealingKey(decode_key(public)),
-        wakeups=wakeups,
+        outcome_notifier=outcome_notifier,
         database=database,
     )

@@ -14,13 +14,13 @@ from contracts.ids import uuid7
 from contracts.outcomes import Outcome, Rejected, Succeeded
 from contracts.topics import ACCOUNTS
 from contracts.values import Permission, Tier
-from infra.messaging.inbound import PoisonError, Received
+from infra.messaging.inbound import InboundMessage, PoisonError
 from infra.messaging.transaction import Transactions
 from infra.security.access_tokens import TokenSigner
 from infra.security.personal_data_keys import user_key_id
 from infra.security.seals import OpeningKeys, SealingKey, binding, decode_key
 from tests.builders import A_CLIENT, an_envelope, received
-from tests.outbox import MemoryWakeups, events, outcomes, revealed, written_events
+from tests.outbox import MemoryOutcomeNotifier, events, outcomes, revealed, written_events
 from tests.people import a_user
 from tests.postgres import Database
 from workers.accounts.administration import Administration, change_standing
@@ -33,7 +33,7 @@ class AdminSlice:
     """The slice, and who waits for it."""
 
     parts: Administration
-    wakeups: MemoryWakeups
+    outcome_notifier: MemoryOutcomeNotifier
     database: Database
     sealing: SealingKey
     signer: TokenSigner
@@ -45,9 +45,9 @@ class AdminSlice:
         )
         return user_id
 
-    async def handle(self, command: Received[ChangeTier | ChangePermissions]) -> Outcome:
+    async def handle(self, command: InboundMessage[ChangeTier | ChangePermissions]) -> Outcome:
         await change_standing(self.parts, command)
-        return self.wakeups.announced[-1].outcome
+        return self.outcome_notifier.announced[-1].outcome
 
     async def session(self, user_id: UUID) -> UUID:
         """A new one of this user's; of nobody's where the user is not there."""
@@ -71,7 +71,7 @@ class AdminSlice:
         session_id: UUID | None = None,
         signer: TokenSigner | None = None,
         age: timedelta = timedelta(0),
-    ) -> Received[ChangeTier | ChangePermissions]:
+    ) -> InboundMessage[ChangeTier | ChangePermissions]:
         """As the gateway makes it, `age` after the token was signed."""
         whose, now = token_of or by or uuid7(), datetime.now(UTC)
         token = (signer or self.signer).sign(
@@ -106,12 +106,14 @@ class AdminSlice:
 
 @pytest.fixture
 async def deps(database: Database) -> AdminSlice:
-    wakeups = MemoryWakeups()
-    transactions = Transactions(await database.pool("qnt9_accounts"), ACCOUNTS.name, wakeups)
+    outcome_notifier = MemoryOutcomeNotifier()
+    transactions = Transactions(
+        await database.pool("qnt9_accounts"), ACCOUNTS.name, outcome_notifier
+    )
     seals, public = OpeningKeys.generate()
     signer = a_signer()
     parts = Administration(transactions=transactions, seals=seals, tokens=signer.checker())
-    return AdminSlice(parts, wakeups, database, SealingKey(decode_key(public)), signer)
+    return AdminSlice(parts, outcome_notifier, database, SealingKey(decode_key(public)), signer)
 
 
 def a_signer() -> TokenSigner:
@@ -123,7 +125,7 @@ async def test_an_admin_moves_a_user_to_another_tier(deps: AdminSlice) -> None:
     outcome = await deps.tier(ada, Tier.PRO, by=admin)
     assert outcome == Succeeded({"id": str(ada), "tier": "pro", "permissions": []})
     assert await deps.standing(ada) == ("pro", [], 2)
-    assert deps.wakeups.changes.users == {ada}
+    assert deps.outcome_notifier.changes.users == {ada}
     [written] = await written_events(deps.database)
     event = written.event
     assert isinstance(event, UserTierChanged)
@@ -159,7 +161,7 @@ async def test_what_changes_nothing_succeeds_and_is_not_told(deps: AdminSlice) -
     assert isinstance(await deps.permissions(admin, ADMIN, by=admin), Succeeded)
     assert await deps.standing(ada) == ("free", [], 1)
     assert await events(deps.database) == []
-    assert not deps.wakeups.changes
+    assert not deps.outcome_notifier.changes
 
 
 async def test_only_an_admin_may_whatever_the_gateway_thought(deps: AdminSlice) -> None:

@@ -53,8 +53,8 @@ async def password_of_owner(guarded: GuardedSlice) -> str | None:
     assert len(rows) <= 1
     for row in rows:
         for password in (VICTIM, ATTACKER):
-            async with guarded.parts.passwords.turn() as turn:
-                if await turn.matches(password, row["password_hash"]):
+            async with guarded.parts.passwords.slot() as slot:
+                if await slot.matches(password, row["password_hash"]):
                     return password
     return None
 
@@ -112,7 +112,7 @@ async def test_confirmed_sign_up_ends_the_others_and_emits_one_event(guarded: Gu
     assert outcome == Succeeded({"email_confirmed_at": in_utc(row["email_confirmed_at"])})
     assert (row["version"], row["signup_secret_hash"]) == (2, None)
     assert (await guarded.row(attacker.user_id))["superseded_at"]
-    assert guarded.wakeups.changes.users == {victim.user_id, attacker.user_id}
+    assert guarded.outcome_notifier.changes.users == {victim.user_id, attacker.user_id}
     (written,) = await written_events(guarded.database)
     assert isinstance(written.event, UserEmailVerified)
     assert written.about == str(victim.user_id)
@@ -178,8 +178,8 @@ async def test_fifty_presses_at_once_confirm_once(guarded: GuardedSlice) -> None
     commands = [guarded.confirm_sign_up(one.token, password=VICTIM) for _ in range(50)]
     await asyncio.gather(*commands)
     assert len(await events(guarded.database)) == 1
-    assert {str(each.outcome) for each in guarded.wakeups.announced} == {
-        str(guarded.wakeups.announced[0].outcome)
+    assert {str(each.outcome) for each in guarded.outcome_notifier.announced} == {
+        str(guarded.outcome_notifier.announced[0].outcome)
     }
 
 
@@ -189,9 +189,11 @@ async def test_two_sign_ups_confirmed_at_once_have_one_winner(guarded: GuardedSl
             "UPDATE users SET superseded_at = now(), email_confirmed_at = NULL"
         )
         made = [await signs_up(guarded, password) for password in (VICTIM, ATTACKER)]
-        before = len(guarded.wakeups.announced)
+        before = len(guarded.outcome_notifier.announced)
         await asyncio.gather(
             *(guarded.confirm_sign_up(one.token, password=one.password) for one in made)
         )
-        outcomes: list[Outcome] = [each.outcome for each in guarded.wakeups.announced[before:]]
+        outcomes: list[Outcome] = [
+            each.outcome for each in guarded.outcome_notifier.announced[before:]
+        ]
         assert sorted(isinstance(each, Succeeded) for each in outcomes) == [False, True]

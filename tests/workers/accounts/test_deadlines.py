@@ -28,7 +28,7 @@ async def test_past_its_deadline_a_sign_in_is_refused_without_hashing(
     deps.with_passwords(passwords)
     await deps.take(deps.command(patience=timedelta(0)))
     assert deps.outcomes == [TRY_AGAIN]
-    assert passwords.turns == 0
+    assert passwords.slots == 0
     assert await nothing_happened(deps)
 
 
@@ -140,7 +140,7 @@ async def test_an_account_that_never_stands_still_is_given_up(deps: AccountsSlic
     deps.with_passwords(passwords)
     await deps.handle(deps.command())
     assert deps.outcomes == [TRY_AGAIN]
-    assert passwords.turns == MAX_OPTIMISTIC_RETRIES
+    assert passwords.slots == MAX_OPTIMISTIC_RETRIES
 
 
 async def test_claims_are_those_of_the_moment_in_which_the_session_begins(
@@ -168,7 +168,7 @@ async def test_a_bad_reply_key_is_set_aside_before_any_work(
     await deps.take(command)
     (letter,) = deps.dead_letters.written
     assert letter.failure.reason == "the reply key is not valid"
-    assert passwords.turns == 0
+    assert passwords.slots == 0
     assert await nothing_happened(deps)
 
 

@@ -10,7 +10,7 @@ import pytest
 from contracts.events import UserErased, WatchlistItemAdded
 from contracts.ids import uuid7
 from contracts.outcomes import Rejected, Succeeded
-from infra.messaging.inbound import AnyEvent, Received
+from infra.messaging.inbound import InboundMessage, RawEvent
 from infra.postgres.pool import Pool
 from tests.builders import an_envelope, an_origin
 from tests.outbox import written_events
@@ -95,7 +95,7 @@ async def test_nothing_of_the_user_is_left_in_clear_and_the_key_is_gone(
     assert [logged[column] for column in CLEAR] == [None, None]
     (event,) = await written_events(guarded.database)
     assert event.event == UserErased(user_id=ada)
-    assert guarded.wakeups.changes.users == {ada}
+    assert guarded.outcome_notifier.changes.users == {ada}
 
 
 async def test_the_outcome_of_an_older_command_says_only_that_it_succeeded(
@@ -198,10 +198,10 @@ async def somebody_waits(database: Database) -> bool:
     return bool(await database.fetch("SELECT FROM pg_locks WHERE NOT granted"))
 
 
-def recorded(user_id: UUID) -> Received[AnyEvent]:
+def recorded(user_id: UUID) -> InboundMessage[RawEvent]:
     envelope = an_envelope(WatchlistItemAdded)
     body = {"user_id": str(user_id), "symbol": "AAPL"}
-    return Received(envelope, AnyEvent(body=body, value=b"{}", headers={}), None, an_origin())
+    return InboundMessage(envelope, RawEvent(body=body, value=b"{}", headers={}), None, an_origin())
 
 
 @pytest.mark.parametrize("role", ["gateway", "signup", "verification", "watchlist", "audit"])

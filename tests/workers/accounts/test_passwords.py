@@ -18,15 +18,15 @@ from tests.outbox import events, revealed, written_events
 from tests.people import ADA, PASSWORD
 from tests.workers.accounts.conftest import InterruptedPasswords
 from tests.workers.accounts.guarded import NEW_PASSWORD, GuardedSlice
-from workers.accounts.passwords import Guarded
+from workers.accounts.passwords import PasswordDeps
 
 WRONG = Rejected("wrong-password")
 INVALID = Rejected("invalid-token")
 
 
-def interrupted(guarded: GuardedSlice, passwords: InterruptedPasswords) -> Guarded:
+def interrupted(guarded: GuardedSlice, passwords: InterruptedPasswords) -> PasswordDeps:
     parts = guarded.parts
-    return Guarded(
+    return PasswordDeps(
         pool=parts.pool,
         transactions=parts.transactions,
         seals=parts.seals,
@@ -44,8 +44,8 @@ async def test_a_changed_password_ends_every_session_but_the_one_that_asked(
     assert await guarded.password_of(ada) == NEW_PASSWORD
     assert await guarded.open_sessions(ada) == {mine}
     assert await guarded.open_sessions(bob) == {bobs}
-    assert guarded.wakeups.changes.sessions == set(others)
-    assert guarded.wakeups.changes.users == {ada}
+    assert guarded.outcome_notifier.changes.sessions == set(others)
+    assert guarded.outcome_notifier.changes.users == {ada}
     assert (await guarded.row(ada))["version"] == 2
     (event,) = await events(guarded.database)
     assert isinstance(event, UserPasswordChanged)
@@ -61,7 +61,7 @@ async def test_a_wrong_password_changes_nothing(guarded: GuardedSlice) -> None:
     assert await guarded.erase(ada, "Wrong-horse-7") == WRONG
     assert await guarded.row(ada) == before
     assert await guarded.open_sessions(ada) == {session}
-    assert not guarded.wakeups.changes
+    assert not guarded.outcome_notifier.changes
 
 
 async def test_a_wrong_password_is_told_of_with_what_it_was_for(guarded: GuardedSlice) -> None:
@@ -115,14 +115,14 @@ async def test_an_account_that_never_stands_still_is_left_alone(guarded: Guarded
     class Restless(InterruptedPasswords):
         """Each look finds a hash that is another one at the lock."""
 
-        turns = 0
+        slots = 0
 
     async def renew() -> None:
-        async with guarded.parts.passwords.turn() as turn:
+        async with guarded.parts.passwords.slot() as slot:
             await guarded.database.execute(
-                "UPDATE users SET password_hash = $2 WHERE id = $1", ada, await turn.hash(PASSWORD)
+                "UPDATE users SET password_hash = $2 WHERE id = $1", ada, await slot.hash(PASSWORD)
             )
-        restless.turns = 0
+        restless.slots = 0
 
     restless = Restless(ends=renew)
     other = GuardedSlice(**vars(guarded))
@@ -166,8 +166,8 @@ async def test_a_mailed_token_sets_a_password_once_and_ends_every_session(
     assert await guarded.reset_password(token) == Succeeded()
     assert await guarded.password_of(ada) == NEW_PASSWORD
     assert not await guarded.open_sessions(ada)
-    assert guarded.wakeups.changes.sessions == sessions
-    assert guarded.wakeups.changes.users == {ada}
+    assert guarded.outcome_notifier.changes.sessions == sessions
+    assert guarded.outcome_notifier.changes.users == {ada}
     assert await guarded.reset_password(token, PASSWORD) == INVALID
     assert await guarded.password_of(ada) == NEW_PASSWORD
     (event,) = await events(guarded.database)
@@ -178,7 +178,7 @@ async def test_of_many_resets_with_one_token_one_wins(guarded: GuardedSlice) -> 
     token = await guarded.mailed_token(await guarded.user())
     commands = [guarded.reset_password(token) for _ in range(8)]
     await asyncio.gather(*commands, return_exceptions=True)
-    found = [announced.outcome for announced in guarded.wakeups.announced]
+    found = [announced.outcome for announced in guarded.outcome_notifier.announced]
     assert len(found) == 8
     assert found.count(Succeeded()) == 1
     assert found.count(INVALID) == 7

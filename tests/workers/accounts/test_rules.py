@@ -14,11 +14,11 @@ from workers.accounts.rules import (
     MAX_LATE_RUN,
     Account,
     Check,
-    Judgement,
     Refresh,
+    RefreshDecision,
     Token,
+    classify_refresh,
     failure,
-    judge,
     token_hash,
 )
 
@@ -63,25 +63,28 @@ A_MOMENT = timedelta(milliseconds=1)
 @pytest.mark.parametrize(
     ("token", "judgement"),
     [
-        (None, Judgement.INVALID),
-        (Token(), Judgement.FRESH),
-        (Token(expired=True), Judgement.INVALID),
-        (Token(session_ended=True), Judgement.INVALID),
-        (Token(session_ended=True, spent_ago=timedelta(days=1)), Judgement.INVALID),
-        (Token(spent_ago=timedelta()), Judgement.REPEATED),
-        (Token(spent_ago=GRACE), Judgement.REPEATED),
-        (Token(spent_ago=GRACE + A_MOMENT), Judgement.REPEATED),
-        (Token(spent_ago=timedelta(days=29)), Judgement.REPEATED),
-        (Token(spent_ago=timedelta(), successor_used=True), Judgement.REUSED),
-        (Token(spent_ago=timedelta(days=40), successor_used=True, expired=True), Judgement.REUSED),
-        (Token(spent_ago=timedelta(days=40), expired=True), Judgement.INVALID),
-        (Token(spent_ago=GRACE, late_run=MAX_LATE_RUN), Judgement.REPEATED),
-        (Token(spent_ago=GRACE + A_MOMENT, late_run=MAX_LATE_RUN - 1), Judgement.REPEATED),
-        (Token(spent_ago=GRACE + A_MOMENT, late_run=MAX_LATE_RUN), Judgement.REUSED),
+        (None, RefreshDecision.INVALID),
+        (Token(), RefreshDecision.FRESH),
+        (Token(expired=True), RefreshDecision.INVALID),
+        (Token(session_ended=True), RefreshDecision.INVALID),
+        (Token(session_ended=True, spent_ago=timedelta(days=1)), RefreshDecision.INVALID),
+        (Token(spent_ago=timedelta()), RefreshDecision.REPEATED),
+        (Token(spent_ago=GRACE), RefreshDecision.REPEATED),
+        (Token(spent_ago=GRACE + A_MOMENT), RefreshDecision.REPEATED),
+        (Token(spent_ago=timedelta(days=29)), RefreshDecision.REPEATED),
+        (Token(spent_ago=timedelta(), successor_used=True), RefreshDecision.REUSED),
+        (
+            Token(spent_ago=timedelta(days=40), successor_used=True, expired=True),
+            RefreshDecision.REUSED,
+        ),
+        (Token(spent_ago=timedelta(days=40), expired=True), RefreshDecision.INVALID),
+        (Token(spent_ago=GRACE, late_run=MAX_LATE_RUN), RefreshDecision.REPEATED),
+        (Token(spent_ago=GRACE + A_MOMENT, late_run=MAX_LATE_RUN - 1), RefreshDecision.REPEATED),
+        (Token(spent_ago=GRACE + A_MOMENT, late_run=MAX_LATE_RUN), RefreshDecision.REUSED),
     ],
 )
-def test_a_refresh_token_is_judged(token: Token | None, judgement: Judgement) -> None:
-    assert judge(token) is judgement
+def test_a_refresh_token_is_judged(token: Token | None, judgement: RefreshDecision) -> None:
+    assert classify_refresh(token) is judgement
 
 
 def test_a_token_has_one_successor_that_nobody_makes_without_the_key() -> None:

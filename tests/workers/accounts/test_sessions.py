@@ -116,7 +116,7 @@ async def test_late_parent_of_a_used_successor_ends_the_session(deps: AccountsSl
     await deps.later(GRACE + A_MOMENT)
     assert await deps.refused(first["refresh_token"]) == "token-reused"
     assert await ended(deps) == [True]
-    assert deps.wakeups.changes.sessions == {deps.principal(first).session_id}
+    assert deps.outcome_notifier.changes.sessions == {deps.principal(first).session_id}
     written = (await written_events(deps.database))[-1]
     assert isinstance(written.event, UserTokenReuseDetected)
     assert (written.event.user_id, written.about) == (user_id, str(user_id))
@@ -287,7 +287,7 @@ async def test_signing_out_ends_the_session_once(deps: AccountsSlice) -> None:
     await deps.take(received(SignOut(session_id=session_id), actor=user_id))
     assert deps.outcomes[1:] == [Succeeded()] * 3
     assert await ended(deps) == [True]
-    assert deps.wakeups.changes.sessions == {session_id}
+    assert deps.outcome_notifier.changes.sessions == {session_id}
     assert await deps.refused(tokens["refresh_token"]) == INVALID
     _, event = await events(deps.database)
     assert isinstance(event, UserSignedOut)
@@ -318,7 +318,7 @@ async def test_somebody_elses_session_is_as_unknown_as_none(deps: AccountsSlice)
         assert deps.outcomes[-1] == Rejected("unknown-session")
     await deps.handle(received(SignOut(session_id=session_id), actor=stranger))
     assert await ended(deps) == [False]
-    assert not deps.wakeups.changes
+    assert not deps.outcome_notifier.changes
     assert len(await events(deps.database)) == 1
 
 

@@ -56,8 +56,8 @@ async def test_former_address_takes_the_account_back_with_a_new_password(
     row = await guarded.row(ada)
     assert row["address_hash"] == address_hash(ADDRESS_KEY, ADA)
     assert await guarded.open_sessions(ada) == set()
-    assert guarded.wakeups.changes.sessions == {session}
-    assert guarded.wakeups.changes.users == {ada}
+    assert guarded.outcome_notifier.changes.sessions == {session}
+    assert guarded.outcome_notifier.changes.users == {ada}
     (event,) = await events(guarded.database)
     assert isinstance(event, UserEmailChangeUndone)
     assert await revealed(guarded.database, event.email) == ADA

@@ -12,9 +12,9 @@ import pytest
 
 from contracts.envelope import Envelope
 from contracts.ids import uuid7
-from infra.messaging.batch_processor import BatchWork
-from infra.messaging.dead_letter_status import Parking
-from infra.messaging.record_reader import AnyEventReader, Record
+from infra.messaging.batch_processor import BatchProcessor
+from infra.messaging.dead_letter_status import DeadLetterStatus
+from infra.messaging.record_reader import RawEventReader, Record
 from infra.messaging.restored_database import Memory
 from infra.postgres.pool import Pool
 from tests.builders import NOW, ARecord, MemoryDeadLetters, a_record, no_sleep
@@ -59,7 +59,7 @@ class Audit:
     """What the process does with a batch."""
 
     database: Database
-    work: BatchWork
+    work: BatchProcessor
     dead_letters: MemoryDeadLetters = field(default_factory=MemoryDeadLetters)
 
     async def take(self, *records: Record) -> None:
@@ -71,16 +71,16 @@ class Audit:
 
 def an_audit(database: Database, pool: Pool) -> Audit:
     dead_letters = MemoryDeadLetters()
-    work = BatchWork(
+    work = BatchProcessor(
         "audit",
         partial(record_events, pool, Memory()),
-        reader=AnyEventReader(),
+        reader=RawEventReader(),
         dead_letters=dead_letters,
         transactions=None,
         policy=POLICY,
         sleep=no_sleep,
         touch=lambda: None,
-        parking=Parking(pool, "audit"),
+        dead_letter_status=DeadLetterStatus(pool, "audit"),
     )
     return Audit(database, work, dead_letters)
 

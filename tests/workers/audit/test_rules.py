@@ -4,7 +4,7 @@ from uuid import UUID
 import pytest
 
 from contracts.personal import PersonalKey
-from infra.messaging.inbound import AnyEvent, Received
+from infra.messaging.inbound import InboundMessage, RawEvent
 from tests.builders import a_personal_key, an_origin
 from tests.workers.audit.conftest import an_envelope_of_type
 from workers.audit.rules import (
@@ -18,9 +18,9 @@ from workers.audit.rules import (
 )
 
 
-def an_event(body: object) -> Received[AnyEvent]:
-    event = AnyEvent(body=body, value=b"", headers={})
-    return Received(an_envelope_of_type("qnt9.x.happened.v1"), event, None, an_origin())
+def an_event(body: object) -> InboundMessage[RawEvent]:
+    event = RawEvent(body=body, value=b"", headers={})
+    return InboundMessage(an_envelope_of_type("qnt9.x.happened.v1"), event, None, an_origin())
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,8 @@ from contracts.commands import LookUpQuote, Search
 from contracts.events import Event
 from contracts.outcomes import Outcome
 from contracts.quotes import CachedQuote, Quote, cache_key
-from infra.messaging.batch_processor import BatchWork
-from infra.messaging.inbound import Received
+from infra.messaging.batch_processor import BatchProcessor
+from infra.messaging.inbound import InboundMessage
 from infra.messaging.record_reader import RecordReader
 from infra.messaging.transaction import Transactions
 from infra.postgres.pool import Pool
@@ -23,7 +23,7 @@ from infra.resilience.policies import Change, CircuitPolicy, RetryPolicy
 from infra.resilience.provider_calls import Upstream
 from tests.builders import MemoryDeadLetters, a_record, no_sleep, received
 from tests.devstack.exchange.conftest import Client, running_exchange
-from tests.outbox import MemoryWakeups, events
+from tests.outbox import MemoryOutcomeNotifier, events
 from tests.postgres import Database
 from workers.quotes import store
 from workers.quotes.cache import QuoteCache
@@ -47,23 +47,23 @@ class QuotesSlice:
     """The slice, and all that it talks to."""
 
     parts: Quotes
-    work: BatchWork
+    work: BatchProcessor
     database: Database
     redis: Redis
     exchange: Client
-    wakeups: MemoryWakeups
+    outcome_notifier: MemoryOutcomeNotifier
     dead_letters: MemoryDeadLetters
 
     def command(
         self, symbol: str = "AAPL", *, seconds: float = 8, reply_to: str | None = "a-gateway"
-    ) -> Received[LookUpQuote]:
+    ) -> InboundMessage[LookUpQuote]:
         """As the gateway makes it."""
         deadline = datetime.now(UTC) + timedelta(seconds=seconds)
         return received(
             LookUpQuote(symbol=symbol), deadline=deadline, key=symbol, reply_to=reply_to
         )
 
-    async def take(self, commands: Sequence[Received[LookUpQuote]]) -> None:
+    async def take(self, commands: Sequence[InboundMessage[LookUpQuote]]) -> None:
         """As one batch of the topic."""
         await self.work.take([a_record(c.data, envelope=c.envelope) for c in commands])
 
@@ -72,7 +72,7 @@ class QuotesSlice:
         commands = [self.command(symbol, seconds=seconds) for symbol in symbols]
         await self.take(commands)
         await self.parts.finish()
-        told = {each.command_id: each.outcome for each in self.wakeups.announced}
+        told = {each.command_id: each.outcome for each in self.outcome_notifier.announced}
         return [told[command.envelope.id] for command in commands]
 
     async def calls(self, symbol: str | None = None) -> int:
@@ -109,7 +109,7 @@ class QuotesSlice:
     def without_cache(self, redis_away: Redis) -> None:
         self.parts.cache = QuoteCache(redis_away)
         self.parts.leases = Leases(redis_away)
-        self.wakeups.heard = False
+        self.outcome_notifier.heard = False
 
     async def search(self, text: str) -> Outcome:
         """What somebody who searches is told."""
@@ -117,7 +117,7 @@ class QuotesSlice:
         command = received(Search(text=text), deadline=deadline, key=text, reply_to="a-gateway")
         await answer(self.parts, [command])
         await self.parts.finish()
-        told = {each.command_id: each.outcome for each in self.wakeups.announced}
+        told = {each.command_id: each.outcome for each in self.outcome_notifier.announced}
         return told[command.envelope.id]
 
 
@@ -145,16 +145,16 @@ def a_link(provider: Provider, redis: Redis, changes: deque[Change]) -> Link:
 
 def wired(
     pool: Pool,
-    wakeups: MemoryWakeups,
+    outcome_notifier: MemoryOutcomeNotifier,
     redis: Redis,
     links: Callable[[deque[Change]], Chain],
 ) -> Quotes:
     """One worker's parts, as its process has them."""
     changes: deque[Change] = deque()
     parts = Quotes(
-        transactions=Transactions(pool, "quotes", wakeups),
+        transactions=Transactions(pool, "quotes", outcome_notifier),
         pool=pool,
-        wakeups=wakeups,
+        outcome_notifier=outcome_notifier,
         cache=QuoteCache(redis),
         leases=Leases(redis),
         chain=links(changes),
@@ -169,14 +169,14 @@ def wired(
 async def deps(
     database: Database, redis: Redis, exchange: Client, yahoo: Yahoo
 ) -> AsyncIterator[QuotesSlice]:
-    pool, wakeups = await database.pool(ROLE), MemoryWakeups()
+    pool, outcome_notifier = await database.pool(ROLE), MemoryOutcomeNotifier()
 
     def chain(changes: deque[Change]) -> Chain:
         return Chain([a_link(yahoo, redis, changes)], yahoo)
 
-    parts = wired(pool, wakeups, redis, chain)
+    parts = wired(pool, outcome_notifier, redis, chain)
     dead_letters = MemoryDeadLetters()
-    work = BatchWork(
+    work = BatchProcessor(
         "quotes",
         partial(answer, parts),
         reader=RecordReader({LookUpQuote.type: LookUpQuote, Search.type: Search}, None),
@@ -186,5 +186,5 @@ async def deps(
         sleep=no_sleep,
         touch=lambda: None,
     )
-    yield QuotesSlice(parts, work, database, redis, exchange, wakeups, dead_letters)
+    yield QuotesSlice(parts, work, database, redis, exchange, outcome_notifier, dead_letters)
     await parts.finish()

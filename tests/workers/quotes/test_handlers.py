@@ -51,7 +51,7 @@ async def test_a_quote_is_a_row_an_event_a_cache_entry_and_an_answer(deps: Quote
     command = deps.command("SAP.DE")
     await deps.take([command])
     await deps.parts.finish()
-    (announced,) = deps.wakeups.announced
+    (announced,) = deps.outcome_notifier.announced
     assert (announced.channel, announced.command_id) == ("a-gateway", command.envelope.id)
     quote = quote_in(announced.outcome)
     assert staleness(announced.outcome) == (False, None)
@@ -72,7 +72,7 @@ async def test_a_quote_is_a_row_an_event_a_cache_entry_and_an_answer(deps: Quote
 
 async def test_a_hundred_who_ask_for_one_cold_symbol_are_one_call(deps: QuotesSlice) -> None:
     assert len({str(outcome) for outcome in await deps.ask(*["AAPL"] * 100)}) == 1
-    assert len(deps.wakeups.announced) == 100
+    assert len(deps.outcome_notifier.announced) == 100
     assert await deps.calls() == 1
     assert len(await deps.events()) == 1
 
@@ -84,7 +84,7 @@ async def test_a_burst_over_several_batches_is_one_call(deps: QuotesSlice) -> No
     await deps.exchange.fault("MSFT", {"kind": "slow_headers", "seconds": 0.3})
     await asyncio.gather(*(deps.ask(*["MSFT"] * 20) for _ in range(5)))
     assert await deps.calls("MSFT") == 1
-    assert len(deps.wakeups.announced) == 200
+    assert len(deps.outcome_notifier.announced) == 200
 
 
 async def test_forty_five_symbols_are_three_calls(deps: QuotesSlice) -> None:
@@ -103,7 +103,7 @@ async def test_symbols_of_several_batches_are_asked_together(deps: QuotesSlice) 
         await deps.take([deps.command(symbol) for symbol in symbols[n : n + 9]])
     await deps.parts.finish()
     assert (await deps.exchange.log())["counters"]["endpoints"] == {"spark": 3}
-    assert len(deps.wakeups.announced) == 45
+    assert len(deps.outcome_notifier.announced) == 45
 
 
 async def test_who_is_left_out_of_a_call_is_asked_for_alone(deps: QuotesSlice) -> None:
@@ -125,7 +125,7 @@ async def test_whoever_no_longer_waits_is_not_asked_for(deps: QuotesSlice) -> No
     await deps.take([deps.command("AAPL", seconds=-1)])
     await deps.parts.finish()
     assert await deps.calls() == 0
-    assert deps.wakeups.announced == []
+    assert deps.outcome_notifier.announced == []
     await deps.take([deps.command("AAPL", seconds=-1), deps.command("AAPL")])
     await deps.parts.finish()
     assert await deps.calls() == 1
@@ -138,8 +138,8 @@ async def test_a_slow_symbol_holds_up_no_later_one(deps: QuotesSlice) -> None:
     await until_asked(deps, "AAPL")
     command = deps.command("SAP.DE")
     await deps.take([command])
-    await until(lambda: len(deps.wakeups.announced) == 1)
-    assert isinstance(deps.wakeups.announced[0].outcome, Succeeded)
+    await until(lambda: len(deps.outcome_notifier.announced) == 1)
+    assert isinstance(deps.outcome_notifier.announced[0].outcome, Succeeded)
     assert await slow == [NOBODY_CAN_TELL]
 
 
@@ -372,5 +372,5 @@ async def test_a_symbol_that_is_none_is_set_aside(deps: QuotesSlice) -> None:
 async def test_who_asks_without_a_way_back_is_served_for_the_next(deps: QuotesSlice) -> None:
     await deps.take([deps.command("AAPL", reply_to=None)])
     await deps.parts.finish()
-    assert deps.wakeups.announced == []
+    assert deps.outcome_notifier.announced == []
     assert len(await deps.rows()) == 1

@@ -11,10 +11,10 @@ from redis.asyncio import Redis
 
 from contracts.commands import LookUpQuote
 from contracts.outcomes import Outcome, Succeeded
-from infra.messaging.inbound import Received
+from infra.messaging.inbound import InboundMessage
 from infra.resilience.policies import Change
 from tests.builders import received
-from tests.outbox import MemoryWakeups
+from tests.outbox import MemoryOutcomeNotifier
 from tests.postgres import Database
 from tests.waiting import until
 from tests.workers.quotes.conftest import ROLE, QuotesSlice, a_link, wired
@@ -31,29 +31,31 @@ class Worker:
     """Another process of the same role."""
 
     parts: Quotes
-    wakeups: MemoryWakeups
+    outcome_notifier: MemoryOutcomeNotifier
 
-    async def take(self, *commands: Received[LookUpQuote]) -> None:
+    async def take(self, *commands: InboundMessage[LookUpQuote]) -> None:
         await answer(self.parts, commands)
 
     async def told(self) -> list[Outcome]:
         await self.parts.finish()
-        return [each.outcome for each in self.wakeups.announced]
+        return [each.outcome for each in self.outcome_notifier.announced]
 
 
 @pytest.fixture
 async def other(database: Database, redis: Redis, yahoo: Yahoo) -> AsyncIterator[Worker]:
-    wakeups = MemoryWakeups()
+    outcome_notifier = MemoryOutcomeNotifier()
 
     def chain(changes: deque[Change]) -> Chain:
         return Chain([a_link(yahoo, redis, changes)], yahoo)
 
-    worker = Worker(wired(await database.pool(ROLE), wakeups, redis, chain), wakeups)
+    worker = Worker(
+        wired(await database.pool(ROLE), outcome_notifier, redis, chain), outcome_notifier
+    )
     yield worker
     await worker.parts.finish()
 
 
-def a_command(symbol: str = "AAPL", *, seconds: float = 8) -> Received[LookUpQuote]:
+def a_command(symbol: str = "AAPL", *, seconds: float = 8) -> InboundMessage[LookUpQuote]:
     deadline = datetime.now(UTC) + timedelta(seconds=seconds)
     return received(LookUpQuote(symbol=symbol), deadline=deadline, key=symbol)
 
@@ -125,7 +127,7 @@ async def test_a_request_to_stop_stops_all_workers_and_is_no_unknown_symbol(
     await deps.exchange.fault("*", {"kind": "rate_limited"})
     await deps.ask("NOPE")
     await other.take(a_command("NOPE"), a_command("AAPL"))
-    await until(lambda: len(other.wakeups.announced) == 2)
+    await until(lambda: len(other.outcome_notifier.announced) == 2)
     assert {str(outcome) for outcome in await other.told()} == {
         "Rejected(code='quote-unavailable', detail=None)"
     }

@@ -36,7 +36,7 @@ class MemoryKafka(Producer):
     async def partition_of(self, topic: str, key: bytes) -> int:  # noqa: ARG002
         return sum(key) % PARTITIONS
 
-    async def publish_head(
+    async def publish_batch(
         self,
         topic: str,
         partition: int,  # noqa: ARG002

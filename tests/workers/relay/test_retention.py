@@ -89,8 +89,10 @@ async def test_what_waits_as_a_dead_letter_is_remembered_for_as_long(database: D
     await handled(database, 400)
     watchlist = Transactions(await database.pool("qnt9_watchlist"), "watchlist")
     async with watchlist.begin() as tx:
-        tx.settle(command, Succeeded())
-    await watchlist.park(command.envelope, "set aside by a process that was killed right after")
+        tx.complete(command, Succeeded())
+    await watchlist.mark_dead_lettered(
+        command.envelope, "set aside by a process that was killed right after"
+    )
     await database.execute("UPDATE inbox SET handled_at = now() - interval '400 days'")
     await relay_runs(database, INBOX)
     assert await remembered(database) == {command.envelope.id}

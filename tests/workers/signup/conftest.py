@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 
 from contracts.commands import SignUp
-from infra.messaging.batch_processor import BatchWork
+from infra.messaging.batch_processor import BatchProcessor
 from infra.messaging.handler_calls import one_at_a_time
-from infra.messaging.inbound import Received
+from infra.messaging.inbound import InboundMessage
 from infra.messaging.record_reader import RecordReader
 from infra.messaging.transaction import Transactions
 from infra.security.seals import OpeningKeys, SealingKey, binding, decode_key
 from tests.builders import ARecord, MemoryDeadLetters, a_record, an_envelope, no_sleep, received
-from tests.outbox import MemoryWakeups
+from tests.outbox import MemoryOutcomeNotifier
 from tests.people import ADA, ADDRESS_KEY, PASSWORD, quick_passwords
 from tests.postgres import Database
 from workers.signup.consumer import POLICY
@@ -27,7 +27,7 @@ class SignupSlice:
 
     parts: Signup
     sealing: SealingKey
-    work: BatchWork
+    work: BatchProcessor
     dead_letters: MemoryDeadLetters
     database: Database
 
@@ -39,7 +39,7 @@ class SignupSlice:
         display_name: str | None = None,
         fingerprint: str | None = None,
         purpose: str = "signup",
-    ) -> Received[SignUp]:
+    ) -> InboundMessage[SignUp]:
         """As the gateway makes it."""
         envelope = an_envelope(SignUp)
         content = {
@@ -53,11 +53,11 @@ class SignupSlice:
             SignUp(sealed=self.sealing.seal(content, bound_to)), envelope=envelope, key=email
         )
 
-    def record(self, command: Received[SignUp]) -> ARecord:
+    def record(self, command: InboundMessage[SignUp]) -> ARecord:
         """The same as a record of its topic."""
         return a_record(command.data, envelope=command.envelope)
 
-    async def handle(self, command: Received[SignUp]) -> None:
+    async def handle(self, command: InboundMessage[SignUp]) -> None:
         await sign_up(self.parts, command)
 
     async def users(self) -> list[dict[str, Any]]:
@@ -67,7 +67,9 @@ class SignupSlice:
 @pytest.fixture
 async def deps(database: Database) -> SignupSlice:
     seals, public = OpeningKeys.generate()
-    transactions = Transactions(await database.pool("qnt9_signup"), "signup", MemoryWakeups())
+    transactions = Transactions(
+        await database.pool("qnt9_signup"), "signup", MemoryOutcomeNotifier()
+    )
     parts = Signup(
         transactions=transactions,
         seals=seals,
@@ -75,7 +77,7 @@ async def deps(database: Database) -> SignupSlice:
         address_key=ADDRESS_KEY,
     )
     dead_letters = MemoryDeadLetters()
-    work = BatchWork(
+    work = BatchProcessor(
         "signup",
         one_at_a_time({message: partial(handle, parts) for message, handle in HANDLES.items()}),
         reader=RecordReader({SignUp.type: SignUp}, None),

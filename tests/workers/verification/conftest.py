@@ -19,9 +19,9 @@ from contracts.personal import Personal
 from infra.mail.settings import MailSettings
 from infra.mail.smtp import Smtp
 from infra.mail.transport import Mailer
-from infra.messaging.batch_processor import BatchWork
+from infra.messaging.batch_processor import BatchProcessor
 from infra.messaging.handler_calls import one_at_a_time
-from infra.messaging.inbound import Received
+from infra.messaging.inbound import InboundMessage
 from infra.messaging.record_reader import RecordReader
 from infra.messaging.transaction import Transactions
 from infra.postgres.pool import Pool
@@ -29,7 +29,7 @@ from infra.security.personal_data_keys import user_keys
 from infra.security.seals import OpeningKeys, SealingKey, binding, decode_key
 from tests.builders import ARecord, MemoryDeadLetters, a_record, an_envelope, no_sleep, received
 from tests.mailserver import MailServer, running_mail_server
-from tests.outbox import MemoryWakeups
+from tests.outbox import MemoryOutcomeNotifier
 from tests.people import ADA, ADDRESS_KEY, a_user
 from tests.postgres import Database
 from workers.verification.consumer import COMMANDS_POLICY
@@ -60,15 +60,15 @@ class VerificationSlice:
 
     parts: Verification
     sealing: SealingKey
-    work: BatchWork
+    work: BatchProcessor
     dead_letters: MemoryDeadLetters
     database: Database
-    wakeups: MemoryWakeups
+    outcome_notifier: MemoryOutcomeNotifier
     woken: list[bool] = field(default_factory=list)
 
     def verify(
         self, token: str, *, fingerprint: str | None = None, purpose: str = "verify"
-    ) -> Received[VerifyEmail]:
+    ) -> InboundMessage[VerifyEmail]:
         """As the gateway makes it."""
         envelope = an_envelope(VerifyEmail)
         content = {"token": token, "fingerprint": fingerprint}
@@ -77,7 +77,7 @@ class VerificationSlice:
         )
         return received(VerifyEmail(sealed=sealed), envelope=envelope, key=token)
 
-    def resend(self, email: str = ADA) -> Received[ResendVerification]:
+    def resend(self, email: str = ADA) -> InboundMessage[ResendVerification]:
         envelope = an_envelope(ResendVerification)
         content = {"email": email, "fingerprint": None}
         sealed = self.sealing.seal(
@@ -85,7 +85,7 @@ class VerificationSlice:
         )
         return received(ResendVerification(sealed=sealed), envelope=envelope, key=email)
 
-    def record(self, command: Received[Message]) -> ARecord:
+    def record(self, command: InboundMessage[Message]) -> ARecord:
         return a_record(command.data, envelope=command.envelope)
 
     async def redeem(self, token: str) -> dict[str, Any]:
@@ -99,7 +99,7 @@ class VerificationSlice:
         await resend_verification(self.parts, command)
         return await self.outcome(command)
 
-    async def outcome(self, command: Received[Message]) -> dict[str, Any]:
+    async def outcome(self, command: InboundMessage[Message]) -> dict[str, Any]:
         (row,) = await self.database.fetch(
             "SELECT outcome FROM inbox WHERE message_id = $1", command.envelope.id
         )
@@ -119,14 +119,16 @@ class VerificationSlice:
         """Every address may be mailed again."""
         await self.database.execute("DELETE FROM mail_allowances")
 
-    async def sign_up_of(self, user_id: UUID, email: str = ADA) -> Received[UserSignedUp]:
+    async def sign_up_of(self, user_id: UUID, email: str = ADA) -> InboundMessage[UserSignedUp]:
         return received(
             UserSignedUp(user_id=user_id, email=await self.sealed(user_id, email)),
             client=None,
             key=str(user_id),
         )
 
-    async def repeated_by(self, user_id: UUID, email: str = ADA) -> Received[UserSignupRepeated]:
+    async def repeated_by(
+        self, user_id: UUID, email: str = ADA
+    ) -> InboundMessage[UserSignupRepeated]:
         return received(
             UserSignupRepeated(user_id=user_id, email=await self.sealed(user_id, email)),
             client=None,
@@ -140,7 +142,7 @@ class VerificationSlice:
             key = (await user_keys(conn, [user_id]))[user_id]
         return Personal.of_token(key.encrypt(value))
 
-    async def hear(self, *events: Received[Message]) -> None:
+    async def hear(self, *events: InboundMessage[Message]) -> None:
         """Events that the slices which emit them wrote in the outbox."""
         for event in events:
             await self.database.execute(
@@ -154,7 +156,7 @@ class VerificationSlice:
             )
         await self.hear_from_topic(*events)
 
-    async def hear_from_topic(self, *events: Received[Message]) -> None:
+    async def hear_from_topic(self, *events: InboundMessage[Message]) -> None:
         """Events of which the database may know nothing."""
         await queue_mails(self.parts, events)
 
@@ -182,8 +184,8 @@ class VerificationSlice:
 async def deps(database: Database) -> VerificationSlice:
     seals, public = OpeningKeys.generate()
     pool = await database.pool("qnt9_verification")
-    wakeups = MemoryWakeups()
-    transactions = Transactions(pool, "verification", wakeups)
+    outcome_notifier = MemoryOutcomeNotifier()
+    transactions = Transactions(pool, "verification", outcome_notifier)
     woken: list[bool] = []
     parts = Verification(
         transactions=transactions,
@@ -194,7 +196,7 @@ async def deps(database: Database) -> VerificationSlice:
         wake_sender=lambda: woken.append(True),
     )
     dead_letters = MemoryDeadLetters()
-    work = BatchWork(
+    work = BatchProcessor(
         "verification",
         one_at_a_time({message: partial(handle, parts) for message, handle in COMMANDS.items()}),
         reader=RecordReader({message.type: message for message in COMMANDS}, None),
@@ -205,7 +207,7 @@ async def deps(database: Database) -> VerificationSlice:
         touch=lambda: None,
     )
     return VerificationSlice(
-        parts, SealingKey(decode_key(public)), work, dead_letters, database, wakeups, woken
+        parts, SealingKey(decode_key(public)), work, dead_letters, database, outcome_notifier, woken
     )
 
 

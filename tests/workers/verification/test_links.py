@@ -17,7 +17,7 @@ from contracts.events import (
 )
 from contracts.personal import Personal
 from contracts.times import in_utc
-from infra.messaging.inbound import Received
+from infra.messaging.inbound import InboundMessage
 from infra.security.address_hmac import address_hash
 from infra.security.seals import binding
 from tests.builders import an_envelope, received
@@ -45,7 +45,7 @@ async def forget(deps: VerificationSlice, email: str = ADA) -> dict[str, Any]:
 
 async def asks(
     deps: VerificationSlice, user_id: UUID, email: str = NEW
-) -> Received[UserEmailChangeRequested]:
+) -> InboundMessage[UserEmailChangeRequested]:
     event = UserEmailChangeRequested(user_id=user_id, new_email=await deps.sealed(user_id, email))
     return received(event, client=None, key=str(user_id))
 

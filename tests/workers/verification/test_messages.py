@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 
 from contracts.ids import uuid7
-from infra.mail.transport import Letter
+from infra.mail.transport import OutgoingMail
 from tests.builders import NOW, a_personal_key
 from tests.people import ADA
 from tests.workers.verification.conftest import MAIL_KEY, messages
@@ -33,7 +33,7 @@ def a_draft(template: str = RESET, *, to: str = ADA, name: str | None = "Ada") -
 NOBODY = UUID(int=7)
 
 
-def rendered(draft: Draft) -> Letter:
+def rendered(draft: Draft) -> OutgoingMail:
     return messages().render(
         draft.template,
         draft.template_version,
@@ -44,7 +44,7 @@ def rendered(draft: Draft) -> Letter:
     )
 
 
-def part(letter: Letter, subtype: str) -> str:
+def part(letter: OutgoingMail, subtype: str) -> str:
     body = letter.content.get_body(preferencelist=(subtype,))
     assert body
     return str(body.get_content()).replace("\r\n", "\n")

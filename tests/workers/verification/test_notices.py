@@ -96,7 +96,7 @@ async def test_another_address_ends_every_session_but_the_one_that_asked(
     assert (await deps.redeem(token))["status"] == "succeeded"
     rows = await deps.database.fetch("SELECT id FROM sessions WHERE ended_at IS NULL")
     assert [row["id"] for row in rows] == [mine]
-    assert deps.wakeups.changes.sessions == {other}
+    assert deps.outcome_notifier.changes.sessions == {other}
 
 
 async def test_erased_user_is_told_once_and_the_address_goes_with_the_mail(

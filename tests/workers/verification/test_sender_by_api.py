@@ -55,13 +55,13 @@ async def test_mail_waits_while_the_api_is_away_and_leaves_once_it_is_back(
     await until(lambda: tried(deps, 3))
     (mail,) = await deps.mails(user_id)
     assert (mail["status"], mail["last_error"]) == ("queued", "cannot connect")
-    assert sender.standing.describe()["deferred_because"] == "cannot connect"
+    assert sender.delivery_health.describe()["deferred_because"] == "cannot connect"
     api.script += [Answer(503), Answer(429), Answer(503)]
     await api.start()
     await until_status(deps, user_id, "sent")
     assert len(api.taken) == 1
     assert sent_again() == before, "it was said each time that it was not taken"
-    await until(lambda: sender.standing.describe()["deferred_because"] is None)
+    await until(lambda: sender.delivery_health.describe()["deferred_because"] is None)
     assert not await events(deps.database)
 
 
@@ -90,7 +90,7 @@ async def test_a_wrong_key_ends_no_mail_and_is_told_until_it_is_right(
     user_id, token = await deps.signed_up()
     await until(lambda: tried(deps, 3))
     told = {"deferred_because": "401", "needs_an_operator": True}
-    assert sender.standing.describe() == told
+    assert sender.delivery_health.describe() == told
     api.key = KEY
     await until_status(deps, user_id, "sent")
     logged = "".join(capsys.readouterr())
@@ -105,10 +105,10 @@ async def test_other_mails_wait_too_while_it_asks_to_be_left_alone(
     api.script.append(Answer(429, {"Retry-After": "1"}))
     sender = await start_sender(mailer=mailer)
     ada, _ = await deps.signed_up()
-    await until(lambda: sender.standing.held)
+    await until(lambda: sender.delivery_health.held)
     bob, _ = await deps.signed_up("bob@example.com")
     looks = 0
-    while (status := await deps.status(bob), sender.standing.held)[1]:
+    while (status := await deps.status(bob), sender.delivery_health.held)[1]:
         looks += 1
         assert len(api.heads) == 1, "asked again too early"
         assert status == "queued"

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from infra.mail.settings import MailSettings
 from infra.mail.smtp import Smtp
-from infra.mail.transport import Journal, Letter, Mailer
+from infra.mail.transport import DeliveryRecord, Mailer, OutgoingMail
 from infra.postgres.pool import Pool, open_pool
 from infra.runtime.settings import PostgresSettings
 from tests.cable import Cable, a_cable
@@ -48,7 +48,7 @@ class Interrupted:
     event: Callable[[], Awaitable[object]]
     happened: bool = False
 
-    async def deliver(self, letter: Letter, journal: Journal) -> None:
+    async def deliver(self, letter: OutgoingMail, journal: DeliveryRecord) -> None:
         if not self.happened:
             self.happened = True
             await self.event()

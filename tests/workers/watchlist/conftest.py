@@ -11,19 +11,19 @@ from contracts.events import WatchlistItemAdded, WatchlistItemRemoved
 from contracts.outcomes import Outcome
 from contracts.topics import WATCHLIST, topics_of
 from contracts.values import Tier
-from infra.messaging.batch_processor import BatchWork
-from infra.messaging.inbound import Received
+from infra.messaging.batch_processor import BatchProcessor
+from infra.messaging.inbound import InboundMessage
 from infra.messaging.record_reader import RecordReader
 from infra.messaging.transaction import Transactions
 from tests.builders import MemoryDeadLetters, a_record, no_sleep, received
-from tests.outbox import MemoryWakeups, revealed, written_events
+from tests.outbox import MemoryOutcomeNotifier, revealed, written_events
 from tests.people import a_user
 from tests.postgres import Database
 from workers.watchlist.consumer import POLICY
 from workers.watchlist.handlers import change_watchlists
 from workers.watchlist.rules import WatchlistCommand
 
-Order = Received[WatchlistCommand]
+Order = InboundMessage[WatchlistCommand]
 Told = tuple[str, ...]
 CARRIED = topics_of(WATCHLIST)[0].carries
 
@@ -33,7 +33,7 @@ class WatchlistSlice:
     """The slice, and who waits for it."""
 
     transactions: Transactions
-    wakeups: MemoryWakeups
+    outcome_notifier: MemoryOutcomeNotifier
     database: Database
     dead_letters: MemoryDeadLetters = field(default_factory=MemoryDeadLetters)
 
@@ -43,7 +43,7 @@ class WatchlistSlice:
 
     async def take(self, *orders: Order) -> None:
         """As a batch of records, good or bad."""
-        work = BatchWork(
+        work = BatchProcessor(
             WATCHLIST.name,
             partial(change_watchlists, self.transactions),
             reader=RecordReader({message.type: message for message in CARRIED}, None),
@@ -105,7 +105,9 @@ class WatchlistSlice:
     def outcome(self, order: Order) -> Outcome:
         """As it was announced."""
         (outcome,) = (
-            each.outcome for each in self.wakeups.announced if each.command_id == order.envelope.id
+            each.outcome
+            for each in self.outcome_notifier.announced
+            if each.command_id == order.envelope.id
         )
         return outcome
 
@@ -120,6 +122,8 @@ def remove(owner: UUID | None, symbol: str) -> Order:
 
 @pytest.fixture
 async def deps(database: Database) -> WatchlistSlice:
-    wakeups = MemoryWakeups()
+    outcome_notifier = MemoryOutcomeNotifier()
     pool = await database.pool("qnt9_watchlist")
-    return WatchlistSlice(Transactions(pool, WATCHLIST.name, wakeups), wakeups, database)
+    return WatchlistSlice(
+        Transactions(pool, WATCHLIST.name, outcome_notifier), outcome_notifier, database
+    )

@@ -47,7 +47,9 @@ async def test_a_command_delivered_twice_has_one_effect_and_one_event(
     await deps.take(order)
     assert await deps.items(ada) == {}
     assert await deps.told(ada) == [("added", "AAPL"), ("removed", "AAPL")]
-    again = [a.outcome for a in deps.wakeups.announced if a.command_id == order.envelope.id]
+    again = [
+        a.outcome for a in deps.outcome_notifier.announced if a.command_id == order.envelope.id
+    ]
     assert again == [Succeeded({"symbol": "AAPL", "note": None}, created=True)] * 3
 
 

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from redis.exceptions import RedisError
 from structlog.testing import capture_logs
 
-from infra.redis.best_effort_client import Reach
+from infra.redis.best_effort_client import BestEffortClient
 from infra.redis.client import open_redis
 from infra.runtime.settings import RedisSettings
 from tests.infra.security.tls.authority import Authority, Certificate
@@ -51,7 +51,7 @@ async def refusal(refused: RedisSettings) -> str:
     """What the log says of a question that found nobody; who asked goes on without an answer."""
     async with asyncio.timeout(SECONDS), open_redis(refused) as redis:
         with capture_logs() as logs:
-            assert await Reach("tests", seconds=SECONDS).ask(redis.ping) is None
+            assert await BestEffortClient("tests", seconds=SECONDS).ask(redis.ping) is None
         with pytest.raises(RedisError):
             await redis.ping()
     (entry,) = logs
@@ -64,7 +64,7 @@ async def test_with_the_authority_it_answers(
     host: str, valkey_url: str, port: int, authority: Authority
 ) -> None:
     async with open_redis(settings(valkey_url, port, authority.file, host=host)) as redis:
-        assert await Reach("tests", seconds=SECONDS).ask(redis.ping)
+        assert await BestEffortClient("tests", seconds=SECONDS).ask(redis.ping)
         assert await redis.set("over", "tls", ex=10)
         assert await redis.get("over") == b"tls"
 

@@ -24,7 +24,7 @@ from infra.kafka.admin import (
     compare_topology,
     ensure_topology,
 )
-from infra.kafka.batch_fetcher import Gathering, GatheringConsumer
+from infra.kafka.batch_fetcher import BatchFetcher, BatchFetchingConsumer
 from infra.kafka.broadcast_consumer import watching
 from infra.kafka.connection import connection_options
 from infra.kafka.operator_client import Operator, UnreachableError
@@ -165,13 +165,13 @@ async def test_what_a_failed_fetch_has_drained_comes_again(
     for value in sent:
         number = int(value.partition(b" ")[0])
         await producer.send_and_wait(topic, value, partition=number)
-    consumer = GatheringConsumer(
+    consumer = BatchFetchingConsumer(
         **options,
         auto_offset_reset="earliest",
         enable_auto_commit=False,
         value_deserializer=faulty,
     )
-    consumer.gathering = Gathering(lambda: None)
+    consumer.gathering = BatchFetcher(lambda: None)
     await resources.enter_async_context(consumer)
     consumer.assign(places)
     if known:
