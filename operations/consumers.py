@@ -64,7 +64,11 @@ async def states(broker: Broker, pool: Pool, names: Sequence[str]) -> list[State
 
 
 async def find(
-    broker: Broker, consumer: Consumer, action: Action, choice: Choice, by: ops_events.By
+    broker: Broker,
+    consumer: Consumer,
+    action: Action,
+    choice: Choice,
+    by: ops_events.OperatorContext,
 ) -> Found:
     """What an instruction would reach: nothing that is read, nothing that comes later.
 
@@ -112,7 +116,7 @@ async def find(
 
 
 async def instruct(
-    pool: Pool, sender: Sender, consumer: Consumer, found: Found, by: ops_events.By
+    pool: Pool, sender: Sender, consumer: Consumer, found: Found, by: ops_events.OperatorContext
 ) -> None:
     """Tell the consumer, which follows within seconds, and keep who did it."""
     first = found.instructions[0]
@@ -144,7 +148,9 @@ async def instruct(
         await ops_events.record(sender, event, about=first.topic)
 
 
-async def resume(pool: Pool, sender: Sender, consumer: Consumer, by: ops_events.By) -> bool:
+async def resume(
+    pool: Pool, sender: Sender, consumer: Consumer, by: ops_events.OperatorContext
+) -> bool:
     """End a consumer's pause. Returns False when it was not paused."""
     async with pool.acquire() as conn, conn.transaction():
         was = await conn.fetchval(

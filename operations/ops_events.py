@@ -18,21 +18,21 @@ UNSAID = "not given"
 
 
 @dataclass(frozen=True, slots=True)
-class By:
+class OperatorContext:
     """Who does something, and why."""
 
     operator: str
     reason: str
 
 
-def this_operator(reason: str | None) -> By:
+def this_operator(reason: str | None) -> OperatorContext:
     """The user of this machine who runs the command."""
     try:
         name = pwd.getpwuid(os.getuid()).pw_name
     except KeyError:
         name = f"uid {os.getuid()}"
     before = os.environ.get("SUDO_USER")
-    return By(f"{name} (sudo: {before})" if before else name, reason or UNSAID)
+    return OperatorContext(f"{name} (sudo: {before})" if before else name, reason or UNSAID)
 
 
 async def record(

@@ -5,16 +5,16 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 
 from devstack.exchange.control import control_routes, invalid
-from devstack.exchange.middleware import Exchange, Gate
+from devstack.exchange.middleware import Exchange, Middleware
 from devstack.exchange.yahoo import Chart, Search, Spark
 from infra.runtime.health import Health
 
 
 def exchange_app(exchange: Exchange, health: Health) -> Starlette:
-    chart = Gate(exchange, Chart(exchange.listings, exchange.clock))
-    spark_v7 = Gate(exchange, Spark(exchange.listings, exchange.clock, "v7"))
-    spark_v8 = Gate(exchange, Spark(exchange.listings, exchange.clock, "v8"))
-    search = Gate(exchange, Search(exchange.listings))
+    chart = Middleware(exchange, Chart(exchange.listings, exchange.clock))
+    spark_v7 = Middleware(exchange, Spark(exchange.listings, exchange.clock, "v7"))
+    spark_v8 = Middleware(exchange, Spark(exchange.listings, exchange.clock, "v8"))
+    search = Middleware(exchange, Search(exchange.listings))
     return Starlette(
         routes=[
             Route("/v8/finance/chart/{symbol}", chart, methods=["GET"]),

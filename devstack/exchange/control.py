@@ -76,10 +76,10 @@ class _Control:
         return _done()
 
     async def log(self, _: Request) -> Response:
-        return JSONResponse(self._exchange.journal.as_json())
+        return JSONResponse(self._exchange.request_log.as_json())
 
     async def clear_log(self, _: Request) -> Response:
-        self._exchange.journal.clear()
+        self._exchange.request_log.clear()
         return _done()
 
     async def clock(self, _: Request) -> Response:

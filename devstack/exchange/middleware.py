@@ -27,7 +27,7 @@ from devstack.exchange.faults import (
     Truncated,
 )
 from devstack.exchange.listings import Listings
-from devstack.exchange.request_log import Entry, Journal
+from devstack.exchange.request_log import Entry, RequestLog
 from devstack.exchange.responses import Answer
 from devstack.exchange.yahoo import Question
 
@@ -46,10 +46,10 @@ class Exchange:
     clock: Clock = field(default_factory=Clock)
     faults: FaultScript = field(default_factory=FaultScript)
     bucket: Bucket = field(default_factory=Bucket)
-    journal: Journal = field(default_factory=Journal)
+    request_log: RequestLog = field(default_factory=RequestLog)
 
 
-class Gate:
+class Middleware:
     """An endpoint as ASGI application; the control API does not pass through it."""
 
     def __init__(self, exchange: Exchange, question: Question) -> None:
@@ -61,13 +61,13 @@ class Gate:
         endpoint = self._question.endpoint
         agent = request.headers.get("user-agent", "")
         symbols = self._question.symbols(request)
-        entry = self._exchange.journal.begin(
+        entry = self._exchange.request_log.begin(
             endpoint, request.url.path, request.url.query, symbols, agent
         )
         try:
             await self._respond(request, entry, receive, send)
         finally:
-            self._exchange.journal.end(entry)
+            self._exchange.request_log.end(entry)
             REQUESTS.labels(endpoint, entry.status or "none").inc()
 
     async def _respond(self, request: Request, entry: Entry, receive: Receive, send: Send) -> None:

@@ -27,7 +27,7 @@ class Entry:
 
 
 @dataclass(slots=True)
-class Journal:
+class RequestLog:
     """The counters count on when the oldest entries have been dropped."""
 
     entries: deque[Entry] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))

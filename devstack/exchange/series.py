@@ -103,7 +103,7 @@ def series(listing: Listing, now: float, range_: str, interval: str) -> Series:
     return Series(meta, list(bars), times)
 
 
-def spoilt(good: Series, fault: ContentFault | None) -> Series:  # noqa: PLR0911 - one a kind
+def corrupted(good: Series, fault: ContentFault | None) -> Series:  # noqa: PLR0911 - one a kind
     match fault:
         case None:
             return good

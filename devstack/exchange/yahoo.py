@@ -10,7 +10,7 @@ from devstack.exchange.clock import Clock
 from devstack.exchange.faults import ContentFault, Endpoint
 from devstack.exchange.listings import Listing, Listings
 from devstack.exchange.responses import Answer, failed, found, not_found
-from devstack.exchange.series import INTERVALS, SESSIONS, series, spoilt
+from devstack.exchange.series import INTERVALS, SESSIONS, corrupted, series
 
 MAX_SYMBOLS: Final = 20
 
@@ -47,7 +47,7 @@ class Chart:
             return not_found()
         asked = series(listing, self.clock.now(), range_, interval)
         with_splits = "split" in request.query_params.get("events", "")
-        result = spoilt(asked, content.get(symbol)).as_chart(with_splits=with_splits)
+        result = corrupted(asked, content.get(symbol)).as_chart(with_splits=with_splits)
         return found({"chart": {"result": [result], "error": None}})
 
 
@@ -74,7 +74,7 @@ class Spark:
         now = self.clock.now()
         known = {symbol: self.listings.find(symbol) for symbol in symbols}
         results = {
-            symbol: spoilt(series(listing, now, range_, interval), content.get(symbol))
+            symbol: corrupted(series(listing, now, range_, interval), content.get(symbol))
             for symbol, listing in known.items()
             if listing is not None
         }

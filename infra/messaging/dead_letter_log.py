@@ -14,7 +14,7 @@ EVERY_SECONDS = 5.0
 REASONS_SHOWN = 5
 
 
-class LetterLog:
+class DeadLetterLog:
     """Logs the dead letters of one consumer: the first at once, then at most every 5 seconds."""
 
     def __init__(self, consumer: str, now: Callable[[], float] = monotonic) -> None:

@@ -19,7 +19,7 @@ from contracts.topics import MAX_DEAD_LETTER_BYTES, MIB, Consumer, Topic
 from infra.kafka.broadcast_consumer import read_all
 from infra.kafka.transactional_producer import Draft, TransactionalWriter, TransactionError
 from infra.messaging.batch_progress import Failure, Place, SetAside
-from infra.messaging.dead_letter_log import LetterLog
+from infra.messaging.dead_letter_log import DeadLetterLog
 from infra.messaging.inbound import RetryableError
 from infra.messaging.record_reader import Record
 from infra.observability.telemetry import DEAD_LETTERS
@@ -115,7 +115,7 @@ class DeadLetters:
         self._targets = {t.name: t.dead_letters(consumer) for t in topics}
         self._targets |= {t.redrive(consumer): t.dead_letters(consumer) for t in topics}
         self._partitions: dict[Place, _Partition] = {}
-        self._log = LetterLog(consumer.name)
+        self._log = DeadLetterLog(consumer.name)
 
     async def write(self, place: Place, letters: Sequence[SetAside], until: int) -> None:
         """Write the letters, and commit `until` as the next offset of their partition.

@@ -39,7 +39,9 @@ async def extent(broker: Broker) -> Extent:
     return Extent(await broker.beginnings(places), await broker.ends(places))
 
 
-async def read_again(broker: Broker, sender: Sender, found: Extent, by: ops_events.By) -> None:
+async def read_again(
+    broker: Broker, sender: Sender, found: Extent, by: ops_events.OperatorContext
+) -> None:
     """Put the log's consumer before all of it. Raises `NotAllowedError` while it is at work.
 
     It adds what is not there and leaves alone what is, so it may be stopped and started meanwhile.

@@ -16,7 +16,7 @@ from operations.cli.runner import both_settings, run
 from operations.cli.tables import table, wrapped
 from operations.consumers import CONSUMERS, Choice, Found, State
 from operations.database import open_database
-from operations.ops_events import By, this_operator
+from operations.ops_events import OperatorContext, this_operator
 from operations.record_producer import Sender
 
 Settings = tuple[KafkaSettings, PostgresSettings]
@@ -154,7 +154,7 @@ def _instruct(
         click.echo("nothing was changed")
 
 
-def _by(reason: str) -> By:
+def _by(reason: str) -> OperatorContext:
     if not reason.strip():
         raise click.BadParameter("must say something", param_hint="--reason")
     return this_operator(reason)
@@ -165,7 +165,7 @@ async def _states(settings: Settings, names: list[str]) -> list[State]:
         return await ops.states(broker, pool, names)
 
 
-async def _resume(settings: Settings, name: str, by: By, *, dry_run: bool) -> bool:
+async def _resume(settings: Settings, name: str, by: OperatorContext, *, dry_run: bool) -> bool:
     async with Broker(settings[0]) as broker, open_database(settings[1]) as pool:
         if dry_run:
             [state] = await ops.states(broker, pool, [name])
@@ -175,7 +175,13 @@ async def _resume(settings: Settings, name: str, by: By, *, dry_run: bool) -> bo
 
 
 async def _found(
-    settings: Settings, name: str, action: Action, choice: Choice, by: By, *, dry_run: bool
+    settings: Settings,
+    name: str,
+    action: Action,
+    choice: Choice,
+    by: OperatorContext,
+    *,
+    dry_run: bool,
 ) -> Found:
     consumer = CONSUMERS[name]
     async with Broker(settings[0]) as broker, open_database(settings[1]) as pool:

@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 import click
 
 from operations.cli.time_options import TIME
-from operations.dead_letters.filter import LetterFilter
-from operations.dead_letters.topic import Box, boxes_of
+from operations.dead_letters.filter import DeadLetterFilter
+from operations.dead_letters.topic import DeadLetterTopic, dead_letter_topics_of
 from operations.errors import OpsError
 from operations.redaction import Wanted
 
@@ -20,8 +20,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 class Chosen:
     """What the options say: of which consumers and topics, and which letters."""
 
-    boxes: tuple[Box, ...]
-    filter: LetterFilter
+    dlq_topics: tuple[DeadLetterTopic, ...]
+    filter: DeadLetterFilter
     narrows: bool
     """Whether any option was given."""
 
@@ -60,10 +60,10 @@ def chosen(
     if since and until and until < since:
         raise click.UsageError("--to comes before --from")
     try:
-        boxes = boxes_of(topic, consumer)
+        dlq_topics = dead_letter_topics_of(topic, consumer)
     except OpsError as error:
         raise click.UsageError(str(error)) from error
     wanted = Wanted(type=only_type, key=only_key, correlation_id=correlation_id)
-    letters = LetterFilter(wanted, failure, since, until)
-    narrows = topic is not None or consumer is not None or not letters.is_anything
-    return Chosen(tuple(boxes), letters, narrows)
+    dead_letters = DeadLetterFilter(wanted, failure, since, until)
+    narrows = topic is not None or consumer is not None or not dead_letters.is_anything
+    return Chosen(tuple(dlq_topics), dead_letters, narrows)

@@ -17,7 +17,7 @@ from operations.cli.runner import both_settings, run
 from operations.cli.tables import wrapped
 from operations.dead_letters.actions import Action
 from operations.dead_letters.repository import opened
-from operations.dead_letters.topic import Group, Letter, Listed, Number, grouped
+from operations.dead_letters.topic import DeadLetter, Group, Listed, Number, grouped
 from operations.redaction import show
 
 Settings = tuple[KafkaSettings, PostgresSettings]
@@ -64,21 +64,23 @@ def list_(  # noqa: PLR0917 - click passes them by name
     wanted = chosen(topic, **filters)
     found = run(_listed(both_settings(data), wanted, after, page))
     if as_json:
-        click.echo(json.dumps([_listed_json(letter) for letter in found.letters], indent=2))
+        click.echo(
+            json.dumps([_listed_json(dead_letter) for dead_letter in found.dead_letters], indent=2)
+        )
     else:
-        for group in grouped(found.letters):
+        for group in grouped(found.dead_letters):
             click.echo(wrapped(_group_text(group, limit)))
             click.echo()
         click.echo(_summary(found))
     if found.more:
-        click.echo(f"there are more: --after {found.letters[-1].number}", err=True)
+        click.echo(f"there are more: --after {found.dead_letters[-1].number}", err=True)
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
     """Letters that were looked for, among how many; whether the page ended before they did."""
 
-    letters: list[Listed]
+    dead_letters: list[Listed]
     of: int
     more: bool
 
@@ -87,8 +89,8 @@ def _summary(found: Found) -> str:
     plural = "s" if found.of != 1 else ""
     if not found.of:
         return "no open dead letters"
-    if len(found.letters) < found.of:
-        return f"{len(found.letters):,} of {found.of:,} dead letter{plural} match"
+    if len(found.dead_letters) < found.of:
+        return f"{len(found.dead_letters):,} of {found.of:,} dead letter{plural} match"
     return f"{found.of:,} open dead letter{plural}"
 
 
@@ -103,12 +105,12 @@ def show_(number: Number, data: Path, *, as_json: bool) -> None:
     """
     if number.first != number.last:
         raise click.UsageError("one dead letter at a time")
-    letter, done = run(_one(both_settings(data), number))
-    content = _letter_json(letter, done)
+    dead_letter, done = run(_one(both_settings(data), number))
+    content = _letter_json(dead_letter, done)
     if as_json:
         click.echo(json.dumps(content, default=str, ensure_ascii=False, indent=2))
         return
-    click.echo(wrapped(_letter_text(letter, content)))
+    click.echo(wrapped(_letter_text(dead_letter, content)))
 
 
 async def _listed(
@@ -116,22 +118,22 @@ async def _listed(
 ) -> Found:
     listed: list[Listed] = []
     seen = 0
-    async with opened(*settings) as office:
-        letters = office.open_letters(wanted.boxes, lambda _: True, after)
-        async with aclosing(letters):
-            async for letter, _ in letters:
+    async with opened(*settings) as repository:
+        dead_letters = repository.open_letters(wanted.dlq_topics, lambda _: True, after)
+        async with aclosing(dead_letters):
+            async for dead_letter, _ in dead_letters:
                 if page is not None and len(listed) == page:
                     return Found(listed, seen, more=True)
                 seen += 1
-                if wanted.filter.matches(letter):
-                    listed.append(Listed.of(letter))
+                if wanted.filter.matches(dead_letter):
+                    listed.append(Listed.of(dead_letter))
     return Found(listed, seen, more=False)
 
 
-async def _one(settings: Settings, number: Number) -> tuple[Letter, Action | None]:
-    async with opened(*settings) as office:
-        await office.check([number])
-        [seen] = [seen async for seen in office.named([number])]
+async def _one(settings: Settings, number: Number) -> tuple[DeadLetter, Action | None]:
+    async with opened(*settings) as repository:
+        await repository.check([number])
+        [seen] = [seen async for seen in repository.named([number])]
         return seen
 
 
@@ -139,40 +141,40 @@ def _group_text(group: Group, limit: int) -> str:
     times = f"{group.first:%Y-%m-%d %H:%M:%S}"
     if group.last != group.first:
         times += f" to {group.last:%Y-%m-%d %H:%M:%S}"
-    many = f"{len(group.letters):,} of {group.box.topic.name}"
+    many = f"{len(group.dead_letters):,} of {group.dlq_topic.topic.name}"
     lines = [
-        f"{group.box.consumer.name} could not handle {many}: {group.reason}",
+        f"{group.dlq_topic.consumer.name} could not handle {many}: {group.reason}",
         f"  {times} UTC",
     ]
-    shown = group.letters[-limit:] if limit else ()
-    if hidden := len(group.letters) - len(shown):
+    shown = group.dead_letters[-limit:] if limit else ()
+    if hidden := len(group.dead_letters) - len(shown):
         lines.append(f"  {hidden:,} older, not shown")
     lines += [
-        f"  {letter.number}  {letter.last_failure:%m-%d %H:%M:%S}  {letter.type}"
-        for letter in shown
+        f"  {dead_letter.number}  {dead_letter.last_failure:%m-%d %H:%M:%S}  {dead_letter.type}"
+        for dead_letter in shown
     ]
     return "\n".join(lines)
 
 
-def _listed_json(letter: Listed) -> dict[str, Any]:
+def _listed_json(dead_letter: Listed) -> dict[str, Any]:
     return {
-        "number": letter.number,
-        "topic": letter.box.topic.name,
-        "consumer": letter.box.consumer.name,
-        "reason": letter.reason,
-        "type": letter.type,
-        "first_failure": letter.first_failure.isoformat(),
-        "last_failure": letter.last_failure.isoformat(),
-        "came_from": letter.came_from,
+        "number": dead_letter.number,
+        "topic": dead_letter.dlq_topic.topic.name,
+        "consumer": dead_letter.dlq_topic.consumer.name,
+        "reason": dead_letter.reason,
+        "type": dead_letter.type,
+        "first_failure": dead_letter.first_failure.isoformat(),
+        "last_failure": dead_letter.last_failure.isoformat(),
+        "came_from": dead_letter.came_from,
     }
 
 
-def _letter_json(letter: Letter, done: Action | None) -> dict[str, Any]:
-    shown = show(letter.record)
+def _letter_json(dead_letter: DeadLetter, done: Action | None) -> dict[str, Any]:
+    shown = show(dead_letter.record)
     return {
-        **_listed_json(Listed.of(letter)),
-        "attempts": letter.attempts,
-        "cut": letter.cut,
+        **_listed_json(Listed.of(dead_letter)),
+        "attempts": dead_letter.attempts,
+        "cut": dead_letter.cut,
         "dealt_with": asdict(done) if done else None,
         "key": shown.key,
         "headers": shown.headers,
@@ -181,22 +183,22 @@ def _letter_json(letter: Letter, done: Action | None) -> dict[str, Any]:
     }
 
 
-def _letter_text(letter: Letter, content: dict[str, Any]) -> str:
+def _letter_text(dead_letter: DeadLetter, content: dict[str, Any]) -> str:
     done = content["dealt_with"]
     about = {
-        "id": letter.number,
-        "reason": letter.reason,
-        "attempts": letter.attempts,
-        "first": f"{letter.first_failure:%Y-%m-%d %H:%M:%S} UTC",
-        "last": f"{letter.last_failure:%Y-%m-%d %H:%M:%S} UTC",
-        "origin": letter.came_from,
+        "id": dead_letter.number,
+        "reason": dead_letter.reason,
+        "attempts": dead_letter.attempts,
+        "first": f"{dead_letter.first_failure:%Y-%m-%d %H:%M:%S} UTC",
+        "last": f"{dead_letter.last_failure:%Y-%m-%d %H:%M:%S} UTC",
+        "origin": dead_letter.came_from,
         "key": content["key"] if content["key"] is not None else "(none)",
         "state": f"{done['action']} at {done['acted_at']:%Y-%m-%d %H:%M:%S} UTC by "
         f"{done['operator']}: {done['reason']}"
         if done
         else "open; `qnt9 dlq redrive` or `qnt9 dlq discard`",
     }
-    if letter.cut:
+    if dead_letter.cut:
         about["content"] = "only its beginning was kept; it cannot be sent again"
     lines = [f"{name:10} {text}" for name, text in about.items()]
     lines += ["", *(f"{name}: {text}" for name, text in content["headers"].items()), ""]

@@ -9,7 +9,7 @@ from operations.audit.rebuild import Extent, extent, read_again
 from operations.broker import Broker
 from operations.cli.options import data_option
 from operations.cli.runner import broker_settings, run
-from operations.ops_events import By, this_operator
+from operations.ops_events import OperatorContext, this_operator
 from operations.record_producer import Sender
 
 
@@ -36,7 +36,7 @@ def audit(data: Path, reason: str | None, *, dry_run: bool) -> None:
         click.echo(f"{found.records} records will be read when the audit worker starts")
 
 
-async def _rebuilt(settings: KafkaSettings, by: By | None) -> Extent:
+async def _rebuilt(settings: KafkaSettings, by: OperatorContext | None) -> Extent:
     async with Broker(settings) as broker:
         found = await extent(broker)
         if by:

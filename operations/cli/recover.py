@@ -12,12 +12,12 @@ from operations.broker import Broker
 from operations.cli.options import data_option
 from operations.cli.recover_report import loss_facts, shown, shown_loss
 from operations.cli.runner import Progress, both_settings, run
-from operations.ops_events import By, this_operator
+from operations.ops_events import OperatorContext, this_operator
 from operations.record_producer import Sender
 from operations.recovery import apply, loss_store, progress, store
 from operations.recovery.apply import Recovery
 from operations.recovery.loss import KafkaLoss, survey_kafka
-from operations.recovery.progress import Standing
+from operations.recovery.progress import RecoveryProgress
 from operations.recovery.refill import refill
 from operations.recovery.survey import Survey, survey
 
@@ -87,7 +87,7 @@ async def _recovered(  # noqa: PLR0917  # of one call, above
     postgres: PostgresSettings,
     found: Survey,
     loss: KafkaLoss,
-    by: By,
+    by: OperatorContext,
     patience: timedelta | None,
 ) -> list[str]:
     async with Broker(kafka) as broker, open_session(postgres, instance="qnt9-recover") as conn:
@@ -102,11 +102,13 @@ async def _recovered(  # noqa: PLR0917  # of one call, above
             return lines
         if patience is None:
             return [*lines, "run `qnt9 recover` again to wait for the end"]
-        await progress.follow(broker, conn, recovery, _Told().tell, patience=patience)
+        await progress.follow(broker, conn, recovery, _ProgressReport().report, patience=patience)
         return [*lines, *await _report(conn, recovery)]
 
 
-async def _refilled(broker: Broker, conn: Connection, loss: KafkaLoss, by: By) -> list[str]:
+async def _refilled(
+    broker: Broker, conn: Connection, loss: KafkaLoss, by: OperatorContext
+) -> list[str]:
     """Fill in what Kafka has lost, and tell of a run before that could not say so any more."""
     begun = await loss_store.untold(conn)
     if not loss.is_none or begun:
@@ -121,13 +123,13 @@ async def _refilled(broker: Broker, conn: Connection, loss: KafkaLoss, by: By) -
     return [f"refilled: {loss.refillable} events are in their topics again, with new offsets"]
 
 
-class _Told:
+class _ProgressReport:
     """Progress on stderr, each standing once."""
 
     def __init__(self) -> None:
         self._last = ""
 
-    def tell(self, now: Standing) -> None:
+    def report(self, now: RecoveryProgress) -> None:
         line = f"{now.records:,} records and {now.awaited:,} events to be made again"
         if now.idle:
             line += f"; no process reads for {', '.join(now.idle)}: start what you stopped"

@@ -17,9 +17,9 @@ from operations.cli.options import data_option, fail
 from operations.cli.runner import Progress, both_settings, run
 from operations.dead_letters import redrive as redrives
 from operations.dead_letters.reports import Reports, reporting
-from operations.dead_letters.repository import Office, opened
-from operations.dead_letters.topic import Letter, Number
-from operations.ops_events import By, this_operator
+from operations.dead_letters.repository import DeadLetterRepository, opened
+from operations.dead_letters.topic import DeadLetter, Number
+from operations.ops_events import OperatorContext, this_operator
 from operations.record_producer import Sender
 from operations.replay.executor import Pace
 
@@ -37,7 +37,7 @@ class Asked:
     dry_run: bool
     rate: float | None
     as_json: bool
-    by: By
+    by: OperatorContext
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +56,8 @@ class Tally:
     before: list[str] = field(default_factory=list)
     not_possible: list[str] = field(default_factory=list)
 
-    def doubt(self, letters: list[Letter]) -> None:
-        self.not_possible += [f"{each.number}: {redrives.DOUBTFUL}" for each in letters]
+    def doubt(self, dead_letters: list[DeadLetter]) -> None:
+        self.not_possible += [f"{each.number}: {redrives.DOUBTFUL}" for each in dead_letters]
 
 
 @click.command(epilog="Example: qnt9 dlq redrive --all --consumer watchlist --dry-run")
@@ -144,47 +144,52 @@ def _chosen(
 
 
 async def _deal(settings: Settings, asked: Asked) -> None:
-    async with opened(*settings) as office:
-        await office.check(asked.numbers)
+    async with opened(*settings) as repository:
+        await repository.check(asked.numbers)
         tally = Tally()
-        total = await _count(office, asked)
+        total = await _count(repository, asked)
         if asked.dry_run:
-            await _look(office, asked, tally)
+            await _look(repository, asked, tally)
         else:
             async with (
                 Sender(settings[0]) as sender,
-                reporting(office.pool, sender) as reports,
+                reporting(repository.pool, sender) as reports,
             ):
-                await _deal_with(office, Outlet(sender, reports), asked, tally, total)
+                await _deal_with(repository, Outlet(sender, reports), asked, tally, total)
     _say(asked, tally)
 
 
-async def _look(office: Office, asked: Asked, tally: Tally) -> None:
-    async with aclosing(_letters(office, asked, tally)) as letters:
-        async for batch in redrives.batches(letters):
-            doubtful: list[Letter] = []
+async def _look(repository: DeadLetterRepository, asked: Asked, tally: Tally) -> None:
+    async with aclosing(_letters(repository, asked, tally)) as dead_letters:
+        async for batch in redrives.batches(dead_letters):
+            doubtful: list[DeadLetter] = []
             if asked.verb == "redriven":
-                async with office.pool.acquire() as conn:
+                async with repository.pool.acquire() as conn:
                     doubtful = await redrives.doubtful(conn, batch)
             tally.doubt(doubtful)
-            tally.done[batch[0].box.name] += len(batch) - len(doubtful)
+            tally.done[batch[0].dlq_topic.name] += len(batch) - len(doubtful)
 
 
 async def _deal_with(
-    office: Office, outlet: Outlet, asked: Asked, tally: Tally, total: int
+    repository: DeadLetterRepository, outlet: Outlet, asked: Asked, tally: Tally, total: int
 ) -> None:
     pace = Pace(asked.rate)
     at_once = redrives.AT_ONCE if asked.rate is None else max(1, int(asked.rate / 4))
     with Progress(asked.verb, total) as progress:
-        async with aclosing(_letters(office, asked, tally)) as letters:
-            async for batch in redrives.batches(letters, min(at_once, redrives.AT_ONCE)):
+        async with aclosing(_letters(repository, asked, tally)) as dead_letters:
+            async for batch in redrives.batches(dead_letters, min(at_once, redrives.AT_ONCE)):
                 await pace.wait_for(len(batch))
-                event_id = await outlet.reports.event_for(batch[0].box, len(batch))
+                event_id = await outlet.reports.event_for(batch[0].dlq_topic, len(batch))
                 act = redrives.redrive if asked.verb == "redriven" else redrives.discard
                 dealt = await act(
-                    office.pool, outlet.sender, batch[0].box, batch, asked.by, event_id=event_id
+                    repository.pool,
+                    outlet.sender,
+                    batch[0].dlq_topic,
+                    batch,
+                    asked.by,
+                    event_id=event_id,
                 )
-                tally.done[batch[0].box.name] += len(dealt.done)
+                tally.done[batch[0].dlq_topic.name] += len(dealt.done)
                 tally.before += [
                     f"{each.number}: handled by another operator just now" for each in dealt.others
                 ]
@@ -192,28 +197,30 @@ async def _deal_with(
                 progress.seen(len(batch))
 
 
-async def _count(office: Office, asked: Asked) -> int:
+async def _count(repository: DeadLetterRepository, asked: Asked) -> int:
     """For the progress, of what one sees now."""
-    async with aclosing(_letters(office, asked, Tally())) as letters:
-        return sum([1 async for _ in letters])
+    async with aclosing(_letters(repository, asked, Tally())) as dead_letters:
+        return sum([1 async for _ in dead_letters])
 
 
-async def _letters(office: Office, asked: Asked, tally: Tally) -> AsyncGenerator[Letter, None]:
+async def _letters(
+    repository: DeadLetterRepository, asked: Asked, tally: Tally
+) -> AsyncGenerator[DeadLetter, None]:
     """Those to deal with; the others go into the tally."""
     if asked.numbers:
-        letters = office.named(dict.fromkeys(asked.numbers))
+        dead_letters = repository.named(dict.fromkeys(asked.numbers))
     else:
-        letters = office.open_letters(asked.chosen.boxes, asked.chosen.filter.matches)
-    async with aclosing(letters):
-        async for letter, before in letters:
+        dead_letters = repository.open_letters(asked.chosen.dlq_topics, asked.chosen.filter.matches)
+    async with aclosing(dead_letters):
+        async for dead_letter, before in dead_letters:
             if before:
                 when = f"{before.acted_at:%Y-%m-%d %H:%M:%S}"
                 done = f"{before.action} at {when} by {before.operator}"
-                tally.before.append(f"{letter.number}: {done}")
-            elif asked.verb == "redriven" and (fault := redrives.why_not(letter)):
-                tally.not_possible.append(f"{letter.number}: {fault}")
+                tally.before.append(f"{dead_letter.number}: {done}")
+            elif asked.verb == "redriven" and (fault := redrives.why_not(dead_letter)):
+                tally.not_possible.append(f"{dead_letter.number}: {fault}")
             else:
-                yield letter
+                yield dead_letter
 
 
 def _say(asked: Asked, tally: Tally) -> None:
@@ -234,11 +241,13 @@ def _say(asked: Asked, tally: Tally) -> None:
 def _say_in_words(asked: Asked, tally: Tally) -> None:
     for line in tally.before:
         click.echo(f"dealt with before: {line}", err=True)
-    for box, letters in tally.done.items():
-        plural = "s" if letters != 1 else ""
-        where = f" to {box}.redrive" if asked.verb == "redriven" else ""
+    for dlq_topic, dead_letters in tally.done.items():
+        plural = "s" if dead_letters != 1 else ""
+        where = f" to {dlq_topic}.redrive" if asked.verb == "redriven" else ""
         would = "would be " if asked.dry_run else ""
-        click.echo(f"{letters:,} dead letter{plural} of {box} {would}{asked.verb}{where}")
+        click.echo(
+            f"{dead_letters:,} dead letter{plural} of {dlq_topic} {would}{asked.verb}{where}"
+        )
     if not tally.done.total():
         click.echo("nothing to do")
     if asked.dry_run:

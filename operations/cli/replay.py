@@ -14,14 +14,14 @@ from operations.cli.options import check_type, data_option
 from operations.cli.runner import Progress, broker_settings, run
 from operations.cli.tables import table
 from operations.errors import TurnedRoundError
-from operations.ops_events import By, this_operator
+from operations.ops_events import OperatorContext, this_operator
 from operations.record_producer import Sender
 from operations.redaction import Wanted
 from operations.replay import executor as replays
 from operations.replay.guards import check_group, check_source, check_topic
 from operations.replay.offset_ranges import Chooses, count, resolve
 from operations.replay.offset_spec import Point, ends_before, point_of
-from operations.replay.request import Run, Wish
+from operations.replay.request import ReplayRequest, Run
 
 STOPPED = "stopped; acknowledged records are noted: run the same command again to continue"
 
@@ -30,22 +30,22 @@ STOPPED = "stopped; acknowledged records are noted: run the same command again t
 class Asked:
     """One call of the command."""
 
-    wish: Wish
+    request: ReplayRequest
     dry_run: bool
     rate: float | None
     again: bool
     as_json: bool
-    by: By
+    by: OperatorContext
     now: datetime
 
     @property
     def points(self) -> tuple[Point, Point]:
         """Raises `ValueError`."""
-        return point_of(self.wish.begin, self.now), point_of(self.wish.end, self.now)
+        return point_of(self.request.begin, self.now), point_of(self.request.end, self.now)
 
     @property
     def chooses(self) -> Chooses | None:
-        wanted = Wanted(type=self.wish.only_type, key=self.wish.only_key)
+        wanted = Wanted(type=self.request.only_type, key=self.request.only_key)
         return None if wanted.is_anything else wanted.matches
 
 
@@ -113,7 +113,7 @@ def replay(  # noqa: PLR0917 - click passes them by name
     again. Command topics are refused: send failed commands again with `qnt9 dlq redrive`.
     """
     asked = Asked(
-        Wish(
+        ReplayRequest(
             topic,
             begin,
             end,
@@ -135,35 +135,36 @@ def replay(  # noqa: PLR0917 - click passes them by name
 
 
 def _check_words(asked: Asked) -> None:
-    for option, text in (("--from", asked.wish.begin), ("--to", asked.wish.end)):
+    for option, text in (("--from", asked.request.begin), ("--to", asked.request.end)):
         try:
             point_of(text, asked.now)
         except ValueError as error:
             raise click.BadParameter(str(error), param_hint=option) from error
     if ends_before(*asked.points):
         raise click.UsageError(
-            f"the range ends before it begins: --from {asked.wish.begin} --to {asked.wish.end}"
+            f"the range ends before it begins: "
+            f"--from {asked.request.begin} --to {asked.request.end}"
         )
-    check_type(asked.wish.only_type, asked.wish.topic)
-    if asked.wish.to_group and asked.wish.to_topic:
+    check_type(asked.request.only_type, asked.request.topic)
+    if asked.request.to_group and asked.request.to_topic:
         raise click.UsageError("--to-group or --to-topic, not both")
-    if not (asked.wish.to_group or asked.wish.to_topic or asked.dry_run):
+    if not (asked.request.to_group or asked.request.to_topic or asked.dry_run):
         raise click.UsageError("--to-group or --to-topic is needed, or --dry-run to count only")
-    if asked.wish.to_group and (asked.chooses or asked.wish.partitions):
+    if asked.request.to_group and (asked.chooses or asked.request.partitions):
         raise click.UsageError(
             "a group reads everything in its range: --type, --key and --partition need --to-topic"
         )
 
 
 async def _replay(settings: KafkaSettings, asked: Asked) -> None:
-    wish = asked.wish
-    check_source(wish.topic)
-    if asked.wish.to_topic:
-        check_topic(asked.wish.to_topic, wish.topic)
-    if asked.wish.to_group:
-        check_group(asked.wish.to_group)
+    request = asked.request
+    check_source(request.topic)
+    if asked.request.to_topic:
+        check_topic(asked.request.to_topic, request.topic)
+    if asked.request.to_group:
+        check_group(asked.request.to_group)
     async with Broker(settings) as broker:
-        before = await replays.begun(broker, wish)
+        before = await replays.begun(broker, request)
         if before and before.finished:
             if not asked.again:
                 _say_finished(asked, before)
@@ -178,7 +179,7 @@ async def _replay(settings: KafkaSettings, asked: Asked) -> None:
             return
         async with Sender(settings) as sender:
             current = before or Run.of(ranges)
-            if asked.wish.to_group:
+            if asked.request.to_group:
                 await _to_group(broker, sender, asked, current, counts)
             else:
                 await _to_topic(broker, sender, asked, current, counts)
@@ -186,7 +187,9 @@ async def _replay(settings: KafkaSettings, asked: Asked) -> None:
 
 async def _ranges(broker: Broker, asked: Asked) -> list[Range]:
     try:
-        resolved = await resolve(broker, asked.wish.topic, *asked.points, asked.wish.partitions)
+        resolved = await resolve(
+            broker, asked.request.topic, *asked.points, asked.request.partitions
+        )
     except TurnedRoundError as error:
         raise click.UsageError(str(error)) from error
     for each in resolved.clipped:
@@ -195,19 +198,20 @@ async def _ranges(broker: Broker, asked: Asked) -> list[Range]:
 
 
 def _say_finished(asked: Asked, run: Run) -> None:
-    wish = asked.wish
+    request = asked.request
     said = (
-        f"finished before: {run.records_sent:,} records of {wish.topic} are in {wish.to_topic}; "
+        f"finished before: {run.records_sent:,} records of {request.topic} are in "
+        f"{request.to_topic}; "
         "nothing was copied (--again copies once more)"
     )
-    answer = {"run": str(run.id), "records": run.records_sent, "topic": wish.to_topic}
+    answer = {"run": str(run.id), "records": run.records_sent, "topic": request.to_topic}
     _say(asked, {**answer, "finished_before": True}, said)
 
 
 async def _counted(broker: Broker, asked: Asked, ranges: Sequence[Range]) -> dict[int, int]:
     total = sum(each.until - each.start for each in ranges)
     with Progress("counting:", total) as progress:
-        return await count(broker, asked.wish.topic, ranges, asked.chooses, progress.seen)
+        return await count(broker, asked.request.topic, ranges, asked.chooses, progress.seen)
 
 
 async def _to_topic(
@@ -218,17 +222,21 @@ async def _to_topic(
         ended = await replays.copy(
             broker,
             sender,
-            asked.wish,
+            asked.request,
             current,
             chooses=asked.chooses,
             rate=asked.rate,
             seen=progress.seen,
         )
-    await replays.finish(broker, sender, asked.wish, ended, by=asked.by, records=ended.records_sent)
-    said = f"{ended.records_sent:,} records of {asked.wish.topic} are in {asked.wish.to_topic}"
+    await replays.finish(
+        broker, sender, asked.request, ended, by=asked.by, records=ended.records_sent
+    )
+    said = (
+        f"{ended.records_sent:,} records of {asked.request.topic} are in {asked.request.to_topic}"
+    )
     _say(
         asked,
-        {"run": str(ended.id), "records": ended.records_sent, "topic": asked.wish.to_topic},
+        {"run": str(ended.id), "records": ended.records_sent, "topic": asked.request.to_topic},
         said,
     )
 
@@ -236,10 +244,10 @@ async def _to_topic(
 async def _to_group(
     broker: Broker, sender: Sender, asked: Asked, current: Run, counts: dict[int, int]
 ) -> None:
-    assert asked.wish.to_group
-    await replays.put_before(broker, asked.wish, current)
+    assert asked.request.to_group
+    await replays.put_before(broker, asked.request, current)
     records = sum(counts.values())
-    await replays.finish(broker, sender, asked.wish, current, by=asked.by, records=records)
+    await replays.finish(broker, sender, asked.request, current, by=asked.by, records=records)
     ends = {str(each.partition): each.until for each in current.ranges}
     rows = [("PARTITION", "STANDS AT", "READ UP TO", "RECORDS")] + [
         (str(r.partition), str(r.start), str(r.until), f"{r.until - r.start:,}")
@@ -247,13 +255,13 @@ async def _to_group(
     ]
     said = (
         f"{table(rows, right=frozenset({0, 1, 2, 3}))}\n\n{records:,} records lie before "
-        f"{asked.wish.to_group}; where to stop is also in the offsets of "
-        f"{replays.UNTIL_PREFIX}{asked.wish.to_group}"
+        f"{asked.request.to_group}; where to stop is also in the offsets of "
+        f"{replays.UNTIL_PREFIX}{asked.request.to_group}"
     )
     answer = {
         "run": str(current.id),
         "records": records,
-        "group": asked.wish.to_group,
+        "group": asked.request.to_group,
         "ends": ends,
     }
     _say(asked, answer, said)

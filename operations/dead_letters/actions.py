@@ -10,7 +10,7 @@ from asyncpg import Record
 
 from contracts.outcomes import Rejected
 from infra.postgres.pool import Connection
-from operations.dead_letters.topic import Letter
+from operations.dead_letters.topic import DeadLetter
 
 Kind = Literal["redriven", "discarded"]
 
@@ -42,7 +42,7 @@ async def actions(conn: Connection, topic: str) -> dict[int, Action]:
 async def claim(
     conn: Connection,
     kind: Kind,
-    letters: Sequence[Letter],
+    dead_letters: Sequence[DeadLetter],
     operator: str,
     reason: str,
     *,
@@ -66,9 +66,9 @@ async def claim(
         kind,
         operator,
         reason,
-        [letter.record.topic for letter in letters],
-        [letter.record.offset for letter in letters],
-        [letter.message_id for letter in letters],
+        [dead_letter.record.topic for dead_letter in dead_letters],
+        [dead_letter.record.offset for dead_letter in dead_letters],
+        [dead_letter.message_id for dead_letter in dead_letters],
         event_id,
     )
     return {(row["topic"], row["offset"]) for row in rows}
@@ -107,7 +107,7 @@ async def mark_told(conn: Connection, event_id: UUID) -> None:
     )
 
 
-async def unclaim(conn: Connection, letters: Sequence[Letter]) -> None:
+async def unclaim(conn: Connection, dead_letters: Sequence[DeadLetter]) -> None:
     """Marks of this transaction for which nothing is done after all."""
     await conn.execute(
         """
@@ -116,8 +116,8 @@ async def unclaim(conn: Connection, letters: Sequence[Letter]) -> None:
          WHERE dead_letter_actions.topic = letter.topic
            AND dead_letter_actions."offset" = letter."offset"
         """,
-        [letter.record.topic for letter in letters],
-        [letter.record.offset for letter in letters],
+        [dead_letter.record.topic for dead_letter in dead_letters],
+        [dead_letter.record.offset for dead_letter in dead_letters],
     )
 
 
@@ -143,9 +143,9 @@ async def unpark(conn: Connection, commands: Sequence[UUID]) -> None:
     await conn.execute("DELETE FROM parked_commands WHERE command_id = ANY($1)", commands)
 
 
-async def give_up(conn: Connection, consumer: str, letters: Sequence[Letter]) -> None:
+async def give_up(conn: Connection, consumer: str, dead_letters: Sequence[DeadLetter]) -> None:
     """Commands without an outcome have one now: they failed."""
-    envelopes = {each.envelope.id: each.envelope for each in letters if each.envelope}
+    envelopes = {each.envelope.id: each.envelope for each in dead_letters if each.envelope}
     rows: list[tuple[Any, ...]] = [
         (each.id, each.type, each.actor_id, each.fingerprint) for each in envelopes.values()
     ]

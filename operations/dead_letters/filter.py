@@ -3,12 +3,12 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from operations.dead_letters.topic import Letter
+from operations.dead_letters.topic import DeadLetter
 from operations.redaction import Wanted
 
 
 @dataclass(frozen=True, slots=True)
-class LetterFilter:
+class DeadLetterFilter:
     """What a letter must have; None is any. Times are of its last failure: from, and before."""
 
     record: Wanted = field(default_factory=Wanted)
@@ -19,13 +19,16 @@ class LetterFilter:
 
     @property
     def is_anything(self) -> bool:
-        return self == LetterFilter()
+        return self == DeadLetterFilter()
 
-    def matches(self, letter: Letter) -> bool:
-        if self.failure is not None and self.failure.casefold() not in letter.reason.casefold():
+    def matches(self, dead_letter: DeadLetter) -> bool:
+        if (
+            self.failure is not None
+            and self.failure.casefold() not in dead_letter.reason.casefold()
+        ):
             return False
-        if self.since and letter.last_failure < self.since:
+        if self.since and dead_letter.last_failure < self.since:
             return False
-        if self.until and letter.last_failure >= self.until:
+        if self.until and dead_letter.last_failure >= self.until:
             return False
-        return self.record.matches(letter.record)
+        return self.record.matches(dead_letter.record)

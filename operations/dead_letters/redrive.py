@@ -21,7 +21,7 @@ from infra.postgres.pool import Connection, Pool
 from infra.runtime.clock import CLOCK
 from operations import ops_events
 from operations.dead_letters import actions
-from operations.dead_letters.topic import Box, Letter
+from operations.dead_letters.topic import DeadLetter, DeadLetterTopic
 from operations.record_producer import Copy, Sender
 
 AT_ONCE = 100
@@ -33,49 +33,51 @@ HEADROOM = 64 * 1024
 class Dealt:
     """What became of a batch."""
 
-    done: list[Letter] = field(default_factory=list)
-    others: list[Letter] = field(default_factory=list)
+    done: list[DeadLetter] = field(default_factory=list)
+    others: list[DeadLetter] = field(default_factory=list)
     """Somebody else dealt with these meanwhile."""
-    doubtful: list[Letter] = field(default_factory=list)
+    doubtful: list[DeadLetter] = field(default_factory=list)
     """Nobody knows any more whether these were handled since."""
 
 
 DOUBTFUL = f"it is older than {REDRIVE_SAFE_AGE.days} days, and may have been handled since"
 
 
-def why_not(letter: Letter) -> str | None:
+def why_not(dead_letter: DeadLetter) -> str | None:
     """Why a letter cannot be sent again; it can still be discarded."""
-    if letter.cut:
+    if dead_letter.cut:
         return "only its beginning was kept, for it was too big"
-    size = _size(letter)
+    size = _size(dead_letter)
     if size > MAX_RECORD_BYTES - HEADROOM:
         return f"it has {size:,} bytes, more than the consumer's topic takes"
     return None
 
 
-async def doubtful(conn: Connection, letters: Sequence[Letter]) -> list[Letter]:
+async def doubtful(conn: Connection, dead_letters: Sequence[DeadLetter]) -> list[DeadLetter]:
     """Those that are old and wait for nothing: each could have a second effect."""
     since = CLOCK.now() - REDRIVE_SAFE_AGE
-    old = [each for each in letters if each.box.consumer.inbox and each.last_failure < since]
+    old = [
+        each for each in dead_letters if each.dlq_topic.consumer.inbox and each.last_failure < since
+    ]
     waiting = await actions.parked(conn, _ids(old)) if old else set()
     return [each for each in old if each.message_id and each.message_id not in waiting]
 
 
-def copy_of(letter: Letter) -> Copy:
+def copy_of(dead_letter: DeadLetter) -> Copy:
     """The record as it was before it was set aside, `ce_id` and all, with what became of it since.
 
     A consumer that fails on it again goes on counting where the letter stops.
     """
-    record = letter.record
+    record = dead_letter.record
     return Copy(record.key, record.value, list(record.headers))
 
 
 async def redrive(
     pool: Pool,
     sender: Sender,
-    box: Box,
-    letters: Sequence[Letter],
-    by: ops_events.By,
+    dlq_topic: DeadLetterTopic,
+    dead_letters: Sequence[DeadLetter],
+    by: ops_events.OperatorContext,
     *,
     event_id: UUID | None = None,
 ) -> Dealt:
@@ -83,73 +85,73 @@ async def redrive(
 
     With `event_id` the caller publishes the event that tells of them; without, it is done here.
     """
-    async with _marked(pool, "redriven", letters, by, event_id) as (conn, dealt):
+    async with _marked(pool, "redriven", dead_letters, by, event_id) as (conn, dealt):
         if dealt.done:
-            await actions.remember(conn, box.consumer.name, _ids(dealt.done))
+            await actions.remember(conn, dlq_topic.consumer.name, _ids(dealt.done))
             await actions.unpark(conn, _ids(dealt.done))
-            await sender.send(box.redrive, map(copy_of, dealt.done))
+            await sender.send(dlq_topic.redrive, map(copy_of, dealt.done))
             if event_id is None:
-                await _tell(sender, OpsRedriven, box, dealt.done, by)
+                await _tell(sender, OpsRedriven, dlq_topic, dealt.done, by)
     return dealt
 
 
 async def discard(
     pool: Pool,
     sender: Sender,
-    box: Box,
-    letters: Sequence[Letter],
-    by: ops_events.By,
+    dlq_topic: DeadLetterTopic,
+    dead_letters: Sequence[DeadLetter],
+    by: ops_events.OperatorContext,
     *,
     event_id: UUID | None = None,
 ) -> Dealt:
     """Letters of one box, for good; commands among them have failed. `event_id` as above."""
-    async with _marked(pool, "discarded", letters, by, event_id) as (conn, dealt):
+    async with _marked(pool, "discarded", dead_letters, by, event_id) as (conn, dealt):
         if dealt.done:
-            if carries_commands(box) and _ids(dealt.done):
-                await actions.give_up(conn, box.consumer.name, dealt.done)
+            if carries_commands(dlq_topic) and _ids(dealt.done):
+                await actions.give_up(conn, dlq_topic.consumer.name, dealt.done)
                 await actions.unpark(conn, _ids(dealt.done))
             if event_id is None:
-                await _tell(sender, OpsDiscarded, box, dealt.done, by)
+                await _tell(sender, OpsDiscarded, dlq_topic, dealt.done, by)
     return dealt
 
 
 async def _tell(
     sender: Sender,
     kind: type[OpsRedriven | OpsDiscarded],
-    box: Box,
-    letters: Sequence[Letter],
-    by: ops_events.By,
+    dlq_topic: DeadLetterTopic,
+    dead_letters: Sequence[DeadLetter],
+    by: ops_events.OperatorContext,
 ) -> None:
     event = kind(
         operator=by.operator,
         reason=by.reason,
-        dead_letters=box.dead_letters,
-        offsets=[letter.record.offset for letter in letters],
-        message_ids=_ids(letters),
+        dead_letters=dlq_topic.dead_letters,
+        offsets=[dead_letter.record.offset for dead_letter in dead_letters],
+        message_ids=_ids(dead_letters),
     )
-    await ops_events.record(sender, event, about=box.dead_letters)
+    await ops_events.record(sender, event, about=dlq_topic.dead_letters)
 
 
-def carries_commands(box: Box) -> bool:
-    return all(issubclass(message, Command) for message in box.topic.carries)
+def carries_commands(dlq_topic: DeadLetterTopic) -> bool:
+    return all(issubclass(message, Command) for message in dlq_topic.topic.carries)
 
 
 @asynccontextmanager
 async def _marked(
     pool: Pool,
     kind: actions.Kind,
-    letters: Sequence[Letter],
-    by: ops_events.By,
+    dead_letters: Sequence[DeadLetter],
+    by: ops_events.OperatorContext,
     event_id: UUID | None,
 ) -> AsyncIterator[tuple[Connection, Dealt]]:
     async with pool.acquire() as conn, conn.transaction():
         claimed = await actions.claim(
-            conn, kind, letters, by.operator, by.reason, event_id=event_id
+            conn, kind, dead_letters, by.operator, by.reason, event_id=event_id
         )
         dealt = Dealt()
-        for letter in letters:
-            mine = (letter.record.topic, letter.record.offset) in claimed
-            (dealt.done if mine else dealt.others).append(letter)
+        for dead_letter in dead_letters:
+            mine = (dead_letter.record.topic, dead_letter.record.offset) in claimed
+            (dealt.done if mine else dealt.others).append(dead_letter)
         if kind == "redriven":
             dealt.doubtful = await doubtful(conn, dealt.done)
             dealt.done = [each for each in dealt.done if each not in dealt.doubtful]
@@ -158,26 +160,26 @@ async def _marked(
 
 
 async def batches(
-    letters: AsyncIterator[Letter], at_once: int = AT_ONCE
-) -> AsyncIterator[list[Letter]]:
+    dead_letters: AsyncIterator[DeadLetter], at_once: int = AT_ONCE
+) -> AsyncIterator[list[DeadLetter]]:
     """So many of one box as fit into one transaction."""
-    batch: list[Letter] = []
+    batch: list[DeadLetter] = []
     size = 0
-    async for letter in letters:
-        full = len(batch) >= at_once or size + _size(letter) > BYTES_AT_ONCE
-        if batch and (full or letter.box != batch[0].box):
+    async for dead_letter in dead_letters:
+        full = len(batch) >= at_once or size + _size(dead_letter) > BYTES_AT_ONCE
+        if batch and (full or dead_letter.dlq_topic != batch[0].dlq_topic):
             yield batch
             batch, size = [], 0
-        batch.append(letter)
-        size += _size(letter)
+        batch.append(dead_letter)
+        size += _size(dead_letter)
     if batch:
         yield batch
 
 
-def _size(letter: Letter) -> int:
-    headers = sum(len(name) + len(value or b"") for name, value in letter.record.headers)
-    return headers + len(letter.record.value or b"") + len(letter.record.key or b"")
+def _size(dead_letter: DeadLetter) -> int:
+    headers = sum(len(name) + len(value or b"") for name, value in dead_letter.record.headers)
+    return headers + len(dead_letter.record.value or b"") + len(dead_letter.record.key or b"")
 
 
-def _ids(letters: Sequence[Letter]) -> list[UUID]:
-    return [letter.message_id for letter in letters if letter.message_id]
+def _ids(dead_letters: Sequence[DeadLetter]) -> list[UUID]:
+    return [dead_letter.message_id for dead_letter in dead_letters if dead_letter.message_id]

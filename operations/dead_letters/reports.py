@@ -18,7 +18,7 @@ from contracts.ids import uuid7
 from infra.postgres.pool import UNAVAILABLE, Connection, Pool
 from operations import ops_events
 from operations.dead_letters import actions
-from operations.dead_letters.topic import Box
+from operations.dead_letters.topic import DeadLetterTopic
 from operations.errors import OpsError
 from operations.record_producer import Sender
 
@@ -36,23 +36,26 @@ class Reports:
         self._session = session
         self._sender = sender
         self._event_id: UUID | None = None
-        self._box: Box | None = None
+        self._box: DeadLetterTopic | None = None
         self._letters = 0
         self._since = 0.0
 
-    async def event_for(self, box: Box, letters: int) -> UUID:
+    async def event_for(self, dlq_topic: DeadLetterTopic, dead_letters: int) -> UUID:
         """The id under which the next letters of a box will be told."""
-        full = self._letters + letters > MAX_DEAD_LETTERS or monotonic() - self._since > MAX_SECONDS
-        if self._event_id and (full or box != self._box):
-            await self.tell()
+        full = (
+            self._letters + dead_letters > MAX_DEAD_LETTERS
+            or monotonic() - self._since > MAX_SECONDS
+        )
+        if self._event_id and (full or dlq_topic != self._box):
+            await self.report()
         if self._event_id is None:
-            self._event_id, self._box = uuid7(), box
+            self._event_id, self._box = uuid7(), dlq_topic
             self._letters, self._since = 0, monotonic()
             await self._session.execute(_LOCK, str(self._event_id))
-        self._letters += letters
+        self._letters += dead_letters
         return self._event_id
 
-    async def tell(self) -> None:
+    async def report(self) -> None:
         """Publish the event of what was done since the last one, if anything was."""
         if self._event_id:
             await self._tell(self._event_id)
@@ -96,9 +99,9 @@ async def reporting(pool: Pool, sender: Sender) -> AsyncIterator[Reports]:
         except BaseException:
             # What cannot be told now is told by the next run.
             with suppress(OpsError, asyncpg.PostgresError, *UNAVAILABLE):
-                await reports.tell()
+                await reports.report()
             raise
-        await reports.tell()
+        await reports.report()
 
 
 _LOCK = "SELECT pg_advisory_lock(hashtextextended('qnt9.report.' || $1, 0))"

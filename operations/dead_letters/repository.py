@@ -10,58 +10,62 @@ from operations.broker import Broker, Range
 from operations.database import open_database
 from operations.dead_letters import topic as on_letters
 from operations.dead_letters.actions import Action, actions
-from operations.dead_letters.topic import Box, Letter, Number
+from operations.dead_letters.topic import DeadLetter, DeadLetterTopic, Number
 from operations.errors import OpsError
 
-Wanted = Callable[[Letter], bool]
-Seen = tuple[Letter, Action | None]
+Wanted = Callable[[DeadLetter], bool]
+Seen = tuple[DeadLetter, Action | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Office:
+class DeadLetterRepository:
     """Broker and database together."""
 
     broker: Broker
     pool: Pool
 
     async def open_letters(
-        self, boxes: Sequence[Box], wanted: Wanted, after: Number | None = None
+        self, dlq_topics: Sequence[DeadLetterTopic], wanted: Wanted, after: Number | None = None
     ) -> AsyncGenerator[Seen, None]:
         """What is not dealt with, box by box, in the order in which it was set aside.
 
         With `after`, what follows that letter in this order.
         """
         if after:
-            names = [box.name for box in boxes]
-            boxes = boxes[names.index(after.box.name) :] if after.box.name in names else ()
-        for box in boxes:
-            done = await self.done(box)
-            everything = await on_letters.whole(self.broker, box)
-            if after and box == after.box:
+            names = [dlq_topic.name for dlq_topic in dlq_topics]
+            dlq_topics = (
+                dlq_topics[names.index(after.dlq_topic.name) :]
+                if after.dlq_topic.name in names
+                else ()
+            )
+        for dlq_topic in dlq_topics:
+            done = await self.done(dlq_topic)
+            everything = await on_letters.whole(self.broker, dlq_topic)
+            if after and dlq_topic == after.dlq_topic:
                 everything = replace(everything, start=max(everything.start, after.last + 1))
             left = after_the_marked(everything, set(done))
-            async for letter in on_letters.read(self.broker, box, [left]):
-                if letter.record.offset not in done and wanted(letter):
-                    yield letter, None
+            async for dead_letter in on_letters.read(self.broker, dlq_topic, [left]):
+                if dead_letter.record.offset not in done and wanted(dead_letter):
+                    yield dead_letter, None
 
     async def named(self, numbers: Iterable[Number]) -> AsyncGenerator[Seen, None]:
         """These letters, and what was done about them."""
         for number in numbers:
-            done = await self.done(number.box)
-            async for letter in on_letters.read(self.broker, number.box, [number.range]):
-                yield letter, done.get(letter.record.offset)
+            done = await self.done(number.dlq_topic)
+            async for dead_letter in on_letters.read(self.broker, number.dlq_topic, [number.range]):
+                yield dead_letter, done.get(dead_letter.record.offset)
 
     async def check(self, numbers: Iterable[Number]) -> None:
         """Raises `OpsError` that says which of them are not there."""
         for number in numbers:
-            there = await on_letters.whole(self.broker, number.box)
+            there = await on_letters.whole(self.broker, number.dlq_topic)
             if missing := absent(number, there):
-                raise OpsError(f"{number.box.name} {missing}; nothing was done")
+                raise OpsError(f"{number.dlq_topic.name} {missing}; nothing was done")
 
-    async def done(self, box: Box) -> dict[int, Action]:
+    async def done(self, dlq_topic: DeadLetterTopic) -> dict[int, Action]:
         """What was done about letters of this box, by offset."""
         async with self.pool.acquire() as conn:
-            return await actions(conn, box.dead_letters)
+            return await actions(conn, dlq_topic.dead_letters)
 
 
 def absent(number: Number, there: Range) -> str | None:
@@ -91,9 +95,11 @@ def after_the_marked(each: Range, marked: set[int]) -> Range:
 
 
 @asynccontextmanager
-async def opened(kafka: KafkaSettings, postgres: PostgresSettings) -> AsyncIterator[Office]:
+async def opened(
+    kafka: KafkaSettings, postgres: PostgresSettings
+) -> AsyncIterator[DeadLetterRepository]:
     """Both are asked at once, so that the one that is away is named before anything is done."""
     async with open_database(postgres) as pool:
         await pool.fetchval("SELECT true")
         async with Broker(kafka) as broker:
-            yield Office(broker, pool)
+            yield DeadLetterRepository(broker, pool)

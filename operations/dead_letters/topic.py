@@ -19,7 +19,7 @@ _NUMBER = re.compile(r"^(?P<box>[A-Za-z0-9._-]+?)(?:\.dlq)?:(?P<first>\d+)(?:-(?
 
 
 @dataclass(frozen=True, slots=True)
-class Box:
+class DeadLetterTopic:
     """Where one consumer's letters from one topic lie. Its name is `<topic>.<consumer>`."""
 
     topic: Topic
@@ -39,7 +39,8 @@ class Box:
 
 
 BOXES = {
-    box.name: box for box in (Box(topic, each) for topic in TOPICS for each in topic.consumers)
+    dlq_topic.name: dlq_topic
+    for dlq_topic in (DeadLetterTopic(topic, each) for topic in TOPICS for each in topic.consumers)
 }
 
 
@@ -47,7 +48,7 @@ BOXES = {
 class Number:
     """A letter, or some in a row: `watchlist.commands.watchlist:17`, `…:17-28`."""
 
-    box: Box
+    dlq_topic: DeadLetterTopic
     first: int
     last: int
 
@@ -71,10 +72,10 @@ class Number:
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class DeadLetter:
     """One record that was set aside. `record` is as it lies in the dead-letter topic."""
 
-    box: Box
+    dlq_topic: DeadLetterTopic
     record: Record
     envelope: Envelope | None
     reason: str
@@ -85,7 +86,7 @@ class Letter:
     cut: bool
 
     @classmethod
-    def of(cls, box: Box, record: Record) -> Self:
+    def of(cls, dlq_topic: DeadLetterTopic, record: Record) -> Self:
         """Nothing in here fails for a bad record."""
         about = {
             name.removeprefix(PREFIX): printable((value or b"").decode(errors="backslashreplace"))
@@ -94,7 +95,7 @@ class Letter:
         }
         written = datetime.fromtimestamp(max(record.timestamp, 0) / 1000, UTC)
         return cls(
-            box,
+            dlq_topic,
             record,
             _envelope(record),
             about.get("reason", "not said"),
@@ -107,7 +108,7 @@ class Letter:
 
     @property
     def number(self) -> str:
-        return f"{self.box.name}:{self.record.offset}"
+        return f"{self.dlq_topic.name}:{self.record.offset}"
 
     @property
     def message_id(self) -> UUID | None:
@@ -118,7 +119,7 @@ class Letter:
 class Listed:
     """What a list shows of a letter, without its content."""
 
-    box: Box
+    dlq_topic: DeadLetterTopic
     number: str
     reason: str
     type: str
@@ -127,15 +128,15 @@ class Listed:
     came_from: str
 
     @classmethod
-    def of(cls, letter: Letter) -> Self:
+    def of(cls, dead_letter: DeadLetter) -> Self:
         return cls(
-            letter.box,
-            letter.number,
-            letter.reason,
-            printable(letter.envelope.type) if letter.envelope else "?",
-            letter.first_failure,
-            letter.last_failure,
-            letter.came_from,
+            dead_letter.dlq_topic,
+            dead_letter.number,
+            dead_letter.reason,
+            printable(dead_letter.envelope.type) if dead_letter.envelope else "?",
+            dead_letter.first_failure,
+            dead_letter.last_failure,
+            dead_letter.came_from,
         )
 
 
@@ -143,35 +144,35 @@ class Listed:
 class Group:
     """Letters of one consumer that were set aside for the same reason."""
 
-    box: Box
+    dlq_topic: DeadLetterTopic
     reason: str
-    letters: tuple[Listed, ...]
+    dead_letters: tuple[Listed, ...]
 
     @property
     def first(self) -> datetime:
-        return min(letter.first_failure for letter in self.letters)
+        return min(dead_letter.first_failure for dead_letter in self.dead_letters)
 
     @property
     def last(self) -> datetime:
-        return max(letter.last_failure for letter in self.letters)
+        return max(dead_letter.last_failure for dead_letter in self.dead_letters)
 
 
-def grouped(letters: Iterable[Listed]) -> list[Group]:
+def grouped(dead_letters: Iterable[Listed]) -> list[Group]:
     """By consumer and reason, the most recent trouble last, where a terminal shows it."""
     found: dict[tuple[str, str], list[Listed]] = {}
-    for letter in letters:
-        found.setdefault((letter.box.name, letter.reason), []).append(letter)
-    groups = [Group(each[0].box, reason, tuple(each)) for (_, reason), each in found.items()]
+    for dead_letter in dead_letters:
+        found.setdefault((dead_letter.dlq_topic.name, dead_letter.reason), []).append(dead_letter)
+    groups = [Group(each[0].dlq_topic, reason, tuple(each)) for (_, reason), each in found.items()]
     return sorted(groups, key=lambda group: group.last)
 
 
-def boxes_of(topic: str | None, consumer: str | None) -> list[Box]:
+def dead_letter_topics_of(topic: str | None, consumer: str | None) -> list[DeadLetterTopic]:
     """The boxes meant by a topic, or by a box's own name, and a consumer. Raises `OpsError`."""
     found = [
-        box
-        for box in BOXES.values()
-        if topic is None or topic in {box.topic.name, box.name, box.dead_letters}
-        if consumer is None or consumer == box.consumer.name
+        dlq_topic
+        for dlq_topic in BOXES.values()
+        if topic is None or topic in {dlq_topic.topic.name, dlq_topic.name, dlq_topic.dead_letters}
+        if consumer is None or consumer == dlq_topic.consumer.name
     ]
     if not found:
         whose = f" of {consumer}" if consumer else ""
@@ -179,16 +180,18 @@ def boxes_of(topic: str | None, consumer: str | None) -> list[Box]:
     return found
 
 
-async def read(broker: Broker, box: Box, ranges: Sequence[Range]) -> AsyncIterator[Letter]:
-    async for batch in broker.read(box.dead_letters, ranges):
+async def read(
+    broker: Broker, dlq_topic: DeadLetterTopic, ranges: Sequence[Range]
+) -> AsyncIterator[DeadLetter]:
+    async for batch in broker.read(dlq_topic.dead_letters, ranges):
         for record in batch.records:
-            yield Letter.of(box, record)
+            yield DeadLetter.of(dlq_topic, record)
 
 
-async def whole(broker: Broker, box: Box) -> Range:
+async def whole(broker: Broker, dlq_topic: DeadLetterTopic) -> Range:
     """Everything that lies in a box now."""
-    place = (box.dead_letters, 0)
-    await broker.partitions_of(box.dead_letters)
+    place = (dlq_topic.dead_letters, 0)
+    await broker.partitions_of(dlq_topic.dead_letters)
     return Range(0, (await broker.beginnings([place]))[place], (await broker.ends([place]))[place])
 
 

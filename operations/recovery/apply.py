@@ -55,7 +55,7 @@ async def apply(
     sender: Sender,
     found: Survey,
     *,
-    by: ops_events.By,
+    by: ops_events.OperatorContext,
     seen: Callable[[int], None] = lambda _: None,
 ) -> Recovery:
     """Change what the survey calls for. Raises `OpsError`; run it again and it goes on."""
@@ -113,7 +113,9 @@ async def _keep(
         await store.insert_events(conn, list(events.values()))
 
 
-async def _tell(sender: Sender, recovery: Recovery, found: Survey, by: ops_events.By) -> None:
+async def _tell(
+    sender: Sender, recovery: Recovery, found: Survey, by: ops_events.OperatorContext
+) -> None:
     """On `ops.events`, under the same id however often it is told."""
     event = OpsRecovered(
         operator=by.operator,

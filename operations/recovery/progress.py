@@ -24,7 +24,7 @@ HEAD = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class RecoveryProgress:
     """How far a recovery is: what the groups have left, and the events that are awaited."""
 
     left: dict[str, dict[Place, tuple[int, int]]]
@@ -38,7 +38,7 @@ class Standing:
         return sum(until - at for places in self.left.values() for at, until in places.values())
 
 
-async def standing(broker: Broker, conn: Connection, recovery: Recovery) -> Standing:
+async def standing(broker: Broker, conn: Connection, recovery: Recovery) -> RecoveryProgress:
     """How far a recovery is now."""
     left: dict[str, dict[Place, tuple[int, int]]] = {}
     for group, untils in moved_groups(recovery.points).items():
@@ -48,14 +48,14 @@ async def standing(broker: Broker, conn: Connection, recovery: Recovery) -> Stan
             left[group] = places
     members = await broker.members(left)
     idle = tuple(group for group in left if not members.get(group))
-    return Standing(left, await store.count_awaited(conn), idle)
+    return RecoveryProgress(left, await store.count_awaited(conn), idle)
 
 
 async def follow(
     broker: Broker,
     conn: Connection,
     recovery: Recovery,
-    tell: Callable[[Standing], None],
+    report: Callable[[RecoveryProgress], None],
     *,
     patience: timedelta,
 ) -> None:
@@ -67,7 +67,7 @@ async def follow(
     moved, before = time.monotonic(), None
     while True:
         now = await standing(broker, conn, recovery)
-        tell(now)
+        report(now)
         if not now.left:
             break
         await store.set_horizons(conn, recovery.id, await horizons(broker, now))
@@ -82,7 +82,7 @@ async def follow(
     await store.finish(conn, recovery.id)
 
 
-async def horizons(broker: Broker, now: Standing) -> dict[str, datetime | None]:
+async def horizons(broker: Broker, now: RecoveryProgress) -> dict[str, datetime | None]:
     """By consumer, the time of the earliest record that another one has left; None: there is none.
 
     A command that is refused waits until its time has come (`recovery.refuse_early`). Time orders
@@ -125,7 +125,9 @@ def _time_of(record: Record) -> datetime:
         return datetime.fromtimestamp(record.timestamp / 1_000, UTC)
 
 
-async def _let_through(broker: Broker, conn: Connection, recovery: Recovery, now: Standing) -> None:
+async def _let_through(
+    broker: Broker, conn: Connection, recovery: Recovery, now: RecoveryProgress
+) -> None:
     """The commands that each partition has next are waited for no longer."""
     causes: list[UUID] = []
     for places in now.left.values():

@@ -31,7 +31,7 @@ async def refill(
     sender: Sender,
     found: KafkaLoss,
     *,
-    by: journal.By,
+    by: journal.OperatorContext,
     seen: Callable[[int], None] = lambda _: None,
 ) -> None:
     """Send what the survey of this session has found. Raises `OpsError`; run it again."""
@@ -60,7 +60,7 @@ async def _tell(
     broker: Broker,
     conn: Connection,
     sender: Sender,
-    by: journal.By,
+    by: journal.OperatorContext,
     done: tuple[UUID, Starts],
 ) -> None:
     """On `ops.events`, which offsets may be those of records that were filled in."""

@@ -19,7 +19,7 @@ from operations.errors import NotAllowedError
 from operations.lag import PROGRESS_PREFIX
 from operations.record_producer import Copy, Sender
 from operations.replay.offset_ranges import Chooses
-from operations.replay.request import Run, Wish
+from operations.replay.request import ReplayRequest, Run
 
 ORIGIN = "qnt9_replay_"
 UNTIL_PREFIX = f"{PROGRESS_PREFIX}until."
@@ -29,27 +29,27 @@ MAX_AT_ONCE = 500
 Seen = Callable[[int], None]
 
 
-async def begun(broker: Broker, wish: Wish) -> Run | None:
+async def begun(broker: Broker, request: ReplayRequest) -> Run | None:
     """The run that these words began, come to its end or not.
 
     None for a finished one whose copies are gone: somebody has deleted the topic meanwhile.
     """
-    run = Run.from_offsets(await broker.committed(wish.progress_group))
-    if run and run.finished and not await _copies_are_there(broker, wish, run):
+    run = Run.from_offsets(await broker.committed(request.progress_group))
+    if run and run.finished and not await _copies_are_there(broker, request, run):
         return None
     return run
 
 
-async def _copies_are_there(broker: Broker, wish: Wish, run: Run) -> bool:
-    partitions = (await broker.partitions()).get(wish.to_topic or "", 0)
-    ends = await broker.ends([(wish.to_topic or "", number) for number in range(partitions)])
+async def _copies_are_there(broker: Broker, request: ReplayRequest, run: Run) -> bool:
+    partitions = (await broker.partitions()).get(request.to_topic or "", 0)
+    ends = await broker.ends([(request.to_topic or "", number) for number in range(partitions)])
     return sum(ends.values()) >= run.records_sent > 0
 
 
 async def copy(
     broker: Broker,
     sender: Sender,
-    wish: Wish,
+    request: ReplayRequest,
     run: Run,
     *,
     chooses: Chooses | None,
@@ -57,31 +57,39 @@ async def copy(
     seen: Seen,
 ) -> Run:
     """Everything in the range to the destination, at least once. What is acknowledged is noted."""
-    assert wish.to_topic
+    assert request.to_topic
     partitions = await broker.partitions()
-    if wish.to_topic not in partitions:
-        await broker.create_topic(wish.to_topic, like=wish.topic)
-    same = partitions.get(wish.to_topic, partitions[wish.topic]) == partitions[wish.topic]
-    await broker.set_committed(wish.progress_group, run.to_offsets(wish.topic))
+    if request.to_topic not in partitions:
+        await broker.create_topic(request.to_topic, like=request.topic)
+    same = partitions.get(request.to_topic, partitions[request.topic]) == partitions[request.topic]
+    await broker.set_committed(request.progress_group, run.to_offsets(request.topic))
     pace, at_most = (
         Pace(rate),
         MAX_AT_ONCE if rate is None else max(1, min(MAX_AT_ONCE, int(rate / 4))),
     )
-    async for batch in broker.read(wish.topic, run.left, at_most=at_most):
+    async for batch in broker.read(request.topic, run.left, at_most=at_most):
         chosen = [r for r in batch.records if chooses is None or chooses(r)]
         if chosen:
             await pace.wait_for(len(chosen))
             copies = [copy_of(record, run.id, keep_partition=same) for record in chosen]
-            await sender.send(wish.to_topic, copies)
+            await sender.send(request.to_topic, copies)
         run = run.moved(batch.partition, batch.position, len(chosen))
-        place = (wish.topic, batch.partition)
-        await broker.set_committed(wish.progress_group, {place: run.to_offsets(wish.topic)[place]})
+        place = (request.topic, batch.partition)
+        await broker.set_committed(
+            request.progress_group, {place: run.to_offsets(request.topic)[place]}
+        )
         seen(len(chosen))
     return run
 
 
 async def finish(
-    broker: Broker, sender: Sender, wish: Wish, run: Run, *, by: ops_events.By, records: int
+    broker: Broker,
+    sender: Sender,
+    request: ReplayRequest,
+    run: Run,
+    *,
+    by: ops_events.OperatorContext,
+    records: int,
 ) -> None:
     """Leave the event, then forget where it stood. The other way round could lose the event.
 
@@ -90,35 +98,35 @@ async def finish(
     event = OpsReplayed(
         operator=by.operator,
         reason=by.reason,
-        topic=wish.topic,
-        destination=wish.destination,
+        topic=request.topic,
+        destination=request.destination,
         ranges=[(r.partition, r.start, r.until) for r in run.ranges if not r.is_empty],
         records=records,
-        only_type=wish.only_type,
-        only_key=wish.only_key,
+        only_type=request.only_type,
+        only_key=request.only_key,
     )
-    await ops_events.record(sender, event, about=wish.topic, id_=run.id)
-    if wish.to_topic:
+    await ops_events.record(sender, event, about=request.topic, id_=run.id)
+    if request.to_topic:
         finished = replace(run, finished=True)
-        await broker.set_committed(wish.progress_group, finished.to_offsets(wish.topic))
-    elif wish.progress_group in await broker.groups():
-        await broker.delete_group(wish.progress_group)
+        await broker.set_committed(request.progress_group, finished.to_offsets(request.topic))
+    elif request.progress_group in await broker.groups():
+        await broker.delete_group(request.progress_group)
 
 
-async def put_before(broker: Broker, wish: Wish, run: Run) -> None:
+async def put_before(broker: Broker, request: ReplayRequest, run: Run) -> None:
     """A fresh group stands at the start of the range; its end is in `UNTIL_PREFIX` + group.
 
     Raises `NotAllowedError` for a group that has read, or is reading.
     """
-    group = wish.to_group
+    group = request.to_group
     assert group
     if (await broker.members([group])).get(group):
         raise NotAllowedError(f"{group} has members: a live group is never moved")
-    wanted = run.to_offsets(wish.topic)
+    wanted = run.to_offsets(request.topic)
     if (standing := await broker.committed(group)) and standing != wanted:
         raise NotAllowedError(f"{group} has offsets already: name a fresh group")
-    await broker.set_committed(wish.progress_group, wanted)
-    await broker.set_committed(f"{UNTIL_PREFIX}{group}", run.ends(wish.topic))
+    await broker.set_committed(request.progress_group, wanted)
+    await broker.set_committed(f"{UNTIL_PREFIX}{group}", run.ends(request.topic))
     await broker.set_committed(group, wanted)
 
 

@@ -30,7 +30,7 @@ _NOTE = TypeAdapter(Note)
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class ReplayRequest:
     """A replay in the operator's words. The same words are the same replay."""
 
     topic: str

@@ -40,7 +40,7 @@ def _logical() -> Iterator[tuple[str, Any]]:
 
 def _aside() -> Iterator[tuple[str, Any]]:
     """The operator writes redrives and reads dead letters; consumers do the reverse."""
-    everything, letter = list(MESSAGES), ["dead-letter"]
+    everything, dead_letter = list(MESSAGES), ["dead-letter"]
     for name, action, channel, role, summary, messages in (
         ("operator.sends.redrive", "send", REDRIVE, "operator", "By `qnt9 dlq`.", everything),
         (
@@ -57,7 +57,7 @@ def _aside() -> Iterator[tuple[str, Any]]:
             DEAD_LETTERS,
             "consumer",
             "Acknowledged before the offset is committed.",
-            letter,
+            dead_letter,
         ),
         (
             "operator.receives.dead-letters",
@@ -65,7 +65,7 @@ def _aside() -> Iterator[tuple[str, Any]]:
             DEAD_LETTERS,
             "operator",
             "By `qnt9 dlq`.",
-            letter,
+            dead_letter,
         ),
     ):
         yield name, _operation(action, channel, role, summary, messages)

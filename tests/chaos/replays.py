@@ -8,12 +8,12 @@ from uuid import uuid4
 from contracts.topics import USERS_EVENTS
 from operations.broker import Broker
 from operations.lag import consumers
-from operations.ops_events import By
+from operations.ops_events import OperatorContext
 from operations.record_producer import Sender
 from operations.replay import executor as replays
 from operations.replay.offset_ranges import resolve
 from operations.replay.offset_spec import Moment
-from operations.replay.request import Run, Wish
+from operations.replay.request import ReplayRequest, Run
 from tests.chaos.seen import Place, Reading
 from tests.e2e.operating import Looking, kafka_settings, read_in
 from tests.stack import Stack
@@ -61,13 +61,13 @@ class Replays:
         """What `qnt9 replay --to-group` does, and the projection that reads what it put there."""
         now, group = datetime.now(UTC), f"chaos.{uuid4().hex}"
         begin, end = now - A_WHILE, now
-        wish = Wish(USERS_EVENTS.name, begin.isoformat(), end.isoformat(), to_group=group)
+        wish = ReplayRequest(USERS_EVENTS.name, begin.isoformat(), end.isoformat(), to_group=group)
         async with Broker(self._settings) as broker, Sender(self._settings) as sender:
             points = Moment(int(begin.timestamp() * 1_000)), Moment(int(end.timestamp() * 1_000))
             run = Run.of((await resolve(broker, wish.topic, *points)).ranges)
             records = sum(each.until - each.start for each in run.ranges)
             await replays.put_before(broker, wish, run)
-            by = By("a test", "to see that nobody is moved")
+            by = OperatorContext("a test", "to see that nobody is moved")
             await replays.finish(broker, sender, wish, run, by=by, records=records)
             ends = {each.partition: each.until for each in run.ranges}
             found = len(await read_in(self._stack, group, ends))

@@ -15,7 +15,7 @@ CONNECTIONS = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class Timeouts:
     """How long a call may take."""
 
     connect_seconds: float = 3.0
@@ -40,7 +40,7 @@ async def get(http: httpx.AsyncClient, path: str, query: dict[str, str]) -> Repl
 
 @asynccontextmanager
 async def open_http(
-    url: str, patience: Patience, *, headers: dict[str, str], trust_env: bool
+    url: str, timeouts: Timeouts, *, headers: dict[str, str], trust_env: bool
 ) -> AsyncIterator[httpx.AsyncClient]:
     """A redirect is not followed: it leads to a page of consent.
 
@@ -54,7 +54,7 @@ async def open_http(
             "Accept-Encoding": "identity",
             **headers,
         },
-        timeout=httpx.Timeout(patience.read_seconds, connect=patience.connect_seconds),
+        timeout=httpx.Timeout(timeouts.read_seconds, connect=timeouts.connect_seconds),
         limits=httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS),
         follow_redirects=False,
         trust_env=trust_env,

@@ -38,17 +38,17 @@ Verdict = Found | NotFound | NoPrice | Failed
 
 
 @dataclass(frozen=True)
-class Link:
+class ProviderLink:
     """A provider, and the one way to call it."""
 
     provider: Provider
     upstream: Upstream
 
 
-class Chain:
+class ProviderFallback:
     """Retries and circuits are each provider's own."""
 
-    def __init__(self, links: Sequence[Link], searcher: Searcher) -> None:
+    def __init__(self, links: Sequence[ProviderLink], searcher: Searcher) -> None:
         self._links = tuple(links)
         self._searcher = searcher
 
@@ -106,7 +106,7 @@ class Chain:
         return hits
 
 
-async def _ask(link: Link, symbols: Sequence[str], within: float) -> dict[str, Verdict]:
+async def _ask(link: ProviderLink, symbols: Sequence[str], within: float) -> dict[str, Verdict]:
     """In as few calls as can be; who was left out of one is asked for alone."""
     loop = asyncio.get_running_loop()
     ends = loop.time() + within
@@ -123,13 +123,15 @@ async def _ask(link: Link, symbols: Sequence[str], within: float) -> dict[str, V
 
 
 async def _together(
-    link: Link, groups: Sequence[Sequence[str]], within: float
+    link: ProviderLink, groups: Sequence[Sequence[str]], within: float
 ) -> dict[str, Answer | Failed]:
     answers = await asyncio.gather(*(_call(link, group, within) for group in groups))
     return {symbol: answer for each in answers for symbol, answer in each.items()}
 
 
-async def _call(link: Link, symbols: Sequence[str], within: float) -> dict[str, Answer | Failed]:
+async def _call(
+    link: ProviderLink, symbols: Sequence[str], within: float
+) -> dict[str, Answer | Failed]:
     try:
         ask = partial(link.provider.quotes, symbols)
         answers = await link.upstream.call(ask, within=within)

@@ -9,7 +9,7 @@ from infra.resilience.policies import Change
 from infra.resilience.provider_calls import Upstream
 from infra.runtime.process import Worker
 from workers.quotes.cache import QuoteCache
-from workers.quotes.chain import Chain, Link
+from workers.quotes.chain import ProviderFallback, ProviderLink
 from workers.quotes.handlers import answer, look_up
 from workers.quotes.leases import Leases
 from workers.quotes.lookups import LookUps
@@ -28,7 +28,7 @@ async def start(worker: Worker, settings: QuotesSettings) -> None:
     enter = worker.shutdown.resources.enter_async_context
     changes: deque[Change] = deque(maxlen=CHANGES_KEPT)
 
-    def link(provider: Provider) -> Link:
+    def link(provider: Provider) -> ProviderLink:
         upstream = Upstream(
             provider.name,
             worker.redis,
@@ -36,21 +36,21 @@ async def start(worker: Worker, settings: QuotesSettings) -> None:
             retries=settings.retries,
             circuit=settings.circuit,
         )
-        return Link(provider, upstream)
+        return ProviderLink(provider, upstream)
 
     url = str(settings.yahoo_url)
-    yahoo = await enter(open_yahoo(url, name=settings.quotes_source, patience=settings.patience))
+    yahoo = await enter(open_yahoo(url, name=settings.quotes_source, timeouts=settings.timeouts))
     links = [link(yahoo)]
     if key := settings.second_key:
         url = str(settings.quotes_second_url)
-        links.append(link(await enter(open_twelvedata(url, key, patience=settings.patience))))
+        links.append(link(await enter(open_twelvedata(url, key, timeouts=settings.timeouts))))
     deps = Quotes(
         transactions=worker.transactions(QUOTES),
         pool=worker.pool,
         outcome_notifier=worker.outcome_notifier,
         cache=QuoteCache(worker.redis),
         leases=Leases(worker.redis),
-        chain=Chain(links, yahoo),
+        chain=ProviderFallback(links, yahoo),
         changes=changes,
     )
     deps.look_ups = LookUps(partial(look_up, deps))

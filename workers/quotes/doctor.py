@@ -134,13 +134,13 @@ def _no_quote(answer: Answer, currency: str, unit: str | None = None) -> str | N
 async def run(settings: ProviderSettings) -> bool:
     """Prints what it finds. Whether all is as expected."""
     async with AsyncExitStack() as resources:
-        patience, url = settings.patience, str(settings.yahoo_url)
-        opened = open_yahoo(url, name=settings.quotes_source, patience=patience)
+        timeouts, url = settings.timeouts, str(settings.yahoo_url)
+        opened = open_yahoo(url, name=settings.quotes_source, timeouts=timeouts)
         yahoo = await resources.enter_async_context(opened)
         checks = [chain(checks_of_yahoo(yahoo), checks_of_search(yahoo))]
         if settings.second_key:
             second = open_twelvedata(
-                str(settings.quotes_second_url), settings.second_key, patience=patience
+                str(settings.quotes_second_url), settings.second_key, timeouts=timeouts
             )
             checks.append(chain(checks_of_second(await resources.enter_async_context(second))))
         well = True

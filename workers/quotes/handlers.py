@@ -37,7 +37,7 @@ from workers.quotes.rules import (
     fresh_until,
     held_until,
     is_explained,
-    leap,
+    price_jump,
     wanted,
 )
 from workers.quotes.slice import Quotes
@@ -158,7 +158,7 @@ async def _judged(
 
 async def _leaps(deps: Quotes, last: Quote | None, found: Found) -> bool:
     """Whether the price is one to hold back: pence taken for pounds, most likely."""
-    times = leap(last, found.quote) if last else None
+    times = price_jump(last, found.quote) if last else None
     if times is None:
         return False
     symbol, source = found.quote.symbol, found.quote.source

@@ -109,7 +109,7 @@ def held_until(reason: StaleReason, open_until: datetime | None, now: datetime) 
     return now + FAILED_HOLD
 
 
-def leap(last: Quote, quote: Quote) -> Decimal | None:
+def price_jump(last: Quote, quote: Quote) -> Decimal | None:
     """How many times the last price the new one is, where that is hard to believe.
 
     Pence taken for pounds are a hundred times: what is exact to the unit leaps by nothing.
@@ -171,7 +171,7 @@ def as_candidates(text: str, hits: Hits) -> list[Candidate]:
     return [candidate for _, candidate in sorted(found.values(), key=lambda each: each[0])]
 
 
-class Seldom:
+class Throttle:
     """What was done lately, by key, so that it is not done again so soon. Bounded."""
 
     def __init__(self, every: timedelta, *, most: int = 10_000) -> None:

@@ -20,7 +20,7 @@ from contracts.securities import (
 )
 from infra.postgres.pool import UNAVAILABLE
 from workers.quotes import store
-from workers.quotes.chain import Chain
+from workers.quotes.chain import ProviderFallback
 from workers.quotes.lookups import LookUp
 from workers.quotes.provider import TROUBLE
 from workers.quotes.provider import Found as Priced
@@ -71,7 +71,7 @@ async def _ask(deps: Quotes, look_up: LookUp, within: float) -> Found:
     )
 
 
-async def _hits(chain: Chain, text: str, kind: Kind, within: float) -> Hits:
+async def _hits(chain: ProviderFallback, text: str, kind: Kind, within: float) -> Hits:
     if kind == "isin":
         return Hits(by_isin=await chain.search(text, within=within), isin=text)
     as_it_stands = await chain.search(text, within=within)
@@ -80,7 +80,7 @@ async def _hits(chain: Chain, text: str, kind: Kind, within: float) -> Hits:
     return Hits(by_isin=german, isin=isin, by_wkn=as_it_stands)
 
 
-async def _text_hits(chain: Chain, text: str, within: float) -> Hits:
+async def _text_hits(chain: ProviderFallback, text: str, within: float) -> Hits:
     """As it was typed; what looks like a class share also as providers write those."""
     found = list(await chain.search(text, within=within))
     spelling = spelling_of_class_share(text)

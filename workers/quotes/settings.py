@@ -6,7 +6,7 @@ from pydantic import AnyHttpUrl, Field, SecretStr, ValidationInfo, field_validat
 
 from infra.resilience.policies import CircuitPolicy, RetryPolicy
 from infra.runtime.settings import Settings, WorkerSettings
-from workers.quotes.calls import Patience
+from workers.quotes.calls import Timeouts
 
 Seconds = Annotated[float, Field(gt=0, le=3_600)]
 
@@ -36,8 +36,8 @@ class ProviderSettings(Settings):
         return key.get_secret_value() if key and self.quotes_second != "none" else None
 
     @property
-    def patience(self) -> Patience:
-        return Patience(self.quotes_connect_seconds, self.quotes_read_seconds)
+    def timeouts(self) -> Timeouts:
+        return Timeouts(self.quotes_connect_seconds, self.quotes_read_seconds)
 
 
 class QuotesSettings(WorkerSettings, ProviderSettings):

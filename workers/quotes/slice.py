@@ -19,10 +19,10 @@ from infra.resilience.policies import Change, Limited
 from infra.runtime.clock import CLOCK
 from workers.quotes import store
 from workers.quotes.cache import QuoteCache
-from workers.quotes.chain import Chain
+from workers.quotes.chain import ProviderFallback
 from workers.quotes.leases import Leases
 from workers.quotes.lookups import LookUp, LookUps
-from workers.quotes.rules import UNKNOWN_FRESH, Asker, Seldom
+from workers.quotes.rules import UNKNOWN_FRESH, Asker, Throttle
 
 log = structlog.get_logger(__name__)
 
@@ -38,13 +38,13 @@ class Quotes:
     outcome_notifier: OutcomeNotifier
     cache: QuoteCache
     leases: Leases
-    chain: Chain
+    chain: ProviderFallback
     changes: deque[Change]
     look_ups: LookUps = field(init=False)
     searches: LookUps = field(init=False)
-    told: Seldom = field(default_factory=lambda: Seldom(A_MINUTE))
-    without_price: Seldom = field(default_factory=lambda: Seldom(A_MINUTE))
-    unknown: Seldom = field(default_factory=lambda: Seldom(UNKNOWN_FRESH))
+    told: Throttle = field(default_factory=lambda: Throttle(A_MINUTE))
+    without_price: Throttle = field(default_factory=lambda: Throttle(A_MINUTE))
+    unknown: Throttle = field(default_factory=lambda: Throttle(UNKNOWN_FRESH))
 
     async def known(self, symbols: Sequence[str]) -> dict[str, CachedQuote]:
         """From the cache, else the rows, else what this process knows to be unknown."""

@@ -18,7 +18,7 @@ from contracts.quotes import Quote
 from infra.resilience.policies import RateLimitedError
 from infra.resilience.retry_after import seconds_of
 from infra.runtime.clock import CLOCK
-from workers.quotes.calls import Patience, get, open_http
+from workers.quotes.calls import Timeouts, get, open_http
 from workers.quotes.currencies import in_whole_units
 from workers.quotes.provider import (
     Answer,
@@ -149,8 +149,8 @@ class TwelveData:
 
 @asynccontextmanager
 async def open_twelvedata(
-    url: str, key: str, *, patience: Patience | None = None
+    url: str, key: str, *, timeouts: Timeouts | None = None
 ) -> AsyncIterator[TwelveData]:
     headers = {"Authorization": f"apikey {key}"}
-    async with open_http(url, patience or Patience(), headers=headers, trust_env=True) as http:
+    async with open_http(url, timeouts or Timeouts(), headers=headers, trust_env=True) as http:
         yield TwelveData(http)

@@ -12,7 +12,7 @@ from urllib.parse import quote as quoted
 import httpx
 
 from infra.runtime.clock import CLOCK
-from workers.quotes.calls import Patience, get, open_http
+from workers.quotes.calls import Timeouts, get, open_http
 from workers.quotes.chart import read_chart, read_search, read_spark, read_splits
 from workers.quotes.provider import Answer
 from workers.quotes.rules import Hit
@@ -54,8 +54,8 @@ def _chart(symbol: str) -> str:
 
 @asynccontextmanager
 async def open_yahoo(
-    url: str, *, name: str, patience: Patience | None = None
+    url: str, *, name: str, timeouts: Timeouts | None = None
 ) -> AsyncIterator[Yahoo]:
     outside = name != "sandbox"
-    async with open_http(url, patience or Patience(), headers={}, trust_env=outside) as http:
+    async with open_http(url, timeouts or Timeouts(), headers={}, trust_env=outside) as http:
         yield Yahoo(http, name)

@@ -45,8 +45,8 @@ class Client:
         (await self.http.put("/_control/bucket", json=policy)).raise_for_status()
 
     async def log(self) -> dict[str, Any]:
-        journal: dict[str, Any] = (await self.http.get("/_control/log")).json()
-        return journal
+        request_log: dict[str, Any] = (await self.http.get("/_control/log")).json()
+        return request_log
 
 
 @contextlib.asynccontextmanager

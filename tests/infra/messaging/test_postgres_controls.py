@@ -10,12 +10,12 @@ from infra.messaging.consumer_controls import Controls, Instruction
 from infra.messaging.postgres_controls import PostgresControls
 from operations.consumers import Choice, Found, find, instruct, resume
 from operations.errors import OpsError
-from operations.ops_events import By
+from operations.ops_events import OperatorContext
 from tests.infra.messaging.test_batch_processor import order
 from tests.operations.dead_letters.builders import MemorySender
 from tests.postgres import Database
 
-BY = By("ada", "a trial")
+BY = OperatorContext("ada", "a trial")
 
 
 async def of_watchlist(database: Database) -> PostgresControls:

@@ -8,7 +8,7 @@ from uuid import uuid4
 from contracts.commands import RemoveFromWatchlist
 from contracts.message import Message
 from infra.messaging.dead_letters import PREFIX
-from operations.dead_letters.topic import BOXES, Letter
+from operations.dead_letters.topic import BOXES, DeadLetter
 from operations.record_producer import Copy, Sender
 from tests.builders import a_record, an_envelope
 
@@ -21,15 +21,15 @@ _offsets = count()
 def a_letter(
     data: Message | bytes | None = None,
     *,
-    box: str = WATCHLIST.name,
+    dlq_topic: str = WATCHLIST.name,
     reason: str = "a bug",
     failed_at: datetime = FAILED_AT,
     **more: str,
-) -> Letter:
+) -> DeadLetter:
     """A command of somebody's, set aside by the watchlist's consumer if nothing else is said."""
     message = RemoveFromWatchlist(symbol="AAPL") if data is None else data
     envelope = an_envelope(RemoveFromWatchlist, actor=uuid4(), fingerprint="of its body")
-    where = BOXES[box]
+    where = BOXES[dlq_topic]
     record = a_record(message, envelope=envelope, topic=where.dead_letters)
     about = {
         "reason": reason,
@@ -46,7 +46,7 @@ def a_letter(
         *record.headers,
         *((PREFIX + name, value.encode()) for name, value in about.items()),
     ]
-    return Letter.of(where, record)
+    return DeadLetter.of(where, record)
 
 
 class MemorySender(Sender):

@@ -6,7 +6,7 @@ import pytest
 
 from contracts.commands import RemoveFromWatchlist
 from operations.broker import Range
-from operations.dead_letters.filter import LetterFilter
+from operations.dead_letters.filter import DeadLetterFilter
 from operations.dead_letters.repository import absent
 from operations.dead_letters.topic import Number
 from operations.redaction import Wanted
@@ -39,9 +39,9 @@ CORRELATION = LETTER.envelope.correlation_id if LETTER.envelope else ""
 def test_a_filter_chooses_a_letter_and_not_another(
     chosen: dict[str, object], other: dict[str, object]
 ) -> None:
-    assert LetterFilter().matches(LETTER)
-    assert LetterFilter(**chosen).matches(LETTER)  # type: ignore[arg-type]  # each a field
-    assert not LetterFilter(**other).matches(LETTER)  # type: ignore[arg-type]
+    assert DeadLetterFilter().matches(LETTER)
+    assert DeadLetterFilter(**chosen).matches(LETTER)  # type: ignore[arg-type]  # each a field
+    assert not DeadLetterFilter(**other).matches(LETTER)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

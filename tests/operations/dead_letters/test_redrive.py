@@ -14,9 +14,9 @@ from contracts.topics import MAX_RECORD_BYTES, MIN_REMEMBERED, OPS_EVENTS, REDRI
 from infra.messaging.transaction import Transactions
 from infra.postgres.retention import run
 from operations.dead_letters.redrive import AT_ONCE, batches, copy_of, discard, redrive, why_not
-from operations.dead_letters.topic import Letter
+from operations.dead_letters.topic import DeadLetter
 from operations.errors import OpsError
-from operations.ops_events import By
+from operations.ops_events import OperatorContext
 from operations.record_producer import Copy
 from tests.builders import received
 from tests.operations.dead_letters.builders import WATCHLIST, MemorySender, a_letter
@@ -24,20 +24,22 @@ from tests.postgres import Database
 from workers.relay import retention
 
 A_MINUTE = timedelta(minutes=1)
-BY = By("ada", "the bug is mended")
+BY = OperatorContext("ada", "the bug is mended")
 
 
-async def parked(database: Database, letter: Letter) -> bool:
-    rows = await database.fetch("SELECT id FROM commands_parked WHERE id = $1", letter.message_id)
+async def parked(database: Database, dead_letter: DeadLetter) -> bool:
+    rows = await database.fetch(
+        "SELECT id FROM commands_parked WHERE id = $1", dead_letter.message_id
+    )
     return bool(rows)
 
 
-async def park(database: Database, *letters: Letter) -> None:
+async def park(database: Database, *dead_letters: DeadLetter) -> None:
     """As the watchlist's worker does it, which may not do more."""
     transactions = Transactions(await database.pool("qnt9_watchlist"), "watchlist")
-    for letter in letters:
-        assert letter.envelope
-        await transactions.mark_dead_lettered(letter.envelope, letter.reason)
+    for dead_letter in dead_letters:
+        assert dead_letter.envelope
+        await transactions.mark_dead_lettered(dead_letter.envelope, dead_letter.reason)
 
 
 async def marked(database: Database) -> list[tuple[int, str]]:
@@ -48,20 +50,20 @@ async def marked(database: Database) -> list[tuple[int, str]]:
 async def test_a_letter_goes_to_the_one_that_failed_as_it_was_and_is_marked(
     database: Database,
 ) -> None:
-    letter, sender = a_letter(), MemorySender()
-    await park(database, letter)
-    dealt = await redrive(await database.pool(), sender, WATCHLIST, [letter], BY)
-    assert dealt.done == [letter]
-    assert sender.to(WATCHLIST.redrive) == [copy_of(letter)]
-    assert await marked(database) == [(letter.record.offset, "redriven")]
-    assert not await parked(database, letter)
+    dead_letter, sender = a_letter(), MemorySender()
+    await park(database, dead_letter)
+    dealt = await redrive(await database.pool(), sender, WATCHLIST, [dead_letter], BY)
+    assert dealt.done == [dead_letter]
+    assert sender.to(WATCHLIST.redrive) == [copy_of(dead_letter)]
+    assert await marked(database) == [(dead_letter.record.offset, "redriven")]
+    assert not await parked(database, dead_letter)
     [event] = sender.to(OPS_EVENTS.name)
     assert OpsRedriven.model_validate_json(event.value or b"") == OpsRedriven(
         operator="ada",
         reason="the bug is mended",
         dead_letters=WATCHLIST.dead_letters,
-        offsets=[letter.record.offset],
-        message_ids=[letter.message_id],
+        offsets=[dead_letter.record.offset],
+        message_ids=[dead_letter.message_id],
     )
 
 
@@ -71,20 +73,20 @@ async def test_a_letter_is_marked_only_when_the_broker_has_it(database: Database
             await super().send(topic, copies)
             raise OpsError("not acknowledged")
 
-    letter = a_letter()
-    await park(database, letter)
+    dead_letter = a_letter()
+    await park(database, dead_letter)
     with pytest.raises(OpsError):
-        await redrive(await database.pool(), NoBroker(), WATCHLIST, [letter], BY)
+        await redrive(await database.pool(), NoBroker(), WATCHLIST, [dead_letter], BY)
     assert await marked(database) == []
-    assert await parked(database, letter)
+    assert await parked(database, dead_letter)
 
 
 async def test_two_operators_at_once_send_a_letter_once(database: Database) -> None:
-    letter, sender = a_letter(), MemorySender()
-    await park(database, letter)
+    dead_letter, sender = a_letter(), MemorySender()
+    await park(database, dead_letter)
     pool = await database.pool()
     dealt = await asyncio.gather(
-        *(redrive(pool, sender, WATCHLIST, [letter], BY) for _ in range(4))
+        *(redrive(pool, sender, WATCHLIST, [dead_letter], BY) for _ in range(4))
     )
     assert len(sender.to(WATCHLIST.redrive)) == 1
     assert sorted(len(each.done) for each in dealt) == [0, 0, 0, 1]
@@ -92,7 +94,7 @@ async def test_two_operators_at_once_send_a_letter_once(database: Database) -> N
 
 
 async def test_a_command_that_fails_again_at_once_is_parked_in_the_end(database: Database) -> None:
-    letter = a_letter()
+    dead_letter = a_letter()
     again: list[asyncio.Task[None]] = []
 
     class QuickConsumer(MemorySender):
@@ -100,12 +102,12 @@ async def test_a_command_that_fails_again_at_once_is_parked_in_the_end(database:
             """The consumer has it before the mark is committed, and sets it aside again."""
             await super().send(topic, copies)
             if topic == WATCHLIST.redrive:
-                again.append(asyncio.create_task(park(database, letter)))
+                again.append(asyncio.create_task(park(database, dead_letter)))
 
-    await park(database, letter)
-    await redrive(await database.pool(), QuickConsumer(), WATCHLIST, [letter], BY)
+    await park(database, dead_letter)
+    await redrive(await database.pool(), QuickConsumer(), WATCHLIST, [dead_letter], BY)
     await asyncio.gather(*again)
-    assert await parked(database, letter)
+    assert await parked(database, dead_letter)
 
 
 @pytest.mark.parametrize(
@@ -114,75 +116,75 @@ async def test_a_command_that_fails_again_at_once_is_parked_in_the_end(database:
 async def test_an_old_letter_that_waits_for_nothing_may_have_been_handled_and_is_not_sent(
     database: Database, age: timedelta, *, sent: bool
 ) -> None:
-    letter, waits = (a_letter(failed_at=datetime.now(UTC) - age) for _ in range(2))
+    dead_letter, waits = (a_letter(failed_at=datetime.now(UTC) - age) for _ in range(2))
     await park(database, waits)
     sender = MemorySender()
-    dealt = await redrive(await database.pool(), sender, WATCHLIST, [letter, waits], BY)
-    assert dealt.done == ([letter, waits] if sent else [waits])
-    assert dealt.doubtful == ([] if sent else [letter])
+    dealt = await redrive(await database.pool(), sender, WATCHLIST, [dead_letter, waits], BY)
+    assert dealt.done == ([dead_letter, waits] if sent else [waits])
+    assert dealt.doubtful == ([] if sent else [dead_letter])
     assert len(sender.to(WATCHLIST.redrive)) == len(await marked(database)) == len(dealt.done)
 
 
 async def test_an_old_letter_whose_repetition_is_harmless_is_always_sent(
     database: Database,
 ) -> None:
-    letter, sender = a_letter(box="users.events.audit"), MemorySender()
-    dealt = await redrive(await database.pool(), sender, letter.box, [letter], BY)
-    assert dealt.done == [letter]
+    dead_letter, sender = a_letter(dlq_topic="users.events.audit"), MemorySender()
+    dealt = await redrive(await database.pool(), sender, dead_letter.dlq_topic, [dead_letter], BY)
+    assert dealt.done == [dead_letter]
 
 
 async def test_a_dead_letter_of_last_year_has_one_effect_whatever_was_killed_meanwhile(
     database: Database,
 ) -> None:
     """The first redrive is killed before its mark, its copy is handled, the inbox is cleaned."""
-    letter, relay = a_letter(), await database.pool("qnt9_relay")
-    assert letter.envelope
+    dead_letter, relay = a_letter(), await database.pool("qnt9_relay")
+    assert dead_letter.envelope
     (rule, _) = retention.rules(outcomes=MIN_REMEMBERED, outbox=REDRIVE_SAFE_AGE)
     watchlist = Transactions(await database.pool("qnt9_watchlist"), "watchlist")
-    copy = received(RemoveFromWatchlist(symbol="AAPL"), envelope=letter.envelope)
-    await park(database, letter)
+    copy = received(RemoveFromWatchlist(symbol="AAPL"), envelope=dead_letter.envelope)
+    await park(database, dead_letter)
     async with watchlist.begin() as tx:
         tx.complete(copy, Succeeded())
     await database.execute("UPDATE inbox SET handled_at = now() - interval '300 days'")
     await run(relay, rule)
     sender = MemorySender()
-    dealt = await redrive(await database.pool(), sender, WATCHLIST, [letter], BY)
-    assert dealt.done == [letter]
+    dealt = await redrive(await database.pool(), sender, WATCHLIST, [dead_letter], BY)
+    assert dealt.done == [dead_letter]
     await run(relay, rule)
     assert copy.envelope.id in await watchlist.handled([copy]), "the second copy finds the row"
 
 
 async def test_a_discarded_command_has_failed_for_whoever_asks(database: Database) -> None:
-    letter, sender = a_letter(), MemorySender()
-    await park(database, letter)
-    await discard(await database.pool(), sender, WATCHLIST, [letter], BY)
+    dead_letter, sender = a_letter(), MemorySender()
+    await park(database, dead_letter)
+    await discard(await database.pool(), sender, WATCHLIST, [dead_letter], BY)
     rows = await database.fetch(
         "SELECT outcome, fingerprint, actor_id FROM command_outcomes WHERE id = $1",
-        letter.message_id,
+        dead_letter.message_id,
     )
-    assert letter.envelope
+    assert dead_letter.envelope
     assert rows == [
         {
             "outcome": {"status": "failed", "code": "discarded", "detail": None},
-            "fingerprint": letter.envelope.fingerprint,
-            "actor_id": letter.envelope.actor_id,
+            "fingerprint": dead_letter.envelope.fingerprint,
+            "actor_id": dead_letter.envelope.actor_id,
         }
     ]
-    assert not await parked(database, letter)
-    assert await marked(database) == [(letter.record.offset, "discarded")]
+    assert not await parked(database, dead_letter)
+    assert await marked(database) == [(dead_letter.record.offset, "discarded")]
     assert sender.to(WATCHLIST.redrive) == []
     [event] = sender.to(OPS_EVENTS.name)
     assert OpsDiscarded.model_validate_json(event.value or b"").reason == BY.reason
 
 
 async def test_what_was_handled_meanwhile_keeps_its_outcome(database: Database) -> None:
-    letter = a_letter()
+    dead_letter = a_letter()
     await database.execute(
         "INSERT INTO inbox (message_id, consumer, type, outcome) VALUES ($1, 'watchlist', 'x', $2)",
-        letter.message_id,
+        dead_letter.message_id,
         {"status": "succeeded", "result": None, "created": False},
     )
-    await discard(await database.pool(), MemorySender(), WATCHLIST, [letter], BY)
+    await discard(await database.pool(), MemorySender(), WATCHLIST, [dead_letter], BY)
     rows = await database.fetch("SELECT outcome->>'status' AS status FROM command_outcomes")
     assert rows == [{"status": "succeeded"}]
 
@@ -190,12 +192,12 @@ async def test_what_was_handled_meanwhile_keeps_its_outcome(database: Database) 
 async def test_an_event_or_what_cannot_be_read_is_discarded_without_an_outcome(
     database: Database,
 ) -> None:
-    event = a_letter(box="users.events.audit")
+    event = a_letter(dlq_topic="users.events.audit")
     record = a_letter().record
     record.headers = [("ce_id", None)]
-    unreadable, sender = Letter.of(WATCHLIST, record), MemorySender()
+    unreadable, sender = DeadLetter.of(WATCHLIST, record), MemorySender()
     pool = await database.pool()
-    await discard(pool, sender, event.box, [event], BY)
+    await discard(pool, sender, event.dlq_topic, [event], BY)
     await discard(pool, sender, WATCHLIST, [unreadable], BY)
     assert await database.fetch("SELECT * FROM inbox") == []
     assert len(await marked(database)) == 2
@@ -212,28 +214,28 @@ def test_what_was_cut_or_is_too_big_cannot_be_sent_again() -> None:
 
 
 def test_a_redriven_record_is_the_letter_with_its_history() -> None:
-    letter = a_letter()
-    copy = copy_of(letter)
-    assert (copy.key, copy.value) == (letter.record.key, letter.record.value)
-    assert copy.headers == list(letter.record.headers)
+    dead_letter = a_letter()
+    copy = copy_of(dead_letter)
+    assert (copy.key, copy.value) == (dead_letter.record.key, dead_letter.record.value)
+    assert copy.headers == list(dead_letter.record.headers)
     assert "qnt9_dlq_offset" in dict(copy.headers)
 
 
 async def test_a_batch_is_of_one_box_and_fits_into_a_transaction() -> None:
     big = MAX_RECORD_BYTES * 2 // 3
     audit = "users.events.audit"
-    letters = [
+    dead_letters = [
         *(a_letter() for _ in range(AT_ONCE + 1)),
-        a_letter(box=audit),
-        a_letter(b"x" * big, box=audit),
-        a_letter(b"x" * big, box=audit),
+        a_letter(dlq_topic=audit),
+        a_letter(b"x" * big, dlq_topic=audit),
+        a_letter(b"x" * big, dlq_topic=audit),
     ]
-    assert [len(batch) for batch in await _batches(letters)] == [AT_ONCE, 1, 2, 1]
+    assert [len(batch) for batch in await _batches(dead_letters)] == [AT_ONCE, 1, 2, 1]
 
 
-async def _batches(letters: Sequence[Letter]) -> list[list[Letter]]:
-    async def read() -> AsyncIterator[Letter]:
-        for letter in letters:
-            yield letter
+async def _batches(dead_letters: Sequence[DeadLetter]) -> list[list[DeadLetter]]:
+    async def read() -> AsyncIterator[DeadLetter]:
+        for dead_letter in dead_letters:
+            yield dead_letter
 
     return [batch async for batch in batches(read())]

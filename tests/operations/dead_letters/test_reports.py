@@ -11,33 +11,33 @@ from infra.postgres.pool import Pool
 from operations.dead_letters import reports as module
 from operations.dead_letters.redrive import redrive
 from operations.dead_letters.reports import Reports, reporting
-from operations.dead_letters.topic import Letter
+from operations.dead_letters.topic import DeadLetter
 from operations.errors import OpsError
-from operations.ops_events import By
+from operations.ops_events import OperatorContext
 from operations.record_producer import Copy
 from tests.operations.dead_letters.builders import WATCHLIST, MemorySender, a_letter
 from tests.postgres import Database
 
-BY = By("ada", "the bug is mended")
+BY = OperatorContext("ada", "the bug is mended")
 
 
-def a_recent_letter(box: str = WATCHLIST.name) -> Letter:
+def a_recent_letter(dlq_topic: str = WATCHLIST.name) -> DeadLetter:
     """An old one would not be sent while nothing waits for it."""
-    return a_letter(box=box, failed_at=datetime.now(UTC))
+    return a_letter(dlq_topic=dlq_topic, failed_at=datetime.now(UTC))
 
 
 async def redriven(
-    pool: Pool, sender: MemorySender, reports: Reports, letters: Iterable[Letter]
+    pool: Pool, sender: MemorySender, reports: Reports, dead_letters: Iterable[DeadLetter]
 ) -> None:
     """One transaction a letter, as at a slow rate."""
-    for letter in letters:
-        event_id = await reports.event_for(letter.box, 1)
-        await redrive(pool, sender, letter.box, [letter], BY, event_id=event_id)
+    for dead_letter in dead_letters:
+        event_id = await reports.event_for(dead_letter.dlq_topic, 1)
+        await redrive(pool, sender, dead_letter.dlq_topic, [dead_letter], BY, event_id=event_id)
 
 
-async def stop_after(pool: Pool, sender: MemorySender, letter: Letter) -> None:
+async def stop_after(pool: Pool, sender: MemorySender, dead_letter: DeadLetter) -> None:
     async with reporting(pool, sender) as reports:
-        await redriven(pool, sender, reports, [letter])
+        await redriven(pool, sender, reports, [dead_letter])
         raise KeyboardInterrupt
 
 
@@ -50,21 +50,22 @@ def told(sender: MemorySender) -> list[OpsRedriven]:
 async def test_a_slow_run_leaves_one_event_for_each_box(database: Database) -> None:
     pool, sender = await database.pool(), MemorySender()
     ours = [a_recent_letter() for _ in range(30)]
-    others = [a_recent_letter(box="users.events.audit") for _ in range(5)]
+    others = [a_recent_letter(dlq_topic="users.events.audit") for _ in range(5)]
     async with reporting(pool, sender) as reports:
         await redriven(pool, sender, reports, [*ours, *others])
     assert [event.offsets for event in told(sender)] == [
-        [letter.record.offset for letter in letters] for letters in (ours, others)
+        [dead_letter.record.offset for dead_letter in dead_letters]
+        for dead_letters in (ours, others)
     ]
     assert {(event.operator, event.reason) for event in told(sender)} == {("ada", BY.reason)}
 
 
 async def test_a_long_run_leaves_an_event_for_each_thousand_letters(database: Database) -> None:
     pool, sender = await database.pool(), MemorySender()
-    letters = [a_recent_letter() for _ in range(2_100)]
+    dead_letters = [a_recent_letter() for _ in range(2_100)]
     async with reporting(pool, sender) as reports:
-        for begin in range(0, len(letters), 100):
-            batch = letters[begin : begin + 100]
+        for begin in range(0, len(dead_letters), 100):
+            batch = dead_letters[begin : begin + 100]
             event_id = await reports.event_for(WATCHLIST, len(batch))
             await redrive(pool, sender, WATCHLIST, batch, BY, event_id=event_id)
     assert [len(event.offsets) for event in told(sender)] == [1_000, 1_000, 100]
@@ -72,11 +73,11 @@ async def test_a_long_run_leaves_an_event_for_each_thousand_letters(database: Da
 
 
 async def test_a_run_that_fails_or_is_stopped_tells_what_it_has_done(database: Database) -> None:
-    pool, sender, letter = await database.pool(), MemorySender(), a_recent_letter()
-    stopped = stop_after(pool, sender, letter)
+    pool, sender, dead_letter = await database.pool(), MemorySender(), a_recent_letter()
+    stopped = stop_after(pool, sender, dead_letter)
     with pytest.raises(KeyboardInterrupt):
         await stopped
-    assert [event.offsets for event in told(sender)] == [[letter.record.offset]]
+    assert [event.offsets for event in told(sender)] == [[dead_letter.record.offset]]
 
 
 async def test_what_a_killed_run_has_not_told_is_told_by_the_next_one_as_the_same_event(
@@ -88,15 +89,15 @@ async def test_what_a_killed_run_has_not_told_is_told_by_the_next_one_as_the_sam
                 raise OpsError("the broker is away")
             await super().send(topic, copies)
 
-    pool, letters = await database.pool(), [a_recent_letter() for _ in range(3)]
+    pool, dead_letters = await database.pool(), [a_recent_letter() for _ in range(3)]
     silent, sender = NoJournal(), MemorySender()
     with pytest.raises(OpsError):
         async with reporting(pool, silent) as reports:
-            await redriven(pool, silent, reports, letters)
+            await redriven(pool, silent, reports, dead_letters)
     async with reporting(pool, sender):
         pass
     [event] = told(sender)
-    assert event.offsets == [letter.record.offset for letter in letters]
+    assert event.offsets == [dead_letter.record.offset for dead_letter in dead_letters]
     async with reporting(pool, sender):
         pass
     assert len(told(sender)) == 1

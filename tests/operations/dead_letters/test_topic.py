@@ -6,7 +6,14 @@ import pytest
 from infra.messaging.dead_letters import PREFIX
 from operations.broker import Range
 from operations.dead_letters.repository import after_the_marked
-from operations.dead_letters.topic import BOXES, Letter, Listed, Number, boxes_of, grouped
+from operations.dead_letters.topic import (
+    BOXES,
+    DeadLetter,
+    Listed,
+    Number,
+    dead_letter_topics_of,
+    grouped,
+)
 from operations.errors import OpsError
 from tests.operations.dead_letters.builders import FAILED_AT, WATCHLIST, a_letter
 
@@ -38,14 +45,14 @@ def test_a_range_that_runs_backwards_is_refused() -> None:
 
 
 def test_a_letter_says_why_how_often_since_when_and_where_from() -> None:
-    letter = a_letter(reason="ValueError in a handler")
-    assert letter.reason == "ValueError in a handler"
-    assert letter.attempts == "3"
-    assert letter.first_failure == letter.last_failure == FAILED_AT
-    assert letter.came_from == "watchlist.commands:4:1042"
-    assert letter.message_id
-    assert Number.of(letter.number).range == Range(
-        0, letter.record.offset, letter.record.offset + 1
+    dead_letter = a_letter(reason="ValueError in a handler")
+    assert dead_letter.reason == "ValueError in a handler"
+    assert dead_letter.attempts == "3"
+    assert dead_letter.first_failure == dead_letter.last_failure == FAILED_AT
+    assert dead_letter.came_from == "watchlist.commands:4:1042"
+    assert dead_letter.message_id
+    assert Number.of(dead_letter.number).range == Range(
+        0, dead_letter.record.offset, dead_letter.record.offset + 1
     )
 
 
@@ -56,22 +63,22 @@ def test_a_letter_without_any_header_that_can_be_read_is_a_letter_too() -> None:
         (PREFIX + "first_failure", b"\xff"),
         (PREFIX + "reason", b"\x1b[2J"),
     ]
-    letter = Letter.of(WATCHLIST, record)
-    assert letter.message_id is None
-    assert letter.reason == "\\x1b[2J"
-    assert letter.came_from == "?:?:?"
+    dead_letter = DeadLetter.of(WATCHLIST, record)
+    assert dead_letter.message_id is None
+    assert dead_letter.reason == "\\x1b[2J"
+    assert dead_letter.came_from == "?:?:?"
 
 
 def test_letters_are_grouped_by_consumer_and_reason_the_latest_trouble_last() -> None:
     later = FAILED_AT + timedelta(minutes=5)
-    letters = [
+    dead_letters = [
         a_letter(reason="slow", failed_at=later),
         a_letter(reason="bug"),
         a_letter(reason="bug", failed_at=FAILED_AT + timedelta(minutes=1)),
-        a_letter(reason="bug", box="users.events.audit"),
+        a_letter(reason="bug", dlq_topic="users.events.audit"),
     ]
-    groups = grouped(map(Listed.of, letters))
-    assert [(g.box.consumer.name, g.reason, len(g.letters)) for g in groups] == [
+    groups = grouped(map(Listed.of, dead_letters))
+    assert [(g.dlq_topic.consumer.name, g.reason, len(g.dead_letters)) for g in groups] == [
         ("audit", "bug", 1),
         ("watchlist", "bug", 2),
         ("watchlist", "slow", 1),
@@ -81,15 +88,17 @@ def test_letters_are_grouped_by_consumer_and_reason_the_latest_trouble_last() ->
 
 def test_boxes_are_named_by_topic_by_themselves_or_by_consumer() -> None:
     for name in ("watchlist.commands", WATCHLIST.name, WATCHLIST.dead_letters):
-        assert boxes_of(name, None) == [WATCHLIST]
-    assert boxes_of(None, None) == list(BOXES.values())
-    assert {box.consumer.name for box in boxes_of(None, "audit")} == {"audit"}
+        assert dead_letter_topics_of(name, None) == [WATCHLIST]
+    assert dead_letter_topics_of(None, None) == list(BOXES.values())
+    assert {dlq_topic.consumer.name for dlq_topic in dead_letter_topics_of(None, "audit")} == {
+        "audit"
+    }
     with pytest.raises(OpsError, match="dead letters of audit from"):
-        boxes_of("signup.commands", "audit")
+        dead_letter_topics_of("signup.commands", "audit")
 
 
 def test_what_was_dealt_with_at_the_beginning_of_a_box_is_not_read_again() -> None:
-    box = Range(0, 2, 9)
-    assert after_the_marked(box, {2, 3, 5}) == replace(box, start=4)
-    assert after_the_marked(box, set(range(2, 9))).is_empty
-    assert after_the_marked(box, set()) == box
+    dlq_topic = Range(0, 2, 9)
+    assert after_the_marked(dlq_topic, {2, 3, 5}) == replace(dlq_topic, start=4)
+    assert after_the_marked(dlq_topic, set(range(2, 9))).is_empty
+    assert after_the_marked(dlq_topic, set()) == dlq_topic

@@ -2,9 +2,9 @@ from dataclasses import replace
 
 from infra.kafka.consumer_groups import Committed
 from operations.broker import Range
-from operations.replay.request import Run, Wish
+from operations.replay.request import ReplayRequest, Run
 
-A_WISH = Wish("users.events", "2h", "now", to_topic="trial")
+A_WISH = ReplayRequest("users.events", "2h", "now", to_topic="trial")
 
 
 def a_run() -> Run:
@@ -41,7 +41,7 @@ def test_the_ends_are_where_a_group_stops_reading() -> None:
 
 
 def test_the_same_words_are_the_same_replay_and_others_another() -> None:
-    same = Wish("users.events", "2h", "now", to_topic="trial")
+    same = ReplayRequest("users.events", "2h", "now", to_topic="trial")
     assert same.progress_group == A_WISH.progress_group
     for other in (
         replace(A_WISH, begin="3h"),

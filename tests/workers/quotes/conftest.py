@@ -27,8 +27,8 @@ from tests.outbox import MemoryOutcomeNotifier, events
 from tests.postgres import Database
 from workers.quotes import store
 from workers.quotes.cache import QuoteCache
-from workers.quotes.calls import Patience
-from workers.quotes.chain import Chain, Link
+from workers.quotes.calls import Timeouts
+from workers.quotes.chain import ProviderFallback, ProviderLink
 from workers.quotes.consumer import POLICY
 from workers.quotes.handlers import answer, look_up
 from workers.quotes.leases import Leases
@@ -130,24 +130,24 @@ async def exchange() -> AsyncIterator[Client]:
 @pytest.fixture
 async def yahoo(exchange: Client) -> AsyncIterator[Yahoo]:
     url = str(exchange.http.base_url)
-    async with open_yahoo(url, name="sandbox", patience=Patience(read_seconds=0.5)) as yahoo:
+    async with open_yahoo(url, name="sandbox", timeouts=Timeouts(read_seconds=0.5)) as yahoo:
         yield yahoo
 
 
-def a_link(provider: Provider, redis: Redis, changes: deque[Change]) -> Link:
+def a_link(provider: Provider, redis: Redis, changes: deque[Change]) -> ProviderLink:
     """A provider that is asked once, behind a circuit of its own."""
     retries = replace(QUICK, attempts=1)
     upstream = Upstream(
         provider.name, redis, changes.append, retries=retries, circuit=CircuitPolicy()
     )
-    return Link(provider, upstream)
+    return ProviderLink(provider, upstream)
 
 
 def wired(
     pool: Pool,
     outcome_notifier: MemoryOutcomeNotifier,
     redis: Redis,
-    links: Callable[[deque[Change]], Chain],
+    links: Callable[[deque[Change]], ProviderFallback],
 ) -> Quotes:
     """One worker's parts, as its process has them."""
     changes: deque[Change] = deque()
@@ -171,8 +171,8 @@ async def deps(
 ) -> AsyncIterator[QuotesSlice]:
     pool, outcome_notifier = await database.pool(ROLE), MemoryOutcomeNotifier()
 
-    def chain(changes: deque[Change]) -> Chain:
-        return Chain([a_link(yahoo, redis, changes)], yahoo)
+    def chain(changes: deque[Change]) -> ProviderFallback:
+        return ProviderFallback([a_link(yahoo, redis, changes)], yahoo)
 
     parts = wired(pool, outcome_notifier, redis, chain)
     dead_letters = MemoryDeadLetters()

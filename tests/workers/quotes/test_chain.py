@@ -12,7 +12,7 @@ from tests.devstack.exchange.conftest import Client
 from tests.workers.quotes.conftest import QuotesSlice, a_link
 from tests.workers.quotes.test_handlers import quote_in, staleness
 from tests.workers.quotes.twelvedata import KEY, StandIn, a_row, running_stand_in
-from workers.quotes.chain import Chain, Failed, Verdict
+from workers.quotes.chain import Failed, ProviderFallback, Verdict
 from workers.quotes.provider import Found, NoPrice, NotFound
 from workers.quotes.twelvedata import open_twelvedata
 from workers.quotes.yahoo import Yahoo
@@ -24,7 +24,7 @@ BROKEN = {"kind": "status", "status": 500}
 class Pair:
     """The chain, and what stands for its two providers."""
 
-    chain: Chain
+    chain: ProviderFallback
     exchange: Client
     second: StandIn
     changes: deque[Change]
@@ -38,7 +38,7 @@ async def pair(redis: Redis, exchange: Client, yahoo: Yahoo) -> AsyncIterator[Pa
     changes: deque[Change] = deque()
     async with running_stand_in() as second, open_twelvedata(second.url, KEY) as twelvedata:
         links = [a_link(yahoo, redis, changes), a_link(twelvedata, redis, changes)]
-        yield Pair(Chain(links, yahoo), exchange, second, changes)
+        yield Pair(ProviderFallback(links, yahoo), exchange, second, changes)
 
 
 def source_of(verdict: Verdict) -> str:

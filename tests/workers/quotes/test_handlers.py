@@ -19,7 +19,7 @@ from tests.outbox import written_events
 from tests.waiting import until
 from tests.workers.quotes.builders import a_quote
 from tests.workers.quotes.conftest import ROLE, QuotesSlice
-from workers.quotes.rules import Seldom
+from workers.quotes.rules import Throttle
 
 UNKNOWN = Rejected("unknown-symbol")
 NOBODY_CAN_TELL = Rejected("quote-unavailable")
@@ -170,7 +170,7 @@ async def test_an_unknown_symbol_is_remembered_a_while(deps: QuotesSlice) -> Non
     assert await deps.ask("NOPE") == [UNKNOWN]
     assert await deps.calls() == 1
     await deps.redis.flushall()
-    deps.parts.unknown = Seldom(timedelta(0))
+    deps.parts.unknown = Throttle(timedelta(0))
     await deps.ask("NOPE")
     assert await deps.events() == [QuoteNotFound(symbol="NOPE", source="sandbox")]
     cached = await deps.cached("NOPE")

@@ -16,12 +16,12 @@ from workers.quotes.rules import (
     Hit,
     Hits,
     Hours,
-    Seldom,
+    Throttle,
     as_candidates,
     fresh_until,
     held_until,
     is_explained,
-    leap,
+    price_jump,
     waits_until,
     wanted,
 )
@@ -97,7 +97,7 @@ def test_a_last_good_quote_is_shown_a_day_long_or_over_a_weekend(
 
 @given(st.lists(st.integers(0, 30), max_size=60))
 def test_what_is_seldom_is_due_once_in_its_time_and_bounded(seconds: list[int]) -> None:
-    seldom, done, now = Seldom(10 * A_SECOND, most=3), [], NOW
+    seldom, done, now = Throttle(10 * A_SECOND, most=3), [], NOW
     for step in seconds:
         now += step * A_SECOND
         if seldom.is_due("AAPL", now):
@@ -107,7 +107,7 @@ def test_what_is_seldom_is_due_once_in_its_time_and_bounded(seconds: list[int]) 
 
 
 def test_the_oldest_is_forgotten_when_there_are_too_many() -> None:
-    seldom = Seldom(10 * A_SECOND, most=2)
+    seldom = Throttle(10 * A_SECOND, most=2)
     for symbol in ("A", "B", "C"):
         seldom.mark(symbol, NOW)
     assert [seldom.is_due(symbol, NOW) for symbol in ("A", "B", "C")] == [True, False, False]
@@ -115,9 +115,9 @@ def test_the_oldest_is_forgotten_when_there_are_too_many() -> None:
 
 def test_pence_taken_for_pounds_leap_and_the_same_price_in_another_unit_does_not() -> None:
     pence = a_quote("VOD.L", price="2.604", currency="GBP", quoted_unit="GBp")
-    assert leap(pence, a_quote("VOD.L", price="260.4", currency="GBP")) == 100
-    assert leap(a_quote("VOD.L", price="260.4", currency="GBP"), pence) == Decimal("0.01")
-    assert leap(pence, a_quote("VOD.L", price="2.604", currency="GBP")) is None
+    assert price_jump(pence, a_quote("VOD.L", price="260.4", currency="GBP")) == 100
+    assert price_jump(a_quote("VOD.L", price="260.4", currency="GBP"), pence) == Decimal("0.01")
+    assert price_jump(pence, a_quote("VOD.L", price="2.604", currency="GBP")) is None
 
 
 @pytest.mark.parametrize(
@@ -125,12 +125,12 @@ def test_pence_taken_for_pounds_leap_and_the_same_price_in_another_unit_does_not
     [("50.00", True), ("49.99", False), ("0.02", True), ("0.0201", False), ("1.00", False)],
 )
 def test_fifty_times_is_hard_to_believe(price: str, leaps: bool) -> None:
-    assert (leap(a_quote(price="1.00"), a_quote(price=price)) is not None) is leaps
+    assert (price_jump(a_quote(price="1.00"), a_quote(price=price)) is not None) is leaps
 
 
 def test_a_price_of_long_ago_is_no_measure() -> None:
     old = a_quote(price="1.00", fetched_at=datetime.now(UTC) - timedelta(days=8))
-    assert leap(old, a_quote(price="100.00")) is None
+    assert price_jump(old, a_quote(price="100.00")) is None
 
 
 @pytest.mark.parametrize(

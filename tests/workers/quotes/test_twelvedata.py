@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, RedirectRespons
 
 from infra.resilience.policies import RateLimitedError
 from tests.workers.quotes.twelvedata import KEY, StandIn, a_row, an_error, running_stand_in
-from workers.quotes.calls import Patience
+from workers.quotes.calls import Timeouts
 from workers.quotes.provider import (
     Found,
     MalformedError,
@@ -28,8 +28,8 @@ async def stand_in() -> AsyncIterator[StandIn]:
 
 @pytest.fixture
 async def provider(stand_in: StandIn) -> AsyncIterator[TwelveData]:
-    patience = Patience(read_seconds=0.5)
-    async with open_twelvedata(stand_in.url, KEY, patience=patience) as it:
+    timeouts = Timeouts(read_seconds=0.5)
+    async with open_twelvedata(stand_in.url, KEY, timeouts=timeouts) as it:
         yield it
 
 

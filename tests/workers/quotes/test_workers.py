@@ -19,7 +19,7 @@ from tests.postgres import Database
 from tests.waiting import until
 from tests.workers.quotes.conftest import ROLE, QuotesSlice, a_link, wired
 from tests.workers.quotes.test_handlers import staleness, until_asked
-from workers.quotes.chain import Chain
+from workers.quotes.chain import ProviderFallback
 from workers.quotes.handlers import answer
 from workers.quotes.leases import Leases
 from workers.quotes.slice import Quotes
@@ -45,8 +45,8 @@ class Worker:
 async def other(database: Database, redis: Redis, yahoo: Yahoo) -> AsyncIterator[Worker]:
     outcome_notifier = MemoryOutcomeNotifier()
 
-    def chain(changes: deque[Change]) -> Chain:
-        return Chain([a_link(yahoo, redis, changes)], yahoo)
+    def chain(changes: deque[Change]) -> ProviderFallback:
+        return ProviderFallback([a_link(yahoo, redis, changes)], yahoo)
 
     worker = Worker(
         wired(await database.pool(ROLE), outcome_notifier, redis, chain), outcome_notifier
