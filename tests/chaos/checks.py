@@ -18,11 +18,11 @@ from tests.chaos.invariants import (
     watchlists_as_their_owners_left_them,
 )
 from tests.chaos.ledger import Closed, Entry, Kind, Ledger
+from tests.chaos.observations import Reading, reading
 from tests.chaos.proof import Proof
+from tests.chaos.quiescence import Rest
 from tests.chaos.replays import Replays
-from tests.chaos.rest import Rest
 from tests.chaos.secrecy import Secrecy
-from tests.chaos.seen import Reading, reading
 from tests.e2e.attempts import gets_its_way
 from tests.e2e.operating import Looking
 from tests.stack import Stack

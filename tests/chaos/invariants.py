@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from uuid import UUID
 
 from tests.chaos.ledger import Entry, Kind, Verdict
-from tests.chaos.seen import Seen
+from tests.chaos.observations import Seen
 
 QUERIES = "qnt9.command.look_up_quote.v1"
 

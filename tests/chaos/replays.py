@@ -14,7 +14,7 @@ from operations.replay import executor as replays
 from operations.replay.offset_ranges import resolve
 from operations.replay.offset_spec import Moment
 from operations.replay.request import ReplayRequest, Run
-from tests.chaos.seen import Place, Reading
+from tests.chaos.observations import Place, Reading
 from tests.e2e.operating import Looking, kafka_settings, read_in
 from tests.stack import Stack
 

@@ -5,9 +5,9 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from tests.chaos.checker_thread import Elsewhere, entered_elsewhere
 from tests.chaos.checks import Checks, checking
 from tests.chaos.clients import PATIENCE_SECONDS, Client
-from tests.chaos.elsewhere import Elsewhere, entered_elsewhere
 from tests.chaos.faults import READY_SECONDS, Drain, Fault, supervisor_log
 from tests.chaos.ledger import Ledger
 from tests.sizes import size

@@ -5,7 +5,7 @@ from uuid import uuid4
 
 from tests.chaos.canaries import Secrets
 from tests.e2e.planting import CONSUMERS, not_among, plant, plant_in_cache, planted_places
-from tests.e2e.searching import Haystack, Piece, one_by_one
+from tests.e2e.search import Haystack, Piece, one_by_one
 from tests.stack import Stack
 
 TOKENS_OF_A_CHECK = 60

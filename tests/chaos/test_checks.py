@@ -17,11 +17,11 @@ from tests.chaos.invariants import (
     watchlists_as_their_owners_left_them,
 )
 from tests.chaos.ledger import Cut, Entry, Kind, Ledger, Verdict
+from tests.chaos.observations import Fact, Published, Seen
 from tests.chaos.proof import Proof
 from tests.chaos.replays import moved
 from tests.chaos.secrecy import Secrecy
-from tests.chaos.seen import Fact, Published, Seen
-from tests.e2e.searching import Tail, places_of
+from tests.e2e.search import Tail, places_of
 from tests.e2e.test_audit import changed
 from tests.stack import Stack
 

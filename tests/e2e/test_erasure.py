@@ -11,7 +11,7 @@ from contracts.events import UserErased
 from contracts.personal import ErasedError, Personal, PersonalKey
 from contracts.topics import USERS_EVENTS
 from tests.e2e.outages import is_problem
-from tests.e2e.searching import Piece, everything, places_of
+from tests.e2e.search import Piece, everything, places_of
 from tests.stack import PASSWORD, Stack, User, eventually
 
 ERASE = "/api/v1/users/me/erase"

@@ -11,7 +11,7 @@ from uuid import uuid4
 import pytest
 
 from tests.e2e.planting import CONSUMERS, not_among, plant, plant_in_cache, planted_places
-from tests.e2e.searching import Piece, everything, places_of
+from tests.e2e.search import Piece, everything, places_of
 from tests.stack import Stack, User, eventually
 
 

@@ -11,8 +11,8 @@ from infra.security.address_hmac import address_hash
 from operations import users
 from operations.users import Admin, Did
 from tests.outbox import MemoryOutcomeNotifier, events, revealed, written_events
-from tests.people import ADA, ADDRESS_KEY, a_user
 from tests.postgres import Database
+from tests.users import ADA, ADDRESS_KEY, a_user
 
 
 @pytest.fixture

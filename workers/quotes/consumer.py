@@ -8,15 +8,15 @@ from infra.messaging.batch_processor import Policy
 from infra.resilience.policies import Change
 from infra.resilience.provider_calls import Upstream
 from infra.runtime.process import Worker
+from workers.quotes.batch_loader import LookUps
 from workers.quotes.cache import QuoteCache
-from workers.quotes.chain import ProviderFallback, ProviderLink
+from workers.quotes.dependencies import Quotes
 from workers.quotes.handlers import answer, look_up
 from workers.quotes.leases import Leases
-from workers.quotes.lookups import LookUps
 from workers.quotes.provider import Provider
-from workers.quotes.searching import search_for
+from workers.quotes.provider_fallback import ProviderFallback, ProviderLink
+from workers.quotes.search import search_for
 from workers.quotes.settings import QuotesSettings
-from workers.quotes.slice import Quotes
 from workers.quotes.twelvedata import open_twelvedata
 from workers.quotes.yahoo import open_yahoo
 

@@ -26,10 +26,11 @@ from contracts.outcomes import Outcome, Rejected, Succeeded
 from contracts.quotes import CachedQuote, Quote, StaleReason, marked, may_be_shown
 from infra.runtime.clock import CLOCK
 from workers.quotes import store
+from workers.quotes.batch_loader import LookUp
 from workers.quotes.cache import until_fresh
-from workers.quotes.chain import Failed, Verdict
-from workers.quotes.lookups import LookUp
+from workers.quotes.dependencies import Quotes
 from workers.quotes.provider import Found, NoPrice, NotFound
+from workers.quotes.provider_fallback import Failed, Verdict
 from workers.quotes.rules import (
     NO_PRICE_HOLD,
     UNKNOWN_FRESH,
@@ -40,7 +41,6 @@ from workers.quotes.rules import (
     price_jump,
     wanted,
 )
-from workers.quotes.slice import Quotes
 
 log = structlog.get_logger(__name__)
 

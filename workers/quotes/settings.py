@@ -6,7 +6,7 @@ from pydantic import AnyHttpUrl, Field, SecretStr, ValidationInfo, field_validat
 
 from infra.resilience.policies import CircuitPolicy, RetryPolicy
 from infra.runtime.settings import Settings, WorkerSettings
-from workers.quotes.calls import Timeouts
+from workers.quotes.http_client import Timeouts
 
 Seconds = Annotated[float, Field(gt=0, le=3_600)]
 

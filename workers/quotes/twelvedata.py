@@ -18,8 +18,8 @@ from contracts.quotes import Quote
 from infra.resilience.policies import RateLimitedError
 from infra.resilience.retry_after import seconds_of
 from infra.runtime.clock import CLOCK
-from workers.quotes.calls import Timeouts, get, open_http
 from workers.quotes.currencies import in_whole_units
+from workers.quotes.http_client import Timeouts, get, open_http
 from workers.quotes.provider import (
     Answer,
     Found,

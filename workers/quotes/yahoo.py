@@ -12,8 +12,8 @@ from urllib.parse import quote as quoted
 import httpx
 
 from infra.runtime.clock import CLOCK
-from workers.quotes.calls import Timeouts, get, open_http
 from workers.quotes.chart import read_chart, read_search, read_spark, read_splits
+from workers.quotes.http_client import Timeouts, get, open_http
 from workers.quotes.provider import Answer
 from workers.quotes.rules import Hit
 

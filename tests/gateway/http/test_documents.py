@@ -10,7 +10,7 @@ from gateway.http.app import Application
 from gateway.http.documents import ENDPOINTS, Documents
 from gateway.routes import ENDPOINTS as ALL
 from operations.release import vendored
-from tests.gateway.edges import deps_of
+from tests.gateway.gateway_deps import deps_of
 from tests.stack import ROOT
 
 PATHS = [endpoint.path for endpoint in ENDPOINTS]

@@ -33,8 +33,8 @@ from tests.builders import (
     received,
 )
 from tests.outbox import MemoryOutcomeNotifier
-from tests.people import ADA, ADDRESS_KEY, PASSWORD, a_user, quick_passwords
 from tests.postgres import Database
+from tests.users import ADA, ADDRESS_KEY, PASSWORD, a_user, quick_passwords
 from tests.workers.accounts.guarded import GuardedSlice, a_guarded_slice
 from workers.accounts import handlers, sessions
 from workers.accounts.consumer import POLICY

@@ -24,8 +24,8 @@ from infra.messaging.transaction import Transactions
 from infra.security.seals import OpeningKeys, SealingKey, binding, decode_key
 from tests.builders import an_envelope, received
 from tests.outbox import MemoryOutcomeNotifier
-from tests.people import ADA, ADDRESS_KEY, PASSWORD, a_user, quick_passwords
 from tests.postgres import Database
+from tests.users import ADA, ADDRESS_KEY, PASSWORD, a_user, quick_passwords
 from workers.accounts import confirmation, passwords, profiles, undo
 from workers.accounts.confirmation import Confirmation
 from workers.accounts.passwords import PasswordDeps

@@ -21,8 +21,8 @@ from infra.security.personal_data_keys import user_key_id
 from infra.security.seals import OpeningKeys, SealingKey, binding, decode_key
 from tests.builders import A_CLIENT, an_envelope, received
 from tests.outbox import MemoryOutcomeNotifier, events, outcomes, revealed, written_events
-from tests.people import a_user
 from tests.postgres import Database
+from tests.users import a_user
 from workers.accounts.administration import Administration, change_standing
 
 ADMIN = Permission.ADMIN.value

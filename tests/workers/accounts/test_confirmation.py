@@ -11,7 +11,7 @@ from contracts.outcomes import Outcome, Rejected, Succeeded
 from contracts.times import in_utc
 from tests.builders import A_CLIENT
 from tests.outbox import events, revealed, written_events
-from tests.people import ADA
+from tests.users import ADA
 from tests.workers.accounts.guarded import GuardedSlice
 
 VICTIM, ATTACKER = "Quiet-Harbour-61-lamp", "Brass-Window-83-kite"

@@ -8,7 +8,7 @@ from contracts.outcomes import Rejected
 from infra.messaging.inbound import PoisonError
 from infra.security.seals import SealingKey
 from tests.outbox import events
-from tests.people import ADA
+from tests.users import ADA
 from tests.workers.accounts.conftest import AccountsSlice, InterruptedPasswords
 from workers.accounts.rules import MAX_OPTIMISTIC_RETRIES
 

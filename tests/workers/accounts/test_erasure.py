@@ -14,8 +14,8 @@ from infra.messaging.inbound import InboundMessage, RawEvent
 from infra.postgres.pool import Pool
 from tests.builders import an_envelope, an_origin
 from tests.outbox import written_events
-from tests.people import ADA, a_user
 from tests.postgres import Database
+from tests.users import ADA, a_user
 from tests.waiting import until
 from tests.workers.accounts.guarded import GuardedSlice
 from workers.audit import store as audit

@@ -14,7 +14,7 @@ from infra.security.password_hashing import Passwords
 from infra.security.refresh_tokens import session_of
 from tests.builders import A_CLIENT
 from tests.outbox import events, outcomes, revealed, written_events
-from tests.people import ADA, ADDRESS_KEY, PASSWORD
+from tests.users import ADA, ADDRESS_KEY, PASSWORD
 from tests.workers.accounts.conftest import AccountsSlice
 
 REFUSED = Rejected("invalid-credentials")

@@ -15,7 +15,7 @@ from contracts.outcomes import Rejected, Succeeded
 from infra.messaging.inbound import PoisonError
 from tests.builders import A_CLIENT
 from tests.outbox import events, revealed, written_events
-from tests.people import ADA, PASSWORD
+from tests.users import ADA, PASSWORD
 from tests.workers.accounts.conftest import InterruptedPasswords
 from tests.workers.accounts.guarded import NEW_PASSWORD, GuardedSlice
 from workers.accounts.passwords import PasswordDeps

@@ -10,7 +10,7 @@ from contracts.outcomes import Outcome, Rejected, Succeeded
 from infra.security.address_hmac import address_hash
 from infra.security.personal_data_keys import user_keys
 from tests.outbox import events, revealed
-from tests.people import ADA, ADDRESS_KEY, PASSWORD, a_user
+from tests.users import ADA, ADDRESS_KEY, PASSWORD, a_user
 from tests.workers.accounts.guarded import NEW_PASSWORD, GuardedSlice
 
 THIEF, SECOND = "thief@example.com", "second@example.com"

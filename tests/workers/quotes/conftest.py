@@ -26,16 +26,16 @@ from tests.devstack.exchange.conftest import Client, running_exchange
 from tests.outbox import MemoryOutcomeNotifier, events
 from tests.postgres import Database
 from workers.quotes import store
+from workers.quotes.batch_loader import LookUps
 from workers.quotes.cache import QuoteCache
-from workers.quotes.calls import Timeouts
-from workers.quotes.chain import ProviderFallback, ProviderLink
 from workers.quotes.consumer import POLICY
+from workers.quotes.dependencies import Quotes
 from workers.quotes.handlers import answer, look_up
+from workers.quotes.http_client import Timeouts
 from workers.quotes.leases import Leases
-from workers.quotes.lookups import LookUps
 from workers.quotes.provider import Provider
-from workers.quotes.searching import search_for
-from workers.quotes.slice import Quotes
+from workers.quotes.provider_fallback import ProviderFallback, ProviderLink
+from workers.quotes.search import search_for
 from workers.quotes.yahoo import Yahoo, open_yahoo
 
 ROLE = "qnt9_quotes"

@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, RedirectRespons
 
 from infra.resilience.policies import RateLimitedError
 from tests.workers.quotes.twelvedata import KEY, StandIn, a_row, an_error, running_stand_in
-from workers.quotes.calls import Timeouts
+from workers.quotes.http_client import Timeouts
 from workers.quotes.provider import (
     Found,
     MalformedError,

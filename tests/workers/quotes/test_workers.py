@@ -19,10 +19,10 @@ from tests.postgres import Database
 from tests.waiting import until
 from tests.workers.quotes.conftest import ROLE, QuotesSlice, a_link, wired
 from tests.workers.quotes.test_handlers import staleness, until_asked
-from workers.quotes.chain import ProviderFallback
+from workers.quotes.dependencies import Quotes
 from workers.quotes.handlers import answer
 from workers.quotes.leases import Leases
-from workers.quotes.slice import Quotes
+from workers.quotes.provider_fallback import ProviderFallback
 from workers.quotes.yahoo import Yahoo
 
 

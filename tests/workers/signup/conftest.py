@@ -15,8 +15,8 @@ from infra.messaging.transaction import Transactions
 from infra.security.seals import OpeningKeys, SealingKey, binding, decode_key
 from tests.builders import ARecord, MemoryDeadLetters, a_record, an_envelope, no_sleep, received
 from tests.outbox import MemoryOutcomeNotifier
-from tests.people import ADA, ADDRESS_KEY, PASSWORD, quick_passwords
 from tests.postgres import Database
+from tests.users import ADA, ADDRESS_KEY, PASSWORD, quick_passwords
 from workers.signup.consumer import POLICY
 from workers.signup.handlers import HANDLES, Signup, sign_up
 

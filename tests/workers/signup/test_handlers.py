@@ -6,7 +6,7 @@ from contracts.events import UserSignedUp, UserSignupRepeated
 from infra.messaging.inbound import PoisonError
 from tests.builders import A_CLIENT
 from tests.outbox import events, outcomes, revealed, written_events
-from tests.people import ADA, PASSWORD, a_user
+from tests.users import ADA, PASSWORD, a_user
 from tests.workers.signup.conftest import SignupSlice
 
 

@@ -30,8 +30,8 @@ from infra.security.seals import OpeningKeys, SealingKey, binding, decode_key
 from tests.builders import ARecord, MemoryDeadLetters, a_record, an_envelope, no_sleep, received
 from tests.mailserver import MailServer, running_mail_server
 from tests.outbox import MemoryOutcomeNotifier
-from tests.people import ADA, ADDRESS_KEY, a_user
 from tests.postgres import Database
+from tests.users import ADA, ADDRESS_KEY, a_user
 from workers.verification.consumer import COMMANDS_POLICY
 from workers.verification.handlers import (
     COMMANDS,

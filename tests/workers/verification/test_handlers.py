@@ -14,7 +14,7 @@ from infra.messaging.inbound import PoisonError
 from infra.security.address_hmac import address_hash
 from tests.builders import a_personal_key, received
 from tests.outbox import events
-from tests.people import ADA, ADDRESS_KEY, a_user
+from tests.users import ADA, ADDRESS_KEY, a_user
 from tests.workers.verification.conftest import VerificationSlice, a_token
 from workers.verification import store
 from workers.verification.handlers import resend_verification, verify_email

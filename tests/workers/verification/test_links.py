@@ -22,8 +22,8 @@ from infra.security.address_hmac import address_hash
 from infra.security.seals import binding
 from tests.builders import an_envelope, received
 from tests.outbox import events, revealed
-from tests.people import ADA, ADDRESS_KEY, a_user
 from tests.postgres import Database
+from tests.users import ADA, ADDRESS_KEY, a_user
 from tests.workers.verification.conftest import MAIL_KEY, VerificationSlice
 from workers.verification.handlers import forgot_password
 from workers.verification.rules import mailed_token

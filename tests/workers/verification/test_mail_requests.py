@@ -13,8 +13,8 @@ from contracts.events import (
 from contracts.ids import uuid7
 from infra.messaging.transaction import Transactions
 from tests.builders import a_personal_key, received
-from tests.people import a_user
 from tests.postgres import Database
+from tests.users import a_user
 from tests.workers.verification.conftest import VerificationSlice
 
 EVIL = "evil@example.org"

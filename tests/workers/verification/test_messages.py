@@ -8,7 +8,7 @@ import pytest
 from contracts.ids import uuid7
 from infra.mail.transport import OutgoingMail
 from tests.builders import NOW, a_personal_key
-from tests.people import ADA
+from tests.users import ADA
 from tests.workers.verification.conftest import MAIL_KEY, messages
 from workers.verification.messages import TEMPLATES, Draft, UnknownTemplateError
 from workers.verification.rules import (

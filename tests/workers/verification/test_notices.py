@@ -8,7 +8,7 @@ from contracts.personal import PersonalKey
 from infra.security.personal_data_keys import KEY_BYTES
 from tests.builders import received
 from tests.mailserver import MailServer
-from tests.people import ADA, a_user
+from tests.users import ADA, a_user
 from tests.waiting import until
 from tests.workers.verification.conftest import StartSender, VerificationSlice
 from tests.workers.verification.test_links import asked, link_to, mailed

@@ -9,7 +9,7 @@ import pytest
 from contracts.events import UserPasswordChanged
 from contracts.ids import derived_uuid7, uuid7
 from tests.builders import a_personal_key, received
-from tests.people import ADA, ADDRESS_KEY, a_user
+from tests.users import ADA, ADDRESS_KEY, a_user
 from tests.workers.verification.conftest import VerificationSlice, messages
 from workers.verification.allowances import admitted
 from workers.verification.messages import Draft

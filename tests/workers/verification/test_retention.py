@@ -6,7 +6,7 @@ from typing import Any
 
 from contracts.topics import MIN_REMEMBERED
 from infra.postgres.retention import run
-from tests.people import ADA
+from tests.users import ADA
 from tests.workers.verification.conftest import VerificationSlice
 from workers.verification.retention import rules
 from workers.verification.rules import MAILS_WANTED, token_hash

@@ -14,7 +14,7 @@ from contracts.personal import Personal
 from contracts.sealed_contents import Redemption
 from contracts.times import in_utc
 from tests.builders import NOW, a_personal_key
-from tests.people import ADA
+from tests.users import ADA
 from workers.verification.rules import (
     EMAIL_CHANGE,
     Person,

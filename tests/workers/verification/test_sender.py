@@ -9,7 +9,7 @@ from prometheus_client import REGISTRY
 from contracts.events import UserMailFailed
 from tests.mailserver import DROP, MailServer
 from tests.outbox import events, written_events
-from tests.people import ADA
+from tests.users import ADA
 from tests.waiting import until
 from tests.workers.verification.conftest import QUICK, StartSender, VerificationSlice
 from workers.verification import sender as loop

@@ -9,8 +9,8 @@ from infra.mail.settings import MailSettings
 from infra.mail.transport import Mailer
 from infra.mail.transport_factory import open_mailer
 from tests.outbox import events
-from tests.people import ADA
 from tests.sendgrid import KEY, Answer, Drop, SendGridApi, an_error, running_sendgrid
+from tests.users import ADA
 from tests.waiting import until
 from tests.workers.verification.conftest import FROM, StartSender, VerificationSlice
 from tests.workers.verification.test_sender import sent_again, tried, until_status

@@ -14,10 +14,10 @@ from infra.mail.smtp import Smtp
 from infra.mail.transport import DeliveryRecord, Mailer, OutgoingMail
 from infra.postgres.pool import Pool, open_pool
 from infra.runtime.settings import PostgresSettings
-from tests.cable import Cable, a_cable
 from tests.mailserver import MailServer
-from tests.people import ADA
 from tests.postgres import Database
+from tests.tcp_proxy import Cable, a_cable
+from tests.users import ADA
 from tests.waiting import until
 from tests.workers.verification.conftest import FROM, StartSender, VerificationSlice
 from tests.workers.verification.test_sender import all_are, sent_again, until_status

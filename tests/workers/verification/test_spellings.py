@@ -3,7 +3,7 @@
 import pytest
 
 from infra.security.personal_data_keys import user_keys
-from tests.people import a_user
+from tests.users import a_user
 from tests.workers.verification.conftest import VerificationSlice
 from tests.workers.verification.test_links import asks, forget
 

@@ -17,8 +17,8 @@ from infra.messaging.record_reader import RecordReader
 from infra.messaging.transaction import Transactions
 from tests.builders import MemoryDeadLetters, a_record, no_sleep, received
 from tests.outbox import MemoryOutcomeNotifier, revealed, written_events
-from tests.people import a_user
 from tests.postgres import Database
+from tests.users import a_user
 from workers.watchlist.consumer import POLICY
 from workers.watchlist.handlers import change_watchlists
 from workers.watchlist.rules import WatchlistCommand

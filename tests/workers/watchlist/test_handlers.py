@@ -14,7 +14,7 @@ from contracts.values import WATCHLIST_LIMITS, Tier
 from infra.messaging.inbound import PoisonError
 from tests.builders import A_CLIENT
 from tests.outbox import outcomes, revealed, written_events
-from tests.people import a_user
+from tests.users import a_user
 from tests.waiting import until
 from tests.workers.watchlist.conftest import WatchlistSlice, add, remove
 

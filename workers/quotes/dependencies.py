@@ -18,10 +18,10 @@ from infra.postgres.pool import UNAVAILABLE, Pool
 from infra.resilience.policies import Change, Limited
 from infra.runtime.clock import CLOCK
 from workers.quotes import store
+from workers.quotes.batch_loader import LookUp, LookUps
 from workers.quotes.cache import QuoteCache
-from workers.quotes.chain import ProviderFallback
 from workers.quotes.leases import Leases
-from workers.quotes.lookups import LookUp, LookUps
+from workers.quotes.provider_fallback import ProviderFallback
 from workers.quotes.rules import UNKNOWN_FRESH, Asker, Throttle
 
 log = structlog.get_logger(__name__)

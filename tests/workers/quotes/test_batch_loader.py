@@ -7,7 +7,7 @@ from structlog.testing import capture_logs
 from contracts.commands import LookUpQuote
 from tests.builders import received
 from tests.waiting import until
-from workers.quotes.lookups import LookUp, LookUps
+from workers.quotes.batch_loader import LookUp, LookUps
 from workers.quotes.rules import Asker
 
 

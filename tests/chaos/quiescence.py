@@ -12,7 +12,7 @@ from confluent_kafka import KafkaException
 
 from contracts.topics import TOPICS, Topic
 from infra.postgres.pool import UNAVAILABLE
-from tests.chaos.seen import Place, Reading
+from tests.chaos.observations import Place, Reading
 from tests.e2e.operating import Looking
 from tests.stack import Stack, eventually
 

@@ -14,7 +14,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from contracts.topics import MAX_DEAD_LETTER_BYTES, physical_topics
 from infra.messaging.record_reader import headers_as_text
-from tests.e2e.searching import Piece, Tail, in_cache, in_metrics, of_record, of_row, rows
+from tests.e2e.search import Piece, Tail, in_cache, in_metrics, of_record, of_row, rows
 from tests.stack import Stack
 
 Place = tuple[str, int]

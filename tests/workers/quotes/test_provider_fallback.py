@@ -12,8 +12,8 @@ from tests.devstack.exchange.conftest import Client
 from tests.workers.quotes.conftest import QuotesSlice, a_link
 from tests.workers.quotes.test_handlers import quote_in, staleness
 from tests.workers.quotes.twelvedata import KEY, StandIn, a_row, running_stand_in
-from workers.quotes.chain import Failed, ProviderFallback, Verdict
 from workers.quotes.provider import Found, NoPrice, NotFound
+from workers.quotes.provider_fallback import Failed, ProviderFallback, Verdict
 from workers.quotes.twelvedata import open_twelvedata
 from workers.quotes.yahoo import Yahoo
 

@@ -20,12 +20,12 @@ from contracts.securities import (
 )
 from infra.postgres.pool import UNAVAILABLE
 from workers.quotes import store
-from workers.quotes.chain import ProviderFallback
-from workers.quotes.lookups import LookUp
+from workers.quotes.batch_loader import LookUp
+from workers.quotes.dependencies import Quotes
 from workers.quotes.provider import TROUBLE
 from workers.quotes.provider import Found as Priced
+from workers.quotes.provider_fallback import ProviderFallback
 from workers.quotes.rules import JITTER, Hit, Hits, as_candidates, sought
-from workers.quotes.slice import Quotes
 
 CANDIDATES = 10
 RESULT_TTL = timedelta(minutes=10)
