@@ -1,6 +1,7 @@
 """The topology against the code: every command has its handler, every slice says what it does."""
 
 import importlib
+import pkgutil
 from types import ModuleType
 
 import pytest
@@ -55,11 +56,10 @@ def test_the_docstring_of_a_slice_names_its_topics_and_what_they_carry(package: 
 def test_a_slice_emits_only_what_its_docstring_names(name: str) -> None:
     package = importlib.import_module(f"workers.{name}")
     text = package.__doc__ or ""
-    for module_name in ("handlers", "rules", "sender"):
-        try:
-            module = importlib.import_module(f"workers.{name}.{module_name}")
-        except ModuleNotFoundError:
+    for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+        if found.name.rpartition(".")[2] not in {"handlers", "rules", "sender"}:
             continue
+        module = importlib.import_module(found.name)
         events = {
             value
             for value in vars(module).values()

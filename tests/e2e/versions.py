@@ -53,9 +53,9 @@ NEXT_VERSION = (
         )
         for file in ("contracts/topics.py", "contracts/emitters.py")
     ),
-    Cut("workers/accounts/rules.py", 'reason="wrong_password"', f'reason="{NEW_REASON}"'),
+    Cut("workers/accounts/signin/rules.py", 'reason="wrong_password"', f'reason="{NEW_REASON}"'),
     Cut(
-        "workers/accounts/handlers.py",
+        "workers/accounts/signin/handlers.py",
         "tx.emit(event, about=about, caused_by=received, key=key)\n"
         '    tx.complete(received, Rejected("invalid-credentials"))',
         _BOTH,

@@ -25,9 +25,8 @@ Writes    sessions            (id, user_id, last_used_at, expires_at, ended_at, 
 Removes   sessions, refresh_tokens, when they have expired long ago (ADR 15)
 
 An address and password that do not match cost the same work and get the same answer whether or
-not somebody has the address. Past its deadline a command changes nothing. What is asked about
-sessions that have begun is in `sessions.py`, apart from the hashing (ADR 10); what takes a
-password in `passwords.py`, what confirms a sign-up in `confirmation.py` (ADR 18), what users say of
-themselves in `profiles.py` (ADR 11), what admins ask in `administration.py`. Erasing is the
-database's function `erase_user`, which reaches what this slice may not.
+not somebody has the address. Past its deadline a command changes nothing. Each
+sub-slice has the same files: `signin`, `sessions` (apart from the hashing, ADR 10), `passwords`,
+`confirmation` of a sign-up (ADR 18), `email_undo`, `profile` (ADR 11) and `administration`. Erasing
+is the database's function `erase_user`, which reaches what this slice may not.
 """

@@ -13,23 +13,21 @@ from infra.runtime.settings import Key, WorkerSettings
 from infra.security.access_tokens import TokenSigner
 from infra.security.password_hashing import Passwords
 from infra.security.seals import OpeningKeys
-from workers.accounts import (
-    administration,
-    confirmation,
-    handlers,
-    passwords,
-    profiles,
-    retention,
-    sessions,
-    undo,
-)
-from workers.accounts.administration import Administration
-from workers.accounts.confirmation import Confirmation
-from workers.accounts.handlers import Accounts
-from workers.accounts.passwords import PasswordDeps
-from workers.accounts.profiles import Profiles
-from workers.accounts.sessions import Sessions
-from workers.accounts.undo import Undoing
+from workers.accounts.administration import handlers as administration
+from workers.accounts.administration.handlers import Administration
+from workers.accounts.confirmation import handlers as confirmation
+from workers.accounts.confirmation.handlers import Confirmation
+from workers.accounts.email_undo import handlers as undo
+from workers.accounts.email_undo.handlers import Undoing
+from workers.accounts.passwords import handlers as passwords
+from workers.accounts.passwords.handlers import PasswordDeps
+from workers.accounts.profile import handlers as profiles
+from workers.accounts.profile.handlers import Profiles
+from workers.accounts.sessions import handlers as sessions
+from workers.accounts.sessions import retention
+from workers.accounts.sessions.handlers import Sessions
+from workers.accounts.signin import handlers
+from workers.accounts.signin.handlers import Accounts
 
 # Hashing bounds the rate, and the next batch waits for the slowest of this one.
 POLICY = Policy(max_records=50)
@@ -62,7 +60,7 @@ async def start(worker: Worker, settings: AccountsSettings) -> None:
     )
     await worker.consume(
         SIGNIN,
-        one_at_a_time({m: partial(handle, accounts) for m, handle in handlers.SIGNIN.items()}),
+        one_at_a_time({m: partial(handle, accounts) for m, handle in handlers.HANDLES.items()}),
         transactions=accounts.transactions,
         policy=POLICY,
     )

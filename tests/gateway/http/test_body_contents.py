@@ -31,7 +31,7 @@ from infra.security.seals import OpeningKeys, SealingKey, decode_key
 from tests.builders import a_record, an_envelope
 from tests.sizes import size
 from tests.unicode import CHARACTERS, WORST, texts_with
-from workers.accounts import rules as accounts
+from workers.accounts.sessions import rules as sessions
 
 pytestmark = pytest.mark.prove
 
@@ -93,7 +93,7 @@ def searched(body: BaseModel) -> BaseModel:
 PAIRS = (
     Pair(models.SignUpBody, sealed(contents.Application, commands.SignUp)),
     Pair(models.SignInBody, sealed(contents.Credentials, commands.SignIn, reply_key=REPLY_KEY)),
-    Pair(models.RefreshBody, sealed(accounts.Refresh, commands.RefreshToken, reply_key=REPLY_KEY)),
+    Pair(models.RefreshBody, sealed(sessions.Refresh, commands.RefreshToken, reply_key=REPLY_KEY)),
     Pair(models.VerifyBody, sealed(contents.SignUpProof, commands.ConfirmSignUp)),
     Pair(models.ResendBody, sealed(contents.Address, commands.ResendVerification)),
     Pair(models.ForgotBody, sealed(contents.Address, commands.ForgotPassword)),

@@ -32,7 +32,7 @@ def needed_by(sql: str) -> set[str]:
 def affected(sql: str) -> set[str]:
     """The slices whose code names what the migration touches; all, where the common code does."""
     names = re.compile(rf"\b({'|'.join(map(re.escape, touched(sql)))})\b")
-    slices = {path.parent.name for path in SLICES.glob("*/test_*.py")}
+    slices = {path.relative_to(SLICES).parts[0] for path in SLICES.rglob("test_*.py")}
     if any(_names_any(ROOT / "infra" / name, names) for name in COMMON):
         return slices
     return {name for name in slices if _names_any(ROOT / "workers" / name, names)}
@@ -40,7 +40,7 @@ def affected(sql: str) -> set[str]:
 
 def _names_any(folder: Path, names: re.Pattern[str]) -> bool:
     """The table of rights names everything, and passes over what is not there."""
-    files = [path for path in folder.glob("*.py") if path.name != "rights.py"]
+    files = [path for path in folder.rglob("*.py") if path.name != "rights.py"]
     return any(names.search(path.read_text("utf-8")) for path in files)
 
 

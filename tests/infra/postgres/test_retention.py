@@ -11,7 +11,7 @@ from infra.postgres.pool import Connection
 from infra.postgres.retention import Rule, run, run_retention
 from tests.postgres import Database
 from tests.waiting import until
-from workers.accounts import retention as accounts
+from workers.accounts.sessions import retention as accounts
 from workers.relay import retention as relay
 from workers.verification import retention as verification
 

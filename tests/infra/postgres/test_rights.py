@@ -134,7 +134,7 @@ def emitted_in(process: str) -> set[str]:
     """The names of the events that a slice's source constructs or hands on to be constructed."""
     names = {event.__name__ for event in MESSAGES.values() if issubclass(event, Event)}
     found: set[str] = set()
-    for path in (ROOT / "workers" / process).glob("*.py"):
+    for path in (ROOT / "workers" / process).rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.Call):
                 given = [node.func, *node.args, *(keyword.value for keyword in node.keywords)]

@@ -36,10 +36,11 @@ from tests.outbox import MemoryOutcomeNotifier
 from tests.postgres import Database
 from tests.users import ADA, ADDRESS_KEY, PASSWORD, a_user, quick_passwords
 from tests.workers.accounts.guarded import GuardedSlice, a_guarded_slice
-from workers.accounts import handlers, sessions
 from workers.accounts.consumer import POLICY
-from workers.accounts.handlers import Accounts
-from workers.accounts.sessions import Sessions
+from workers.accounts.sessions import handlers as sessions
+from workers.accounts.sessions.handlers import Sessions
+from workers.accounts.signin import handlers
+from workers.accounts.signin.handlers import Accounts
 
 PATIENCE = timedelta(seconds=15)
 REFRESH_KEY = bytes(range(100, 132))
@@ -145,7 +146,7 @@ class AccountsSlice:
         signing_in = isinstance(commands[0].data, SignIn)
         consumer = SIGNIN if signing_in else ACCOUNTS
         handles: dict[type[Message], Callable[..., Any]] = (
-            {m: partial(handle, self.parts) for m, handle in handlers.SIGNIN.items()}
+            {m: partial(handle, self.parts) for m, handle in handlers.HANDLES.items()}
             if signing_in
             else {m: partial(handle, self.begun) for m, handle in sessions.HANDLES.items()}
         )

@@ -26,11 +26,14 @@ from tests.builders import an_envelope, received
 from tests.outbox import MemoryOutcomeNotifier
 from tests.postgres import Database
 from tests.users import ADA, ADDRESS_KEY, PASSWORD, a_user, quick_passwords
-from workers.accounts import confirmation, passwords, profiles, undo
-from workers.accounts.confirmation import Confirmation
-from workers.accounts.passwords import PasswordDeps
-from workers.accounts.profiles import Profiles
-from workers.accounts.undo import Undoing
+from workers.accounts.confirmation import handlers as confirmation
+from workers.accounts.confirmation.handlers import Confirmation
+from workers.accounts.email_undo import handlers as undo
+from workers.accounts.email_undo.handlers import Undoing
+from workers.accounts.passwords import handlers as passwords
+from workers.accounts.passwords.handlers import PasswordDeps
+from workers.accounts.profile import handlers as profiles
+from workers.accounts.profile.handlers import Profiles
 
 NEW_PASSWORD = "Copper-meadow-27-violin"
 PURPOSES: dict[type[Command], str] = {

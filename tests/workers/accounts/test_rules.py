@@ -9,18 +9,16 @@ from contracts.ids import uuid7
 from contracts.sealed_contents import Credentials
 from infra.security.refresh_tokens import refresh_token, session_of
 from tests.users import ADA, PASSWORD
-from workers.accounts.rules import (
+from workers.accounts.rules import Account, token_hash
+from workers.accounts.sessions.rules import (
     GRACE,
     MAX_LATE_RUN,
-    Account,
-    Check,
     Refresh,
     RefreshDecision,
     Token,
     classify_refresh,
-    failure,
-    token_hash,
 )
+from workers.accounts.signin.rules import Check, failure
 
 AN_ACCOUNT = Account(uuid7(), "$argon2id$…", "free", verified=True, permissions=(), version=1)
 

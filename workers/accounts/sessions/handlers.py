@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from contracts.commands import RefreshToken, RevokeSession, SignIn, SignOut
+from contracts.commands import RefreshToken, RevokeSession, SignOut
 from contracts.events import (
     UserSessionRevoked,
     UserSignedOut,
@@ -14,23 +14,20 @@ from contracts.events import (
     UserTokenReuseDetected,
 )
 from contracts.message import Command, Message
-from contracts.outcomes import Rejected, SealedOutcome, Succeeded
+from contracts.outcomes import Rejected, Succeeded
 from infra.messaging.inbound import InboundMessage, PoisonError
 from infra.messaging.transaction import Transaction, Transactions
-from infra.runtime.clock import CLOCK
-from infra.security.access_tokens import LIFETIME, TokenSigner
+from infra.security.access_tokens import TokenSigner
 from infra.security.client_cipher import Client
 from infra.security.sealed_data import open_seal
-from infra.security.seals import OpeningKeys, SealingKey, binding, decode_key
-from workers.accounts import store
-from workers.accounts.rules import Account, Refresh, RefreshDecision, classify_refresh, token_hash
+from infra.security.seals import OpeningKeys, binding
+from workers.accounts.rules import token_hash
+from workers.accounts.sessions import store
+from workers.accounts.sessions.rules import Refresh, RefreshDecision, classify_refresh
 from workers.accounts.store import Locked
+from workers.accounts.tokens import deadline_now, reply_key_of, sealed_tokens, utc_now
 
 SessionEvent = UserTokenRefreshed | UserTokenReuseDetected | UserSignedOut | UserSessionRevoked
-
-
-def utc_now() -> datetime:
-    return CLOCK.now()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,61 +129,6 @@ def _tell(
     user_id = about.account.user_id
     event = kind(user_id=user_id, session_id=str(session_id))
     tx.emit(event, about=user_id, caused_by=received, key=about.key)
-
-
-def sealed_tokens(
-    signer: TokenSigner,
-    account: Account,
-    session_id: UUID,
-    refresh_token: str,
-    *,
-    now: datetime,
-    reply_key: SealingKey,
-    bound_to: bytes,
-) -> SealedOutcome:
-    """A pair of tokens, for the process that asked and for nobody else."""
-    access_token = signer.sign(
-        user_id=account.user_id,
-        session_id=session_id,
-        tier=account.tier,
-        verified=account.verified,
-        permissions=account.permissions,
-        version=account.version,
-        now=now,
-    )
-    tokens = {
-        "access_token": access_token,
-        "expires_in": int(LIFETIME.total_seconds()),
-        "refresh_token": refresh_token,
-    }
-    return SealedOutcome(reply_key.seal(tokens, bound_to))
-
-
-async def deadline_now(
-    transactions: Transactions,
-    received: InboundMessage[SignIn] | InboundMessage[RefreshToken],
-    now: datetime,
-) -> datetime:
-    """Until when a command may hand out tokens. Raises `PoisonError` for one without a deadline.
-
-    Handled again on a recovered database, what it did in time the first time has no deadline.
-    """
-    deadline = received.envelope.deadline
-    if deadline is None:
-        raise PoisonError("a command for tokens without a deadline")
-    if now >= deadline and await transactions.happened(received):
-        return datetime.max.replace(tzinfo=UTC)
-    return deadline
-
-
-def reply_key_of(command: SignIn | RefreshToken) -> SealingKey:
-    """Raises `PoisonError` for what is no key, before any work is done for it."""
-    try:
-        key = SealingKey(decode_key(command.reply_key))
-        key.seal(None, b"a point of low order takes no seal")
-    except ValueError:
-        raise PoisonError("the reply key is not valid") from None
-    return key
 
 
 def _actor(received: InboundMessage[SignOut] | InboundMessage[RevokeSession]) -> UUID:

@@ -20,8 +20,8 @@ from infra.postgres.pool import Pool
 from infra.security.password_hashing import Passwords
 from infra.security.sealed_data import open_seal
 from infra.security.seals import OpeningKeys
-from workers.accounts import confirmation_store as store
-from workers.accounts.confirmation_rules import Confirmable, SignUp, confirmed, redeem, unproven
+from workers.accounts.confirmation import store
+from workers.accounts.confirmation.rules import Confirmable, SignUp, confirmed, redeem, unproven
 from workers.accounts.rules import MAX_OPTIMISTIC_RETRIES, token_hash
 
 

@@ -6,7 +6,7 @@ from uuid import UUID
 from contracts.personal import PersonalKey
 from infra.postgres.pool import Connection
 from infra.security.personal_data_keys import user_key_id
-from workers.accounts.administration_rules import Standing
+from workers.accounts.administration.rules import Standing
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from tests.outbox import events, revealed, written_events
 from tests.users import ADA, PASSWORD
 from tests.workers.accounts.conftest import InterruptedPasswords
 from tests.workers.accounts.guarded import NEW_PASSWORD, GuardedSlice
-from workers.accounts.passwords import PasswordDeps
+from workers.accounts.passwords.handlers import PasswordDeps
 
 WRONG = Rejected("wrong-password")
 INVALID = Rejected("invalid-token")

@@ -10,7 +10,7 @@ from uuid import UUID
 from contracts.personal import PersonalKey
 from infra.postgres.pool import Connection
 from infra.security.personal_data_keys import user_key_id
-from workers.accounts.confirmation_rules import SignUp, SignUpLink
+from workers.accounts.confirmation.rules import SignUp, SignUpLink
 
 VERIFY = "verify"
 """The purpose of the tokens that are mailed to confirm a sign-up."""

@@ -4,8 +4,8 @@ from datetime import timedelta
 
 from infra.postgres.retention import run
 from tests.workers.accounts.conftest import AccountsSlice
-from workers.accounts.retention import rules
 from workers.accounts.rules import REFRESH_LIFETIME, SESSION_LIFETIME
+from workers.accounts.sessions.retention import rules
 
 INVALID = "invalid-refresh-token"
 KEEP = timedelta(days=30)

@@ -14,7 +14,7 @@ from infra.messaging.inbound import InboundMessage, PoisonError
 from infra.messaging.transaction import Transactions
 from infra.security.sealed_data import open_seal
 from infra.security.seals import OpeningKeys
-from workers.accounts import store
+from workers.accounts.profile import store
 
 
 @dataclass(frozen=True, kw_only=True)

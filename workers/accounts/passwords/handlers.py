@@ -28,16 +28,10 @@ from infra.postgres.pool import Connection, Pool
 from infra.security.password_hashing import Passwords
 from infra.security.sealed_data import open_seal
 from infra.security.seals import OpeningKeys
-from workers.accounts import password_store, store
-from workers.accounts.rules import (
-    MAX_OPTIMISTIC_RETRIES,
-    Account,
-    refusal,
-    token_hash,
-    unproven,
-    weakness,
-)
-from workers.accounts.store import Locked
+from workers.accounts.passwords import store
+from workers.accounts.passwords.rules import unproven
+from workers.accounts.rules import MAX_OPTIMISTIC_RETRIES, Account, refusal, token_hash, weakness
+from workers.accounts.store import Locked, end_sessions, lock_account
 
 C = TypeVar("C", bound=SealedContent)
 Lock = Callable[[Connection, Account], Awaitable[Locked | None]]
@@ -81,18 +75,18 @@ async def reset_password(deps: PasswordDeps, received: InboundMessage[ResetPassw
     reset = _opened(deps, received, "password-reset", PasswordReset)
     hashed = token_hash(reset.token)
     async with deps.pool.acquire() as conn:
-        outcome: Outcome | None = refusal(await password_store.find_mailed_token(conn, hashed))
+        outcome: Outcome | None = refusal(await store.find_mailed_token(conn, hashed))
     new_hash = ""
     if outcome is None:
         async with deps.passwords.slot() as slot:
             new_hash = await slot.hash(reset.new_password)
     async with deps.transactions.begin() as tx:
-        user = await password_store.lock_recipient(tx.conn, hashed) if new_hash else None
+        user = await store.lock_recipient(tx.conn, hashed) if new_hash else None
         if user:
-            outcome = refusal(await password_store.find_mailed_token(tx.conn, hashed))
+            outcome = refusal(await store.find_mailed_token(tx.conn, hashed))
             outcome = outcome or weakness(reset.new_password, user.account.email)
         if user and outcome is None:
-            await password_store.use_mailed_token(tx.conn, hashed)
+            await store.use_mailed_token(tx.conn, hashed)
             await _set_password(tx, user, new_hash)
             event = UserPasswordReset(user_id=user.account.user_id)
             tx.emit(event, about=event.user_id, caused_by=received, key=user.key)
@@ -125,15 +119,15 @@ async def erase_account(deps: PasswordDeps, received: InboundMessage[EraseAccoun
 
     async def act(tx: Transaction, user: Locked) -> Outcome:
         if user.account.email and user.account.verified:
-            await password_store.keep_farewell(tx.conn, user.account.user_id, user.account.email)
-        for user_id in await password_store.erase(tx.conn, user.account.user_id):
+            await store.keep_farewell(tx.conn, user.account.user_id, user.account.email)
+        for user_id in await store.erase(tx.conn, user.account.user_id):
             tx.user_changed(user_id)
             tx.emit(UserErased(user_id=user_id), about=user_id, caused_by=received)
         return Succeeded()
 
     async def lock(conn: Connection, account: Account) -> Locked | None:
-        await password_store.lock_address(conn, account.user_id)
-        return await store.lock_account(conn, account)
+        await store.lock_address(conn, account.user_id)
+        return await lock_account(conn, account)
 
     await _with_password(deps, received, erasure, erasure.password, act, lock=lock)
 
@@ -146,7 +140,7 @@ async def _with_password(
     act: Act,
     *,
     prepare: Callable[[], Awaitable[None]] | None = None,
-    lock: Lock = store.lock_account,
+    lock: Lock = lock_account,
 ) -> None:
     """Acts on the actor's account, locked, if this is its password.
 
@@ -185,8 +179,8 @@ async def _set_password(
 ) -> None:
     """Every session ends but the one that is kept."""
     user_id = user.account.user_id
-    await password_store.set_password(tx.conn, user_id, password_hash)
-    for session_id in await password_store.end_sessions(tx.conn, user_id, keep):
+    await store.set_password(tx.conn, user_id, password_hash)
+    for session_id in await end_sessions(tx.conn, user_id, keep):
         tx.session_ended(session_id)
     tx.user_changed(user_id)
 

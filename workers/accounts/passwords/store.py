@@ -4,10 +4,10 @@ import secrets
 from uuid import UUID
 
 from contracts.personal import PersonalKey
-from infra.postgres.pool import Connection
+from infra.postgres.pool import Connection, Pool
 from infra.security.personal_data_keys import KEY_BYTES
-from workers.accounts.rules import MailedToken
-from workers.accounts.store import Locked, locked
+from workers.accounts.rules import Account, MailedToken
+from workers.accounts.store import Locked, account_of, locked
 
 RESET = "reset"
 PURPOSES = (RESET, "email_change")
@@ -29,20 +29,6 @@ async def set_password(conn: Connection, user_id: UUID, password_hash: str) -> N
         password_hash,
         PURPOSES,
     )
-
-
-async def end_sessions(conn: Connection, user_id: UUID, keep: UUID | None) -> list[UUID]:
-    """Those that this ended."""
-    rows = await conn.fetch(
-        """
-        UPDATE sessions SET ended_at = now()
-         WHERE user_id = $1 AND id IS DISTINCT FROM $2 AND ended_at IS NULL
-        RETURNING id
-        """,
-        user_id,
-        keep,
-    )
-    return [row["id"] for row in rows]
 
 
 async def find_mailed_token(conn: Connection, token_hash: bytes) -> MailedToken | None:
@@ -110,3 +96,17 @@ async def erase(conn: Connection, user_id: UUID) -> list[UUID]:
     """Whom this made forgotten: the user, and the sign-ups that the user's verification ended."""
     rows = await conn.fetch("SELECT erase_user($1) AS id", user_id)
     return [row["id"] for row in rows]
+
+
+async def find_user(pool: Pool, user_id: UUID) -> Account | None:
+    """A user who is neither erased nor ended by somebody else's verification."""
+    row = await pool.fetchrow(
+        """
+        SELECT id, password_hash, tier, permissions, version,
+               email_confirmed_at IS NOT NULL AS verified
+          FROM users
+         WHERE id = $1 AND superseded_at IS NULL AND erased_at IS NULL
+        """,
+        user_id,
+    )
+    return account_of(row) if row else None

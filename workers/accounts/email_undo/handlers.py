@@ -20,10 +20,10 @@ from infra.security.address_hmac import address_hash
 from infra.security.password_hashing import Passwords
 from infra.security.sealed_data import open_seal
 from infra.security.seals import OpeningKeys
-from workers.accounts import password_store
-from workers.accounts import undo_store as store
+from workers.accounts.email_undo import store
+from workers.accounts.email_undo.store import Change
 from workers.accounts.rules import refusal, token_hash, weakness
-from workers.accounts.undo_store import Change
+from workers.accounts.store import end_sessions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +87,7 @@ async def _undo(
         tx.conn, user_id, email=former, address_hash=address, password_hash=new_hash
     )
     await store.use_token(tx.conn, change, hashed)
-    for session_id in await password_store.end_sessions(tx.conn, user_id, None):
+    for session_id in await end_sessions(tx.conn, user_id, None):
         tx.session_ended(session_id)
     tx.user_changed(user_id)
     event = UserEmailChangeUndone(

@@ -15,8 +15,8 @@ from infra.messaging.transaction import Transactions
 from infra.security.access_tokens import TokenChecker, TokenError
 from infra.security.sealed_data import open_seal
 from infra.security.seals import OpeningKeys
-from workers.accounts import administration_store as store
-from workers.accounts.administration_rules import decide, known, told
+from workers.accounts.administration import store
+from workers.accounts.administration.rules import decide, known, told
 
 
 @dataclass(frozen=True, kw_only=True)

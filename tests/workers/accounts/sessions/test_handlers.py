@@ -22,7 +22,8 @@ from infra.security.refresh_tokens import refresh_token, session_of
 from tests.builders import A_CLIENT, received
 from tests.outbox import events, revealed, written_events
 from tests.workers.accounts.conftest import AccountsSlice
-from workers.accounts.rules import GRACE, MAX_LATE_RUN, REFRESH_LIFETIME, SESSION_LIFETIME
+from workers.accounts.rules import REFRESH_LIFETIME, SESSION_LIFETIME
+from workers.accounts.sessions.rules import GRACE, MAX_LATE_RUN
 
 INVALID = "invalid-refresh-token"
 A_MOMENT = timedelta(seconds=1)

@@ -23,7 +23,7 @@ from tests.builders import A_CLIENT, an_envelope, received
 from tests.outbox import MemoryOutcomeNotifier, events, outcomes, revealed, written_events
 from tests.postgres import Database
 from tests.users import a_user
-from workers.accounts.administration import Administration, change_standing
+from workers.accounts.administration.handlers import Administration, change_standing
 
 ADMIN = Permission.ADMIN.value
 

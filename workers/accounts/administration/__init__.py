@@ -1,0 +1,1 @@
+"""What admins do about users: tiers and permissions."""

@@ -1,0 +1,1 @@
+"""Confirming a sign-up by its mailed link and proof of whose sign-up it is (ADR 18)."""

@@ -1,0 +1,1 @@
+"""Undoing a change of address by whoever reads the former address."""

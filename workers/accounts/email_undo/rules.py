@@ -1,0 +1,1 @@
+"""What undoes a change of address. Pure."""

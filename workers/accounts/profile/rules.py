@@ -1,0 +1,1 @@
+"""What a profile change contains. Pure."""

@@ -1,0 +1,1 @@
+"""Sessions that have begun: refreshed, ended from within, ended from another."""

@@ -1,0 +1,21 @@
+"""What signs in, and what a failure tells. Pure."""
+
+from dataclasses import dataclass, field
+
+from contracts.events import UserSigninFailed
+from workers.accounts.rules import Account
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """Whether the password is the account's; a new hash where the old one's work is out of date."""
+
+    matches: bool
+    renewed_hash: str | None = field(default=None, repr=False)
+
+
+def failure(account: Account | None) -> UserSigninFailed:
+    """What is told of a sign-in that came to nothing; the client learns neither reason."""
+    if account is None:
+        return UserSigninFailed(reason="unknown_address")
+    return UserSigninFailed(user_id=account.user_id, reason="wrong_password")
