@@ -1,11 +1,5 @@
-"""What a password must be. Raises `ValueError` with the rule, never with the password.
+"""What a password must be. Raises `ValueError` with the rule, never with the password."""
 
-`python -m gateway.auth.password_rules` looks at the `{"password", "email"}` of its standard input,
-for the command line: exit code 1, and the rules that it breaks.
-"""
-
-import json
-import sys
 import unicodedata
 
 from gateway.auth.common_passwords import is_common
@@ -38,15 +32,3 @@ def check_password(password: str, email: str | None) -> str:
     if faults:
         raise ValueError("; ".join(faults))
     return password
-
-
-if __name__ == "__main__":
-    from gateway.auth.password_strength import is_guessable  # the edge needs neither for its rules
-
-    given = json.load(sys.stdin)
-    try:
-        checked = check_password(**given)
-    except ValueError as error:
-        sys.exit(str(error))
-    if is_guessable(checked, given.get("email")):
-        sys.exit("is of a kind that is guessed early")

@@ -2,7 +2,6 @@
 
 import json
 import os
-import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
@@ -15,6 +14,8 @@ from pydantic import SecretStr
 
 from devstack.supervisor.credentials import load_or_create
 from devstack.supervisor.layout import Layout
+from gateway.auth.password_rules import check_password
+from gateway.auth.password_strength import is_guessable
 from infra.messaging.access_changes import AccessChanges
 from infra.messaging.outcome_notifier import Announcement, OutcomeNotifier
 from infra.messaging.transaction import Transactions
@@ -36,7 +37,6 @@ SAID = {
     Did.PROMOTED: "is an admin now; the password is as it was",
     Did.NOTHING: "is an admin already; nothing was changed",
 }
-RULES_SECONDS = 30
 
 
 class _Accounts(PostgresSettings):
@@ -206,17 +206,12 @@ def _password(email: str, *, password_stdin: bool) -> str:
         password = click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
     else:
         raise click.UsageError("there is no terminal to ask for the password: use --password-stdin")
-    # The gateway knows what a password must be; it is asked, and only looks at this one.
-    done = subprocess.run(
-        (sys.executable, "-P", "-m", "gateway.auth.password_rules"),
-        input=json.dumps({"password": password, "email": email}),
-        capture_output=True,
-        text=True,
-        timeout=RULES_SECONDS,
-        check=False,
-    )
-    if done.returncode:
-        raise fail(f"the password {done.stderr.strip()}")
+    try:
+        checked = check_password(password, email)
+    except ValueError as error:
+        raise fail(f"the password {error}") from None
+    if is_guessable(checked, email):
+        raise fail("the password is of a kind that is guessed early")
     return password
 
 
