@@ -14,13 +14,13 @@ SLICE_OF = {
     "accounts": "workers.accounts",
     "passwords": "workers.accounts",
     "verification": "workers.verification",
-    "verification-mails": "workers.verification",
+    "verification-mails": "workers.notifications",
     "watchlist": "workers.watchlist",
     "quotes": "workers.quotes",
     "audit": "workers.audit",
 }
 CONSUMERS = sorted({c for t in TOPICS for c in t.consumers}, key=lambda c: c.name)
-EMITTING = ("signup", "accounts", "verification", "watchlist", "quotes")
+EMITTING = ("signup", "accounts", "verification", "notifications", "watchlist", "quotes")
 
 
 def _handles(package: str) -> ModuleType:

@@ -99,7 +99,7 @@ MAIL = (
 )
 """For whatever mails an address that the caller names.
 
-How much one address is mailed is counted where mails are made (`workers/verification/allowances`):
+How much one address is mailed is counted where mails are made (`workers/notifications/allowances`):
 asking too often is answered as always, and nothing is sent.
 """
 EMAIL_CHANGE = (*MAIL, Policy("mail-account", By.ACCOUNT, closed=True, shown=False))

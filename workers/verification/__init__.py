@@ -1,4 +1,4 @@
-"""Verifying addresses: mailed links, their redemption, and the loop that sends the mails.
+"""Verifying addresses: mailed links and their redemption; the process that also notifies.
 
 Consumes  verification.commands   VerifyEmail, ResendVerification, ForgotPassword
           users.events            UserSignedUp, UserSignupRepeated, UserPasswordChanged,
@@ -20,6 +20,7 @@ Reads     users                   (all but password_hash), an address' rows lock
           recovered_events        (whose mails are made again)
 
 A token is the HMAC of its mail's id: the database holds its hash alone, and a mail rendered again
-is the same mail with the same link. `sender.py` runs beside the consumers (ADR 8). Tokens of
-sign-ups and for new passwords are mailed here and redeemed by the slice that hashes (ADR 11, 27).
+is the same mail with the same link. `workers.notifications` has the mails and the
+loop that sends them; both slices run in this process (ADR 8). Tokens of sign-ups and for new
+passwords are mailed here and redeemed by the slice that hashes (ADR 11, 27).
 """

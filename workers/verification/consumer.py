@@ -14,10 +14,11 @@ from infra.messaging.handler_calls import one_at_a_time
 from infra.runtime.process import Worker
 from infra.runtime.settings import Key, WorkerSettings
 from infra.security.seals import OpeningKeys
+from workers.notifications.handlers import queue_mails
+from workers.notifications.mail_templates import Messages
+from workers.notifications.sender import Sender
 from workers.verification import retention
-from workers.verification.handlers import COMMANDS, Verification, queue_mails
-from workers.verification.messages import Messages
-from workers.verification.sender import Sender
+from workers.verification.handlers import HANDLES, Verification
 
 COMMANDS_POLICY = Policy(max_records=100)
 MAILS_POLICY = Policy(max_records=500, in_bulk=True)
@@ -72,7 +73,7 @@ async def start(worker: Worker, settings: VerificationSettings) -> None:
     )
     await worker.consume(
         VERIFICATION,
-        one_at_a_time({message: partial(handle, deps) for message, handle in COMMANDS.items()}),
+        one_at_a_time({message: partial(handle, deps) for message, handle in HANDLES.items()}),
         transactions=deps.transactions,
         policy=COMMANDS_POLICY,
     )

@@ -7,7 +7,7 @@ from contracts.ids import uuid7
 from infra.mail.transport import OutgoingMail
 from tests.builders import NOW, a_personal_key
 from tests.workers.verification.conftest import FROM, messages
-from workers.verification.messages import Messages
+from workers.notifications.mail_templates import Messages
 
 NOBODY = UUID(int=7)
 

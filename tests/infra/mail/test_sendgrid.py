@@ -16,7 +16,7 @@ from infra.mail.transport_factory import open_mailer
 from tests.infra.mail.builders import Note, a_letter, a_plain_letter
 from tests.sendgrid import KEY, Answer, Drip, Drop, Hang, SendGridApi, an_error, running_sendgrid
 from tests.workers.verification.conftest import FROM, MAIL_KEY, PUBLIC_URL
-from workers.verification.messages import Messages
+from workers.notifications.mail_templates import Messages
 
 SECONDS = 5.0
 

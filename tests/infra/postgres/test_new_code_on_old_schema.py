@@ -26,7 +26,9 @@ _NEEDED_BY = re.compile(r"^-- Needed by: (.+)$", re.MULTILINE)
 
 
 def needed_by(sql: str) -> set[str]:
-    return {name.strip() for found in _NEEDED_BY.findall(sql) for name in found.split(",")}
+    """The slices that a migration names, and `notifications` with the process that it runs in."""
+    named = {name.strip() for found in _NEEDED_BY.findall(sql) for name in found.split(",")}
+    return named | ({"notifications"} if "verification" in named else set())
 
 
 def affected(sql: str) -> set[str]:

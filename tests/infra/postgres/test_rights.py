@@ -130,11 +130,16 @@ async def test_what_runs_as_the_owner_looks_names_up_in_one_schema(owner: Connec
         assert "search_path=public, pg_temp" in (row["proconfig"] or []), row["proname"]
 
 
+HOSTED = {"verification": ("verification", "notifications")}
+"""The slices of a process that runs more than one."""
+
+
 def emitted_in(process: str) -> set[str]:
     """The names of the events that a slice's source constructs or hands on to be constructed."""
     names = {event.__name__ for event in MESSAGES.values() if issubclass(event, Event)}
     found: set[str] = set()
-    for path in (ROOT / "workers" / process).rglob("*.py"):
+    hosted = HOSTED.get(process, (process,))
+    for path in (path for name in hosted for path in (ROOT / "workers" / name).rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.Call):
                 given = [node.func, *node.args, *(keyword.value for keyword in node.keywords)]

@@ -32,17 +32,12 @@ from tests.mailserver import MailServer, running_mail_server
 from tests.outbox import MemoryOutcomeNotifier
 from tests.postgres import Database
 from tests.users import ADA, ADDRESS_KEY, a_user
+from workers.notifications.handlers import queue_mails
+from workers.notifications.mail_templates import Messages
+from workers.notifications.rules import Retry, mailed_token
+from workers.notifications.sender import Sender
 from workers.verification.consumer import COMMANDS_POLICY
-from workers.verification.handlers import (
-    COMMANDS,
-    Verification,
-    queue_mails,
-    resend_verification,
-    verify_email,
-)
-from workers.verification.messages import Messages
-from workers.verification.rules import Retry, mailed_token
-from workers.verification.sender import Sender
+from workers.verification.handlers import HANDLES, Verification, resend_verification, verify_email
 
 MAIL_KEY = bytes(range(100, 132))
 PUBLIC_URL = "https://qnt9.example.com/"
@@ -198,8 +193,8 @@ async def deps(database: Database) -> VerificationSlice:
     dead_letters = MemoryDeadLetters()
     work = BatchProcessor(
         "verification",
-        one_at_a_time({message: partial(handle, parts) for message, handle in COMMANDS.items()}),
-        reader=RecordReader({message.type: message for message in COMMANDS}, None),
+        one_at_a_time({message: partial(handle, parts) for message, handle in HANDLES.items()}),
+        reader=RecordReader({message.type: message for message in HANDLES}, None),
         dead_letters=dead_letters,
         transactions=transactions,
         policy=COMMANDS_POLICY,

@@ -25,8 +25,8 @@ from tests.outbox import events, revealed
 from tests.postgres import Database
 from tests.users import ADA, ADDRESS_KEY, a_user
 from tests.workers.verification.conftest import MAIL_KEY, VerificationSlice
+from workers.notifications.rules import mailed_token
 from workers.verification.handlers import forgot_password
-from workers.verification.rules import mailed_token
 
 NEW = "countess@example.com"
 INVALID = {"status": "failed", "code": "invalid-token", "detail": None}

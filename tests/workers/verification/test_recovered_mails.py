@@ -11,9 +11,9 @@ from contracts.ids import derived_uuid7, uuid7
 from tests.builders import a_personal_key, received
 from tests.users import ADA, ADDRESS_KEY, a_user
 from tests.workers.verification.conftest import VerificationSlice, messages
-from workers.verification.allowances import admitted
-from workers.verification.messages import Draft
-from workers.verification.rules import PASSWORD_CHANGED, RESET, VERIFY
+from workers.notifications.allowances import admitted
+from workers.notifications.mail_templates import Draft
+from workers.notifications.rules import PASSWORD_CHANGED, RESET, VERIFY
 
 RESTORED_AT = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=3)
 

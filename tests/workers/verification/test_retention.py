@@ -8,8 +8,8 @@ from contracts.topics import MIN_REMEMBERED
 from infra.postgres.retention import run
 from tests.users import ADA
 from tests.workers.verification.conftest import VerificationSlice
+from workers.notifications.rules import MAILS_WANTED, token_hash
 from workers.verification.retention import rules
-from workers.verification.rules import MAILS_WANTED, token_hash
 
 KEEP = timedelta(days=30)
 A_DAY = timedelta(days=1)

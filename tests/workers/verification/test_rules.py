@@ -15,19 +15,15 @@ from contracts.sealed_contents import Redemption
 from contracts.times import in_utc
 from tests.builders import NOW, a_personal_key
 from tests.users import ADA
-from workers.verification.rules import (
+from workers.notifications.rules import (
     EMAIL_CHANGE,
-    Person,
     Retry,
-    Token,
-    Verify,
     changes_of_address,
     greeted_name,
     mailed_token,
-    redeem,
     token_hash,
-    who_waits,
 )
+from workers.verification.rules import Person, Token, Verify, redeem, who_waits
 
 KEY = bytes(range(32))
 INVALID = Rejected("invalid-token")

@@ -20,7 +20,7 @@ from tests.waiting import until
 from tests.workers.accounts.guarded import GuardedSlice
 from workers.audit import store as audit
 from workers.audit.rules import Client, entry_of
-from workers.verification import store as verification
+from workers.notifications import store as notifications
 from workers.watchlist import store as watchlist
 
 CLEAR = ("ip_address", "user_agent")
@@ -184,14 +184,14 @@ async def test_mails_that_are_being_queued_are_waited_for(guarded: GuardedSlice)
     ada = await guarded.user()
     pool = await guarded.database.pool("qnt9_verification")
     async with pool.acquire() as conn, conn.transaction():
-        assert await verification.recipients(conn, [ada])
+        assert await notifications.recipients(conn, [ada])
         erasing = asyncio.create_task(guarded.erase(ada))
         await until(partial(somebody_waits, guarded.database))
         await guarded.mailed_token(ada, "email_change", queued=True)
     assert await erasing == Succeeded()
     assert not await left(guarded.database, "mailed_tokens", ada)
     async with pool.acquire() as conn, conn.transaction():
-        assert not await verification.recipients(conn, [ada])
+        assert not await notifications.recipients(conn, [ada])
 
 
 async def somebody_waits(database: Database) -> bool:

@@ -15,7 +15,7 @@ import jinja2
 from contracts.personal import PersonalKey
 from infra.mail.addresses import on_the_wire, parse_sender
 from infra.mail.transport import OutgoingMail
-from workers.verification.rules import (
+from workers.notifications.rules import (
     ADDRESS_WANTED,
     EMAIL_CHANGE,
     EMAIL_CHANGE_ASKED,

@@ -10,8 +10,8 @@ from infra.mail.transport import OutgoingMail
 from tests.builders import NOW, a_personal_key
 from tests.users import ADA
 from tests.workers.verification.conftest import MAIL_KEY, messages
-from workers.verification.messages import TEMPLATES, Draft, UnknownTemplateError
-from workers.verification.rules import (
+from workers.notifications.mail_templates import TEMPLATES, Draft, UnknownTemplateError
+from workers.notifications.rules import (
     LINKS,
     RESET,
     SIGNUP_REPEATED,

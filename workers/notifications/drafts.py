@@ -19,8 +19,8 @@ from contracts.ids import derived_uuid7, time_of
 from contracts.message import Message
 from contracts.personal import ErasedError, Personal
 from infra.messaging.inbound import InboundMessage, PoisonError
-from workers.verification.messages import Draft, Messages
-from workers.verification.rules import (
+from workers.notifications.mail_templates import Draft, Messages
+from workers.notifications.rules import (
     EMAIL_CHANGE_ASKED,
     EMAIL_CHANGED,
     ERASED,
@@ -32,7 +32,7 @@ from workers.verification.rules import (
     CallsForMail,
     occasion,
 )
-from workers.verification.store import Recipient
+from workers.notifications.store import Recipient
 
 
 def drafts_of(

@@ -12,8 +12,8 @@ from tests.outbox import events, written_events
 from tests.users import ADA
 from tests.waiting import until
 from tests.workers.verification.conftest import QUICK, StartSender, VerificationSlice
-from workers.verification import sender as loop
-from workers.verification.rules import Retry
+from workers.notifications import sender as loop
+from workers.notifications.rules import Retry
 
 
 def sent_again() -> float:

@@ -9,8 +9,8 @@ from contracts.ids import derived_uuid7, time_of
 from contracts.personal import PersonalKey
 from infra.postgres.pool import Connection
 from infra.security.personal_data_keys import user_key_id
-from workers.verification.messages import Draft
-from workers.verification.rules import ERASED
+from workers.notifications.mail_templates import Draft
+from workers.notifications.rules import ERASED
 
 
 async def insert_mails(conn: Connection, drafts: Sequence[Draft]) -> None:

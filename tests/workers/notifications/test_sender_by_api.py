@@ -12,8 +12,8 @@ from tests.outbox import events
 from tests.sendgrid import KEY, Answer, Drop, SendGridApi, an_error, running_sendgrid
 from tests.users import ADA
 from tests.waiting import until
+from tests.workers.notifications.test_sender import sent_again, tried, until_status
 from tests.workers.verification.conftest import FROM, StartSender, VerificationSlice
-from tests.workers.verification.test_sender import sent_again, tried, until_status
 
 
 @pytest.fixture

@@ -19,8 +19,8 @@ from prometheus_client import Counter
 from contracts.ids import time_of
 from infra.postgres.pool import Connection
 from infra.security.address_hmac import address_hash
-from workers.verification.messages import Draft
-from workers.verification.rules import TOLD_TO_OWNERS
+from workers.notifications.mail_templates import Draft
+from workers.notifications.rules import TOLD_TO_OWNERS
 
 MAX_WAIT = timedelta(days=1)
 """How long a mail to an owner may have to wait for its turn; it is left out beyond that."""

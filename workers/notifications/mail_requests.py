@@ -11,7 +11,7 @@ import structlog
 from contracts.events import UserErased, UserSignedIn
 from contracts.message import Message
 from infra.messaging.inbound import InboundMessage
-from workers.verification.rules import CallsForMail
+from workers.notifications.rules import CallsForMail
 
 log = structlog.get_logger(__name__)
 

@@ -22,10 +22,10 @@ from infra.mail.delivery_health import DeliveryHealth
 from infra.mail.transport import DeferredError, Mailer, OutgoingMail, RefusedError
 from infra.messaging.transaction import Transactions
 from infra.postgres.pool import CONNECT_SECONDS, TRANSIENT, UNAVAILABLE, Pool
-from workers.verification import mails
-from workers.verification.mails import Claimed
-from workers.verification.messages import Messages
-from workers.verification.rules import Retry
+from workers.notifications import mail_queue
+from workers.notifications.mail_queue import Claimed
+from workers.notifications.mail_templates import Messages
+from workers.notifications.rules import Retry
 
 log = structlog.get_logger(__name__)
 
@@ -137,7 +137,9 @@ class Sender:
     async def _claim(self, free: int) -> list[Claimed]:
         settled = not self._failures and time.monotonic() >= self._settled_at
         async with self._pool.acquire() as conn:
-            return await mails.claim(conn, free, self._lease, self._in_hand, ended_leases=settled)
+            return await mail_queue.claim(
+                conn, free, self._lease, self._in_hand, ended_leases=settled
+            )
 
     def _begin(self, mail: Claimed) -> None:
         self._in_hand[mail.id] = mail
@@ -149,7 +151,7 @@ class Sender:
         now = time.monotonic()
         if self._in_hand and now - self._renewed >= self._lease.total_seconds() / 4:
             async with self._pool.acquire() as conn:
-                await mails.renew(conn, self._lease, self._in_hand.values())
+                await mail_queue.renew(conn, self._lease, self._in_hand.values())
             self._renewed = now
 
     async def _send(self, mail: Claimed) -> None:
@@ -210,7 +212,9 @@ class Sender:
 
         async def write() -> None:
             async with self._pool.acquire() as conn:
-                await mails.retry_later(conn, mail, delay, str(error), perhaps_sent=perhaps_sent)
+                await mail_queue.retry_later(
+                    conn, mail, delay, str(error), perhaps_sent=perhaps_sent
+                )
 
         await self.insist(write)
         count(mail, "deferred")
@@ -221,8 +225,11 @@ class Sender:
 
         async def write() -> None:
             async with self._transactions.begin() as tx:
-                await mails.lock_user(tx.conn, mail.user_id)
-                if await mails.mark_ended(tx.conn, mail, status, reason) and status == "failed":
+                await mail_queue.lock_user(tx.conn, mail.user_id)
+                if (
+                    await mail_queue.mark_ended(tx.conn, mail, status, reason)
+                    and status == "failed"
+                ):
                     event = UserMailFailed(
                         user_id=mail.user_id, mail_id=str(mail.id), template=mail.template
                     )
@@ -270,7 +277,7 @@ class _Record:
 
     async def sending(self) -> bool:
         async with self.pool.acquire() as conn:
-            may_go = await mails.mark_sending(conn, self.mail)
+            may_go = await mail_queue.mark_sending(conn, self.mail)
         if not may_go:
             count(self.mail, "dropped")
             log.info("mail_dropped", reason="no longer wanted, or another sender's")
@@ -284,7 +291,7 @@ class _Record:
     async def sent(self) -> None:
         async def write() -> None:
             async with self.pool.acquire() as conn:
-                await mails.mark_sent(conn, self.mail)
+                await mail_queue.mark_sent(conn, self.mail)
 
         await self.sender.insist(write)
         self.sender.delivery_health.taken()

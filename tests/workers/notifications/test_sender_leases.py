@@ -19,11 +19,11 @@ from tests.postgres import Database
 from tests.tcp_proxy import Cable, a_cable
 from tests.users import ADA
 from tests.waiting import until
+from tests.workers.notifications.test_sender import all_are, sent_again, until_status
 from tests.workers.verification.conftest import FROM, StartSender, VerificationSlice
-from tests.workers.verification.test_sender import all_are, sent_again, until_status
-from workers.verification import mails
-from workers.verification import sender as loop
-from workers.verification.mails import Claimed
+from workers.notifications import mail_queue
+from workers.notifications import sender as loop
+from workers.notifications.mail_queue import Claimed
 
 BOB = "bob@example.com"
 LEASE = timedelta(seconds=20)
@@ -243,14 +243,14 @@ async def claimed(deps: VerificationSlice) -> Claimed:
     await deps.signed_up()
     pool = await deps.database.pool("qnt9_verification")
     async with pool.acquire() as conn:
-        (mail,) = await mails.claim(conn, 1, LEASE, [], ended_leases=False)
+        (mail,) = await mail_queue.claim(conn, 1, LEASE, [], ended_leases=False)
     return mail
 
 
 async def renew(deps: VerificationSlice, mail: Claimed) -> None:
     pool = await deps.database.pool("qnt9_verification")
     async with pool.acquire() as conn:
-        await mails.renew(conn, LEASE, [mail])
+        await mail_queue.renew(conn, LEASE, [mail])
 
 
 async def leased(deps: VerificationSlice) -> bool:

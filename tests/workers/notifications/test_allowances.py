@@ -12,9 +12,9 @@ from tests.builders import a_personal_key, received
 from tests.users import ADA, ADDRESS_KEY, a_user
 from tests.workers.verification.conftest import VerificationSlice, messages
 from tests.workers.verification.test_links import asks, forget
-from workers.verification.allowances import admitted
-from workers.verification.messages import Draft
-from workers.verification.rules import (
+from workers.notifications.allowances import admitted
+from workers.notifications.mail_templates import Draft
+from workers.notifications.rules import (
     ADDRESS_WANTED,
     EMAIL_CHANGE,
     PASSWORD_CHANGED,
