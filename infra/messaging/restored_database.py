@@ -8,7 +8,7 @@ from typing import Protocol
 from uuid import UUID
 
 from contracts.message import Message
-from infra.messaging.inbound import Received, RetryableError
+from infra.messaging.inbound import InboundMessage, RetryableError
 from infra.postgres.pool import Connection
 
 REMEMBERED_SECONDS = 14 * 86_400
@@ -87,7 +87,7 @@ async def unknown_messages(conn: Connection, consumer: str, ids: list[UUID]) -> 
     return {row["id"] for row in rows}
 
 
-async def has_happened(conn: Connection, consumer: str, received: Received[Message]) -> bool:
+async def has_happened(conn: Connection, consumer: str, received: InboundMessage[Message]) -> bool:
     """Whether a message was handled in time before the database was restored.
 
     Its events are published. Or its group had read it, and events of its time may not have been

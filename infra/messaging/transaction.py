@@ -3,7 +3,7 @@
 async with transactions.begin() as tx:
 user = await store.lock_user(tx.conn, …)
 tx.emit(UserEmailVerified(…), about=user.id, caused_by=received, key=user.key)
-tx.settle(received, Succeeded())
+tx.complete(received, Succeeded())
 """
 
 import asyncio

@@ -472,7 +472,7 @@ async def test_message_that_waits_holds_every_other_one_of_an_ordered_bulk(
 ) -> None:
     """A hash chain takes records in the order of their offsets."""
     trial = await a_trial(database, Policy(in_bulk=True, ordered=True))
-    trial.slice_.fails_for("WAITS", error=AwaitedError("not yet"))
+    trial.deps.fails_for("WAITS", error=AwaitedError("not yet"))
     batch = Batch([order("A"), order("WAITS"), order("C", key="bert")])
     with pytest.raises(AwaitedError):
         await trial.work.process(batch)
