@@ -2,8 +2,8 @@
 
 import asyncio
 import random
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Self
@@ -30,6 +30,7 @@ log = structlog.get_logger(__name__)
 REQUEST_MS = 10_000
 CONNECT_RETRY_SECONDS = (0.5, 10.0)
 FLUSH_SECONDS = 5.0
+HAND_OVER_SECONDS = 12.0
 BATCH_BYTES = 65_536
 _FATAL = (OutOfOrderSequenceNumber, ProducerFenced, UnknownProducerId)
 _REFUSED = (MessageSizeTooLargeError, TopicAuthorizationFailedError)
@@ -66,6 +67,7 @@ class Producer:
         self._producer: AIOKafkaProducer | None = None
         self._connecting: asyncio.Task[None] | None = None
         self._partitions: dict[str, list[int]] = {}
+        self._waits: dict[AIOKafkaProducer, set[asyncio.Timeout]] = {}
 
     async def __aenter__(self) -> Self:
         self._connecting = asyncio.create_task(self._connect())
@@ -184,14 +186,30 @@ class Producer:
                 break
         batch.close()
         try:
-            sent = await producer.send_batch(batch, topic, partition=partition)
-        except KafkaTimeoutError as error:
+            async with self._while_current(producer):
+                sent = await producer.send_batch(batch, topic, partition=partition)
+        except (KafkaTimeoutError, TimeoutError) as error:
             raise BrokerUnavailableError from error
         except KafkaError as error:
             raise self._judged(producer, topic, error) from error
         acknowledged: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         sent.add_done_callback(partial(self._settle, producer, topic, acknowledged))
         return batch.record_count(), acknowledged
+
+    @asynccontextmanager
+    async def _while_current(self, producer: AIOKafkaProducer) -> AsyncIterator[None]:
+        """For a wait that would never end in a producer that was replaced.
+
+        Raises `TimeoutError` when it is replaced, or after too long. Nothing was sent then.
+        """
+        try:
+            async with asyncio.timeout(HAND_OVER_SECONDS) as wait:
+                self._waits.setdefault(producer, set()).add(wait)
+                yield
+        finally:
+            self._waits[producer].discard(wait)
+            if not self._waits[producer]:
+                del self._waits[producer]
 
     def _settle(
         self,
@@ -230,6 +248,9 @@ class Producer:
         if broken is self._producer:
             log.warning("producer_renewed", error=type(error).__name__)
             self._producer = None
+            now = asyncio.get_running_loop().time()
+            for wait in self._waits.get(broken, ()):
+                wait.reschedule(now)
             self._connecting = asyncio.create_task(self._connect(replacing=broken))
 
     async def _connect(self, replacing: AIOKafkaProducer | None = None) -> None:

@@ -47,6 +47,8 @@ HELD_TIDY_SECONDS = 1.0
 CONTROLS_SECONDS = 5.0
 SESSION_MS = 10_000
 """How long the work of a killed process lies still: the group waits for it that long."""
+METADATA_MS = 60_000
+"""How late a consumer notices that a topic was created again."""
 
 
 class ConsumerShell:
@@ -115,6 +117,7 @@ class ConsumerShell:
             "heartbeat_interval_ms": SESSION_MS // 4,
             "rebalance_timeout_ms": 60_000,
             "max_poll_interval_ms": 600_000,
+            "metadata_max_age_ms": METADATA_MS,
             "isolation_level": "read_committed",
             "max_partition_fetch_bytes": FETCH_BYTES,
             "fetch_max_bytes": 8 * FETCH_BYTES,
