@@ -15,7 +15,7 @@ from devstack.supervisor.ports import LOOPBACK, Ports
 from devstack.supervisor.process import Process
 from devstack.supervisor.records import Records
 from infra.kafka.admin import ensure_topology
-from infra.kafka.batching_publisher import Bundles
+from infra.kafka.batching_publisher import BatchingPublisher
 from infra.kafka.operator_client import Operator
 from infra.kafka.producer import (
     BrokerUnavailableError,
@@ -61,7 +61,7 @@ async def credentials(tmp_path: Path) -> AsyncIterator[Credentials]:
         await process.stop()
 
 
-async def published(bundles: Bundles, key: bytes) -> bool:
+async def published(bundles: BatchingPublisher, key: bytes) -> bool:
     """As the gateway does it: bounded in time, and then cancelled."""
     try:
         async with asyncio.timeout(PUBLISH_SECONDS):
@@ -71,7 +71,7 @@ async def published(bundles: Bundles, key: bytes) -> bool:
     return True
 
 
-async def all_published(bundles: Bundles) -> bool:
+async def all_published(bundles: BatchingPublisher) -> bool:
     """One record for each key, which lie in all partitions."""
     return all(await asyncio.gather(*(published(bundles, key) for key in KEYS)))
 
@@ -82,7 +82,7 @@ async def test_topic_that_was_missing_takes_records_again_when_it_is_remade(
 ) -> None:
     operator = settings_of("operator", credentials)
     async with Producer(settings_of("gateway", credentials), client_id="test") as producer:
-        bundles = Bundles(producer)
+        bundles = BatchingPublisher(producer)
 
         async def takes_all() -> bool:
             return producer.connected and await all_published(bundles)
