@@ -361,11 +361,11 @@ async def test_what_became_of_the_circuit_is_told_when_postgres_is_back(
     assert told == {ProviderCircuitChanged, ProviderRateLimited, QuoteUnavailable}
 
 
-async def test_a_symbol_that_is_none_is_set_aside(deps: QuotesSlice) -> None:
+async def test_invalid_symbol_is_rejected_and_asked_for_nowhere(deps: QuotesSlice) -> None:
     record = a_record(deps.command("AAPL").data)
     record.value = b'{"symbol": "no symbol!"}'
     await deps.work.take([record])
-    assert len(deps.dead_letters.written) == 1
+    assert deps.dead_letters.written == []
     assert await deps.calls() == 0
 
 
