@@ -92,7 +92,7 @@ async def test_pause_is_shown_and_ended(stack: Stack) -> None:
     assert "a trial of pausing" in await asked(stack, "show")
     resume = ("resume", NAME, "--reason", "mended")
     assert "would be resumed" in await asked(stack, *resume, "--dry-run")
-    assert "goes on" in await asked(stack, *resume)
+    assert "resumes within seconds" in await asked(stack, *resume)
     assert "is not paused" in await asked(stack, *resume)
     assert (await shown(stack))["paused"] is None
     await stack.until_ready(NAME)

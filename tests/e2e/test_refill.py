@@ -13,6 +13,7 @@ import pytest
 
 from contracts.topics import AUDIT, topics_of
 from devstack.supervisor.layout import Layout
+from tests.documented import shell, steps
 from tests.stack import PORT_BASE, Stack, User, eventually, running_stack
 
 BASE = PORT_BASE + 500
@@ -182,6 +183,32 @@ async def test_new_kafka_gets_everything_from_the_log(lossy: Stack) -> None:
     await refilled_as_before(lossy, before)
     audit = await asyncio.to_thread(lossy.qnt9, "audit", "list", "--limit", "1000")
     assert "ops.recovered" in audit
+
+
+@pytest.mark.timeout(900)
+async def test_database_restored_from_a_dump_is_recovered_as_documented(
+    lossy: Stack, tmp_path: Path
+) -> None:
+    """Every command of the page, as it is written there."""
+    page = "recovery.md"
+    variables = {"QNT9_DATA": str(lossy.data), "OWNER_DSN": lossy.urls["postgres"]["dsn"]}
+    user = await lossy.verified_user()
+    await work(lossy, user, "AAPL")
+    for step in steps(page, of="Prerequisites"):
+        await asyncio.to_thread(shell, step, tmp_path, variables)
+    await work(lossy, user, "VOD.L", "MSFT", "NVDA")
+    before = await published(lossy)
+    for step in steps(page, of="Procedure"):
+        await asyncio.to_thread(shell, step, tmp_path, variables)
+    await eventually(lambda: whole(lossy), seconds=60, what="a whole log", every=1.0)
+    for step in steps(page, of="Verification"):
+        await asyncio.to_thread(shell, step, tmp_path, variables)
+    after = await published(lossy)
+    assert {id_: after.get(id_) for id_ in before} == before
+    assert set(before) <= await recorded(lossy)
+    async with lossy.http(headers=user.headers) as http:
+        items = (await http.get("/api/v1/watchlist")).json()["items"]
+    assert {item["symbol"] for item in items} >= {"AAPL", "VOD.L", "MSFT", "NVDA"}
 
 
 async def test_row_that_was_changed_is_not_filled_in(lossy: Stack) -> None:
