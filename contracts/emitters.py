@@ -9,7 +9,7 @@ from contracts.events import Event
 from contracts.topics import CARRIED_BY
 
 EMITTED_BY: dict[str, tuple[type[Event], ...]] = {
-    "signup": (events.UserSignedUp, events.UserSignupRepeated),
+    "signup": (events.UserSignedUp, events.UserSignupRepeated, events.UserCommandExpired),
     "accounts": (
         events.UserSignedIn,
         events.UserSigninFailed,
@@ -27,14 +27,20 @@ EMITTED_BY: dict[str, tuple[type[Event], ...]] = {
         events.UserErased,
         events.UserTierChanged,
         events.UserPermissionsChanged,
+        events.UserCommandExpired,
     ),
     "verification": (
         events.UserEmailChanged,
         events.UserVerificationRequested,
         events.UserPasswordResetRequested,
         events.UserMailFailed,
+        events.UserCommandExpired,
     ),
-    "watchlist": (events.WatchlistItemAdded, events.WatchlistItemRemoved),
+    "watchlist": (
+        events.WatchlistItemAdded,
+        events.WatchlistItemRemoved,
+        events.UserCommandExpired,
+    ),
     "quotes": (
         events.QuoteUpdated,
         events.QuoteServedStale,
@@ -45,6 +51,9 @@ EMITTED_BY: dict[str, tuple[type[Event], ...]] = {
         events.ProviderRateLimited,
     ),
 }
+
+EMITTED_FOR_CONSUMERS = (events.UserCommandExpired,)
+"""What `infra.messaging.dead_letter_expiry` emits for every process that executes commands."""
 
 
 def types_by_aggregate(process: str) -> dict[str, tuple[str, ...]]:

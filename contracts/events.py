@@ -173,6 +173,19 @@ class UserPermissionsChanged(UserEvent):
     operator: str | None = None
 
 
+class UserCommandExpired(Event):
+    """A command had waited as a dead letter for too long and was given up: it has failed.
+
+    `user_id` is null for a command that nobody was signed in for; its key is the command's id.
+    """
+
+    user_id: UserId | None = None
+    command_id: UUID
+    command_type: str
+    consumer: str
+    set_aside_at: datetime
+
+
 class WatchlistItemAdded(UserEvent):
     """A symbol was added to the watchlist, or its note changed."""
 

@@ -21,6 +21,7 @@ from pydantic_core import CoreSchema, core_schema
 
 _SCHEME = "p1"
 _NONCE_BYTES = 12
+_BYTES = b":bytes"
 
 
 class ClearPersonalDataError(Exception):
@@ -61,6 +62,19 @@ class PersonalKey:
         except (InvalidTag, ValueError) as error:
             raise ErasedError(key_id) from error
         return orjson.loads(clear)
+
+    def encrypt_bytes(self, content: bytes) -> bytes:
+        """Nonce and ciphertext of any bytes."""
+        nonce = os.urandom(_NONCE_BYTES)
+        return nonce + self._aead.encrypt(nonce, content, self.id.encode() + _BYTES)
+
+    def decrypt_bytes(self, sealed: bytes) -> bytes:
+        """The bytes again. Raises `ErasedError` when this is not their key."""
+        nonce, body = sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:]
+        try:
+            return self._aead.decrypt(nonce, body, self.id.encode() + _BYTES)
+        except (InvalidTag, ValueError) as error:
+            raise ErasedError(self.id) from error
 
 
 class Personal:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from contracts import commands, events
-from contracts.message import Message
+from contracts.message import Command, Message
 
 MIB = 1024 * 1024
 PARTITIONS = 6
@@ -25,6 +25,10 @@ REDRIVE_SAFE_AGE = timedelta(days=7)
 """How long a dead letter is sent again without asking whether its message waits for that still."""
 MIN_REMEMBERED = COMMAND_RETENTION + SEGMENT + REDRIVE_SAFE_AGE + timedelta(days=1)
 """How long it must be known what was handled: nothing is delivered again after that (ADR 15)."""
+DEAD_LETTERS_SETTLED = timedelta(days=28)
+"""A command that waits as a dead letter for so long is given up, with an outcome and an event."""
+DEAD_LETTERS_RETENTION = DEAD_LETTERS_SETTLED + timedelta(days=7)
+"""Of commands. Dead letters of events hold nothing in clear and are kept as the events are."""
 RETAIN_FOREVER = None
 """Event topics are kept as long as the audit log."""
 
@@ -188,6 +192,7 @@ USERS_EVENTS = Topic(
         events.UserErased,
         events.UserTierChanged,
         events.UserPermissionsChanged,
+        events.UserCommandExpired,
     ),
     key="user id, or HMAC of the address",
     producer="relay",
@@ -269,6 +274,13 @@ def topics_of(consumer: Consumer) -> tuple[Topic, ...]:
     return tuple(topic for topic in TOPICS if consumer in topic.consumers)
 
 
+def takes_commands(consumer: Consumer) -> bool:
+    """Whether a consumer executes commands, each of which has an outcome in the end."""
+    return consumer.inbox and any(
+        issubclass(message, Command) for topic in topics_of(consumer) for message in topic.carries
+    )
+
+
 def physical_topics() -> Iterator[PhysicalTopic]:
     """Every topic of the broker: the logical ones, and two for each consumer of one."""
     for topic in TOPICS:
@@ -294,7 +306,7 @@ def physical_topics() -> Iterator[PhysicalTopic]:
             yield PhysicalTopic(
                 topic.dead_letters(consumer),
                 1,
-                RETAIN_FOREVER,
+                RETAIN_FOREVER if topic.retention is RETAIN_FOREVER else DEAD_LETTERS_RETENTION,
                 MAX_DEAD_LETTER_BYTES,
                 frozenset({consumer.principal}),
                 watchers=frozenset({consumer.principal}),

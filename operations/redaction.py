@@ -10,6 +10,7 @@ import orjson
 from contracts.confidential import PREFIX as ENCRYPTED
 from contracts.personal import Personal
 from contracts.topics import MESSAGES
+from infra.messaging.dead_letter_encryption import owner_of
 from infra.messaging.record_reader import Record, RecordReader, Unreadable, headers_as_text
 from operations.message_types import short
 
@@ -46,7 +47,8 @@ def show(record: Record) -> Shown:
     headers = {printable(name): printable(text) for name, text in headers_as_text(record).items()}
     if "ce_client" in headers:
         headers["ce_client"] = "(encrypted)"
-    read = _READER.read(record)
+    owner = owner_of(record)
+    read = _READER.read(record) if owner is None else None
     return Shown(
         time=datetime.fromtimestamp(max(record.timestamp, 0) / 1000, UTC),
         topic=record.topic,
@@ -57,7 +59,7 @@ def show(record: Record) -> Shown:
         id=headers.get("ce_id"),
         correlation_id=headers.get("ce_correlationid"),
         headers=headers,
-        data=_data(record.value),
+        data=_data(record.value) if owner is None else f"(encrypted, {printable(owner)})",
         problem=printable(read.reason) if isinstance(read, Unreadable) else None,
     )
 

@@ -36,7 +36,7 @@ _OF_REPEATABLE = ("invalid-idempotency-key", "idempotency-key-reused", "discarde
 
 _OUTCOME = Link("commands_show", {"handle": "$response.body#/handle"})
 _HEADERS = {
-    "X-Request-ID": "Of the request, or made for it; kept to the last event.",
+    "X-Request-ID": "Of the request, or made for it; kept to the last event, perhaps as an HMAC.",
     "Location": "Where the outcome of the command will be.",
     "Retry-After": "Ask again in so many seconds.",
     "RateLimit-Policy": 'Every limit of the route: `"name";q=<most>;w=<seconds>`.',
@@ -49,7 +49,7 @@ _KEY = "[!#-~]([ !#-~]{0,253}[!#-~])?"
 _PARAMETERS = {
     "Idempotency-Key": "The same key and body: one effect, one outcome, for three weeks at least.",
     "Prefer": "`respond-async`, or `wait=N` seconds (RFC 7240).",
-    "X-Request-ID": "Echoed, and kept to the last event.",
+    "X-Request-ID": "Echoed; kept to the last event, as an HMAC unless a UUID or hexadecimal.",
     "Last-Event-ID": "The `id` that came last: own events go on after it.",
 }
 _STREAMS = "text/event-stream"

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from infra.messaging.dead_letter_owner import Owner
 from infra.messaging.record_reader import Record
 
 Place = tuple[str, int]
@@ -29,6 +30,8 @@ class SetAside:
 
     record: Record
     failure: Failure
+    owner: Owner | None = None
+    """Whose command it is; None for what is nobody's who is known."""
 
 
 @dataclass(slots=True)

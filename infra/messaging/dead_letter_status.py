@@ -1,9 +1,13 @@
 """Messages that wait as dead letters, as rows: their status says so, and they count as known."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from uuid import UUID
 
 from contracts.envelope import Envelope
+from contracts.personal import PersonalKey
+from infra.messaging.dead_letter_owner import ERASED, Owners
 from infra.postgres.pool import Pool
+from infra.security.personal_data_keys import user_key_id
 
 
 class DeadLetterStatus:
@@ -31,3 +35,14 @@ class DeadLetterStatus:
                 [envelope.actor_id for envelope, _ in parked],
                 [reason for _, reason in parked],
             )
+
+    async def owners(self, users: Iterable[UUID]) -> Owners:
+        """Those of the users that there are or were, with the keys of their dead letters."""
+        async with self._pool.acquire() as conn:
+            rows = await conn.fetch("SELECT user_id, secret FROM dead_letter_keys($1)", list(users))
+        return {
+            row["user_id"]: PersonalKey(user_key_id(row["user_id"]), row["secret"])
+            if row["secret"]
+            else ERASED
+            for row in rows
+        }

@@ -2,17 +2,23 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from uuid import UUID
 
 from contracts.envelope import Envelope
 from contracts.outcomes import Rejected
 from infra.messaging.batch_progress import Batch, Failure, Place, Prefix, SetAside, place_of
 from infra.messaging.consumer_controls import Controls
+from infra.messaging.dead_letter_encryption import actor_of
+from infra.messaging.dead_letter_owner import Owners
 from infra.messaging.dead_letter_status import DeadLetterStatus
 from infra.messaging.dead_letters import DeadLetters
 from infra.messaging.inbound import RetryableError
 from infra.messaging.record_reader import EVENT_TOPICS, Record, envelope_of
 from infra.messaging.transaction import ConcurrentDeliveryError, Transactions
 from infra.observability.telemetry import RECORDS
+
+NOBODY = UUID(int=0)
 
 
 class SettingAside:
@@ -99,6 +105,12 @@ class SettingAside:
         if not letters:
             return
         await self._park(letters)
+        owners = await self._owners_of(letters)
+        for prefix in wanted.values():
+            prefix.letters = [
+                replace(each, owner=owners.get(actor_of(each.record) or NOBODY))
+                for each in prefix.letters
+            ]
         ended = await asyncio.gather(
             *(self._write(place, prefix, batch) for place, prefix in wanted.items()),
             return_exceptions=True,
@@ -126,6 +138,15 @@ class SettingAside:
         ]
         if parked:
             await self._dead_letter_status.mark_all_dead_lettered(parked)
+
+    async def _owners_of(self, letters: list[SetAside]) -> Owners:
+        """Those of the commands among them whose owners are known."""
+        actors = {actor for each in letters if (actor := actor_of(each.record))}
+        return (
+            await self._dead_letter_status.owners(actors)
+            if self._dead_letter_status and actors
+            else {}
+        )
 
     def _count(self, record: Record, result: str) -> None:
         RECORDS.labels(self._consumer, record.topic, result).inc()

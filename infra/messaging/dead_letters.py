@@ -1,5 +1,7 @@
 """Dead letters: the original bytes and headers, with why, how often, since when and where from.
 
+The content of a person's command is encrypted under that person's key (`dead_letter_encryption`).
+
 Exactly one for each record that is set aside, however often it is read: letters are written in the
 transaction that commits the offset behind their records, by the one writer of that partition. An
 offset that an operator has moved back is noticed by the note beside it, which is missing then: what
@@ -19,6 +21,7 @@ from contracts.topics import MAX_DEAD_LETTER_BYTES, MIB, Consumer, Topic
 from infra.kafka.broadcast_consumer import read_all
 from infra.kafka.transactional_producer import Draft, TransactionalWriter, TransactionError
 from infra.messaging.batch_progress import Failure, Place, SetAside
+from infra.messaging.dead_letter_encryption import encrypt
 from infra.messaging.dead_letter_log import DeadLetterLog
 from infra.messaging.inbound import RetryableError
 from infra.messaging.record_reader import Record
@@ -132,7 +135,7 @@ class DeadLetters:
             left = [e for e in letters if e.record.offset >= state.committed]
             left = [e for e in left if e.record.offset not in state.known]
             if until > state.committed:
-                drafts = [draft_of(self._consumer, e.record, e.failure) for e in left]
+                drafts = [self._draft(each) for each in left]
                 await state.writer.write(
                     self._targets[place[0]], drafts, place=place, offset=until, note=state.note
                 )
@@ -143,6 +146,10 @@ class DeadLetters:
         for each in left:
             DEAD_LETTERS.labels(self._consumer.name, each.failure.kind).inc()
         self._log.add(left)
+
+    def _draft(self, letter: SetAside) -> Draft:
+        draft = draft_of(self._consumer, letter.record, letter.failure)
+        return encrypt(draft, letter.owner) if letter.owner else draft
 
     async def notes(self, places: Iterable[Place]) -> dict[Place, str]:
         """What belongs beside the committed offset of each partition.

@@ -4,7 +4,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 from contracts.emitters import types_by_aggregate
-from contracts.topics import MAX_DATA_BYTES, TOPICS, Consumer
+from contracts.topics import (
+    DEAD_LETTERS_SETTLED,
+    MAX_DATA_BYTES,
+    TOPICS,
+    Consumer,
+    takes_commands,
+)
 
 Verb = Literal["SELECT", "INSERT", "UPDATE", "DELETE", "EXECUTE", "USAGE"]
 
@@ -139,7 +145,16 @@ def inbox_rights(process: str) -> Rights:
 
 def parked_rights(process: str) -> Rights:
     columns = "command_id consumer type actor_id reason"
-    return (insert(columns, own_rows(process), meaning="rows of its consumers"),)
+    own = own_rows(process)
+    rights: Rights = (insert(columns, own, meaning="rows of its consumers"),)
+    if any(takes_commands(consumer) for consumer in consumers_of(process)):
+        read = "command_id consumer type actor_id parked_at"
+        days = DEAD_LETTERS_SETTLED.days
+        rights += (
+            select(read, own, meaning="rows of its consumers"),
+            delete(f"{own} AND parked_at < now() - interval '{days} days'"),
+        )
+    return rights
 
 
 def pause_rights(process: str) -> Rights:

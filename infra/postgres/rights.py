@@ -96,6 +96,7 @@ RIGHTS: Mapping[str, Mapping[str, Rights]] = {
         "accounts": (insert("id secret", "id LIKE 'day:%'", meaning="keys of days"),),
     },
     "user_key": dict.fromkeys(WITH_USER_KEYS, CALL),
+    "dead_letter_keys": dict.fromkeys(WITH_USER_KEYS, CALL),
     "day_key": {"accounts": CALL},
     "hold_personal_keys": {"audit": CALL},
     # Users, their sessions, and what is mailed to them.

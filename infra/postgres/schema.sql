@@ -49,6 +49,35 @@ CREATE FUNCTION day_key(day date) RETURNS SETOF bytea
    WHERE (personal_keys.id = ('day:'::text || to_char((day_key.day)::timestamp with time zone, 'YYYY-MM-DD'::text)));
 END;
 
+CREATE TABLE users (
+    id uuid NOT NULL,
+    email text,
+    address_hash text NOT NULL,
+    display_name text,
+    password_hash text,
+    email_confirmed_at timestamp with time zone,
+    tier text DEFAULT 'free'::text NOT NULL,
+    permissions text[] DEFAULT '{}'::text[] NOT NULL,
+    version integer DEFAULT 1 NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    superseded_at timestamp with time zone,
+    erased_at timestamp with time zone,
+    signup_secret_hash bytea,
+    CONSTRAINT users_tier_check CHECK ((tier = ANY (ARRAY['free'::text, 'plus'::text, 'pro'::text])))
+);
+
+CREATE FUNCTION dead_letter_keys(ids uuid[]) RETURNS TABLE(user_id uuid, secret bytea)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    BEGIN ATOMIC
+ SELECT users.id,
+     personal_keys.secret
+    FROM (users
+      LEFT JOIN personal_keys ON ((personal_keys.id = ('user:'::text || users.id))))
+   WHERE (users.id = ANY (dead_letter_keys.ids));
+END;
+
 CREATE FUNCTION ensure_partitions(parent text, period text, ahead integer) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -594,24 +623,6 @@ CREATE TABLE outbox_other (
     published_at timestamp with time zone
 );
 
-CREATE TABLE users (
-    id uuid NOT NULL,
-    email text,
-    address_hash text NOT NULL,
-    display_name text,
-    password_hash text,
-    email_confirmed_at timestamp with time zone,
-    tier text DEFAULT 'free'::text NOT NULL,
-    permissions text[] DEFAULT '{}'::text[] NOT NULL,
-    version integer DEFAULT 1 NOT NULL,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    updated_at timestamp with time zone DEFAULT now() NOT NULL,
-    superseded_at timestamp with time zone,
-    erased_at timestamp with time zone,
-    signup_secret_hash bytea,
-    CONSTRAINT users_tier_check CHECK ((tier = ANY (ARRAY['free'::text, 'plus'::text, 'pro'::text])))
-);
-
 CREATE VIEW profiles AS
  SELECT id,
     email,
@@ -884,6 +895,8 @@ CREATE INDEX outbox_unpublished ON ONLY outbox USING btree (seq) WHERE (publishe
 
 CREATE INDEX outbox_other_seq_idx ON outbox_other USING btree (seq) WHERE (published_at IS NULL);
 
+CREATE INDEX parked_commands_parked_at ON parked_commands USING btree (consumer, parked_at);
+
 CREATE INDEX query_answers_by_age ON query_answers USING btree (told_at);
 
 CREATE INDEX recovered_events_awaited ON recovered_events USING btree (id) WHERE (awaited AND (repeated_at IS NULL) AND (given_up_at IS NULL));
@@ -960,6 +973,10 @@ CREATE POLICY accounts_delete ON consumer_pauses FOR DELETE TO qnt9_accounts USI
 
 COMMENT ON POLICY accounts_delete ON consumer_pauses IS 'USING (consumer IN (''accounts'', ''passwords'', ''signin''))';
 
+CREATE POLICY accounts_delete ON parked_commands FOR DELETE TO qnt9_accounts USING (((consumer = ANY (ARRAY['accounts'::text, 'passwords'::text, 'signin'::text])) AND (parked_at < (now() - '28 days'::interval))));
+
+COMMENT ON POLICY accounts_delete ON parked_commands IS 'USING (consumer IN (''accounts'', ''passwords'', ''signin'') AND parked_at < now() - interval ''28 days'')';
+
 CREATE POLICY accounts_insert ON consumer_pauses FOR INSERT TO qnt9_accounts WITH CHECK ((consumer = ANY (ARRAY['accounts'::text, 'passwords'::text, 'signin'::text])));
 
 COMMENT ON POLICY accounts_insert ON consumer_pauses IS 'WITH CHECK (consumer IN (''accounts'', ''passwords'', ''signin''))';
@@ -968,9 +985,9 @@ CREATE POLICY accounts_insert ON inbox FOR INSERT TO qnt9_accounts WITH CHECK ((
 
 COMMENT ON POLICY accounts_insert ON inbox IS 'WITH CHECK (consumer IN (''accounts'', ''passwords'', ''signin'') AND (outcome IS NULL OR octet_length(outcome::text) <= 65536) AND coalesce(octet_length(fingerprint), 0) <= 256)';
 
-CREATE POLICY accounts_insert ON outbox FOR INSERT TO qnt9_accounts WITH CHECK (((aggregatetype = 'users'::text) AND (type = ANY (ARRAY['qnt9.user.email_change_requested.v1'::text, 'qnt9.user.email_change_undone.v1'::text, 'qnt9.user.email_verified.v1'::text, 'qnt9.user.erased.v1'::text, 'qnt9.user.password_changed.v1'::text, 'qnt9.user.password_check_failed.v1'::text, 'qnt9.user.password_reset.v1'::text, 'qnt9.user.permissions_changed.v1'::text, 'qnt9.user.profile_updated.v1'::text, 'qnt9.user.session_revoked.v1'::text, 'qnt9.user.signed_in.v1'::text, 'qnt9.user.signed_out.v1'::text, 'qnt9.user.signin_failed.v1'::text, 'qnt9.user.tier_changed.v1'::text, 'qnt9.user.token_refreshed.v1'::text, 'qnt9.user.token_reuse_detected.v1'::text])) AND (octet_length(payload) <= 262144) AND (payload IS JSON OBJECT) AND ((octet_length(aggregateid) >= 1) AND (octet_length(aggregateid) <= 512)) AND (octet_length((headers)::text) <= 16384) AND (NOT (headers @? '$.*?(@.type() != "string")'::jsonpath)) AND ((headers ->> 'ce_id'::text) = (id)::text) AND ((headers ->> 'ce_type'::text) = type) AND ((headers ->> 'ce_subject'::text) = aggregateid) AND ((headers ->> 'ce_source'::text) = ANY (ARRAY['urn:qnt9:accounts'::text, 'urn:qnt9:passwords'::text, 'urn:qnt9:signin'::text])) AND (((headers ->> 'ce_time'::text))::timestamp with time zone >= (now() - '01:00:00'::interval)) AND (((headers ->> 'ce_time'::text))::timestamp with time zone <= (now() + '01:00:00'::interval))));
+CREATE POLICY accounts_insert ON outbox FOR INSERT TO qnt9_accounts WITH CHECK (((aggregatetype = 'users'::text) AND (type = ANY (ARRAY['qnt9.user.command_expired.v1'::text, 'qnt9.user.email_change_requested.v1'::text, 'qnt9.user.email_change_undone.v1'::text, 'qnt9.user.email_verified.v1'::text, 'qnt9.user.erased.v1'::text, 'qnt9.user.password_changed.v1'::text, 'qnt9.user.password_check_failed.v1'::text, 'qnt9.user.password_reset.v1'::text, 'qnt9.user.permissions_changed.v1'::text, 'qnt9.user.profile_updated.v1'::text, 'qnt9.user.session_revoked.v1'::text, 'qnt9.user.signed_in.v1'::text, 'qnt9.user.signed_out.v1'::text, 'qnt9.user.signin_failed.v1'::text, 'qnt9.user.tier_changed.v1'::text, 'qnt9.user.token_refreshed.v1'::text, 'qnt9.user.token_reuse_detected.v1'::text])) AND (octet_length(payload) <= 262144) AND (payload IS JSON OBJECT) AND ((octet_length(aggregateid) >= 1) AND (octet_length(aggregateid) <= 512)) AND (octet_length((headers)::text) <= 16384) AND (NOT (headers @? '$.*?(@.type() != "string")'::jsonpath)) AND ((headers ->> 'ce_id'::text) = (id)::text) AND ((headers ->> 'ce_type'::text) = type) AND ((headers ->> 'ce_subject'::text) = aggregateid) AND ((headers ->> 'ce_source'::text) = ANY (ARRAY['urn:qnt9:accounts'::text, 'urn:qnt9:passwords'::text, 'urn:qnt9:signin'::text])) AND (((headers ->> 'ce_time'::text))::timestamp with time zone >= (now() - '01:00:00'::interval)) AND (((headers ->> 'ce_time'::text))::timestamp with time zone <= (now() + '01:00:00'::interval))));
 
-COMMENT ON POLICY accounts_insert ON outbox IS 'WITH CHECK ((aggregatetype = ''users'' AND type IN (''qnt9.user.email_change_requested.v1'', ''qnt9.user.email_change_undone.v1'', ''qnt9.user.email_verified.v1'', ''qnt9.user.erased.v1'', ''qnt9.user.password_changed.v1'', ''qnt9.user.password_check_failed.v1'', ''qnt9.user.password_reset.v1'', ''qnt9.user.permissions_changed.v1'', ''qnt9.user.profile_updated.v1'', ''qnt9.user.session_revoked.v1'', ''qnt9.user.signed_in.v1'', ''qnt9.user.signed_out.v1'', ''qnt9.user.signin_failed.v1'', ''qnt9.user.tier_changed.v1'', ''qnt9.user.token_refreshed.v1'', ''qnt9.user.token_reuse_detected.v1'')) AND octet_length(payload) <= 262144 AND payload IS JSON OBJECT AND octet_length(aggregateid) BETWEEN 1 AND 512 AND octet_length(headers::text) <= 16384 AND NOT headers @? ''$.* ? (@.type() <> "string")'' AND headers ->> ''ce_id'' = id::text AND headers ->> ''ce_type'' = type AND headers ->> ''ce_subject'' = aggregateid AND headers ->> ''ce_source'' IN (''urn:qnt9:accounts'', ''urn:qnt9:passwords'', ''urn:qnt9:signin'') AND (headers ->> ''ce_time'')::timestamptz >= now() - interval ''1 hour'' AND (headers ->> ''ce_time'')::timestamptz <= now() + interval ''1 hour'')';
+COMMENT ON POLICY accounts_insert ON outbox IS 'WITH CHECK ((aggregatetype = ''users'' AND type IN (''qnt9.user.command_expired.v1'', ''qnt9.user.email_change_requested.v1'', ''qnt9.user.email_change_undone.v1'', ''qnt9.user.email_verified.v1'', ''qnt9.user.erased.v1'', ''qnt9.user.password_changed.v1'', ''qnt9.user.password_check_failed.v1'', ''qnt9.user.password_reset.v1'', ''qnt9.user.permissions_changed.v1'', ''qnt9.user.profile_updated.v1'', ''qnt9.user.session_revoked.v1'', ''qnt9.user.signed_in.v1'', ''qnt9.user.signed_out.v1'', ''qnt9.user.signin_failed.v1'', ''qnt9.user.tier_changed.v1'', ''qnt9.user.token_refreshed.v1'', ''qnt9.user.token_reuse_detected.v1'')) AND octet_length(payload) <= 262144 AND payload IS JSON OBJECT AND octet_length(aggregateid) BETWEEN 1 AND 512 AND octet_length(headers::text) <= 16384 AND NOT headers @? ''$.* ? (@.type() <> "string")'' AND headers ->> ''ce_id'' = id::text AND headers ->> ''ce_type'' = type AND headers ->> ''ce_subject'' = aggregateid AND headers ->> ''ce_source'' IN (''urn:qnt9:accounts'', ''urn:qnt9:passwords'', ''urn:qnt9:signin'') AND (headers ->> ''ce_time'')::timestamptz >= now() - interval ''1 hour'' AND (headers ->> ''ce_time'')::timestamptz <= now() + interval ''1 hour'')';
 
 CREATE POLICY accounts_insert ON parked_commands FOR INSERT TO qnt9_accounts WITH CHECK ((consumer = ANY (ARRAY['accounts'::text, 'passwords'::text, 'signin'::text])));
 
@@ -991,6 +1008,10 @@ COMMENT ON POLICY accounts_select ON consumer_pauses IS 'USING (consumer IN (''a
 CREATE POLICY accounts_select ON inbox FOR SELECT TO qnt9_accounts USING ((consumer = ANY (ARRAY['accounts'::text, 'passwords'::text, 'signin'::text])));
 
 COMMENT ON POLICY accounts_select ON inbox IS 'USING (consumer IN (''accounts'', ''passwords'', ''signin''))';
+
+CREATE POLICY accounts_select ON parked_commands FOR SELECT TO qnt9_accounts USING ((consumer = ANY (ARRAY['accounts'::text, 'passwords'::text, 'signin'::text])));
+
+COMMENT ON POLICY accounts_select ON parked_commands IS 'USING (consumer IN (''accounts'', ''passwords'', ''signin''))';
 
 CREATE POLICY accounts_select ON users FOR SELECT TO qnt9_accounts USING (true);
 
@@ -1092,6 +1113,10 @@ CREATE POLICY signup_delete ON consumer_pauses FOR DELETE TO qnt9_signup USING (
 
 COMMENT ON POLICY signup_delete ON consumer_pauses IS 'USING (consumer IN (''signup''))';
 
+CREATE POLICY signup_delete ON parked_commands FOR DELETE TO qnt9_signup USING (((consumer = 'signup'::text) AND (parked_at < (now() - '28 days'::interval))));
+
+COMMENT ON POLICY signup_delete ON parked_commands IS 'USING (consumer IN (''signup'') AND parked_at < now() - interval ''28 days'')';
+
 CREATE POLICY signup_insert ON consumer_pauses FOR INSERT TO qnt9_signup WITH CHECK ((consumer = 'signup'::text));
 
 COMMENT ON POLICY signup_insert ON consumer_pauses IS 'WITH CHECK (consumer IN (''signup''))';
@@ -1100,9 +1125,9 @@ CREATE POLICY signup_insert ON inbox FOR INSERT TO qnt9_signup WITH CHECK (((con
 
 COMMENT ON POLICY signup_insert ON inbox IS 'WITH CHECK (consumer IN (''signup'') AND (outcome IS NULL OR octet_length(outcome::text) <= 65536) AND coalesce(octet_length(fingerprint), 0) <= 256)';
 
-CREATE POLICY signup_insert ON outbox FOR INSERT TO qnt9_signup WITH CHECK (((aggregatetype = 'users'::text) AND (type = ANY (ARRAY['qnt9.user.signed_up.v1'::text, 'qnt9.user.signup_repeated.v1'::text])) AND (octet_length(payload) <= 262144) AND (payload IS JSON OBJECT) AND ((octet_length(aggregateid) >= 1) AND (octet_length(aggregateid) <= 512)) AND (octet_length((headers)::text) <= 16384) AND (NOT (headers @? '$.*?(@.type() != "string")'::jsonpath)) AND ((headers ->> 'ce_id'::text) = (id)::text) AND ((headers ->> 'ce_type'::text) = type) AND ((headers ->> 'ce_subject'::text) = aggregateid) AND ((headers ->> 'ce_source'::text) = 'urn:qnt9:signup'::text) AND (((headers ->> 'ce_time'::text))::timestamp with time zone >= (now() - '01:00:00'::interval)) AND (((headers ->> 'ce_time'::text))::timestamp with time zone <= (now() + '01:00:00'::interval))));
+CREATE POLICY signup_insert ON outbox FOR INSERT TO qnt9_signup WITH CHECK (((aggregatetype = 'users'::text) AND (type = ANY (ARRAY['qnt9.user.command_expired.v1'::text, 'qnt9.user.signed_up.v1'::text, 'qnt9.user.signup_repeated.v1'::text])) AND (octet_length(payload) <= 262144) AND (payload IS JSON OBJECT) AND ((octet_length(aggregateid) >= 1) AND (octet_length(aggregateid) <= 512)) AND (octet_length((headers)::text) <= 16384) AND (NOT (headers @? '$.*?(@.type() != "string")'::jsonpath)) AND ((headers ->> 'ce_id'::text) = (id)::text) AND ((headers ->> 'ce_type'::text) = type) AND ((headers ->> 'ce_subject'::text) = aggregateid) AND ((headers ->> 'ce_source'::text) = 'urn:qnt9:signup'::text) AND (((headers ->> 'ce_time'::text))::timestamp with time zone >= (now() - '01:00:00'::interval)) AND (((headers ->> 'ce_time'::text))::timestamp with time zone <= (now() + '01:00:00'::interval))));
 
-COMMENT ON POLICY signup_insert ON outbox IS 'WITH CHECK ((aggregatetype = ''users'' AND type IN (''qnt9.user.signed_up.v1'', ''qnt9.user.signup_repeated.v1'')) AND octet_length(payload) <= 262144 AND payload IS JSON OBJECT AND octet_length(aggregateid) BETWEEN 1 AND 512 AND octet_length(headers::text) <= 16384 AND NOT headers @? ''$.* ? (@.type() <> "string")'' AND headers ->> ''ce_id'' = id::text AND headers ->> ''ce_type'' = type AND headers ->> ''ce_subject'' = aggregateid AND headers ->> ''ce_source'' IN (''urn:qnt9:signup'') AND (headers ->> ''ce_time'')::timestamptz >= now() - interval ''1 hour'' AND (headers ->> ''ce_time'')::timestamptz <= now() + interval ''1 hour'')';
+COMMENT ON POLICY signup_insert ON outbox IS 'WITH CHECK ((aggregatetype = ''users'' AND type IN (''qnt9.user.command_expired.v1'', ''qnt9.user.signed_up.v1'', ''qnt9.user.signup_repeated.v1'')) AND octet_length(payload) <= 262144 AND payload IS JSON OBJECT AND octet_length(aggregateid) BETWEEN 1 AND 512 AND octet_length(headers::text) <= 16384 AND NOT headers @? ''$.* ? (@.type() <> "string")'' AND headers ->> ''ce_id'' = id::text AND headers ->> ''ce_type'' = type AND headers ->> ''ce_subject'' = aggregateid AND headers ->> ''ce_source'' IN (''urn:qnt9:signup'') AND (headers ->> ''ce_time'')::timestamptz >= now() - interval ''1 hour'' AND (headers ->> ''ce_time'')::timestamptz <= now() + interval ''1 hour'')';
 
 CREATE POLICY signup_insert ON parked_commands FOR INSERT TO qnt9_signup WITH CHECK ((consumer = 'signup'::text));
 
@@ -1128,6 +1153,10 @@ CREATE POLICY signup_select ON inbox FOR SELECT TO qnt9_signup USING ((consumer 
 
 COMMENT ON POLICY signup_select ON inbox IS 'USING (consumer IN (''signup''))';
 
+CREATE POLICY signup_select ON parked_commands FOR SELECT TO qnt9_signup USING ((consumer = 'signup'::text));
+
+COMMENT ON POLICY signup_select ON parked_commands IS 'USING (consumer IN (''signup''))';
+
 CREATE POLICY signup_select ON users FOR SELECT TO qnt9_signup USING (true);
 
 COMMENT ON POLICY signup_select ON users IS 'USING (true)';
@@ -1142,6 +1171,10 @@ CREATE POLICY verification_delete ON consumer_pauses FOR DELETE TO qnt9_verifica
 
 COMMENT ON POLICY verification_delete ON consumer_pauses IS 'USING (consumer IN (''verification'', ''verification-mails''))';
 
+CREATE POLICY verification_delete ON parked_commands FOR DELETE TO qnt9_verification USING (((consumer = ANY (ARRAY['verification'::text, 'verification-mails'::text])) AND (parked_at < (now() - '28 days'::interval))));
+
+COMMENT ON POLICY verification_delete ON parked_commands IS 'USING (consumer IN (''verification'', ''verification-mails'') AND parked_at < now() - interval ''28 days'')';
+
 CREATE POLICY verification_insert ON consumer_pauses FOR INSERT TO qnt9_verification WITH CHECK ((consumer = ANY (ARRAY['verification'::text, 'verification-mails'::text])));
 
 COMMENT ON POLICY verification_insert ON consumer_pauses IS 'WITH CHECK (consumer IN (''verification'', ''verification-mails''))';
@@ -1150,9 +1183,9 @@ CREATE POLICY verification_insert ON inbox FOR INSERT TO qnt9_verification WITH 
 
 COMMENT ON POLICY verification_insert ON inbox IS 'WITH CHECK (consumer IN (''verification'', ''verification-mails'') AND (outcome IS NULL OR octet_length(outcome::text) <= 65536) AND coalesce(octet_length(fingerprint), 0) <= 256)';
 
-CREATE POLICY verification_insert ON outbox FOR INSERT TO qnt9_verification WITH CHECK (((aggregatetype = 'users'::text) AND (type = ANY (ARRAY['qnt9.user.email_changed.v1'::text, 'qnt9.user.mail_failed.v1'::text, 'qnt9.user.password_reset_requested.v1'::text, 'qnt9.user.verification_requested.v1'::text])) AND (octet_length(payload) <= 262144) AND (payload IS JSON OBJECT) AND ((octet_length(aggregateid) >= 1) AND (octet_length(aggregateid) <= 512)) AND (octet_length((headers)::text) <= 16384) AND (NOT (headers @? '$.*?(@.type() != "string")'::jsonpath)) AND ((headers ->> 'ce_id'::text) = (id)::text) AND ((headers ->> 'ce_type'::text) = type) AND ((headers ->> 'ce_subject'::text) = aggregateid) AND ((headers ->> 'ce_source'::text) = ANY (ARRAY['urn:qnt9:verification'::text, 'urn:qnt9:verification-mails'::text])) AND (((headers ->> 'ce_time'::text))::timestamp with time zone >= (now() - '01:00:00'::interval)) AND (((headers ->> 'ce_time'::text))::timestamp with time zone <= (now() + '01:00:00'::interval))));
+CREATE POLICY verification_insert ON outbox FOR INSERT TO qnt9_verification WITH CHECK (((aggregatetype = 'users'::text) AND (type = ANY (ARRAY['qnt9.user.command_expired.v1'::text, 'qnt9.user.email_changed.v1'::text, 'qnt9.user.mail_failed.v1'::text, 'qnt9.user.password_reset_requested.v1'::text, 'qnt9.user.verification_requested.v1'::text])) AND (octet_length(payload) <= 262144) AND (payload IS JSON OBJECT) AND ((octet_length(aggregateid) >= 1) AND (octet_length(aggregateid) <= 512)) AND (octet_length((headers)::text) <= 16384) AND (NOT (headers @? '$.*?(@.type() != "string")'::jsonpath)) AND ((headers ->> 'ce_id'::text) = (id)::text) AND ((headers ->> 'ce_type'::text) = type) AND ((headers ->> 'ce_subject'::text) = aggregateid) AND ((headers ->> 'ce_source'::text) = ANY (ARRAY['urn:qnt9:verification'::text, 'urn:qnt9:verification-mails'::text])) AND (((headers ->> 'ce_time'::text))::timestamp with time zone >= (now() - '01:00:00'::interval)) AND (((headers ->> 'ce_time'::text))::timestamp with time zone <= (now() + '01:00:00'::interval))));
 
-COMMENT ON POLICY verification_insert ON outbox IS 'WITH CHECK ((aggregatetype = ''users'' AND type IN (''qnt9.user.email_changed.v1'', ''qnt9.user.mail_failed.v1'', ''qnt9.user.password_reset_requested.v1'', ''qnt9.user.verification_requested.v1'')) AND octet_length(payload) <= 262144 AND payload IS JSON OBJECT AND octet_length(aggregateid) BETWEEN 1 AND 512 AND octet_length(headers::text) <= 16384 AND NOT headers @? ''$.* ? (@.type() <> "string")'' AND headers ->> ''ce_id'' = id::text AND headers ->> ''ce_type'' = type AND headers ->> ''ce_subject'' = aggregateid AND headers ->> ''ce_source'' IN (''urn:qnt9:verification'', ''urn:qnt9:verification-mails'') AND (headers ->> ''ce_time'')::timestamptz >= now() - interval ''1 hour'' AND (headers ->> ''ce_time'')::timestamptz <= now() + interval ''1 hour'')';
+COMMENT ON POLICY verification_insert ON outbox IS 'WITH CHECK ((aggregatetype = ''users'' AND type IN (''qnt9.user.command_expired.v1'', ''qnt9.user.email_changed.v1'', ''qnt9.user.mail_failed.v1'', ''qnt9.user.password_reset_requested.v1'', ''qnt9.user.verification_requested.v1'')) AND octet_length(payload) <= 262144 AND payload IS JSON OBJECT AND octet_length(aggregateid) BETWEEN 1 AND 512 AND octet_length(headers::text) <= 16384 AND NOT headers @? ''$.* ? (@.type() <> "string")'' AND headers ->> ''ce_id'' = id::text AND headers ->> ''ce_type'' = type AND headers ->> ''ce_subject'' = aggregateid AND headers ->> ''ce_source'' IN (''urn:qnt9:verification'', ''urn:qnt9:verification-mails'') AND (headers ->> ''ce_time'')::timestamptz >= now() - interval ''1 hour'' AND (headers ->> ''ce_time'')::timestamptz <= now() + interval ''1 hour'')';
 
 CREATE POLICY verification_insert ON parked_commands FOR INSERT TO qnt9_verification WITH CHECK ((consumer = ANY (ARRAY['verification'::text, 'verification-mails'::text])));
 
@@ -1170,6 +1203,10 @@ CREATE POLICY verification_select ON inbox FOR SELECT TO qnt9_verification USING
 
 COMMENT ON POLICY verification_select ON inbox IS 'USING (consumer IN (''verification'', ''verification-mails''))';
 
+CREATE POLICY verification_select ON parked_commands FOR SELECT TO qnt9_verification USING ((consumer = ANY (ARRAY['verification'::text, 'verification-mails'::text])));
+
+COMMENT ON POLICY verification_select ON parked_commands IS 'USING (consumer IN (''verification'', ''verification-mails''))';
+
 CREATE POLICY verification_select ON users FOR SELECT TO qnt9_verification USING (true);
 
 COMMENT ON POLICY verification_select ON users IS 'USING (true)';
@@ -1181,6 +1218,10 @@ COMMENT ON POLICY verification_update ON users IS 'USING (true) WITH CHECK (true
 CREATE POLICY watchlist_delete ON consumer_pauses FOR DELETE TO qnt9_watchlist USING ((consumer = 'watchlist'::text));
 
 COMMENT ON POLICY watchlist_delete ON consumer_pauses IS 'USING (consumer IN (''watchlist''))';
+
+CREATE POLICY watchlist_delete ON parked_commands FOR DELETE TO qnt9_watchlist USING (((consumer = 'watchlist'::text) AND (parked_at < (now() - '28 days'::interval))));
+
+COMMENT ON POLICY watchlist_delete ON parked_commands IS 'USING (consumer IN (''watchlist'') AND parked_at < now() - interval ''28 days'')';
 
 CREATE POLICY watchlist_delete ON watchlist_items FOR DELETE TO qnt9_watchlist USING (true);
 
@@ -1194,9 +1235,9 @@ CREATE POLICY watchlist_insert ON inbox FOR INSERT TO qnt9_watchlist WITH CHECK 
 
 COMMENT ON POLICY watchlist_insert ON inbox IS 'WITH CHECK (consumer IN (''watchlist'') AND (outcome IS NULL OR octet_length(outcome::text) <= 65536) AND coalesce(octet_length(fingerprint), 0) <= 256)';
 
-CREATE POLICY watchlist_insert ON outbox FOR INSERT TO qnt9_watchlist WITH CHECK (((aggregatetype = 'watchlists'::text) AND (type = ANY (ARRAY['qnt9.watchlist.item_added.v1'::text, 'qnt9.watchlist.item_removed.v1'::text])) AND (octet_length(payload) <= 262144) AND (payload IS JSON OBJECT) AND ((octet_length(aggregateid) >= 1) AND (octet_length(aggregateid) <= 512)) AND (octet_length((headers)::text) <= 16384) AND (NOT (headers @? '$.*?(@.type() != "string")'::jsonpath)) AND ((headers ->> 'ce_id'::text) = (id)::text) AND ((headers ->> 'ce_type'::text) = type) AND ((headers ->> 'ce_subject'::text) = aggregateid) AND ((headers ->> 'ce_source'::text) = 'urn:qnt9:watchlist'::text) AND (((headers ->> 'ce_time'::text))::timestamp with time zone >= (now() - '01:00:00'::interval)) AND (((headers ->> 'ce_time'::text))::timestamp with time zone <= (now() + '01:00:00'::interval))));
+CREATE POLICY watchlist_insert ON outbox FOR INSERT TO qnt9_watchlist WITH CHECK (((((aggregatetype = 'users'::text) AND (type = 'qnt9.user.command_expired.v1'::text)) OR ((aggregatetype = 'watchlists'::text) AND (type = ANY (ARRAY['qnt9.watchlist.item_added.v1'::text, 'qnt9.watchlist.item_removed.v1'::text])))) AND (octet_length(payload) <= 262144) AND (payload IS JSON OBJECT) AND ((octet_length(aggregateid) >= 1) AND (octet_length(aggregateid) <= 512)) AND (octet_length((headers)::text) <= 16384) AND (NOT (headers @? '$.*?(@.type() != "string")'::jsonpath)) AND ((headers ->> 'ce_id'::text) = (id)::text) AND ((headers ->> 'ce_type'::text) = type) AND ((headers ->> 'ce_subject'::text) = aggregateid) AND ((headers ->> 'ce_source'::text) = 'urn:qnt9:watchlist'::text) AND (((headers ->> 'ce_time'::text))::timestamp with time zone >= (now() - '01:00:00'::interval)) AND (((headers ->> 'ce_time'::text))::timestamp with time zone <= (now() + '01:00:00'::interval))));
 
-COMMENT ON POLICY watchlist_insert ON outbox IS 'WITH CHECK ((aggregatetype = ''watchlists'' AND type IN (''qnt9.watchlist.item_added.v1'', ''qnt9.watchlist.item_removed.v1'')) AND octet_length(payload) <= 262144 AND payload IS JSON OBJECT AND octet_length(aggregateid) BETWEEN 1 AND 512 AND octet_length(headers::text) <= 16384 AND NOT headers @? ''$.* ? (@.type() <> "string")'' AND headers ->> ''ce_id'' = id::text AND headers ->> ''ce_type'' = type AND headers ->> ''ce_subject'' = aggregateid AND headers ->> ''ce_source'' IN (''urn:qnt9:watchlist'') AND (headers ->> ''ce_time'')::timestamptz >= now() - interval ''1 hour'' AND (headers ->> ''ce_time'')::timestamptz <= now() + interval ''1 hour'')';
+COMMENT ON POLICY watchlist_insert ON outbox IS 'WITH CHECK ((aggregatetype = ''users'' AND type IN (''qnt9.user.command_expired.v1'') OR aggregatetype = ''watchlists'' AND type IN (''qnt9.watchlist.item_added.v1'', ''qnt9.watchlist.item_removed.v1'')) AND octet_length(payload) <= 262144 AND payload IS JSON OBJECT AND octet_length(aggregateid) BETWEEN 1 AND 512 AND octet_length(headers::text) <= 16384 AND NOT headers @? ''$.* ? (@.type() <> "string")'' AND headers ->> ''ce_id'' = id::text AND headers ->> ''ce_type'' = type AND headers ->> ''ce_subject'' = aggregateid AND headers ->> ''ce_source'' IN (''urn:qnt9:watchlist'') AND (headers ->> ''ce_time'')::timestamptz >= now() - interval ''1 hour'' AND (headers ->> ''ce_time'')::timestamptz <= now() + interval ''1 hour'')';
 
 CREATE POLICY watchlist_insert ON parked_commands FOR INSERT TO qnt9_watchlist WITH CHECK ((consumer = 'watchlist'::text));
 
@@ -1219,6 +1260,10 @@ COMMENT ON POLICY watchlist_select ON consumer_pauses IS 'USING (consumer IN (''
 CREATE POLICY watchlist_select ON inbox FOR SELECT TO qnt9_watchlist USING ((consumer = 'watchlist'::text));
 
 COMMENT ON POLICY watchlist_select ON inbox IS 'USING (consumer IN (''watchlist''))';
+
+CREATE POLICY watchlist_select ON parked_commands FOR SELECT TO qnt9_watchlist USING ((consumer = 'watchlist'::text));
+
+COMMENT ON POLICY watchlist_select ON parked_commands IS 'USING (consumer IN (''watchlist''))';
 
 CREATE POLICY watchlist_select ON users FOR SELECT TO qnt9_watchlist USING (true);
 
@@ -1282,6 +1327,63 @@ GRANT INSERT(secret) ON TABLE personal_keys TO qnt9_signup;
 
 REVOKE ALL ON FUNCTION day_key(day date) FROM PUBLIC;
 GRANT ALL ON FUNCTION day_key(day date) TO qnt9_accounts;
+
+GRANT SELECT(id) ON TABLE users TO qnt9_watchlist;
+GRANT SELECT(id) ON TABLE users TO qnt9_accounts;
+GRANT SELECT(id),INSERT(id) ON TABLE users TO qnt9_signup;
+GRANT SELECT(id) ON TABLE users TO qnt9_verification;
+
+GRANT SELECT(email),UPDATE(email) ON TABLE users TO qnt9_verification;
+GRANT SELECT(email),UPDATE(email) ON TABLE users TO qnt9_accounts;
+GRANT INSERT(email) ON TABLE users TO qnt9_signup;
+
+GRANT SELECT(address_hash),UPDATE(address_hash) ON TABLE users TO qnt9_verification;
+GRANT SELECT(address_hash),UPDATE(address_hash) ON TABLE users TO qnt9_accounts;
+GRANT SELECT(address_hash),INSERT(address_hash) ON TABLE users TO qnt9_signup;
+
+GRANT SELECT(display_name),UPDATE(display_name) ON TABLE users TO qnt9_accounts;
+GRANT INSERT(display_name) ON TABLE users TO qnt9_signup;
+GRANT SELECT(display_name) ON TABLE users TO qnt9_verification;
+
+GRANT SELECT(password_hash),UPDATE(password_hash) ON TABLE users TO qnt9_accounts;
+GRANT INSERT(password_hash) ON TABLE users TO qnt9_signup;
+
+GRANT SELECT(email_confirmed_at),UPDATE(email_confirmed_at) ON TABLE users TO qnt9_verification;
+GRANT SELECT(email_confirmed_at),UPDATE(email_confirmed_at) ON TABLE users TO qnt9_accounts;
+GRANT SELECT(email_confirmed_at) ON TABLE users TO qnt9_signup;
+
+GRANT SELECT(tier) ON TABLE users TO qnt9_watchlist;
+GRANT SELECT(tier),UPDATE(tier) ON TABLE users TO qnt9_accounts;
+
+GRANT SELECT(permissions),UPDATE(permissions) ON TABLE users TO qnt9_accounts;
+
+GRANT SELECT(version),UPDATE(version) ON TABLE users TO qnt9_accounts;
+GRANT SELECT(version),UPDATE(version) ON TABLE users TO qnt9_verification;
+
+GRANT SELECT(created_at) ON TABLE users TO qnt9_accounts;
+GRANT SELECT(created_at) ON TABLE users TO qnt9_verification;
+
+GRANT UPDATE(updated_at) ON TABLE users TO qnt9_signup;
+GRANT UPDATE(updated_at) ON TABLE users TO qnt9_accounts;
+GRANT UPDATE(updated_at) ON TABLE users TO qnt9_verification;
+GRANT UPDATE(updated_at) ON TABLE users TO qnt9_watchlist;
+
+GRANT SELECT(superseded_at),UPDATE(superseded_at) ON TABLE users TO qnt9_verification;
+GRANT SELECT(superseded_at),UPDATE(superseded_at) ON TABLE users TO qnt9_accounts;
+
+GRANT SELECT(erased_at) ON TABLE users TO qnt9_watchlist;
+GRANT SELECT(erased_at) ON TABLE users TO qnt9_accounts;
+GRANT SELECT(erased_at) ON TABLE users TO qnt9_signup;
+GRANT SELECT(erased_at) ON TABLE users TO qnt9_verification;
+
+GRANT SELECT(signup_secret_hash),UPDATE(signup_secret_hash) ON TABLE users TO qnt9_accounts;
+GRANT INSERT(signup_secret_hash) ON TABLE users TO qnt9_signup;
+
+REVOKE ALL ON FUNCTION dead_letter_keys(ids uuid[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION dead_letter_keys(ids uuid[]) TO qnt9_accounts;
+GRANT ALL ON FUNCTION dead_letter_keys(ids uuid[]) TO qnt9_signup;
+GRANT ALL ON FUNCTION dead_letter_keys(ids uuid[]) TO qnt9_verification;
+GRANT ALL ON FUNCTION dead_letter_keys(ids uuid[]) TO qnt9_watchlist;
 
 REVOKE ALL ON FUNCTION ensure_partitions(parent text, period text, ahead integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION ensure_partitions(parent text, period text, ahead integer) TO qnt9_relay;
@@ -1407,35 +1509,45 @@ GRANT SELECT(fingerprint) ON TABLE command_outcomes TO qnt9_gateway;
 
 GRANT SELECT(outcome) ON TABLE command_outcomes TO qnt9_gateway;
 
-GRANT INSERT(command_id) ON TABLE parked_commands TO qnt9_accounts;
+GRANT DELETE ON TABLE parked_commands TO qnt9_signup;
+GRANT DELETE ON TABLE parked_commands TO qnt9_accounts;
+GRANT DELETE ON TABLE parked_commands TO qnt9_verification;
+GRANT DELETE ON TABLE parked_commands TO qnt9_watchlist;
+
+GRANT SELECT(command_id),INSERT(command_id) ON TABLE parked_commands TO qnt9_accounts;
 GRANT INSERT(command_id) ON TABLE parked_commands TO qnt9_audit;
-GRANT INSERT(command_id) ON TABLE parked_commands TO qnt9_signup;
-GRANT INSERT(command_id) ON TABLE parked_commands TO qnt9_verification;
-GRANT INSERT(command_id) ON TABLE parked_commands TO qnt9_watchlist;
+GRANT SELECT(command_id),INSERT(command_id) ON TABLE parked_commands TO qnt9_signup;
+GRANT SELECT(command_id),INSERT(command_id) ON TABLE parked_commands TO qnt9_verification;
+GRANT SELECT(command_id),INSERT(command_id) ON TABLE parked_commands TO qnt9_watchlist;
 
-GRANT INSERT(consumer) ON TABLE parked_commands TO qnt9_accounts;
+GRANT SELECT(consumer),INSERT(consumer) ON TABLE parked_commands TO qnt9_accounts;
 GRANT INSERT(consumer) ON TABLE parked_commands TO qnt9_audit;
-GRANT INSERT(consumer) ON TABLE parked_commands TO qnt9_signup;
-GRANT INSERT(consumer) ON TABLE parked_commands TO qnt9_verification;
-GRANT INSERT(consumer) ON TABLE parked_commands TO qnt9_watchlist;
+GRANT SELECT(consumer),INSERT(consumer) ON TABLE parked_commands TO qnt9_signup;
+GRANT SELECT(consumer),INSERT(consumer) ON TABLE parked_commands TO qnt9_verification;
+GRANT SELECT(consumer),INSERT(consumer) ON TABLE parked_commands TO qnt9_watchlist;
 
-GRANT INSERT(type) ON TABLE parked_commands TO qnt9_accounts;
+GRANT SELECT(type),INSERT(type) ON TABLE parked_commands TO qnt9_accounts;
 GRANT INSERT(type) ON TABLE parked_commands TO qnt9_audit;
-GRANT INSERT(type) ON TABLE parked_commands TO qnt9_signup;
-GRANT INSERT(type) ON TABLE parked_commands TO qnt9_verification;
-GRANT INSERT(type) ON TABLE parked_commands TO qnt9_watchlist;
+GRANT SELECT(type),INSERT(type) ON TABLE parked_commands TO qnt9_signup;
+GRANT SELECT(type),INSERT(type) ON TABLE parked_commands TO qnt9_verification;
+GRANT SELECT(type),INSERT(type) ON TABLE parked_commands TO qnt9_watchlist;
 
-GRANT INSERT(actor_id) ON TABLE parked_commands TO qnt9_accounts;
+GRANT SELECT(actor_id),INSERT(actor_id) ON TABLE parked_commands TO qnt9_accounts;
 GRANT INSERT(actor_id) ON TABLE parked_commands TO qnt9_audit;
-GRANT INSERT(actor_id) ON TABLE parked_commands TO qnt9_signup;
-GRANT INSERT(actor_id) ON TABLE parked_commands TO qnt9_verification;
-GRANT INSERT(actor_id) ON TABLE parked_commands TO qnt9_watchlist;
+GRANT SELECT(actor_id),INSERT(actor_id) ON TABLE parked_commands TO qnt9_signup;
+GRANT SELECT(actor_id),INSERT(actor_id) ON TABLE parked_commands TO qnt9_verification;
+GRANT SELECT(actor_id),INSERT(actor_id) ON TABLE parked_commands TO qnt9_watchlist;
 
 GRANT INSERT(reason) ON TABLE parked_commands TO qnt9_accounts;
 GRANT INSERT(reason) ON TABLE parked_commands TO qnt9_audit;
 GRANT INSERT(reason) ON TABLE parked_commands TO qnt9_signup;
 GRANT INSERT(reason) ON TABLE parked_commands TO qnt9_verification;
 GRANT INSERT(reason) ON TABLE parked_commands TO qnt9_watchlist;
+
+GRANT SELECT(parked_at) ON TABLE parked_commands TO qnt9_accounts;
+GRANT SELECT(parked_at) ON TABLE parked_commands TO qnt9_signup;
+GRANT SELECT(parked_at) ON TABLE parked_commands TO qnt9_verification;
+GRANT SELECT(parked_at) ON TABLE parked_commands TO qnt9_watchlist;
 
 GRANT SELECT(id) ON TABLE commands_parked TO qnt9_gateway;
 
@@ -1708,57 +1820,6 @@ GRANT SELECT(shard) ON TABLE outbox TO qnt9_relay;
 GRANT SELECT(created_at) ON TABLE outbox TO qnt9_relay;
 
 GRANT SELECT(published_at),UPDATE(published_at) ON TABLE outbox TO qnt9_relay;
-
-GRANT SELECT(id) ON TABLE users TO qnt9_watchlist;
-GRANT SELECT(id) ON TABLE users TO qnt9_accounts;
-GRANT SELECT(id),INSERT(id) ON TABLE users TO qnt9_signup;
-GRANT SELECT(id) ON TABLE users TO qnt9_verification;
-
-GRANT SELECT(email),UPDATE(email) ON TABLE users TO qnt9_verification;
-GRANT SELECT(email),UPDATE(email) ON TABLE users TO qnt9_accounts;
-GRANT INSERT(email) ON TABLE users TO qnt9_signup;
-
-GRANT SELECT(address_hash),UPDATE(address_hash) ON TABLE users TO qnt9_verification;
-GRANT SELECT(address_hash),UPDATE(address_hash) ON TABLE users TO qnt9_accounts;
-GRANT SELECT(address_hash),INSERT(address_hash) ON TABLE users TO qnt9_signup;
-
-GRANT SELECT(display_name),UPDATE(display_name) ON TABLE users TO qnt9_accounts;
-GRANT INSERT(display_name) ON TABLE users TO qnt9_signup;
-GRANT SELECT(display_name) ON TABLE users TO qnt9_verification;
-
-GRANT SELECT(password_hash),UPDATE(password_hash) ON TABLE users TO qnt9_accounts;
-GRANT INSERT(password_hash) ON TABLE users TO qnt9_signup;
-
-GRANT SELECT(email_confirmed_at),UPDATE(email_confirmed_at) ON TABLE users TO qnt9_verification;
-GRANT SELECT(email_confirmed_at),UPDATE(email_confirmed_at) ON TABLE users TO qnt9_accounts;
-GRANT SELECT(email_confirmed_at) ON TABLE users TO qnt9_signup;
-
-GRANT SELECT(tier) ON TABLE users TO qnt9_watchlist;
-GRANT SELECT(tier),UPDATE(tier) ON TABLE users TO qnt9_accounts;
-
-GRANT SELECT(permissions),UPDATE(permissions) ON TABLE users TO qnt9_accounts;
-
-GRANT SELECT(version),UPDATE(version) ON TABLE users TO qnt9_accounts;
-GRANT SELECT(version),UPDATE(version) ON TABLE users TO qnt9_verification;
-
-GRANT SELECT(created_at) ON TABLE users TO qnt9_accounts;
-GRANT SELECT(created_at) ON TABLE users TO qnt9_verification;
-
-GRANT UPDATE(updated_at) ON TABLE users TO qnt9_signup;
-GRANT UPDATE(updated_at) ON TABLE users TO qnt9_accounts;
-GRANT UPDATE(updated_at) ON TABLE users TO qnt9_verification;
-GRANT UPDATE(updated_at) ON TABLE users TO qnt9_watchlist;
-
-GRANT SELECT(superseded_at),UPDATE(superseded_at) ON TABLE users TO qnt9_verification;
-GRANT SELECT(superseded_at),UPDATE(superseded_at) ON TABLE users TO qnt9_accounts;
-
-GRANT SELECT(erased_at) ON TABLE users TO qnt9_watchlist;
-GRANT SELECT(erased_at) ON TABLE users TO qnt9_accounts;
-GRANT SELECT(erased_at) ON TABLE users TO qnt9_signup;
-GRANT SELECT(erased_at) ON TABLE users TO qnt9_verification;
-
-GRANT SELECT(signup_secret_hash),UPDATE(signup_secret_hash) ON TABLE users TO qnt9_accounts;
-GRANT INSERT(signup_secret_hash) ON TABLE users TO qnt9_signup;
 
 GRANT SELECT(id) ON TABLE profiles TO qnt9_gateway;
 

@@ -9,12 +9,13 @@ import structlog
 from redis.asyncio import Redis
 from starlette.applications import Starlette
 
-from contracts.topics import Consumer
+from contracts.topics import Consumer, takes_commands
 from infra.kafka.producer import Producer
 from infra.messaging.batch_processor import Policy
 from infra.messaging.consumer_controls import Controls
 from infra.messaging.consumer_shell import ConsumerShell
 from infra.messaging.database_age import DatabaseAge
+from infra.messaging.dead_letter_expiry import keep_expiring
 from infra.messaging.dead_letter_status import DeadLetterStatus
 from infra.messaging.handler_calls import Handle
 from infra.messaging.outcome_notifier import OutcomeNotifier
@@ -84,6 +85,8 @@ class Process:
             memory = transactions.memory
         self.start(f"start {consumer.name}", self._join(consumer, shell, memory))
         self.start(f"tidy {consumer.name}", shell.tidy())
+        if transactions and takes_commands(consumer):
+            self.start(f"expire {consumer.name}", keep_expiring(transactions, consumer.name))
 
     async def _join(self, consumer: Consumer, shell: ConsumerShell, memory: Memory | None) -> None:
         if memory is None:

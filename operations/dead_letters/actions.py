@@ -39,6 +39,14 @@ async def actions(conn: Connection, topic: str) -> dict[int, Action]:
     return {row["offset"]: Action(*row) for row in rows}
 
 
+async def key_of(conn: Connection, owner: str) -> bytes | None:
+    """The key of somebody's personal data; None once that person was erased."""
+    secret: bytes | None = await conn.fetchval(
+        "SELECT secret FROM personal_keys WHERE id = $1", owner
+    )
+    return secret
+
+
 async def claim(
     conn: Connection,
     kind: Kind,

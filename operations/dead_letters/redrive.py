@@ -45,6 +45,8 @@ DOUBTFUL = f"it is older than {REDRIVE_SAFE_AGE.days} days, and may have been ha
 
 def why_not(dead_letter: DeadLetter) -> str | None:
     """Why a letter cannot be sent again; it can still be discarded."""
+    if dead_letter.erased:
+        return "its user was erased, and nobody can read it any more"
     if dead_letter.cut:
         return "only its beginning was kept, for it was too big"
     size = _size(dead_letter)

@@ -4,12 +4,13 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, S
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
+from infra.messaging.dead_letter_encryption import owner_of
 from infra.postgres.pool import Pool
 from infra.runtime.settings import KafkaSettings, PostgresSettings
 from operations.broker import Broker, Range
 from operations.database import open_database
 from operations.dead_letters import topic as on_letters
-from operations.dead_letters.actions import Action, actions
+from operations.dead_letters.actions import Action, actions, key_of
 from operations.dead_letters.topic import DeadLetter, DeadLetterTopic, Number
 from operations.errors import OpsError
 
@@ -44,7 +45,8 @@ class DeadLetterRepository:
             if after and dlq_topic == after.dlq_topic:
                 everything = replace(everything, start=max(everything.start, after.last + 1))
             left = after_the_marked(everything, set(done))
-            async for dead_letter in on_letters.read(self.broker, dlq_topic, [left]):
+            async for encrypted in on_letters.read(self.broker, dlq_topic, [left]):
+                dead_letter = await self._decrypted(encrypted)
                 if dead_letter.record.offset not in done and wanted(dead_letter):
                     yield dead_letter, None
 
@@ -53,7 +55,14 @@ class DeadLetterRepository:
         for number in numbers:
             done = await self.done(number.dlq_topic)
             async for dead_letter in on_letters.read(self.broker, number.dlq_topic, [number.range]):
-                yield dead_letter, done.get(dead_letter.record.offset)
+                yield await self._decrypted(dead_letter), done.get(dead_letter.record.offset)
+
+    async def _decrypted(self, dead_letter: DeadLetter) -> DeadLetter:
+        """The dead letter under its owner's key, for as long as there is one."""
+        if (owner := owner_of(dead_letter.record)) is None:
+            return dead_letter
+        async with self.pool.acquire() as conn:
+            return dead_letter.decrypted(await key_of(conn, owner))
 
     async def check(self, numbers: Iterable[Number]) -> None:
         """Raises `OpsError` that says which of them are not there."""
@@ -87,7 +96,7 @@ def absent(number: Number, there: Range) -> str | None:
 
 
 def after_the_marked(each: Range, marked: set[int]) -> Range:
-    """Without what was dealt with at its beginning: boxes are kept for ever."""
+    """Without what was dealt with at its beginning."""
     start = each.start
     while start < each.until and start in marked:
         start += 1

@@ -2,13 +2,15 @@
 
 import re
 from collections.abc import AsyncIterator, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Self
 from uuid import UUID
 
 from contracts.envelope import Envelope, UnreadableError
+from contracts.personal import ErasedError, PersonalKey
 from contracts.topics import TOPICS, Consumer, Topic
+from infra.messaging.dead_letter_encryption import decrypt, is_of_erased, owner_of
 from infra.messaging.dead_letters import PREFIX
 from infra.messaging.record_reader import Record
 from operations.broker import Broker, Range
@@ -84,6 +86,8 @@ class DeadLetter:
     last_failure: datetime
     came_from: str
     cut: bool
+    erased: bool = False
+    """Its owner was erased: nobody can read it any more."""
 
     @classmethod
     def of(cls, dlq_topic: DeadLetterTopic, record: Record) -> Self:
@@ -104,7 +108,20 @@ class DeadLetter:
             _time(about.get("last_failure"), written),
             ":".join(about.get(name, "?") for name in ("topic", "partition", "offset")),
             "cut_from_bytes" in about,
+            is_of_erased(record),
         )
+
+    def decrypted(self, secret: bytes | None) -> Self:
+        """The dead letter as it was before it was encrypted; None stands for a destroyed key."""
+        owner = owner_of(self.record)
+        if owner is None:
+            return self
+        if secret is None:
+            return replace(self, erased=True)
+        try:
+            return replace(self, record=decrypt(self.record, PersonalKey(owner, secret)))
+        except ErasedError:
+            return replace(self, erased=True)
 
     @property
     def number(self) -> str:

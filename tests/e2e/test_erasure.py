@@ -7,15 +7,20 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from contracts.commands import AddToWatchlist
 from contracts.events import UserErased
 from contracts.personal import ErasedError, Personal, PersonalKey
-from contracts.topics import USERS_EVENTS
+from contracts.topics import USERS_EVENTS, WATCHLIST, WATCHLIST_COMMANDS
+from infra.messaging.dead_letter_encryption import ENCRYPTED_FOR, decrypt
+from tests.builders import an_envelope
 from tests.e2e.outages import is_problem
+from tests.e2e.records import Raw
 from tests.e2e.search import Piece, everything, places_of
 from tests.stack import PASSWORD, Stack, User, eventually
 
 ERASE = "/api/v1/users/me/erase"
 ME = "/api/v1/users/me"
+DEAD_LETTERS = WATCHLIST_COMMANDS.dead_letters(WATCHLIST)
 
 
 @dataclass(frozen=True)
@@ -50,7 +55,34 @@ async def live(stack: Stack) -> tuple[User, dict[str, str]]:
         ]
         assert [answer.status_code for answer in answers] == [200, 201, 202, 202]
     await stack.mailed_token(canaries["another"])
+    canaries["letter"] = await in_dead_letter(stack, user)
     return user, canaries
+
+
+async def in_dead_letter(stack: Stack, user: User) -> str:
+    """A text in a command of this user's that becomes a dead letter. Returns the text."""
+    text = f"letter-{uuid4().hex}"
+    async with stack.postgres() as conn:
+        user_id = await conn.fetchval("SELECT id FROM users WHERE email = $1", user.email)
+    envelope = an_envelope(AddToWatchlist, actor=user_id)
+    value = f'{{"symbol": "{text}'.encode()  # cut off
+    record = Raw(envelope.id, str(user_id).encode(), value, [*envelope.to_headers()])
+    async with stack.producer() as producer:
+        await record.send(producer, WATCHLIST_COMMANDS.name)
+
+    async def set_aside() -> bool:
+        return await letter_of(stack, envelope.id) is not None
+
+    await eventually(set_aside, seconds=120, what="a dead letter")
+    return text
+
+
+async def letter_of(stack: Stack, command_id: UUID) -> Any:
+    """The dead letter of a command; None while there is none."""
+    for record in await stack.records(DEAD_LETTERS):
+        if dict(record.headers).get("ce_id") == str(command_id).encode():
+            return record
+    return None
 
 
 async def at_rest(stack: Stack) -> bool:
@@ -110,12 +142,32 @@ def test_before_it_was_found_where_it_had_to_be(gone: Gone) -> None:
 
 
 def test_before_nothing_personal_is_in_clear_on_a_topic(gone: Gone) -> None:
+    """But what was put there in clear by this test."""
     found = [place for places in gone.before.values() for place in places]
-    assert [place for place in found if place.startswith("topic ")] == []
+    topics = [place for place in found if place.startswith("topic ")]
+    assert [place for place in topics if place in gone.before["letter"]] == topics
+    assert not [place for place in topics if place.startswith(f"topic {DEAD_LETTERS} ")]
+
+
+async def test_dead_letter_of_an_erased_user_can_only_be_discarded(
+    stack: Stack, gone: Gone
+) -> None:
+    [letter] = [
+        record
+        for record in await stack.records(DEAD_LETTERS)
+        if dict(record.headers).get(ENCRYPTED_FOR) == gone.key.id.encode()
+    ]
+    assert gone.canaries["letter"].encode() in (decrypt(letter, gone.key).value or b""), "its key"
+    number = f"watchlist.commands.watchlist:{letter.offset}"
+    assert gone.canaries["letter"] not in stack.qnt9("dlq", "show", number)
+    redriven = stack.run("dlq", "redrive", number, "--reason", "a test")
+    assert "its user was erased" in redriven.stdout + redriven.stderr
+    assert "1 dead letter" in stack.qnt9("dlq", "discard", number, "--reason", "a test")
 
 
 def test_afterwards_nothing_in_clear_is_anywhere(gone: Gone) -> None:
     left = {name: places_of(text, gone.after) for name, text in gone.canaries.items()}
+    left["letter"] = [p for p in left["letter"] if not p.startswith("topic watchlist.commands ")]
     assert left == {name: [] for name in gone.canaries}
 
 

@@ -10,7 +10,7 @@ Emits     users.events        UserSignedIn, UserSigninFailed, UserTokenRefreshed
                               UserPasswordChanged, UserPasswordCheckFailed, UserPasswordReset,
                               UserEmailVerified, UserEmailChangeUndone,
                               UserEmailChangeRequested, UserProfileUpdated, UserErased,
-                              UserTierChanged, UserPermissionsChanged
+                              UserTierChanged, UserPermissionsChanged, UserCommandExpired
 Defines   sessions, refresh_tokens
 Writes    sessions            (id, user_id, last_used_at, expires_at, ended_at, ip_address,
                               user_agent, program, network)

@@ -1,7 +1,7 @@
 """Signing up: an account for an address that nobody has verified yet.
 
 Consumes  signup.commands   SignUp
-Emits     users.events      UserSignedUp, UserSignupRepeated
+Emits     users.events      UserSignedUp, UserSignupRepeated, UserCommandExpired
 Defines   users
 Writes    users             (id, email, address_hash, display_name, password_hash,
                              signup_secret_hash)

@@ -6,7 +6,8 @@ Consumes  verification.commands   VerifyEmail, ResendVerification, ForgotPasswor
                                   UserSignedIn, UserTokenReuseDetected, UserErased; the others
                                   are only settled
 Emits     users.events            UserEmailChanged, UserVerificationRequested,
-                                  UserPasswordResetRequested, UserMailFailed
+                                  UserPasswordResetRequested, UserMailFailed,
+                                  UserCommandExpired
 Defines   mails, mailed_tokens, mail_requests, mail_allowances, farewells
 Writes    mails, mailed_tokens, mail_allowances (and removes what is old: ADR 15)
           sessions                (ended_at: when another address was confirmed)
