@@ -84,6 +84,7 @@ RIGHTS: Mapping[str, Mapping[str, Rights]] = {
         for role in (*WITH_INBOX, "audit")
     },
     "skip_recovered_event": NOBODY,
+    "role_of_consumer": NOBODY,
     "unknown_messages": dict.fromkeys((*WITH_INBOX, "audit"), CALL),
     "ensure_partitions": {"relay": CALL, "audit": CALL},
     "forget_handled": {"relay": CALL},

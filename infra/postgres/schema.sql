@@ -311,12 +311,17 @@ BEGIN
     RETURN NULL;
 END $$;
 
+CREATE FUNCTION role_of_consumer(consumer text) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    RETURN ('qnt9_'::text || CASE consumer WHEN 'signin'::text THEN 'accounts'::text WHEN 'passwords'::text THEN 'accounts'::text WHEN 'verification-mails'::text THEN 'verification'::text ELSE consumer END);
+
 CREATE FUNCTION skip_recovered_event() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
     AS $$
 BEGIN
-    UPDATE recovered_events SET repeated_at = now() WHERE id = new.id;
+    UPDATE recovered_events SET repeated_at = now()
+     WHERE id = new.id AND session_user IN (current_user, role_of_consumer(consumer));
     IF FOUND THEN
         RETURN NULL;
     END IF;
@@ -1407,6 +1412,8 @@ REVOKE ALL ON FUNCTION recorded_events(ids uuid[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION recorded_events(ids uuid[]) TO qnt9_audit;
 
 REVOKE ALL ON FUNCTION request_mail() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION role_of_consumer(consumer text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION skip_recovered_event() FROM PUBLIC;
 

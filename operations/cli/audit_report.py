@@ -65,6 +65,7 @@ def facts(report: Report) -> dict[str, Any]:
         "entries_after_checkpoints": report.count_unproven(),
         "unproven": {} if report.compared else report.unproven,
         "unproven_columns": [] if report.compared else ["recorded_at"],
+        "unproven_removals": not report.compared,
         "faults": report.faults,
     }
 

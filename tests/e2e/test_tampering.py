@@ -1,55 +1,98 @@
-"""Random tamperings with the audit log: with Kafka at hand each is found; with a checkpoint that
-was kept elsewhere alone, each is found that it covers, and the rest is named as unproven.
+"""Random tamperings with the audit log, committed and found by `qnt9 audit verify`.
+
+With Kafka at hand each is found. With a checkpoint that was kept elsewhere alone, each is found
+that it covers, and the rest is named as unproven.
 """
 
+import asyncio
+import json
 import random
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import asyncpg
 import pytest
+from aiokafka import AIOKafkaProducer
 
 from devstack.supervisor.credentials import load_or_create
 from devstack.supervisor.layout import Layout
 from infra.audit.checkpoints import Checkpoint, Head
-from operations.audit.records import compare, compare_payloads
+from operations.audit.records import compare
 from operations.audit.verification import Report, Verifier
 from operations.broker import Broker
 from tests.builders import NOW
+from tests.e2e.attempts import connection_of
 from tests.e2e.operating import kafka_settings
 from tests.e2e.outages import stopped
 from tests.evidence import Evidence
-from tests.sizes import FULL, size
+from tests.sizes import size
 from tests.stack import PORT_BASE, Stack, eventually, running_stack
+from tests.tampering.copies import restored, save
 from tests.tampering.hands import RULERS, WRITERS, Done, Link
 
-TAMPERINGS = size(12, 200)
+BY_SQL = size(9, 150)
+BY_RELAY = size(3, 50)
 EVENTS = size(12, 60)
 AS: dict[str, Any] = {
     "postgres": RULERS,
     "qnt9_owner": RULERS,
     "qnt9_audit": WRITERS,
 }
-Asked = asyncpg.Connection
+
+pytestmark = [pytest.mark.prove, pytest.mark.timeout(size(600, 2_400))]
 
 
-@pytest.fixture
-async def system(stack_of_its_own: Stack | None, request: pytest.FixtureRequest) -> Stack:
-    """At full size a system of its own, at the small one everybody's."""
-    found: Stack = stack_of_its_own or request.getfixturevalue("stack")
-    return found
+@dataclass
+class Tampered:
+    """A system with a log that a kept checkpoint covers in part, and what is done to it."""
+
+    stack: Stack
+    kept: Path
+    """The checkpoint that was kept elsewhere, as `qnt9 audit checkpoint` printed it."""
+    signed: Checkpoint
+    """The heads that it has signed."""
+    found: Counter[str]
+    chance: random.Random
+
+    async def offline(self) -> tuple[int, dict[str, Any]]:
+        """What the command line says without Kafka: exit code and report."""
+        return await self.verified("--offline", "--checkpoints", str(self.kept))
+
+    async def verified(self, *options: str) -> tuple[int, dict[str, Any]]:
+        done = await asyncio.to_thread(self.stack.run, "audit", "verify", "--json", *options)
+        assert done.stdout, done.stderr
+        return done.returncode, json.loads(done.stdout)
+
+    async def online(self, conn: Any, broker: Broker) -> Report:
+        """What is found with Kafka, and with the kept checkpoint as the only one."""
+        report = await Verifier().verify(conn, [self.signed])
+        report.faults += (await compare(broker, conn)).faults
+        return report
 
 
-@pytest.fixture
-def stack_of_its_own(tmp_path: Path) -> Any:
-    if not FULL:
-        yield None
-        return
-    with running_stack(tmp_path / "data", port_base=PORT_BASE + 500) as running:
+@pytest.fixture(scope="module")
+def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A system of its own: what the relay's credential publishes stays in its topics."""
+    data = tmp_path_factory.mktemp("tampering") / "data"
+    with running_stack(data, port_base=PORT_BASE + 500) as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+async def tampered(system: Stack, tmp_path_factory: pytest.TempPathFactory) -> Tampered:
+    await some_events(system)
+    kept = tmp_path_factory.mktemp("kept") / "kept.jws"
+    async with stopped(system, "audit"):  # which signs a checkpoint as it stops
+        kept.write_text(await asyncio.to_thread(system.qnt9, "audit", "checkpoint"), "utf-8")
+        async with system.postgres() as conn:
+            signed = Checkpoint(NOW, await heads_of(conn))
+    await some_events(system)
+    return Tampered(system, kept, signed, Counter(), random.Random(20_261_129))
 
 
 @asynccontextmanager
@@ -104,66 +147,142 @@ async def links_of(conn: Any, covered: tuple[Head, ...]) -> list[Link]:
             row["event_id"],
             row["created_at"],
             row["sequence"] <= lengths.get((row["topic"], row["partition"]), 0),
+            f"{row['topic']}/{row['partition']}",
         )
         for row in rows
     ]
 
 
-@pytest.mark.prove
-@pytest.mark.timeout(size(300, 1_800))
-async def test_tamperings(system: Stack, evidence: Evidence) -> None:
-    chance = random.Random(20_261_129)
-    await some_events(system)
-    async with system.postgres() as conn:
-        signed = Checkpoint(NOW, await heads_of(conn))
-    await some_events(system)
-    found: Counter[str] = Counter()
+async def test_tampering_by_sql_is_found(tampered: Tampered) -> None:
+    stack, chance = tampered.stack, tampered.chance
     async with (
-        stopped(system, "audit"),
-        superuser(system) as conn,
-        Broker(kafka_settings(system)) as broker,
+        stopped(stack, "audit"),
+        superuser(stack) as conn,
+        Broker(kafka_settings(stack)) as broker,
     ):
-        links = await links_of(conn, signed.heads)
+        links = await links_of(conn, tampered.signed.heads)
         assert {each.covered for each in links} == {True, False}
-        assert not (await both(conn, broker, signed))[0].faults
-        for number in range(TAMPERINGS):
+        assert not (await tampered.online(conn, broker)).faults
+        await nothing_is_unproven_but_what_is_not_covered(tampered, conn)
+        await save(conn)
+        for number in range(BY_SQL):
             role = sorted(AS)[number % len(AS)]
             covered = number // len(AS) % 2 == 0
             at = chance.choice([each for each in links if each.covered is covered])
-            hand = chance.choice(AS[role])
-            transaction = conn.transaction(isolation="repeatable_read")
-            await transaction.start()
-            try:
-                await conn.execute(f"SET LOCAL ROLE {role}")
-                what = await hand(conn, chance, at)
-                await conn.execute("RESET ROLE")
-                online, offline = await both(conn, broker, signed)
-            finally:
-                await transaction.rollback()
-            done = Done(f"{role}: {what}", at.chain, at.sequence, covered)
-            assert online.faults, f"not found with Kafka at hand: {done}"
-            judge_offline(done, offline)
-            found[f"{role}, {'covered' if covered else 'not covered'}"] += 1
-            found["found with a kept checkpoint alone"] += bool(offline.faults)
+            async with restored(conn):
+                async with conn.transaction():
+                    await conn.execute(f"SET LOCAL ROLE {role}")
+                    what = await chance.choice(AS[role])(conn, chance, at)
+                    await conn.execute("RESET ROLE")
+                done = Done(f"{role}: {what}", at.chain, at.sequence, covered)
+                assert (await tampered.online(conn, broker)).faults, f"not found: {done}"
+                found = judge_offline(done, at, *await tampered.offline())
+            tampered.found[f"{role}, {'covered' if covered else 'not covered'}"] += 1
+            tampered.found["found without Kafka"] += found
+            tampered.found["covered"] += covered
+        assert not (await tampered.online(conn, broker)).faults
+        await relay_is_refused(conn, chance, links)
+
+
+async def nothing_is_unproven_but_what_is_not_covered(tampered: Tampered, conn: Any) -> None:
+    """Of a log that nobody has changed, to the entry."""
+    lengths = {f"{h.topic}/{h.partition}": h.length for h in tampered.signed.heads}
+    heads = {f"{h.topic}/{h.partition}": h.length for h in await heads_of(conn)}
+    code, report = await tampered.offline()
+    assert (code, report["whole"], report["faults"]) == (0, True, [])
+    assert report["unproven"] == {
+        name: [lengths.get(name, 0) + 1, length]
+        for name, length in heads.items()
+        if length > lengths.get(name, 0)
+    }
+    assert report["entries_after_checkpoints"] == sum(heads.values()) - sum(lengths.values())
+    assert report["unproven_columns"] == ["recorded_at"]
+    assert report["unproven_removals"] is True
+
+
+def judge_offline(done: Done, at: Link, code: int, report: dict[str, Any]) -> bool:
+    """Whether it was found; otherwise the report has to name it as unproven."""
+    assert code == (1 if report["faults"] else 0)
+    if report["faults"]:
+        return True
+    first, last = report["unproven"].get(at.place, (0, 0))
+    if "recorded_at" in done.what:
+        assert report["unproven_columns"] == ["recorded_at"], done
+    elif "slipped in" in done.what:
+        assert first <= last, done  # at the end, which no checkpoint covers
+    else:
+        assert not done.covered, f"not found without Kafka: {done}"
+        removed = "removed" in done.what or "cut off" in done.what
+        assert first <= done.sequence <= last or (removed and report["unproven_removals"]), done
+    return False
+
+
+async def relay_is_refused(conn: Any, chance: random.Random, links: list[Link]) -> None:
+    """In the database the relay's role can do nothing of what the others did."""
+    for hand in RULERS:
+        transaction = conn.transaction()
+        await transaction.start()
+        try:
+            await conn.execute("SET LOCAL ROLE qnt9_relay")
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await hand(conn, chance, chance.choice(links))
+        finally:
+            await transaction.rollback()
+
+
+async def test_tampering_by_the_relays_credential_is_found(
+    tampered: Tampered, evidence: Evidence
+) -> None:
+    """What it publishes under ids that the log has. The worker of the log runs meanwhile."""
+    stack, chance = tampered.stack, tampered.chance
+    async with superuser(stack) as conn:
+        links = await links_of(conn, tampered.signed.heads)
+        chosen = [
+            chance.choice([each for each in links if each.covered is (number % 2 == 0)])
+            for number in range(BY_RELAY)
+        ]
+        credentials = load_or_create(Layout(stack.data))
+        async with AIOKafkaProducer(**connection_of("relay", credentials, stack)) as producer:
+            for number, link in enumerate(chosen):
+                await contradict(conn, producer, link, number)
+        code, report = await tampered.verified("--checkpoints", str(tampered.kept))
+        assert code == 1
+        for link in chosen:
+            name = f"event {link.event_id}: contradicts what the log has under this id"
+            assert [fault for fault in report["faults"] if name in fault], link
+        rows = await conn.fetch("SELECT event_id FROM audit_log")
+        assert len({row["event_id"] for row in rows}) == len(rows), "a second row"
+        code, report = await tampered.offline()
+        assert (code, report["faults"]) == (0, []), "the log itself is as it was"
+    tampered.found["relay, published"] += len(chosen)
     evidence.record(
         "Tamperings",
-        "Random changes of the audit log; each is found with Kafka at hand, and those that a kept "
-        "checkpoint covers also without.",
-        {"tamperings": TAMPERINGS, **found},
+        "Random changes of the audit log, committed. Each is found with Kafka; without Kafka and "
+        "with one kept checkpoint (`qnt9 audit verify --offline`) each is found that it covers, "
+        "but for rows added at the end and `recorded_at`, and the rest is named as unproven.",
+        {"tamperings": BY_SQL + BY_RELAY, **tampered.found},
     )
 
 
-async def both(conn: Any, broker: Broker, signed: Checkpoint) -> tuple[Report, Report]:
-    """What is found with Kafka at hand, and what without."""
-    online = await Verifier().verify(conn, [signed])
-    online.faults += (await compare(broker, conn)).faults
-    offline = await Verifier().verify(conn, [signed])
-    offline.faults += (await compare_payloads(conn)).faults
-    return online, offline
-
-
-def judge_offline(done: Done, report: Report) -> None:
-    """Found, or in what the report names as unproven; never silence about what is covered."""
-    if report.faults:
-        return
-    assert not done.covered or "slipped in" in done.what or "recorded_at" in done.what, done
+async def contradict(conn: Any, producer: Any, link: Link, number: int) -> None:
+    """The event again, under its id, with another time or another content."""
+    row = await conn.fetchrow(
+        """
+        SELECT topic, partition, key, payload, headers::text
+          FROM audit_log WHERE event_id = $1
+        """,
+        link.event_id,
+    )
+    headers, payload = json.loads(row["headers"]), row["payload"]
+    if number % 2:
+        time = datetime.fromisoformat(headers["ce_time"]) + timedelta(seconds=1)
+        headers["ce_time"] = time.isoformat()
+    else:
+        payload += b" "
+    await producer.send_and_wait(
+        row["topic"],
+        payload,
+        key=row["key"],
+        partition=row["partition"],
+        headers=[(name, str(value).encode()) for name, value in headers.items()],
+    )

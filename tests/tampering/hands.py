@@ -39,6 +39,8 @@ class Link:
     event_id: UUID
     created_at: Any
     covered: bool
+    place: str
+    """Topic and partition of the chain, as reports name it."""
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+import asyncpg
 import pytest
 
 from contracts.commands import AddToWatchlist
@@ -12,6 +13,7 @@ from contracts.ids import uuid7
 from contracts.message import Message
 from contracts.outcomes import Rejected, Succeeded
 from contracts.personal import Personal
+from contracts.topics import TOPICS
 from infra.messaging.inbound import InboundMessage
 from infra.messaging.restored_database import AwaitedError, RestoredDatabaseError, unknown_messages
 from infra.messaging.transaction import Transactions
@@ -76,6 +78,29 @@ async def test_published_event_enters_the_outbox_once_and_as_published(
     assert len(await database.fetch("SELECT FROM inbox")) == 1
     (note,) = await database.fetch("SELECT repeated_at FROM recovered_events")
     assert note["repeated_at"]
+
+
+@pytest.mark.parametrize("role", ["signup", "accounts", "verification", "quotes"])
+async def test_role_of_another_slice_cannot_mark_an_awaited_event(
+    transactions: Transactions, database: Database, role: str
+) -> None:
+    event_id = await restored(database, transactions, received(COMMAND, actor=USER))
+    pool = await database.pool(f"qnt9_{role}")
+    insert = """
+        INSERT INTO outbox (id, aggregatetype, aggregateid, type, payload, headers)
+        VALUES ($1, 'watchlists', 'x', 'qnt9.watchlist.item_added.v1', '{}', '{}')
+    """
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await pool.execute(insert, event_id)
+    (note,) = await database.fetch("SELECT repeated_at FROM recovered_events")
+    assert note["repeated_at"] is None
+
+
+async def test_database_knows_the_role_of_every_consumer(database: Database) -> None:
+    for topic in TOPICS:
+        for consumer in topic.consumers:
+            (row,) = await database.fetch("SELECT role_of_consumer($1) AS role", consumer.name)
+            assert row["role"] == f"qnt9_{consumer.principal}"
 
 
 async def test_command_that_ends_otherwise_than_before_is_not_settled(
