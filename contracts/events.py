@@ -89,9 +89,13 @@ class UserSignedOut(UserEvent):
 
 
 class UserSessionRevoked(UserEvent):
-    """A session was ended by its user, from this session or another."""
+    """A session was ended by its user, from this session or another.
+
+    Without an actor it was `operator`, a user of the machine that `qnt9 user` was run on.
+    """
 
     session_id: str
+    operator: str | None = None
 
 
 class UserPasswordResetRequested(UserEvent):

@@ -5,13 +5,19 @@ transaction, and an announcement to the gateways.
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
 from asyncpg import Record
 
 from contracts.addresses import folded_address
-from contracts.events import UserEmailVerified, UserPermissionsChanged, UserSignedUp
+from contracts.events import (
+    UserEmailVerified,
+    UserPermissionsChanged,
+    UserSessionRevoked,
+    UserSignedUp,
+)
 from contracts.ids import uuid7
 from contracts.personal import Personal
 from contracts.values import Permission
@@ -20,6 +26,7 @@ from infra.postgres.pool import Connection, Pool
 from infra.security.personal_data_keys import make_user_key, user_keys
 
 EVENTS_SHOWN = 10
+SESSIONS_AT_ONCE = 1_000
 
 
 class Did(StrEnum):
@@ -153,6 +160,50 @@ async def _insert_verified(
         address_hash,
         password_hash,
         [Permission.ADMIN.value],
+    )
+
+
+async def end_sessions(
+    transactions: Transactions, user_id: UUID | None, *, begun_before: datetime, operator: str
+) -> int:
+    """End the open sessions of a user, or with None of everybody, some in each transaction.
+
+    Gateways refuse their access tokens from then on. Returns how many there were.
+    """
+    ended, rows = 0, SESSIONS_AT_ONCE
+    while rows >= SESSIONS_AT_ONCE:
+        async with transactions.begin() as tx:
+            sessions = await _end_some(tx.conn, user_id, begun_before)
+            keys = await user_keys(tx.conn, {row["user_id"] for row in sessions})
+            for row in sessions:
+                session_id, owner = row["id"], row["user_id"]
+                tx.session_ended(session_id)
+                event = UserSessionRevoked(
+                    user_id=owner, session_id=str(session_id), operator=operator
+                )
+                tx.emit(event, about=owner, key=keys.get(owner))
+        rows = len(sessions)
+        ended += rows
+    return ended
+
+
+async def _end_some(conn: Connection, user_id: UUID | None, begun_before: datetime) -> list[Record]:
+    return await conn.fetch(
+        """
+        WITH open AS (
+            SELECT id FROM sessions
+             WHERE ended_at IS NULL AND created_at < $2 AND ($1::uuid IS NULL OR user_id = $1)
+             ORDER BY id
+             LIMIT $3
+        )
+        UPDATE sessions SET ended_at = now()
+          FROM open
+         WHERE sessions.id = open.id AND ended_at IS NULL
+        RETURNING sessions.id, user_id
+        """,
+        user_id,
+        begun_before,
+        SESSIONS_AT_ONCE,
     )
 
 

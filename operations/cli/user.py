@@ -48,7 +48,7 @@ class _Accounts(PostgresSettings):
 
 @click.group(epilog="Example: qnt9 user show ada@example.com")
 def user() -> None:
-    """Users: create the first admin, show a user."""
+    """Users: create the first admin, show a user, end sessions."""
 
 
 @user.command("create-admin", epilog="Example: qnt9 user create-admin root@example.com")
@@ -94,6 +94,41 @@ def show(who: str, data: Path, *, as_json: bool) -> None:
         click.echo(json.dumps({"users": found}, default=str, indent=2))
     else:
         click.echo("\n\n".join(map(_as_text, found)))
+
+
+@user.command("end-sessions", epilog="Example: qnt9 user end-sessions ada@example.com")
+@click.argument("who", metavar="[EMAIL|ID]", required=False)
+@data_option
+@click.option("--all", "everybody", is_flag=True, help="The sessions of every user.")
+def end_sessions(who: str | None, data: Path, *, everybody: bool) -> None:
+    """End the open sessions of a user, or of all users: they have to sign in again.
+
+    Each leaves an event in the audit log. Uses QNT9_POSTGRES_DSN (the owner's), QNT9_ADDRESS_KEY
+    and QNT9_REDIS_URL, else the system of --data.
+    """
+    if (who is None) is not everybody:
+        raise click.UsageError("name a user, or give --all")
+    ended = run(_end_sessions(_settings(data), who))
+    click.echo(f"{ended} session{'' if ended == 1 else 's'} ended")
+
+
+async def _end_sessions(settings: _Accounts, who: str | None) -> int:
+    async with open_database(settings) as pool, _outcome_notifier(settings) as outcome_notifier:
+        people: list[UUID | None] = [None]
+        if who is not None:
+            email, user_id = _named(who)
+            people = [row["id"] for row in await users.find(pool, email=email, user_id=user_id)]
+            if not people:
+                raise fail("there is no such user")
+        now = await pool.fetchval("SELECT now()")
+        operator = this_operator(None).operator
+        transactions = Transactions(pool, "operator", outcome_notifier)
+        return sum(
+            [
+                await users.end_sessions(transactions, each, begun_before=now, operator=operator)
+                for each in people
+            ]
+        )
 
 
 async def _make(settings: _Accounts, email: str, password: str | None = None) -> Admin | None:

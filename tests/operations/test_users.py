@@ -5,7 +5,13 @@ from uuid import UUID
 
 import pytest
 
-from contracts.events import UserEmailVerified, UserPermissionsChanged, UserSignedUp
+from contracts.events import (
+    UserEmailVerified,
+    UserPermissionsChanged,
+    UserSessionRevoked,
+    UserSignedUp,
+)
+from contracts.ids import uuid7
 from infra.messaging.transaction import Transactions
 from infra.security.address_hmac import address_hash
 from operations import users
@@ -122,3 +128,51 @@ async def test_a_user_is_found_by_address_or_id_without_any_credential(database:
     [by_id] = await users.find(pool, user_id=late)
     assert not {"email", "password_hash", "address_hash", "display_name"} & {*by_id.keys()}
     assert await users.find(pool, email="nobody@example.com") == []
+
+
+async def a_session(database: Database, user_id: UUID) -> UUID:
+    session_id = uuid7()
+    await database.execute(
+        """
+        INSERT INTO sessions (id, user_id, expires_at)
+        VALUES ($1, $2, now() + interval '1 day')
+        """,
+        session_id,
+        user_id,
+    )
+    return session_id
+
+
+async def ended(database: Database) -> set[UUID]:
+    rows = await database.fetch("SELECT id FROM sessions WHERE ended_at IS NOT NULL")
+    return {row["id"] for row in rows}
+
+
+async def end(operator: Transactions, database: Database, user_id: UUID | None) -> int:
+    [row] = await database.fetch("SELECT now() AS now")
+    return await users.end_sessions(operator, user_id, begun_before=row["now"], operator="root")
+
+
+async def test_operator_ends_the_sessions_of_one_user(
+    database: Database, operator: Transactions
+) -> None:
+    ada, bob = await a_user(database), await a_user(database, "bob@example.com")
+    of_ada = {await a_session(database, ada) for _ in range(2)}
+    await a_session(database, bob)
+    assert await end(operator, database, ada) == 2
+    assert await ended(database) == of_ada
+    told = await events(database)
+    assert {(e.user_id, e.operator) for e in told if isinstance(e, UserSessionRevoked)} == {
+        (ada, "root")
+    }
+    assert len(told) == 2
+    assert await end(operator, database, ada) == 0
+
+
+async def test_operator_ends_the_sessions_of_everybody(
+    database: Database, operator: Transactions
+) -> None:
+    people = [await a_user(database), await a_user(database, "bob@example.com")]
+    begun = {await a_session(database, user_id) for user_id in people}
+    assert await end(operator, database, None) == 2
+    assert await ended(database) == begun

@@ -40,6 +40,7 @@ NEEDS: dict[tuple[str, ...], tuple[tuple[str, ...], str]] = {
     ("setup",): ((), POSTGRES),
     ("user", "show"): (("ada@example.com",), POSTGRES),
     ("user", "create-admin"): (("ada@example.com", "--password-stdin"), POSTGRES),
+    ("user", "end-sessions"): (("ada@example.com",), POSTGRES),
 }
 """What a command is given, and whose fault is met first when nothing answers."""
 PARTS: dict[tuple[str, ...], tuple[str, ...]] = {
