@@ -11,7 +11,8 @@ from infra.messaging.batch_progress import SetAside
 log = structlog.get_logger(__name__)
 
 EVERY_SECONDS = 5.0
-REASONS_SHOWN = 5
+REASONS_SHOWN = 12
+"""Most frequent first. A burst of many sorts of bad records hides none of them."""
 
 
 class DeadLetterLog:
