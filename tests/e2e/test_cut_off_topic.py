@@ -15,16 +15,16 @@ LOST = 1_000
 async def test_consumer_that_has_read_more_than_there_is_goes_on(stack: Stack) -> None:
     """It reads what there is once more, with no second effect, and what comes next."""
     user = await stack.verified_user()
+    before = Looking(stack).ends(WATCHLIST_COMMANDS.name)
     async with stack.http(headers=user.headers) as http:
         assert (await http.put("/api/v1/watchlist/AAPL", json={})).status_code in {200, 201}
     async with stopped(stack, "watchlist"):
         ends = Looking(stack).ends(WATCHLIST_COMMANDS.name)
+        # The partition that the last command goes to as well: its offset is right again then.
+        [partition] = [number for number, end in ends.items() if end > before[number]]
         async with Broker(kafka_settings(stack)) as broker:
-            places = {
-                (WATCHLIST_COMMANDS.name, partition): Committed(end + LOST)
-                for partition, end in ends.items()
-            }
-            await broker.set_committed(WATCHLIST.group, places)
+            place = (WATCHLIST_COMMANDS.name, partition)
+            await broker.set_committed(WATCHLIST.group, {place: Committed(ends[partition] + LOST)})
         said = await asyncio.to_thread(stack.qnt9, "recover", "--dry-run")
         assert "the database knows everything" in said
     async with stack.http(headers=user.headers) as http:
