@@ -171,7 +171,7 @@ async def test_what_a_failed_fetch_has_drained_comes_again(
         enable_auto_commit=False,
         value_deserializer=faulty,
     )
-    consumer.gathering = BatchFetcher(lambda: None)
+    consumer.batch_fetcher = BatchFetcher(lambda: None)
     await resources.enter_async_context(consumer)
     consumer.assign(places)
     if known:
