@@ -101,5 +101,11 @@ def test_times_that_other_hosts_judge_are_read_from_the_common_clock() -> None:
 
 def _of_one_host(path: Path) -> bool:
     name = str(path.relative_to(ROOT))
-    own = ("operations/cli/", "devstack/supervisor/", "devstack/exchange/", "devstack/inbox/")
+    own = (
+        "operations/cli/",
+        "operations/release/",
+        "devstack/supervisor/",
+        "devstack/exchange/",
+        "devstack/inbox/",
+    )
     return name in OF_ONE_HOST or name.startswith(own)
