@@ -77,7 +77,7 @@ def recover(
 
 async def _surveyed(kafka: KafkaSettings, postgres: PostgresSettings) -> tuple[Survey, KafkaLoss]:
     async with Broker(kafka) as broker, open_session(postgres, instance="qnt9-recover") as conn:
-        with Progress("compared", 0) as progress_:
+        with Progress("compared") as progress_:
             found = await survey(broker, conn, progress_.seen)
             return found, await survey_kafka(broker, conn, progress_.seen)
 
@@ -113,7 +113,7 @@ async def _refilled(
     begun = await loss_store.untold(conn)
     if not loss.is_none or begun:
         # The tables of this session have to hold it; meanwhile more may have come.
-        with Progress("compared", 0) as progress_:
+        with Progress("compared") as progress_:
             loss = await survey_kafka(broker, conn, progress_.seen)
     if not loss.refillable and not begun:
         return []

@@ -68,9 +68,12 @@ def loaded(kind: type[S]) -> S:
 
 
 class Progress:
-    """Counts on stderr: one line that changes on a terminal, a line now and then elsewhere."""
+    """Counts on stderr: one line that changes on a terminal, a line now and then elsewhere.
 
-    def __init__(self, what: str, total: int, done: int = 0) -> None:
+    `total` is None where nobody knows it before the end; a count that passes it is shown without.
+    """
+
+    def __init__(self, what: str, total: int | None = None, done: int = 0) -> None:
         self._what, self._total, self._done = what, total, done
         self._terminal = sys.stderr.isatty()
         self._began = self._said = time.monotonic()
@@ -91,6 +94,8 @@ class Progress:
             return
         self._said = now
         rate = (self._done - self._first) / max(now - self._began, 0.001)
-        share = f"{self._done * 100 // max(self._total, 1)} %"
-        line = f"{self._what} {self._done:,} of {self._total:,} ({share}, {rate:,.0f}/s)"
+        line = f"{self._what} {self._done:,} ({rate:,.0f}/s)"
+        if self._total is not None and self._done <= self._total:
+            share = f"{self._done * 100 // max(self._total, 1)} %"
+            line = f"{self._what} {self._done:,} of {self._total:,} ({share}, {rate:,.0f}/s)"
         click.echo(f"\r\x1b[K{line}" if self._terminal else line, err=True, nl=not self._terminal)
