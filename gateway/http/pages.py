@@ -15,49 +15,27 @@ def _file(name: str, media_type: str) -> Answer:
     return Answer(200, content, (("Content-Security-Policy", _CSP),), media_type)
 
 
-_VERIFY = _file("verify.html", "text/html; charset=utf-8")
-_RESET = _file("reset.html", "text/html; charset=utf-8")
-_RESET_SCRIPT = _file("reset.js", "text/javascript; charset=utf-8")
-_UNDO = _file("undo.html", "text/html; charset=utf-8")
-_UNDO_SCRIPT = _file("undo.js", "text/javascript; charset=utf-8")
-_SCRIPT = _file("verify.js", "text/javascript; charset=utf-8")
-_STYLE = _file("page.css", "text/css; charset=utf-8")
+_HTML, _JAVASCRIPT, _CSS = (
+    f"{media_type}; charset=utf-8" for media_type in ("text/html", "text/javascript", "text/css")
+)
 
 
-async def verify(_: Call) -> Answer:
-    return _VERIFY
+def _endpoint(path: str, name: str, media_type: str, summary: str) -> Endpoint:
+    answer = _file(name, media_type)
 
+    async def serve(_: Call) -> Answer:
+        return answer
 
-async def reset(_: Call) -> Answer:
-    return _RESET
-
-
-async def reset_script(_: Call) -> Answer:
-    return _RESET_SCRIPT
-
-
-async def undo(_: Call) -> Answer:
-    return _UNDO
-
-
-async def undo_script(_: Call) -> Answer:
-    return _UNDO_SCRIPT
-
-
-async def script(_: Call) -> Answer:
-    return _SCRIPT
-
-
-async def style(_: Call) -> Answer:
-    return _STYLE
+    return Endpoint("GET", path, serve, summary, {200: None})
 
 
 ENDPOINTS = (
-    Endpoint("GET", "/verify", verify, "The page of a verification link", {200: None}),
-    Endpoint("GET", "/reset", reset, "The page of a link to set a new password", {200: None}),
-    Endpoint("GET", "/undo", undo, "The page of a link to undo a change of address", {200: None}),
-    Endpoint("GET", "/static/undo.js", undo_script, "Its script", {200: None}),
-    Endpoint("GET", "/static/reset.js", reset_script, "Its script", {200: None}),
-    Endpoint("GET", "/static/verify.js", script, "Its script", {200: None}),
-    Endpoint("GET", "/static/page.css", style, "Its style", {200: None}),
+    _endpoint("/verify", "verify.html", _HTML, "The page of a verification link"),
+    _endpoint("/reset", "reset.html", _HTML, "The page of a link to set a new password"),
+    _endpoint("/undo", "undo.html", _HTML, "The page of a link to undo a change of address"),
+    *(
+        _endpoint(f"/static/{name}.js", f"{name}.js", _JAVASCRIPT, "A script of these pages")
+        for name in ("mailed_link", "new_password", "verify")
+    ),
+    _endpoint("/static/page.css", "page.css", _CSS, "Their style"),
 )

@@ -1,14 +1,6 @@
 "use strict";
 
-// Mail scanners open links and run scripts: nothing is confirmed before a trusted click.
-const token = new URLSearchParams(location.search).get("token") || "";
-history.replaceState(null, "", "/verify");
-
-const form = document.getElementById("form");
 const proof = document.getElementById("proof");
-const password = document.getElementById("password");
-const button = document.getElementById("confirm");
-const result = document.getElementById("result");
 
 const messages = {
   "invalid-token": "This link is not valid, or a newer one was mailed to you.",
@@ -17,12 +9,7 @@ const messages = {
   "invalid-fields": "This link is incomplete. Copy all of it from the mail.",
 };
 
-function show(text, kind) {
-  result.textContent = text;
-  result.className = kind;
-}
-
-async function post() {
+sendOnTrustedClick(async () => {
   const response = await fetch("/api/v1/auth/verify", {
     method: "POST",
     headers: { "Content-Type": "application/json", "Prefer": "wait=15" },
@@ -50,20 +37,4 @@ async function post() {
   }
   show(messages[problem.code] || "That did not work. Please try again.", "bad");
   button.disabled = problem.code in messages && problem.code !== "wrong-password";
-}
-
-// A script can send a form, and the event looks as if a person had: only the button's click tells.
-form.addEventListener("submit", (event) => event.preventDefault());
-
-button.addEventListener("click", async (event) => {
-  event.preventDefault();
-  if (!event.isTrusted || !form.reportValidity()) return;
-  button.disabled = true;
-  show("One moment …", "");
-  try {
-    await post();
-  } catch {
-    show("The server cannot be reached. Please try again.", "bad");
-    button.disabled = false;
-  }
 });
