@@ -30,8 +30,8 @@ REMOVED = Counter(
 )
 LAST_RUN = Gauge("qnt9_retention_last_run_seconds", "Unix time of the last whole run", ["table"])
 
-Forget = Callable[[Connection, timedelta, int], Awaitable[int]]
-"""Removes at most so many rows that were kept for longer than that; how many it removed."""
+DeleteExpired = Callable[[Connection, timedelta, int], Awaitable[int]]
+"""Delete at most so many rows that were kept for longer than that. Returns how many it deleted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,35 @@ class Rule:
 
     table: str
     keep: timedelta
-    forget: Forget
+    delete: DeleteExpired
+
+
+def oldest_rows(
+    table: str, *, key: tuple[str, ...], since: str, only: str = "true", skip_locked: bool = False
+) -> DeleteExpired:
+    """Delete the rows of a table whose time has passed, oldest first.
+
+    `key` is the primary key, `since` the column from which a row is kept, `only` a condition in
+    SQL, `skip_locked` whether other sessions write these rows; all of them are constants.
+    """
+    columns, lock = ", ".join(key), "FOR UPDATE SKIP LOCKED" if skip_locked else ""
+    same = " AND ".join(f"{table}.{column} = old.{column}" for column in key)
+    statement = f"""
+        WITH old AS (
+            SELECT {columns} FROM {table}
+             WHERE {since} < now() - $1::interval AND {only}
+             ORDER BY {since} LIMIT $2 {lock}
+        ), deleted AS (
+            DELETE FROM {table} USING old WHERE {same} RETURNING 1
+        )
+        SELECT count(*) FROM deleted
+    """  # noqa: S608  # constants
+
+    async def delete(conn: Connection, keep: timedelta, most: int) -> int:
+        deleted: int = await conn.fetchval(statement, keep, most)
+        return deleted
+
+    return delete
 
 
 async def run(
@@ -52,7 +80,7 @@ async def run(
         if removed:
             await asyncio.sleep(pause)
         async with pool.acquire() as conn, conn.transaction():
-            rows = await rule.forget(conn, rule.keep, at_once) if await _mine(conn, rule) else 0
+            rows = await rule.delete(conn, rule.keep, at_once) if await _mine(conn, rule) else 0
         removed += rows
         REMOVED.labels(rule.table).inc(rows)
     LAST_RUN.labels(rule.table).set_to_current_time()

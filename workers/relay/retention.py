@@ -10,16 +10,16 @@ from infra.postgres.retention import Rule
 
 
 def rules(*, outcomes: timedelta, outbox: timedelta) -> list[Rule]:
-    return [Rule("inbox", outcomes, forget_handled), Rule("outbox", outbox, forget_published)]
+    return [Rule("inbox", outcomes, delete_handled), Rule("outbox", outbox, delete_published)]
 
 
-async def forget_handled(conn: Connection, keep: timedelta, most: int) -> int:
+async def delete_handled(conn: Connection, keep: timedelta, most: int) -> int:
     """Not what waits as a dead letter: that may come again at any time."""
     removed: int = await conn.fetchval("SELECT forget_handled($1, $2)", keep, most)
     return removed
 
 
-async def forget_published(conn: Connection, keep: timedelta, most: int) -> int:
+async def delete_published(conn: Connection, keep: timedelta, most: int) -> int:
     """Whole days of which everything is published, their rows as Postgres estimates them."""
     removed: int = await conn.fetchval("SELECT forget_published($1, $2)", keep, most)
     return removed

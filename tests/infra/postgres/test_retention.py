@@ -135,7 +135,7 @@ async def test_no_batch_reads_a_whole_table(database: Database, role: str) -> No
     pool = await database.pool(role)
     for rule in RULES[role]:
         async with pool.acquire() as conn, conn.transaction():
-            assert await rule.forget(conn, rule.keep, 10) == 0
+            assert await rule.delete(conn, rule.keep, 10) == 0
             read = await conn.fetch(
                 "SELECT relname, seq_scan, idx_scan FROM pg_stat_xact_user_tables"
                 " WHERE seq_scan + coalesce(idx_scan, 0) > 0"

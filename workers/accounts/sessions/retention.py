@@ -6,56 +6,19 @@ it is as unknown as one that never was.
 
 from datetime import timedelta
 
-from infra.postgres.pool import Connection
-from infra.postgres.retention import Rule
+from infra.postgres.retention import Rule, oldest_rows
+
+TOKENS = oldest_rows("refresh_tokens", key=("token_hash",), since="expires_at")
+"""Spent or not, they have expired."""
+SESSIONS = oldest_rows(
+    "sessions",
+    key=("id",),
+    since="expires_at",
+    only="NOT EXISTS (SELECT FROM refresh_tokens WHERE session_id = sessions.id)",
+)
+"""Ended or not, they can no longer be refreshed."""
 
 
 def rules(keep: timedelta) -> list[Rule]:
     """Tokens first: a session goes when it has none left."""
-    return [
-        Rule("refresh_tokens", keep, delete_expired_tokens),
-        Rule("sessions", keep, delete_expired_sessions),
-    ]
-
-
-async def delete_expired_tokens(conn: Connection, keep: timedelta, most: int) -> int:
-    """Spent or not, they have expired."""
-    removed: int = await conn.fetchval(
-        """
-        WITH old AS (
-            SELECT token_hash FROM refresh_tokens
-             WHERE expires_at < now() - $1::interval
-             ORDER BY expires_at
-             LIMIT $2
-        ), gone AS (
-            DELETE FROM refresh_tokens USING old
-             WHERE refresh_tokens.token_hash = old.token_hash
-            RETURNING 1
-        )
-        SELECT count(*) FROM gone
-        """,
-        keep,
-        most,
-    )
-    return removed
-
-
-async def delete_expired_sessions(conn: Connection, keep: timedelta, most: int) -> int:
-    """Ended or not, they can no longer be refreshed."""
-    removed: int = await conn.fetchval(
-        """
-        WITH old AS (
-            SELECT id FROM sessions
-             WHERE expires_at < now() - $1::interval
-               AND NOT EXISTS (SELECT FROM refresh_tokens WHERE session_id = sessions.id)
-             ORDER BY expires_at
-             LIMIT $2
-        ), gone AS (
-            DELETE FROM sessions USING old WHERE sessions.id = old.id RETURNING 1
-        )
-        SELECT count(*) FROM gone
-        """,
-        keep,
-        most,
-    )
-    return removed
+    return [Rule("refresh_tokens", keep, TOKENS), Rule("sessions", keep, SESSIONS)]
