@@ -4,11 +4,10 @@ The one source of the broker's topics and ACLs, of the message table in the READ
 `schemas/` and of the check that every handler is where a command says it is.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 
-from contracts import commands, events
+from contracts import commands, events, operator_events
 from contracts.message import Command, Message
 
 MIB = 1024 * 1024
@@ -70,21 +69,6 @@ class Topic:
 
     def dead_letters(self, consumer: Consumer) -> str:
         return f"{self.name}.{consumer.name}.dlq"
-
-
-@dataclass(frozen=True)
-class PhysicalTopic:
-    """A topic as the broker knows it. Readers are (principal, group); watchers have no group."""
-
-    name: str
-    partitions: int
-    retention: timedelta | None
-    max_message_bytes: int
-    writers: frozenset[str]
-    readers: frozenset[tuple[str, str]] = field(default_factory=frozenset)
-    watchers: frozenset[str] = frozenset()
-    transactions: frozenset[tuple[str, str]] = frozenset()
-    """Who writes here in transactions: principal, and what its transactional ids begin with."""
 
 
 SIGNUP = Consumer("signup")
@@ -229,12 +213,12 @@ QUOTES_EVENTS = Topic(
 OPS_EVENTS = Topic(
     "ops.events",
     carries=(
-        events.OpsReplayed,
-        events.OpsRedriven,
-        events.OpsDiscarded,
-        events.OpsConsumerResumed,
-        events.OpsConsumerInstructed,
-        events.OpsRecovered,
+        operator_events.OpsReplayed,
+        operator_events.OpsRedriven,
+        operator_events.OpsDiscarded,
+        operator_events.OpsConsumerResumed,
+        operator_events.OpsConsumerInstructed,
+        operator_events.OpsRecovered,
     ),
     key="topic that was worked on",
     producer="operator",
@@ -279,36 +263,3 @@ def takes_commands(consumer: Consumer) -> bool:
     return consumer.inbox and any(
         issubclass(message, Command) for topic in topics_of(consumer) for message in topic.carries
     )
-
-
-def physical_topics() -> Iterator[PhysicalTopic]:
-    """Every topic of the broker: the logical ones, and two for each consumer of one."""
-    for topic in TOPICS:
-        readers = frozenset((c.principal, c.group) for c in topic.consumers)
-        yield PhysicalTopic(
-            topic.name,
-            topic.partitions,
-            topic.retention,
-            MAX_RECORD_BYTES,
-            frozenset({topic.producer}),
-            readers,
-            frozenset(topic.watchers),
-        )
-        for consumer in topic.consumers:
-            yield PhysicalTopic(
-                topic.redrive(consumer),
-                1,
-                topic.retention,
-                MAX_RECORD_BYTES,
-                frozenset(),
-                frozenset({(consumer.principal, consumer.group)}),
-            )
-            yield PhysicalTopic(
-                topic.dead_letters(consumer),
-                1,
-                RETAIN_FOREVER if topic.retention is RETAIN_FOREVER else DEAD_LETTERS_RETENTION,
-                MAX_DEAD_LETTER_BYTES,
-                frozenset({consumer.principal}),
-                watchers=frozenset({consumer.principal}),
-                transactions=frozenset({(consumer.principal, consumer.group)}),
-            )

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from contracts.events import OpsConsumerInstructed, OpsConsumerResumed
+from contracts.operator_events import OpsConsumerInstructed, OpsConsumerResumed
 from contracts.topics import AUDIT, Consumer, topics_of
 from infra.messaging.consumer_controls import Action, Instruction, Pause
 from infra.messaging.postgres_controls import PostgresControls

@@ -7,8 +7,8 @@ from datetime import datetime
 from uuid import UUID
 
 from contracts.envelope import Envelope
-from contracts.events import OpsEvent
 from contracts.ids import uuid7
+from contracts.operator_events import OpsEvent
 from contracts.topics import OPS_EVENTS
 from infra.runtime.clock import CLOCK
 from operations.record_producer import Copy, Sender

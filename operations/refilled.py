@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any
 from uuid import UUID
 
-from contracts.events import OpsRecovered
+from contracts.operator_events import OpsRecovered
 from contracts.topics import AUDIT, OPS_EVENTS, topics_of
 from infra.messaging.record_reader import Record
 from infra.postgres.pool import Connection

@@ -6,7 +6,8 @@ from types import ModuleType
 
 import pytest
 
-from contracts.topics import AUDIT, CARRIED_BY, TOPICS, Consumer, physical_topics, topics_of
+from contracts.physical_topics import physical_topics
+from contracts.topics import AUDIT, CARRIED_BY, TOPICS, Consumer, topics_of
 
 SLICE_OF = {
     "signup": "workers.signup",

@@ -17,14 +17,15 @@ from contracts.confidential import binding
 from contracts.envelope import Envelope
 from contracts.ids import uuid7, uuid8
 from contracts.message import Command
-from contracts.outcomes import Rejected, SealedOutcome, Succeeded
+from contracts.outcomes import Succeeded
 from contracts.topics import CARRIED_BY
 from gateway.commands.idempotency import IdempotencyStore
+from gateway.commands.result_problems import is_of_another_body, settled, translate_publish_errors
 from gateway.commands.results import CommandResult, CommandResults
 from gateway.commands.status_token import Handle
 from gateway.http.endpoints import Answer, Call
 from gateway.http.preferences import Preference, idempotency_key, preference
-from gateway.http.problems import PROBLEMS, ProblemError
+from gateway.http.problems import ProblemError
 from gateway.settings import GatewaySettings
 from infra.kafka.batching_publisher import Acknowledged, BatchingPublisher
 from infra.kafka.producer import (
@@ -32,7 +33,6 @@ from infra.kafka.producer import (
     IndeterminateError,
     Outgoing,
     Producer,
-    RefusedError,
 )
 from infra.observability.trace_context import child_of
 from infra.runtime.clock import CLOCK
@@ -106,7 +106,7 @@ class CommandPublisher:
 
     async def publish(self, call: Call, intent: Intent, command: Command, *, key: str) -> Answer:
         """Publish, and answer 202 that tells the caller nothing more."""
-        with translate_publish_errors(intent):
+        with translate_publish_errors(intent.id):
             acknowledged = await self._publish(
                 call, intent, command, key=key, reply_to=None, deadline=None
             )
@@ -169,7 +169,7 @@ class CommandPublisher:
     ) -> CommandResult | None:
         waiting = self._outcomes.expect(intent.id)
         try:
-            with translate_publish_errors(intent):
+            with translate_publish_errors(intent.id):
                 acknowledged = await self._publish(
                     call,
                     intent,
@@ -283,41 +283,3 @@ class CommandPublisher:
         return hmac.new(
             self._settings.gateway_key, purpose + b":" + content, hashlib.sha256
         ).digest()
-
-
-@contextmanager
-def translate_publish_errors(intent: Intent) -> Iterator[None]:
-    """Of a command that the broker has not acknowledged. Raises `ProblemError`."""
-    try:
-        yield
-    except BrokerUnavailableError as error:
-        raise ProblemError("broker-unavailable") from error
-    except RefusedError as error:
-        log.warning("publish_refused", reason=str(error), command_id=str(intent.id))
-        raise ProblemError("broker-unavailable") from error
-    except IndeterminateError as error:
-        log.warning("publish_indeterminate", error=str(error), command_id=str(intent.id))
-        raise ProblemError(
-            "indeterminate", "Repeat the request with the same Idempotency-Key."
-        ) from error
-
-
-def settled(command_result: CommandResult, fingerprint: str | None) -> Succeeded:
-    """The success. Raises `ProblemError` for a refusal, or for the outcome of another body."""
-    if is_of_another_body(command_result, fingerprint):
-        raise ProblemError("idempotency-key-reused")
-    match command_result.outcome:
-        case Rejected(code=code, detail=detail):
-            raise ProblemError(code if code in PROBLEMS else "internal-error", detail)
-        case SealedOutcome():
-            raise ProblemError("try-again")
-        case Succeeded() as success:
-            return success
-
-
-def is_of_another_body(command_result: CommandResult, fingerprint: str | None) -> bool:
-    """A discarded command has no fingerprint where it was inside of the seal."""
-    return (
-        None not in {fingerprint, command_result.fingerprint}
-        and command_result.fingerprint != fingerprint
-    )

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
 from contracts.topics import USERS_EVENTS, WATCHLISTS_EVENTS
 from infra.kafka.broadcast_consumer import Place
-from infra.kafka.producer import place_of
+from infra.kafka.partitioner import partition_of_key
 
 OWN = (USERS_EVENTS, WATCHLISTS_EVENTS)
 """Topics whose key is the user's id, so that all of one user's lie in one partition of each."""
@@ -69,6 +69,6 @@ class Positions:
 def places_of(user_id: UUID) -> tuple[Place, Place]:
     """Where a user's events lie: a partition of each topic."""
     users, watchlists = (
-        (topic.name, place_of(str(user_id).encode(), topic.partitions)) for topic in OWN
+        (topic.name, partition_of_key(str(user_id).encode(), topic.partitions)) for topic in OWN
     )
     return users, watchlists

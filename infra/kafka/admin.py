@@ -23,7 +23,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # exported, b
     ResourceType,
 )
 
-from contracts.topics import PhysicalTopic, physical_topics
+from contracts.physical_topics import PhysicalTopic, physical_topics
 from infra.kafka.operator_client import SECONDS, Operator, UnreachableError
 from infra.observability.error_text import describe
 from infra.runtime.settings import KafkaSettings

@@ -1,11 +1,10 @@
 """An idempotent producer that comes up when the broker does and is made anew when it must be."""
 
 import asyncio
-import random
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 from typing import Self
 
 import structlog
@@ -19,10 +18,10 @@ from aiokafka.errors import (
     TopicAuthorizationFailedError,
     UnknownProducerId,
 )
-from aiokafka.partitioner import murmur2
 
 from contracts.topics import MAX_DEAD_LETTER_BYTES
 from infra.kafka.connection import backoff, connection_options
+from infra.kafka.partitioner import partition_by_key
 from infra.runtime.settings import KafkaSettings
 
 log = structlog.get_logger(__name__)
@@ -149,7 +148,7 @@ class Producer:
             except KafkaError as error:
                 raise RefusedError(f"{topic}: {type(error).__name__}") from error
             self._partitions[topic] = partitions  # their number never changes
-        return _by_key(key, partitions, partitions)
+        return partition_by_key(key, partitions, partitions)
 
     async def publish_batch(
         self, topic: str, partition: int, records: Sequence[Outgoing], *, seconds: float
@@ -267,7 +266,7 @@ class Producer:
                 max_request_size=MAX_DEAD_LETTER_BYTES,
                 request_timeout_ms=REQUEST_MS,
                 metadata_max_age_ms=60_000,
-                partitioner=_by_key,
+                partitioner=partition_by_key,
             )
             try:
                 await producer.start()
@@ -282,23 +281,6 @@ class Producer:
             else:
                 self._producer = producer
                 return
-
-
-def _by_key(key: bytes | None, partitions: Sequence[int], available: Sequence[int]) -> int:
-    """As Kafka's own clients choose a partition; without a key, any that has a leader."""
-    if key is None:
-        return random.choice(available or partitions)  # noqa: S311  # to spread load
-    return partitions[place_of(key, len(partitions))]
-
-
-@lru_cache(maxsize=65_536)
-def place_of(key: bytes, partitions: int) -> int:
-    """In which partition a key's records lie.
-
-    Remembered: the hash in Python costs more than the rest of the choice.
-    """
-    place: int = (murmur2(key) & 0x7FFF_FFFF) % partitions
-    return place
 
 
 async def _stop(producer: AIOKafkaProducer) -> None:

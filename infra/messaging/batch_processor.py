@@ -9,7 +9,6 @@ together with the offsets behind them.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 
@@ -21,6 +20,7 @@ from contracts.message import Message
 from infra.messaging.batch_items import DOWN, Item, by_key, probe
 from infra.messaging.batch_progress import Batch, Failure
 from infra.messaging.consumer_controls import Controls
+from infra.messaging.consumer_policy import Policy
 from infra.messaging.dead_letter_status import DeadLetterStatus
 from infra.messaging.dead_lettering import SettingAside
 from infra.messaging.dead_letters import DeadLetters
@@ -43,20 +43,6 @@ MIN_PROBES = 3
 
 class GuardTrippedError(RetryableError):
     """The handler fails on messages of many senders: nothing more is set aside for that."""
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """How a consumer takes its records."""
-
-    max_records: int = 200
-    in_bulk: bool = False
-    ordered: bool = False
-    """Whether a record that has to wait holds those of other keys too, as in a hash chain."""
-    attempts: int = 3
-    fetch_min_bytes: int = 1
-    fetch_max_wait_ms: int = 500
-    backoff_seconds: tuple[float, float] = (0.2, 5.0)
 
 
 class BatchProcessor:

@@ -23,9 +23,10 @@ from contracts.topics import Consumer, topics_of
 from infra.kafka.connection import connection_options
 from infra.kafka.faststream_adapter import DrainFirst, Fetched, batch_of, builder
 from infra.messaging.batch_items import DOWN
-from infra.messaging.batch_processor import BatchProcessor, Policy
+from infra.messaging.batch_processor import BatchProcessor
 from infra.messaging.batch_progress import Batch, Place
 from infra.messaging.consumer_controls import Controls
+from infra.messaging.consumer_policy import Policy
 from infra.messaging.dead_letter_status import DeadLetterStatus
 from infra.messaging.dead_letters import Committed, DeadLetters
 from infra.messaging.handler_calls import Handle

@@ -11,8 +11,8 @@ from starlette.applications import Starlette
 
 from contracts.topics import Consumer, takes_commands
 from infra.kafka.producer import Producer
-from infra.messaging.batch_processor import Policy
 from infra.messaging.consumer_controls import Controls
+from infra.messaging.consumer_policy import Policy
 from infra.messaging.consumer_shell import ConsumerShell
 from infra.messaging.database_age import DatabaseAge
 from infra.messaging.dead_letter_expiry import keep_expiring

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from contracts.events import OpsReplayed
+from contracts.operator_events import OpsReplayed
 from contracts.topics import AUDIT, topics_of
 from infra.kafka.consumer_groups import Committed, Place
 from operations import ops_events

@@ -6,7 +6,8 @@ from typing import Any
 
 import click
 
-from contracts.topics import TOPICS, PhysicalTopic, physical_topics
+from contracts.physical_topics import PhysicalTopic, physical_topics
+from contracts.topics import TOPICS
 from infra.kafka.admin import compare_topology, ensure_topology
 from operations.cli.options import data_option
 from operations.cli.runner import broker_settings

@@ -14,8 +14,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from contracts.events import OpsDiscarded, OpsRedriven
 from contracts.message import Command
+from contracts.operator_events import OpsDiscarded, OpsRedriven
 from contracts.topics import MAX_RECORD_BYTES, REDRIVE_SAFE_AGE
 from infra.postgres.pool import Connection, Pool
 from infra.runtime.clock import CLOCK

@@ -13,8 +13,8 @@ from uuid import UUID
 
 import asyncpg
 
-from contracts.events import OpsDiscarded, OpsRedriven
 from contracts.ids import uuid7
+from contracts.operator_events import OpsDiscarded, OpsRedriven
 from infra.postgres.pool import UNAVAILABLE, Connection, Pool
 from operations import ops_events
 from operations.dead_letters import actions

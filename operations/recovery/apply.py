@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from contracts.events import OpsRecovered
 from contracts.ids import derived_uuid7, time_of, uuid7
+from contracts.operator_events import OpsRecovered
 from contracts.topics import AUDIT
 from infra.kafka.consumer_groups import Committed
 from infra.messaging.database_age import messages_of

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable
 from typing import Any
 from uuid import UUID
 
-from contracts.events import OpsRecovered
 from contracts.ids import derived_uuid7, time_of, uuid7
+from contracts.operator_events import OpsRecovered
 from infra.postgres.pool import Connection
 from operations import ops_events as journal
 from operations.broker import Broker

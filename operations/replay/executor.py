@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from uuid import UUID
 
-from contracts.events import OpsReplayed
+from contracts.operator_events import OpsReplayed
 from infra.messaging.record_reader import Record
 from operations import ops_events
 from operations.broker import Broker

@@ -3,7 +3,8 @@
 import re
 
 from contracts.message import Command
-from contracts.topics import TOPICS, physical_topics
+from contracts.physical_topics import physical_topics
+from contracts.topics import TOPICS
 from operations.errors import NotAllowedError
 from operations.lag import PROGRESS_PREFIX, consumers
 

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 
-from contracts.topics import physical_topics
+from contracts.physical_topics import physical_topics
 from infra.kafka.admin import wanted_grants
 from infra.postgres.privileges import ROLES, Right
 from infra.postgres.rights import RIGHTS

@@ -12,7 +12,8 @@ import asyncpg
 import orjson
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from contracts.topics import MAX_DEAD_LETTER_BYTES, physical_topics
+from contracts.physical_topics import physical_topics
+from contracts.topics import MAX_DEAD_LETTER_BYTES
 from infra.messaging.record_reader import headers_as_text
 from tests.e2e.search import Piece, Tail, in_cache, in_metrics, of_record, of_row, rows
 from tests.stack import Stack

@@ -1,4 +1,5 @@
 from contracts.message import Command, Event
+from contracts.physical_topics import physical_topics
 from contracts.topics import (
     AUDIT,
     AUDIT_CHECKPOINTS,
@@ -8,7 +9,6 @@ from contracts.topics import (
     SIGNIN,
     TOPICS,
     USERS_EVENTS,
-    physical_topics,
     topics_of,
 )
 

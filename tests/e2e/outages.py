@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 import httpx
 
-from contracts.topics import physical_topics
+from contracts.physical_topics import physical_topics
 from tests.stack import Stack, User, eventually
 
 DEAD_LETTERS = tuple(t.name for t in physical_topics() if t.name.endswith(".dlq"))

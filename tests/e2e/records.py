@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 
 from aiokafka import AIOKafkaProducer
 
-from contracts import commands, events
+from contracts import commands, events, operator_events
 from contracts.envelope import Envelope
 from contracts.ids import uuid7
 from contracts.message import Command, Message
@@ -117,7 +117,7 @@ def _message(topic: Topic, envelope: Envelope, credentials: Credentials) -> Mess
         USERS_EVENTS: lambda: events.UserSigninFailed(reason="unknown_address"),
         WATCHLISTS_EVENTS: lambda: events.WatchlistItemRemoved(user_id=uuid4(), symbol=symbol),
         QUOTES_EVENTS: lambda: events.QuoteNotFound(symbol=symbol, source="test"),
-        OPS_EVENTS: lambda: events.OpsDiscarded(
+        OPS_EVENTS: lambda: operator_events.OpsDiscarded(
             operator="a test",
             reason="to see it in the log",
             dead_letters=WATCHLIST_COMMANDS.dead_letters(WATCHLIST),

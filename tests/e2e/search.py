@@ -18,7 +18,7 @@ import httpx
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
-from contracts.topics import physical_topics
+from contracts.physical_topics import physical_topics
 from tests.stack import Stack
 
 READ: dict[str, tuple[Any, ...]] = {

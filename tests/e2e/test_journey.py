@@ -11,7 +11,7 @@ import asyncpg
 import httpx
 import pytest
 
-from contracts.topics import physical_topics
+from contracts.physical_topics import physical_topics
 from tests.stack import AGENT, PASSWORD, Stack, eventually
 
 SYMBOLS = ("AAPL", "SAP.DE", "VOD.L")

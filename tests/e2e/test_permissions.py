@@ -30,7 +30,8 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # exported, b
     UserScramCredentialDeletion,
 )
 
-from contracts.topics import AUDIT_CHECKPOINTS, OPS_EVENTS, TOPICS, USERS_EVENTS, physical_topics
+from contracts.physical_topics import physical_topics
+from contracts.topics import AUDIT_CHECKPOINTS, OPS_EVENTS, TOPICS, USERS_EVENTS
 from devstack.supervisor.credentials import ROLES, load_or_create
 from devstack.supervisor.layout import Layout
 from infra.kafka.admin import Grant, binding, binding_filter

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from contracts.topics import AUDIT
 from infra.audit.checkpoints import CheckpointSigner
-from infra.messaging.batch_processor import Policy
+from infra.messaging.consumer_policy import Policy
 from infra.messaging.dead_letter_status import DeadLetterStatus
 from infra.messaging.record_reader import RawEventReader
 from infra.messaging.restored_database import Memory

@@ -4,7 +4,7 @@ from collections import deque
 from functools import partial
 
 from contracts.topics import QUOTES
-from infra.messaging.batch_processor import Policy
+from infra.messaging.consumer_policy import Policy
 from infra.resilience.policies import Change
 from infra.resilience.provider_calls import Upstream
 from infra.runtime.process import Worker

@@ -3,7 +3,7 @@
 from functools import partial
 
 from contracts.topics import SIGNUP
-from infra.messaging.batch_processor import Policy
+from infra.messaging.consumer_policy import Policy
 from infra.messaging.handler_calls import one_at_a_time
 from infra.runtime.process import Worker
 from infra.runtime.settings import Key, WorkerSettings

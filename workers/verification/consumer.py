@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, HttpUrl
 from contracts.topics import VERIFICATION, VERIFICATION_MAILS
 from infra.mail.settings import MailSettings
 from infra.mail.transport_factory import open_mailer
-from infra.messaging.batch_processor import Policy
+from infra.messaging.consumer_policy import Policy
 from infra.messaging.handler_calls import one_at_a_time
 from infra.runtime.process import Worker
 from infra.runtime.settings import Key, WorkerSettings

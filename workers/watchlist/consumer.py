@@ -3,7 +3,7 @@
 from functools import partial
 
 from contracts.topics import WATCHLIST
-from infra.messaging.batch_processor import Policy
+from infra.messaging.consumer_policy import Policy
 from infra.runtime.process import Worker
 from workers.watchlist.handlers import change_watchlists
 

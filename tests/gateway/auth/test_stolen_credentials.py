@@ -12,7 +12,7 @@ from contracts.ids import uuid7
 from contracts.outcomes import Succeeded, outcome_of
 from contracts.quotes import CachedQuote, cache_key
 from gateway.auth.revocation import MAX_REMEMBERED, Revocations
-from gateway.commands.publisher import settled
+from gateway.commands.result_problems import settled
 from gateway.commands.results import CommandResult, CommandResults
 from gateway.http.problems import ProblemError
 from gateway.quotes import quote_cache as module

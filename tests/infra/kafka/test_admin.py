@@ -1,6 +1,7 @@
 """Who may do what on the broker."""
 
-from contracts.topics import AUDIT_CHECKPOINTS, OPS_EVENTS, TOPICS, physical_topics
+from contracts.physical_topics import physical_topics
+from contracts.topics import AUDIT_CHECKPOINTS, OPS_EVENTS, TOPICS
 from infra.kafka.admin import Changes, Grant, wanted_grants
 
 GRANTS = wanted_grants(physical_topics())

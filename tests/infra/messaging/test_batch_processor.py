@@ -13,9 +13,10 @@ from contracts.commands import AddToWatchlist
 from contracts.outcomes import Succeeded
 from contracts.topics import WATCHLIST
 from infra.messaging.batch_items import DOWN
-from infra.messaging.batch_processor import BatchProcessor, GuardTrippedError, Policy
+from infra.messaging.batch_processor import BatchProcessor, GuardTrippedError
 from infra.messaging.batch_progress import Batch
 from infra.messaging.consumer_controls import Action, Instruction
+from infra.messaging.consumer_policy import Policy
 from infra.messaging.failure_guard import MIN_SOURCES_OF_LATEST
 from infra.messaging.handler_calls import one_at_a_time
 from infra.messaging.inbound import InboundMessage, PoisonError, RetryableError

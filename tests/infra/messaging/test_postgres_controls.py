@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from contracts.events import OpsConsumerInstructed, OpsConsumerResumed
+from contracts.operator_events import OpsConsumerInstructed, OpsConsumerResumed
 from contracts.topics import AUDIT, OPS_EVENTS, WATCHLIST, WATCHLIST_COMMANDS
 from infra.messaging.consumer_controls import Controls, Instruction
 from infra.messaging.postgres_controls import PostgresControls

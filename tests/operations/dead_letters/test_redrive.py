@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from contracts.commands import RemoveFromWatchlist
-from contracts.events import OpsDiscarded, OpsRedriven
+from contracts.operator_events import OpsDiscarded, OpsRedriven
 from contracts.outcomes import Succeeded
 from contracts.topics import MAX_RECORD_BYTES, MIN_REMEMBERED, OPS_EVENTS, REDRIVE_SAFE_AGE
 from infra.messaging.transaction import Transactions

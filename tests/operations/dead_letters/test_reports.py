@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from contracts.events import OpsRedriven
+from contracts.operator_events import OpsRedriven
 from contracts.topics import OPS_EVENTS
 from infra.postgres.pool import Pool
 from operations.dead_letters import reports as module

@@ -1,6 +1,7 @@
 import pytest
 
-from contracts.topics import TOPICS, physical_topics
+from contracts.physical_topics import physical_topics
+from contracts.topics import TOPICS
 from operations.errors import NotAllowedError
 from operations.lag import consumers
 from operations.replay.guards import check_group, check_source, check_topic

@@ -9,7 +9,8 @@ from jsonschema import Draft202012Validator, FormatChecker
 
 from contracts.envelope import Envelope
 from contracts.ids import uuid7
-from contracts.topics import MESSAGES, TOPICS, physical_topics
+from contracts.physical_topics import physical_topics
+from contracts.topics import MESSAGES, TOPICS
 from operations.schemas.asyncapi import as_yaml
 from operations.schemas.examples import read_examples
 from operations.schemas.headers import command_headers

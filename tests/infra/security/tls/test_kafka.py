@@ -30,7 +30,7 @@ from infra.kafka.connection import connection_options
 from infra.kafka.operator_client import Operator, UnreachableError
 from infra.kafka.producer import Producer
 from infra.kafka.scram_users import ensure_users
-from infra.messaging.batch_processor import Policy
+from infra.messaging.consumer_policy import Policy
 from infra.messaging.consumer_shell import ConsumerShell
 from infra.runtime.settings import KafkaSettings
 from operations.broker import Broker
