@@ -11,7 +11,7 @@ import click
 from rich.console import Console
 
 from bench.product import ROOT, BenchError
-from bench.run import CLIENTS, PROFILED, Wish, run
+from bench.run import CLIENTS, PROFILED, BenchOptions, run
 from bench.scenarios import SCENARIOS
 
 REPORT = ROOT / "docs" / "evidence" / "bench.md"
@@ -67,7 +67,7 @@ def main(  # noqa: PLR0917 - click passes them by name
     """Measure the system against two plain services, side by side, in one run."""
     arguments = " ".join(sys.argv[1:])
     command = f"make bench ARGS={shlex.quote(arguments)}" if arguments else "make bench"
-    wish = Wish(
+    options = BenchOptions(
         scenarios=tuple(s for s in SCENARIOS if not only or s.name in only),
         clients=clients or CLIENTS,
         seconds=seconds,
@@ -80,7 +80,7 @@ def main(  # noqa: PLR0917 - click passes them by name
     if not console.is_terminal:
         console = Console(highlight=False, width=120)
     try:
-        text = asyncio.run(_stoppable(wish, console))
+        text = asyncio.run(_stoppable(options, console))
     except (BenchError, asyncio.CancelledError, KeyboardInterrupt) as error:
         console.print(str(error) or "stopped", style="red", markup=False)
         raise SystemExit(1) from error
@@ -90,13 +90,13 @@ def main(  # noqa: PLR0917 - click passes them by name
         console.print(f"written to {report}", markup=False, soft_wrap=True)
 
 
-async def _stoppable(wish: Wish, console: Console) -> str:
+async def _stoppable(options: BenchOptions, console: Console) -> str:
     """Ctrl-C and SIGTERM stop everything that was started, in order."""
     task = asyncio.current_task()
     assert task
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, task.cancel)
-    return await run(wish, console)
+    return await run(options, console)
 
 
 if __name__ == "__main__":

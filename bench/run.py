@@ -37,7 +37,7 @@ PROFILED_SECONDS = 8.0
 
 
 @dataclass(frozen=True)
-class Wish:
+class BenchOptions:
     """What is to be measured."""
 
     scenarios: Sequence[Scenario]
@@ -48,7 +48,7 @@ class Wish:
     command: str
 
 
-async def run(wish: Wish, console: Console) -> str:
+async def run(options: BenchOptions, console: Console) -> str:
     """All of it; the report in Markdown. Raises `BenchError`."""
     began = time.monotonic()
     (ROOT / "build").mkdir(exist_ok=True)
@@ -56,16 +56,16 @@ async def run(wish: Wish, console: Console) -> str:
     try:
         console.print("starting the system and the plain services")
         async with (
-            running_product(data, wish.port_base) as stack,
+            running_product(data, options.port_base) as stack,
             running_services(stack) as services,
         ):
             people = await _populate(stack, services)
             systems = [stack.system, *services]
             await _warm_up(systems, people)
-            measurements = await _measure_all(wish, systems, people, console)
-            report = Report(wish.command, await machine.facts(stack), measurements)
+            measurements = await _measure_all(options, systems, people, console)
+            report = Report(options.command, await machine.facts(stack), measurements)
             report.memory = {system.name: system.memory() for system in systems}
-            for part in wish.profile:
+            for part in options.profile:
                 report.profiles[part] = await _profile(stack, part, people, data)
             report.took = time.monotonic() - began
             report.print_rest(console)
@@ -95,18 +95,18 @@ async def _warm_up(systems: Sequence[System], people: People) -> None:
 
 
 async def _measure_all(
-    wish: Wish, systems: Sequence[System], people: People, console: Console
+    options: BenchOptions, systems: Sequence[System], people: People, console: Console
 ) -> list[Measurement]:
     """Side by side: every service with so many clients before any has more. The order turns."""
     done: list[Measurement] = []
-    for scenario in wish.scenarios:
-        for turn, clients in enumerate(wish.clients):
+    for scenario in options.scenarios:
+        for turn, clients in enumerate(options.clients):
             for system in (*systems[turn % len(systems) :], *systems[: turn % len(systems)]):
                 if scenario.changes_lists or (scenario.shows_lists and not turn):
                     await lists_as_at_the_start(system.connection, people)
                 if scenario.carries:
                     await sessions_as_at_the_start(system.connection, people)
-                m = await measure(system, scenario, clients, wish.seconds, people)
+                m = await measure(system, scenario, clients, options.seconds, people)
                 done.append(m)
                 console.print(
                     f"{m.scenario:<14} {m.clients:>4} clients  {m.system:<7} "

@@ -13,7 +13,7 @@ Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 @dataclass
-class Cable:
+class TcpProxy:
     """To the server of a URL; whoever connects while it is cut is dropped at once."""
 
     far: str
@@ -24,7 +24,7 @@ class Cable:
 
     @property
     def url(self) -> str:
-        """The server, through the cable."""
+        """The server, through the proxy."""
         parts = urlsplit(self.far)
         login, _, _ = parts.netloc.rpartition("@")
         return urlunsplit(parts._replace(netloc=f"{login}@{LOOPBACK}:{self.port}"))
@@ -70,12 +70,12 @@ async def _copy(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> N
 
 
 @asynccontextmanager
-async def a_cable(far: str) -> AsyncIterator[Cable]:
-    cable = Cable(far)
-    server = await asyncio.start_server(cable.accept, LOOPBACK, 0)
-    cable.port = server.sockets[0].getsockname()[1]
+async def running_proxy(far: str) -> AsyncIterator[TcpProxy]:
+    proxy = TcpProxy(far)
+    server = await asyncio.start_server(proxy.accept, LOOPBACK, 0)
+    proxy.port = server.sockets[0].getsockname()[1]
     try:
-        yield cable
+        yield proxy
     finally:
         server.close()
-        await cable.cut()
+        await proxy.cut()

@@ -75,7 +75,7 @@ def pending(
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class LockTimeouts:
     """How long a migration waits for a lock, and how long it goes on trying.
 
     `lock_seconds`: what writers may have to wait behind it at a time. `seconds`: since the first
@@ -87,10 +87,12 @@ class Patience:
     tell: Callable[[str], None] = lambda _: None
 
 
-PATIENCE = Patience()
+LOCK_TIMEOUTS = LockTimeouts()
 
 
-async def migrate(dsn: str, folder: Path = FOLDER, *, patience: Patience = PATIENCE) -> list[str]:
+async def migrate(
+    dsn: str, folder: Path = FOLDER, *, timeouts: LockTimeouts = LOCK_TIMEOUTS
+) -> list[str]:
     """Apply what is pending, then the rights of all roles, as the owner.
 
     Returns the names of the migrations that were applied.
@@ -99,7 +101,7 @@ async def migrate(dsn: str, folder: Path = FOLDER, *, patience: Patience = PATIE
     migrations = read_migrations(folder)
     connection = await asyncpg.connect(dsn, timeout=CONNECT_SECONDS)
     try:
-        await _alone(connection, patience)
+        await _alone(connection, timeouts)
         await connection.execute(
             """
             CREATE TABLE IF NOT EXISTS schema_migrations (
@@ -114,50 +116,50 @@ async def migrate(dsn: str, folder: Path = FOLDER, *, patience: Patience = PATIE
         applied = {row["number"]: (row["name"], row["checksum"]) for row in rows}
         todo = pending(migrations, applied)
         for each in todo:
-            await _when_free(connection, each.name, patience, partial(_migrate, migration=each))
-        await _when_free(connection, "rights", patience, ensure_rights)
+            await _when_free(connection, each.name, timeouts, partial(_migrate, migration=each))
+        await _when_free(connection, "rights", timeouts, ensure_rights)
         await connection.close(timeout=CONNECT_SECONDS)
         return [each.name for each in todo]
     finally:
         connection.terminate()  # where something failed, without a farewell that could wait
 
 
-async def _alone(connection: Connection, patience: Patience) -> None:
+async def _alone(connection: Connection, timeouts: LockTimeouts) -> None:
     """One runner at a time. Raises `MigrationError` when another one takes too long."""
-    async for waits in _tries(patience):
+    async for waits in _tries(timeouts):
         if await connection.fetchval(
             "SELECT pg_try_advisory_lock($1)", LOCK, timeout=ANSWER_SECONDS
         ):
             return
-        patience.tell(f"another migration is under way; tries again in {waits:.1f} s")
-    raise MigrationError(f"another migration is still under way after {patience.seconds:.0f} s")
+        timeouts.tell(f"another migration is under way; tries again in {waits:.1f} s")
+    raise MigrationError(f"another migration is still under way after {timeouts.seconds:.0f} s")
 
 
 async def _when_free(
     connection: Connection,
     name: str,
-    patience: Patience,
+    timeouts: LockTimeouts,
     step: Callable[[Connection], Awaitable[object]],
 ) -> None:
     """Raises `MigrationError` when it fails, or somebody holds a lock for too long."""
-    async for waits in _tries(patience):
+    async for waits in _tries(timeouts):
         try:
-            return await _apply(connection, name, patience.lock_seconds, step)
+            return await _apply(connection, name, timeouts.lock_seconds, step)
         except asyncpg.LockNotAvailableError:
-            patience.tell(
+            timeouts.tell(
                 f"{name}: a table is locked by {await _holders(connection)}; "
                 f"tries again in {waits:.1f} s"
             )
     raise MigrationError(
-        f"{name}: a table is still locked after {patience.seconds:.0f} s, by "
+        f"{name}: a table is still locked after {timeouts.seconds:.0f} s, by "
         f"{await _holders(connection)}; nothing of it was applied"
     )
 
 
-async def _tries(patience: Patience) -> AsyncIterator[float]:
-    """The seconds that are waited after this try, until patience ends."""
+async def _tries(timeouts: LockTimeouts) -> AsyncIterator[float]:
+    """The seconds that are waited after this try, until timeouts ends."""
     loop = asyncio.get_running_loop()
-    ends = loop.time() + patience.seconds
+    ends = loop.time() + timeouts.seconds
     waits = FIRST_WAIT
     while True:
         yield waits

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from devstack.supervisor.credentials import generate_keys
-from infra.postgres.migrate import PATIENCE, Patience
+from infra.postgres.migrate import LOCK_TIMEOUTS, LockTimeouts
 from infra.postgres.migrate import migrate as run_migrations
 from infra.runtime.settings import PostgresSettings
 from operations.cli.options import data_option, fail
@@ -21,7 +21,7 @@ from operations.database import database_errors
 @click.option(
     "--lock-timeout",
     type=click.FloatRange(0.01, 60),
-    default=PATIENCE.lock_seconds,
+    default=LOCK_TIMEOUTS.lock_seconds,
     show_default=True,
     metavar="SECONDS",
     help="How long a migration waits for a lock at a time; writers may wait behind it.",
@@ -29,7 +29,7 @@ from operations.database import database_errors
 @click.option(
     "--within",
     type=click.FloatRange(0),
-    default=PATIENCE.seconds,
+    default=LOCK_TIMEOUTS.seconds,
     show_default=True,
     metavar="SECONDS",
     help="How long a migration that finds a table locked is tried again.",
@@ -42,15 +42,15 @@ def migrate(data: Path, lock_timeout: float, within: float) -> None:
     """
     point_at(data, unless="QNT9_POSTGRES_DSN")
     dsn = loaded(PostgresSettings).postgres_dsn.get_secret_value()
-    patience = Patience(lock_timeout, within, lambda text: click.echo(text, err=True))
-    for name in run(_migrated(dsn, patience)):
+    timeouts = LockTimeouts(lock_timeout, within, lambda text: click.echo(text, err=True))
+    for name in run(_migrated(dsn, timeouts)):
         click.echo(f"applied {name}")
     click.echo("the database is up to date")
 
 
-async def _migrated(dsn: str, patience: Patience) -> list[str]:
+async def _migrated(dsn: str, timeouts: LockTimeouts) -> list[str]:
     async with database_errors(dsn):
-        return await run_migrations(dsn, patience=patience)
+        return await run_migrations(dsn, timeouts=timeouts)
 
 
 @click.group(epilog="Example: qnt9 keys generate > keys.env")

@@ -7,16 +7,16 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, TypeVar
 
 T = TypeVar("T")
-Elsewhere = Callable[[Coroutine[Any, Any, Any]], "asyncio.Future[Any]"]
+CheckerThread = Callable[[Coroutine[Any, Any, Any]], "asyncio.Future[Any]"]
 
 
 @asynccontextmanager
-async def entered_elsewhere(
+async def entered_checker_thread(
     manager: AbstractAsyncContextManager[T],
-) -> AsyncIterator[tuple[T, Elsewhere]]:
+) -> AsyncIterator[tuple[T, CheckerThread]]:
     """What the manager makes, and how to run there what is done with it."""
     loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever, name="elsewhere")
+    thread = threading.Thread(target=loop.run_forever, name="checker")
     thread.start()
 
     def run(work: Coroutine[Any, Any, Any]) -> "asyncio.Future[Any]":

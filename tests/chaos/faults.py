@@ -62,7 +62,7 @@ class Kill:
         await asyncio.sleep(BETWEEN_KILLS)
 
     async def _running(self, stack: Stack) -> int:
-        status = (await told(stack, do="status"))["status"]
+        status = (await ask_supervisor(stack, do="status"))["status"]
         return int(next(p for p in status["processes"] if p["name"] == self.name)["pid"] or 0)
 
     def misfired(self, log: str) -> str | None:
@@ -104,7 +104,7 @@ class Drain:
 
     async def strike(self, stack: Stack) -> None:
         self.began = time.monotonic()
-        answer = await told(stack, do="restart", name=self.name)
+        answer = await ask_supervisor(stack, do="restart", name=self.name)
         self.ended = time.monotonic()
         assert answer["ok"], answer
 
@@ -122,7 +122,7 @@ class Drain:
         return found
 
 
-async def told(stack: Stack, **request: str) -> dict[str, Any]:
+async def ask_supervisor(stack: Stack, **request: str) -> dict[str, Any]:
     """What the supervisor answers; as `qnt9` asks it, without a process for each question."""
     return await asyncio.to_thread(ask, Layout(stack.data), request)
 
@@ -145,7 +145,7 @@ class Hang:
         return f"{self.name} hung"
 
     async def strike(self, stack: Stack) -> None:
-        status = (await told(stack, do="status"))["status"]
+        status = (await ask_supervisor(stack, do="status"))["status"]
         pid = next(p["pid"] for p in status["processes"] if p["name"] == self.name)
         assert pid, f"{self.name} does not run"
         main = psutil.Process(pid)
@@ -165,7 +165,7 @@ class Hang:
 
     async def _until_named(self, stack: Stack) -> None:
         async def named() -> bool:
-            return names((await told(stack, do="status"))["status"], self.name)
+            return names((await ask_supervisor(stack, do="status"))["status"], self.name)
 
         began = time.monotonic()
         with contextlib.suppress(AssertionError):
@@ -241,7 +241,7 @@ async def until_all_ready(stack: Stack) -> None:
     """Every part has come back by itself."""
 
     async def ready() -> bool:
-        status = (await told(stack, do="status"))["status"]
+        status = (await ask_supervisor(stack, do="status"))["status"]
         return all(part["state"] == "ready" for part in status["processes"])
 
     await eventually(ready, seconds=2 * READY_SECONDS, what="every part ready", every=0.5)

@@ -5,7 +5,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from tests.chaos.checker_thread import Elsewhere, entered_elsewhere
+from tests.chaos.checker_thread import CheckerThread, entered_checker_thread
 from tests.chaos.checks import Checks, checking
 from tests.chaos.clients import PATIENCE_SECONDS, Client
 from tests.chaos.faults import READY_SECONDS, Drain, Fault, supervisor_log
@@ -55,14 +55,14 @@ class Run:
     async def play(self) -> None:
         """Returns when every client has heard the end of every command of its own."""
         there = checking(self.stack, self.ledger)
-        async with entered_elsewhere(there) as (checks, elsewhere):
+        async with entered_checker_thread(there) as (checks, in_checker_thread):
             self.violations = checks.found
             async with asyncio.TaskGroup() as tasks:
                 for number in range(CLIENTS):
                     tasks.create_task(self._lives(random.Random(self.seed + number)))
-                tasks.create_task(self._strike_in_turn(checks, elsewhere))
-            await elsewhere(checks.after("everything", self.ledger.take()))
-            await elsewhere(checks.of_everything())
+                tasks.create_task(self._strike_in_turn(checks, in_checker_thread))
+            await in_checker_thread(checks.after("everything", self.ledger.take()))
+            await in_checker_thread(checks.of_everything())
             self.checks, self.check_seconds = checks.made, sum(checks.seconds) / checks.made
 
     def more(self) -> bool:
@@ -85,7 +85,7 @@ class Run:
             client = Client(self.stack, self.ledger, chance, self.more, patience, self.pause)
             await client.live()
 
-    async def _strike_in_turn(self, checks: Checks, elsewhere: Elsewhere) -> None:
+    async def _strike_in_turn(self, checks: Checks, in_checker_thread: CheckerThread) -> None:
         waiting: set[asyncio.Future[None]] = set()
         for number, fault in enumerate(self.faults):
             if self.violations:
@@ -93,7 +93,7 @@ class Run:
             await self._until_asked(self.commands * number // len(self.faults))
             drained = await self._strike(number, fault)
             closed = self.ledger.take()
-            waiting.add(elsewhere(checks.after(f"{number + 1}: {fault}", closed, drained)))
+            waiting.add(in_checker_thread(checks.after(f"{number + 1}: {fault}", closed, drained)))
             while len(waiting) > self.overlapping:
                 done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
                 for check in done:

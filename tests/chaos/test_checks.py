@@ -1,4 +1,4 @@
-"""The checks can fail: each invariant broken by hand, and told of."""
+"""The checks can fail: each invariant is broken by hand, and reported."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -50,7 +50,7 @@ def seen_of(entry: Entry) -> Seen:
     return seen
 
 
-def told(entry: Entry, seen: Seen) -> list[str]:
+def violated(entry: Entry, seen: Seen) -> list[str]:
     """The invariants that do not hold."""
     checks = (every_command_ended, one_effect, one_set_of_events, in_order)
     return [text[:2] for check in checks for text in check([entry], seen)]
@@ -58,7 +58,7 @@ def told(entry: Entry, seen: Seen) -> list[str]:
 
 def test_what_is_well_is_not_told_of() -> None:
     entry = an_entry()
-    assert told(entry, seen_of(entry)) == []
+    assert violated(entry, seen_of(entry)) == []
 
 
 def test_a_command_without_an_outcome_or_set_aside_is_told_of() -> None:
@@ -68,7 +68,7 @@ def test_a_command_without_an_outcome_or_set_aside_is_told_of() -> None:
     seen.settled.clear()
     seen.parked.add(command.id)
     seen.traces[entry.request_id].dead_letters.append(command)
-    assert told(entry, seen) == ["I1", "I1", "I1"]
+    assert violated(entry, seen) == ["I1", "I1", "I1"]
 
 
 def test_a_second_effect_or_none_is_told_of() -> None:
@@ -88,10 +88,10 @@ def test_an_event_that_is_missing_somewhere_or_twice_in_the_log_is_told_of() -> 
     traces = seen.traces[entry.request_id]
     [event] = traces.events
     traces.rows[event].add(datetime(2026, 1, 1, tzinfo=UTC))
-    assert told(entry, seen) == ["I3"]
+    assert violated(entry, seen) == ["I3"]
     traces.events.clear()
     traces.rows.clear()
-    assert told(entry, seen) == ["I3", "I3"]
+    assert violated(entry, seen) == ["I3", "I3"]
 
 
 def test_events_out_of_order_are_told_of() -> None:
@@ -100,7 +100,7 @@ def test_events_out_of_order_are_told_of() -> None:
     seen.order[later := uuid4()] = 2
     [event] = seen.traces[entry.request_id].events
     seen.appeared["watchlists.events", "ada"] = {later: None, event: None}
-    assert told(entry, seen) == ["I4"]
+    assert violated(entry, seen) == ["I4"]
 
 
 def test_accounts_and_mails_that_are_not_one_are_told_of() -> None:

@@ -18,7 +18,7 @@ TICKET = "/api/v1/stream/ticket"
 
 
 @dataclass(frozen=True)
-class Told:
+class StreamMessage:
     """One event of a stream."""
 
     kind: str
@@ -31,7 +31,7 @@ class Connection:
 
     status: int = 0
     headers: httpx.Headers = field(default_factory=httpx.Headers)
-    told: list[Told] = field(default_factory=list)
+    told: list[StreamMessage] = field(default_factory=list)
     retry: int | None = None
 
     def of(self, kind: str) -> list[Any]:
@@ -74,7 +74,7 @@ class Client:
                     case "retry":
                         connection.retry = int(value)
                     case "" if data:
-                        connection.told.append(Told(kind, json.loads(data)))
+                        connection.told.append(StreamMessage(kind, json.loads(data)))
                         kind, data = "", ""
 
 

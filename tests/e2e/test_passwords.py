@@ -64,7 +64,7 @@ async def until_out(http: httpx.AsyncClient, user: User) -> None:
 async def test_a_forgotten_password_is_set_anew_with_the_mailed_link(
     stack: Stack, user: User
 ) -> None:
-    elsewhere = await stack.sign_in(user.email)
+    other_session = await stack.sign_in(user.email)
     async with stack.http() as http:
         answer = await http.post(FORGOT, json={"email": user.email})
         assert (answer.status_code, answer.json()) == (202, {"status": "accepted"})
@@ -74,7 +74,7 @@ async def test_a_forgotten_password_is_set_anew_with_the_mailed_link(
         body = {"token": token, "new_password": NEW_PASSWORD}
         answer = await http.post(RESET, json=body)
         assert (answer.status_code, answer.json()) == (200, {"status": "done"})
-        for session in (user, elsewhere):
+        for session in (user, other_session):
             await until_out(http, session)
             answer = await http.post(
                 "/api/v1/auth/refresh", json={"refresh_token": session.refresh_token}
@@ -116,7 +116,7 @@ async def test_one_key_resets_once_and_answers_the_same(stack: Stack, user: User
 async def test_a_changed_password_leaves_this_session_and_ends_the_others(
     stack: Stack, user: User
 ) -> None:
-    elsewhere = await stack.sign_in(user.email)
+    other_session = await stack.sign_in(user.email)
     async with stack.http() as http:
         body = {"current_password": "Wrong-horse-7", "new_password": NEW_PASSWORD}
         answer = await http.post(CHANGE, json=body, headers=user.headers)
@@ -124,7 +124,7 @@ async def test_a_changed_password_leaves_this_session_and_ends_the_others(
         body["current_password"] = PASSWORD
         answer = await http.post(CHANGE, json=body, headers=user.headers)
         assert (answer.status_code, answer.content) == (204, b"")
-        await until_out(http, elsewhere)
+        await until_out(http, other_session)
         assert (await http.get(ME, headers=user.headers)).status_code == 200
         tokens = await http.post("/api/v1/auth/refresh", json={"refresh_token": user.refresh_token})
         assert tokens.status_code == 200

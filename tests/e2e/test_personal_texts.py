@@ -13,7 +13,7 @@ from tests.stack import PASSWORD, Stack, User, eventually
 
 pytestmark = pytest.mark.prove
 
-KEPT = {
+RETAINED = {
     "address": ("users email",),
     "name": ("users display_name",),
     "note": ("watchlist_items note", "inbox outcome"),
@@ -118,7 +118,7 @@ def test_text_of_a_person_is_in_no_table_but_where_the_product_keeps_it(
     tables = [piece for piece in pieces if piece.place.startswith("table ")]
     for somebody in people:
         for name, text in somebody.canaries.items():
-            kept = KEPT.get(name, ())
+            retained = RETAINED.get(name, ())
             found = {place.removeprefix("table ") for place in places_of(text, tables)}
-            assert not {place for place in found if not place.startswith(kept or ("-",))}, name
-            assert not kept or any(place.startswith(kept) for place in found), name
+            assert not {place for place in found if not place.startswith(retained or ("-",))}, name
+            assert not retained or any(place.startswith(retained) for place in found), name

@@ -159,7 +159,7 @@ async def test_what_a_user_may_do_is_felt_with_the_same_token(
 
 async def test_a_user_sees_all_sessions_and_ends_one(stack: Stack, other_gateway: str) -> None:
     here = await stack.verified_user()
-    elsewhere = await stack.sign_in(here.email)
+    other_session = await stack.sign_in(here.email)
     async with stack.http(headers=here.headers) as http:
         found = (await http.get(SESSIONS)).json()["sessions"]
         assert [each["current"] for each in found] == [False, True]
@@ -169,8 +169,8 @@ async def test_a_user_sees_all_sessions_and_ends_one(stack: Stack, other_gateway
         (left,) = (await http.get(SESSIONS)).json()["sessions"]
         assert left["id"] == found[1]["id"]
     async with httpx.AsyncClient(base_url=other_gateway) as there:
-        await until_kept_out(there, elsewhere.headers, seconds=FELT_SECONDS)
-        assert (await refresh(there, elsewhere.refresh_token)).status_code == 401
+        await until_kept_out(there, other_session.headers, seconds=FELT_SECONDS)
+        assert (await refresh(there, other_session.refresh_token)).status_code == 401
         assert await let_in(there, here.headers)
 
 

@@ -54,7 +54,7 @@ MARGIN_SECONDS = 0.3
 
 FOLLOW_SECONDS = 0.1
 
-Known = dict[str, CachedQuote]
+QuoteEntries = dict[str, CachedQuote]
 Priced = tuple[LookUp, Found]
 Handler = Callable[[Quotes, Sequence[Asker]], Awaitable[None]]
 
@@ -97,7 +97,7 @@ async def _all(tasks: Iterable[Awaitable[None]]) -> None:
         raise ExceptionGroup("look-ups failed", errors)
 
 
-async def _follow(deps: Quotes, look_up: LookUp, known: Known) -> None:
+async def _follow(deps: Quotes, look_up: LookUp, known: QuoteEntries) -> None:
     """Another worker asks just now: wait for what it finds, or for its end."""
     symbol = look_up.subject
     while look_up.seconds_left > MARGIN_SECONDS:
@@ -112,7 +112,7 @@ async def _follow(deps: Quotes, look_up: LookUp, known: Known) -> None:
     await _serve_last_good(deps, look_up, known, "timeout", CLOCK.now())
 
 
-async def _ask(deps: Quotes, look_ups: Sequence[LookUp], known: Known) -> None:
+async def _ask(deps: Quotes, look_ups: Sequence[LookUp], known: QuoteEntries) -> None:
     now = CLOCK.now()
     due = [each for each in look_ups if deps.without_price.is_due(each.subject, now)]
     within = max(each.seconds_left for each in look_ups) - MARGIN_SECONDS
@@ -130,7 +130,7 @@ async def _ask(deps: Quotes, look_ups: Sequence[LookUp], known: Known) -> None:
 
 
 async def _judged(
-    deps: Quotes, look_ups: Sequence[LookUp], verdicts: dict[str, Verdict], known: Known
+    deps: Quotes, look_ups: Sequence[LookUp], verdicts: dict[str, Verdict], known: QuoteEntries
 ) -> tuple[list[Priced], list[Awaitable[None]]]:
     """Which have a price that can be believed, and what is to be done for each other one."""
     priced: list[Priced] = []
@@ -171,7 +171,7 @@ async def _serve(deps: Quotes, priced: Sequence[Priced]) -> None:
     if not priced:
         return
     now = CLOCK.now()
-    entries: Known = {}
+    entries: QuoteEntries = {}
     for each, found in priced:
         jitter = random.uniform(-1, 1)  # noqa: S311  # so that not everything goes stale at once
         until = fresh_until(found.quote, found.hours, now, jitter)
@@ -183,7 +183,7 @@ async def _serve(deps: Quotes, priced: Sequence[Priced]) -> None:
     await saving
 
 
-async def _save(deps: Quotes, priced: Sequence[Priced], entries: Known) -> None:
+async def _save(deps: Quotes, priced: Sequence[Priced], entries: QuoteEntries) -> None:
     """In one order everywhere, so that two workers cannot wait for each other."""
     async with deps.transactions.begin() as tx:
         for each, found in sorted(priced, key=lambda pair: pair[0].subject):
@@ -208,7 +208,7 @@ async def _say_unknown(deps: Quotes, look_up: LookUp) -> None:
     await deps.record(look_up, QuoteNotFound(symbol=symbol, source=deps.chain.first))
 
 
-async def _hold_back(deps: Quotes, look_up: LookUp, quote: Quote, known: Known) -> None:
+async def _hold_back(deps: Quotes, look_up: LookUp, quote: Quote, known: QuoteEntries) -> None:
     """The last good quote is shown in its place; an operator hears of it."""
     last = known[look_up.subject].quote
     assert last
@@ -230,7 +230,7 @@ async def _hold_back(deps: Quotes, look_up: LookUp, quote: Quote, known: Known) 
 
 
 async def _serve_last_good(
-    deps: Quotes, look_up: LookUp, known: Known, reason: StaleReason, until: datetime
+    deps: Quotes, look_up: LookUp, known: QuoteEntries, reason: StaleReason, until: datetime
 ) -> None:
     """Marked as stale, and so in the cache until `until`; or the word that nobody can tell.
 

@@ -16,14 +16,14 @@ from devstack.supervisor.layout import Layout
 from devstack.supervisor.process import NeverReadyError, NotReadyYetError, Process, State
 from devstack.supervisor.records import Records
 
-SLEEPS = "import time; time.sleep(60)"
+RUNS_UNTIL_A_SIGNAL = "import signal; signal.pause()"
 IGNORES_SIGTERM = (
-    "import signal, sys, time; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
-    "open(sys.argv[1], 'w').close(); time.sleep(60)"
+    "import signal, sys; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
+    "open(sys.argv[1], 'w').close(); signal.pause()"
 )
 
 DIES_UNTIL_IT_EXISTS = (
-    "import pathlib, sys, time;pathlib.Path(sys.argv[1]).exists() or sys.exit(3); time.sleep(60)"
+    "import pathlib, signal, sys;pathlib.Path(sys.argv[1]).exists() or sys.exit(3); signal.pause()"
 )
 
 Make = Callable[..., Process]
@@ -88,7 +88,7 @@ async def eventually(holds: Callable[[], bool]) -> None:
 
 
 async def test_a_process_that_dies_is_started_again(make: Make) -> None:
-    process = make(SLEEPS)
+    process = make(RUNS_UNTIL_A_SIGNAL)
     await process.start()
     first = process.pid
     assert first
@@ -97,7 +97,7 @@ async def test_a_process_that_dies_is_started_again(make: Make) -> None:
 
 
 async def test_stopped_stays_stopped_until_it_is_started(make: Make) -> None:
-    process = make(SLEEPS)
+    process = make(RUNS_UNTIL_A_SIGNAL)
     await process.start()
     await process.stop()
     assert (process.state, process.pid) == (State.STOPPED, None)
@@ -131,7 +131,7 @@ async def test_preparation_that_fails_is_reported_and_tried_again(
 ) -> None:
     monkeypatch.setattr("devstack.supervisor.process.FIRST_DELAY", 0.01)
     disk = Disk(free=False)
-    process = make(SLEEPS, prepare=disk.write)
+    process = make(RUNS_UNTIL_A_SIGNAL, prepare=disk.write)
     with pytest.raises(NeverReadyError, match="No space left"):
         await process.start()
     disk.free = True
@@ -152,7 +152,7 @@ async def test_process_runs_though_it_cannot_be_recorded_or_announced(
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr("devstack.supervisor.records.write_private", full)
-    process = make(SLEEPS, announce=full)
+    process = make(RUNS_UNTIL_A_SIGNAL, announce=full)
     await process.start()
     first = process.pid
     assert first
@@ -161,7 +161,7 @@ async def test_process_runs_though_it_cannot_be_recorded_or_announced(
 
 
 async def test_what_runs_and_is_not_ready_keeps_running(make: Make) -> None:
-    process = make(SLEEPS, ready=False)
+    process = make(RUNS_UNTIL_A_SIGNAL, ready=False)
     with pytest.raises(NotReadyYetError):
         await process.start()
     assert process.state == State.STARTING

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.postgres.migrate import FOLDER, MigrationError, Patience, migrate, read_migrations
+from infra.postgres.migrate import FOLDER, LockTimeouts, MigrationError, migrate, read_migrations
 from tests.operations.cli.invocation import qnt9
 from tests.postgres import Database
 from tests.waiting import until
@@ -32,8 +32,8 @@ async def test_writers_go_on_while_a_migration_waits_for_an_open_transaction(
         transaction = conn.transaction()
         await transaction.start()
         await conn.fetch("SELECT FROM inbox")
-        patience = Patience(lock_seconds=0.05, seconds=120, tell=told.append)
-        migrating = asyncio.create_task(migrate(database.dsn(), folder, patience=patience))
+        timeouts = LockTimeouts(lock_seconds=0.05, seconds=120, tell=told.append)
+        migrating = asyncio.create_task(migrate(database.dsn(), folder, timeouts=timeouts))
 
         async def tried() -> bool:
             return len(told) >= 2
@@ -52,7 +52,7 @@ async def test_patience_ends_and_nothing_is_applied(database: Database, folder: 
     async with (await database.pool()).acquire() as conn, conn.transaction():
         await conn.fetch("SELECT FROM inbox")
         with pytest.raises(MigrationError, match="still locked after 0 s"):
-            await migrate(database.dsn(), folder, patience=Patience(0.05, 0))
+            await migrate(database.dsn(), folder, timeouts=LockTimeouts(0.05, 0))
     assert await migrate(database.dsn(), folder) == [f"{NEXT:04}_another_column"]
 
 

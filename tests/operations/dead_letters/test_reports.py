@@ -41,7 +41,7 @@ async def stop_after(pool: Pool, sender: MemorySender, dead_letter: DeadLetter) 
         raise KeyboardInterrupt
 
 
-def told(sender: MemorySender) -> list[OpsRedriven]:
+def reported(sender: MemorySender) -> list[OpsRedriven]:
     return [
         OpsRedriven.model_validate_json(copy.value or b"") for copy in sender.to(OPS_EVENTS.name)
     ]
@@ -53,11 +53,11 @@ async def test_a_slow_run_leaves_one_event_for_each_box(database: Database) -> N
     others = [a_recent_letter(dlq_topic="users.events.audit") for _ in range(5)]
     async with reporting(pool, sender) as reports:
         await redriven(pool, sender, reports, [*ours, *others])
-    assert [event.offsets for event in told(sender)] == [
+    assert [event.offsets for event in reported(sender)] == [
         [dead_letter.record.offset for dead_letter in dead_letters]
         for dead_letters in (ours, others)
     ]
-    assert {(event.operator, event.reason) for event in told(sender)} == {("ada", BY.reason)}
+    assert {(event.operator, event.reason) for event in reported(sender)} == {("ada", BY.reason)}
 
 
 async def test_a_long_run_leaves_an_event_for_each_thousand_letters(database: Database) -> None:
@@ -68,7 +68,7 @@ async def test_a_long_run_leaves_an_event_for_each_thousand_letters(database: Da
             batch = dead_letters[begin : begin + 100]
             event_id = await reports.event_for(WATCHLIST, len(batch))
             await redrive(pool, sender, WATCHLIST, batch, BY, event_id=event_id)
-    assert [len(event.offsets) for event in told(sender)] == [1_000, 1_000, 100]
+    assert [len(event.offsets) for event in reported(sender)] == [1_000, 1_000, 100]
     assert module.MAX_DEAD_LETTERS == 1_000
 
 
@@ -77,7 +77,7 @@ async def test_a_run_that_fails_or_is_stopped_tells_what_it_has_done(database: D
     stopped = stop_after(pool, sender, dead_letter)
     with pytest.raises(KeyboardInterrupt):
         await stopped
-    assert [event.offsets for event in told(sender)] == [[dead_letter.record.offset]]
+    assert [event.offsets for event in reported(sender)] == [[dead_letter.record.offset]]
 
 
 async def test_what_a_killed_run_has_not_told_is_told_by_the_next_one_as_the_same_event(
@@ -96,11 +96,11 @@ async def test_what_a_killed_run_has_not_told_is_told_by_the_next_one_as_the_sam
             await redriven(pool, silent, reports, dead_letters)
     async with reporting(pool, sender):
         pass
-    [event] = told(sender)
+    [event] = reported(sender)
     assert event.offsets == [dead_letter.record.offset for dead_letter in dead_letters]
     async with reporting(pool, sender):
         pass
-    assert len(told(sender)) == 1
+    assert len(reported(sender)) == 1
 
     await database.execute("UPDATE dead_letter_actions SET told_at = NULL")
     async with reporting(pool, sender):
@@ -117,5 +117,5 @@ async def test_what_a_run_that_is_alive_has_still_to_tell_is_left_to_it(
         await redriven(pool, sender, reports, [a_recent_letter()])
         async with reporting(pool, other):
             pass
-        assert told(other) == []
-    assert len(told(sender)) == 1
+        assert reported(other) == []
+    assert len(reported(sender)) == 1

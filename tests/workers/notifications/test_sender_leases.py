@@ -16,7 +16,7 @@ from infra.postgres.pool import Pool, open_pool
 from infra.runtime.settings import PostgresSettings
 from tests.mailserver import MailServer
 from tests.postgres import Database
-from tests.tcp_proxy import Cable, a_cable
+from tests.tcp_proxy import TcpProxy, running_proxy
 from tests.users import ADA
 from tests.waiting import until
 from tests.workers.notifications.test_sender import all_are, sent_again, until_status
@@ -36,7 +36,7 @@ NOTICED = 3
 class Far:
     """A sender's way to the database, apart from everybody else's."""
 
-    cable: Cable
+    proxy: TcpProxy
     pool: Pool
 
 
@@ -57,10 +57,10 @@ class Interrupted:
 
 @asynccontextmanager
 async def far_from(database: Database) -> AsyncIterator[Far]:
-    async with a_cable(database.dsn("qnt9_verification")) as cable:
-        settings = PostgresSettings(postgres_dsn=SecretStr(cable.url))
+    async with running_proxy(database.dsn("qnt9_verification")) as proxy:
+        settings = PostgresSettings(postgres_dsn=SecretStr(proxy.url))
         async with open_pool(settings, instance="test-far") as pool:
-            yield Far(cable, pool)
+            yield Far(proxy, pool)
 
 
 @pytest.fixture
@@ -185,14 +185,14 @@ async def test_a_sender_that_has_just_come_takes_over_no_mail_of_another(
 ) -> None:
     first, _ = ways
     ada = await with_a_mail_before_the_server(deps, server, start_sender, first)
-    await first.cable.cut()
+    await first.proxy.cut()
     server.open.set()
     await until(lambda: len(server.taken) == 1)
     await end_leases(deps)
     await start_sender()
     bob, _ = await deps.signed_up(BOB)
     await until_status(deps, bob, "sent")
-    first.cable.mend()
+    first.proxy.mend()
     await until_status(deps, ada, "sent")
     assert [taken.recipient for taken in server.taken] == [ADA, BOB]
 
@@ -208,17 +208,17 @@ async def test_a_database_that_was_away_makes_no_second_mail_whoever_reaches_it_
     monkeypatch.setattr(loop, "SETTLE_SECONDS", 0.0)
     ada = await with_a_mail_before_the_server(deps, server, start_sender, first)
     await start_sender(pool=second.pool)
-    await first.cable.cut()
-    await second.cable.cut()
+    await first.proxy.cut()
+    await second.proxy.cut()
     monkeypatch.setattr(loop, "SETTLE_SECONDS", FOR_GOOD)
     server.open.set()
     await until(lambda: len(server.taken) == 1)
-    await until(lambda: second.cable.dropped >= NOTICED)
+    await until(lambda: second.proxy.dropped >= NOTICED)
     await end_leases(deps)
-    second.cable.mend()
+    second.proxy.mend()
     bob, _ = await deps.signed_up(BOB)
     await until_status(deps, bob, "sent")
-    first.cable.mend()
+    first.proxy.mend()
     await until_status(deps, ada, "sent")
     assert [taken.recipient for taken in server.taken] == [ADA, BOB]
 

@@ -24,7 +24,7 @@ from workers.watchlist.handlers import change_watchlists
 from workers.watchlist.rules import WatchlistCommand
 
 Order = InboundMessage[WatchlistCommand]
-Told = tuple[str, ...]
+EventSummary = tuple[str, ...]
 CARRIED = topics_of(WATCHLIST)[0].carries
 
 
@@ -87,9 +87,9 @@ class WatchlistSlice:
         )
         return {row["symbol"]: row["note"] for row in rows}
 
-    async def told(self, owner: UUID) -> list[Told]:
+    async def told(self, owner: UUID) -> list[EventSummary]:
         """What the events about one owner say, in order, in clear."""
-        said: list[Told] = []
+        said: list[EventSummary] = []
         for written in await written_events(self.database):
             if written.about != str(owner):
                 continue

@@ -12,7 +12,7 @@ from contracts.commands import AddToWatchlist, RemoveFromWatchlist
 from contracts.outcomes import Outcome
 from contracts.values import WATCHLIST_LIMITS, Tier
 from tests.builders import received
-from tests.workers.watchlist.conftest import Told, WatchlistSlice
+from tests.workers.watchlist.conftest import EventSummary, WatchlistSlice
 from workers.watchlist.rules import WatchlistCommand
 
 OWNERS = 3
@@ -36,7 +36,7 @@ async def afterwards(deps: WatchlistSlice, sequence: Sequences, cuts: Sequence[i
         if begin < end:
             await deps.handle(*orders[begin:end])
     lists: list[list[tuple[str, str | None]]] = []
-    events: list[list[Told]] = []
+    events: list[list[EventSummary]] = []
     for owner in owners:
         lists.append(list((await deps.items(owner)).items()))
         events.append(await deps.told(owner))
