@@ -8,6 +8,7 @@ from typing import Protocol
 from uuid import UUID
 
 from contracts.message import Message
+from contracts.topics import Consumer
 from infra.messaging.inbound import InboundMessage, RetryableError
 from infra.postgres.pool import Connection
 
@@ -100,12 +101,13 @@ async def has_happened(conn: Connection, consumer: str, received: InboundMessage
             OR EXISTS (
                    SELECT FROM recoveries
                     WHERE finished_at IS NULL
-                      AND (points #>> ARRAY['qnt9.' || $2, $3, $4::int::text, '1'])::bigint > $5
-                      AND $6 > coalesce(published_until, '-infinity')
+                      AND (points #>> ARRAY[$3, $4, $5::int::text, '1'])::bigint > $6
+                      AND $7 > coalesce(published_until, '-infinity')
                )
         """,
         cause.id,
         consumer,
+        Consumer(consumer).group,
         origin.topic,
         origin.partition,
         origin.offset,

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -38,7 +39,7 @@ class RecoveryProgress:
         return sum(until - at for places in self.left.values() for at, until in places.values())
 
 
-async def standing(broker: Broker, conn: Connection, recovery: Recovery) -> RecoveryProgress:
+async def progress_of(broker: Broker, conn: Connection, recovery: Recovery) -> RecoveryProgress:
     """How far a recovery is now."""
     left: dict[str, dict[Place, tuple[int, int]]] = {}
     for group, untils in moved_groups(recovery.points).items():
@@ -65,17 +66,20 @@ async def follow(
     `patience` although every group has members, those that stand first are let through as they are.
     """
     moved, before = time.monotonic(), None
+    let_through = datetime.min.replace(tzinfo=UTC)
     while True:
-        now = await standing(broker, conn, recovery)
+        now = await progress_of(broker, conn, recovery)
         report(now)
         if not now.left:
             break
-        await store.set_horizons(conn, recovery.id, await horizons(broker, now))
+        found = await horizons(broker, now)
+        reached = {name: at and max(at, let_through) for name, at in found.items()}
+        await store.set_horizons(conn, recovery.id, reached)
         picture: Any = (now.left, now.awaited)
         if picture != before or now.idle:
             moved, before = time.monotonic(), picture
         elif time.monotonic() - moved > patience.total_seconds():
-            await _let_through(broker, conn, recovery, now)
+            let_through = max(let_through, await _let_through(broker, conn, now))
             moved = time.monotonic()
         await asyncio.sleep(LOOK_SECONDS)
     await store.erase_again(conn, recovery.id)
@@ -85,8 +89,8 @@ async def follow(
 async def horizons(broker: Broker, now: RecoveryProgress) -> dict[str, datetime | None]:
     """By consumer, the time of the earliest record that another one has left; None: there is none.
 
-    A command that is refused waits until its time has come (`recovery.refuse_early`). Time orders
-    what depends on each other, so the earliest record of all never waits.
+    A command that is refused waits until its time has come (`restored_database.refuse_early`).
+    Time orders what depends on each other, so the earliest record of all never waits.
     """
     readers = {c.group: c.name for c in consumers() if c.inbox}
     heads = {
@@ -125,19 +129,20 @@ def _time_of(record: Record) -> datetime:
         return datetime.fromtimestamp(record.timestamp / 1_000, UTC)
 
 
-async def _let_through(
-    broker: Broker, conn: Connection, recovery: Recovery, now: RecoveryProgress
-) -> None:
-    """The commands that each partition has next are waited for no longer."""
+async def _let_through(broker: Broker, conn: Connection, now: RecoveryProgress) -> datetime:
+    """Wait no longer for the commands that each partition has next.
+
+    Returns the time of the latest: until then commands may be refused or change nothing.
+    """
     causes: list[UUID] = []
+    latest = datetime.min.replace(tzinfo=UTC)
     for places in now.left.values():
         for (topic, partition), (at, until) in places.items():
             wanted = [Range(partition, at, min(until, at + WINDOW))]
             async for batch in broker.read(topic, wanted):
                 for record in batch.records:
-                    try:
+                    latest = max(latest, _time_of(record))
+                    with suppress(UnreadableError):
                         causes.append(Envelope.from_headers(record.headers).id)
-                    except UnreadableError:
-                        continue
     await store.give_up(conn, causes)
-    await store.set_horizons(conn, recovery.id, {c.name: None for c in consumers()})
+    return latest
