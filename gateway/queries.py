@@ -6,9 +6,14 @@ from uuid import UUID
 
 import asyncpg
 
+from contracts.values import WATCHLIST_LIMITS
 from infra.postgres.reads import Readable
 
 Rows = list[asyncpg.Record]
+
+MAX_ITEMS = max(WATCHLIST_LIMITS.values())
+MAX_SESSIONS = 1_000
+"""Most rows of a user that one answer shows. Whoever holds a worker's credential could add more."""
 
 
 async def outcomes(pool: Readable, ids: Sequence[UUID]) -> Rows:
@@ -118,15 +123,17 @@ async def audit_entries(
 
 
 async def watchlist(pool: Readable, user_id: UUID) -> Rows:
-    """A user's items, oldest first."""
+    """A user's items, oldest first; `MAX_ITEMS` at most."""
     return await pool.fetch(
         """
         SELECT symbol, note, added_at
           FROM watchlist_entries
          WHERE user_id = $1
          ORDER BY added_at, symbol
+         LIMIT $2
         """,
         user_id,
+        MAX_ITEMS,
     )
 
 
@@ -157,15 +164,17 @@ async def activity(
 
 
 async def open_sessions(pool: Readable, user_id: UUID) -> Rows:
-    """Where a user is signed in, the most recently used first."""
+    """Where a user is signed in, the most recently used first; `MAX_SESSIONS` at most."""
     return await pool.fetch(
         """
         SELECT id, created_at, last_used_at, program AS client, ip_address, user_agent
           FROM sessions_open
          WHERE user_id = $1
          ORDER BY last_used_at DESC, id DESC
+         LIMIT $2
         """,
         user_id,
+        MAX_SESSIONS,
     )
 
 

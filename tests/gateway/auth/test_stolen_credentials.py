@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 from contracts.ids import uuid7
 from contracts.outcomes import Succeeded, outcome_of
 from contracts.quotes import CachedQuote, cache_key
+from gateway import queries
 from gateway.auth.revocation import MAX_REMEMBERED, Revocations
 from gateway.commands.result_problems import settled
 from gateway.commands.results import CommandResult, CommandResults
@@ -21,6 +22,7 @@ from infra.messaging.access_changes import MAX_NAMED, AccessChanges
 from infra.postgres.pool import Pool
 from tests.gateway.conftest import ahead
 from tests.postgres import Database
+from tests.users import a_user
 from tests.workers.quotes.builders import a_quote
 
 NO_OUTCOMES: list[Any] = [
@@ -114,3 +116,22 @@ def test_flood_of_announcements_is_not_remembered_without_end() -> None:
         changes = AccessChanges({uuid7() for _ in range(MAX_NAMED)})
         access._hear({"type": "message", "data": changes.to_json()})
     assert len(access._ended) <= MAX_REMEMBERED + MAX_NAMED
+
+
+async def test_rows_beyond_what_a_user_can_have_are_not_read(database: Database) -> None:
+    owner = await a_user(database)
+    await database.execute(
+        "INSERT INTO watchlist_items (user_id, symbol)"
+        " SELECT $1, 'S' || n FROM generate_series(1, 2 * $2) n",
+        owner,
+        queries.MAX_ITEMS,
+    )
+    await database.execute(
+        "INSERT INTO sessions (id, user_id)"
+        " SELECT gen_random_uuid(), $1 FROM generate_series(1, 2 * $2)",
+        owner,
+        queries.MAX_SESSIONS,
+    )
+    pool = await database.pool("qnt9_gateway")
+    assert len(await queries.watchlist(pool, owner)) == queries.MAX_ITEMS
+    assert len(await queries.open_sessions(pool, owner)) == queries.MAX_SESSIONS
