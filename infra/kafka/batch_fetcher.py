@@ -10,8 +10,10 @@ from functools import partial
 from typing import Any
 
 import structlog
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import ConsumerStoppedError
+
+from infra.kafka.aiokafka_internals import begin_at_committed, partition_states
 
 log = structlog.get_logger(__name__)
 
@@ -39,8 +41,7 @@ class BatchFetcher:
         room = max_records - _count(fetched)
         if self._last > FEW and room > 0:
             await asyncio.sleep(GATHER_SECONDS)
-            for partition, more in (await _what_follows(getmany, room)).items():
-                fetched.setdefault(partition, []).extend(more)
+            _add(fetched, await _what_follows(getmany, room))
         self._last = _count(fetched)
         return fetched
 
@@ -59,15 +60,23 @@ async def _what_follows(getmany: GetMany, room: int) -> Fetched:
         return {}
 
 
+def _add(fetched: Fetched, more: Fetched) -> None:
+    for partition, records in more.items():
+        fetched.setdefault(partition, []).extend(records)
+
+
 def _count(fetched: Fetched) -> int:
     return sum(map(len, fetched.values()))
 
 
 class BatchFetchingConsumer(AIOKafkaConsumer):
-    """FastStream's own loop asks it. What a failed fetch has drained is fetched again.
+    """FastStream's own loop asks it. Each partition has the same share of a fetch.
 
-    aiokafka moves on in one partition, and drops its records when those of another are corrupt:
-    the next commit would pass them.
+    aiokafka gives out all that it has of one partition before the next: a backlog of sign-ups in
+    one, at a hash each, would hold up those in the others for as long.
+
+    What a failed fetch has drained is fetched again. aiokafka moves on in one partition, and drops
+    its records when those of another are corrupt: the next commit would pass them.
     """
 
     batch_fetcher: BatchFetcher
@@ -76,18 +85,31 @@ class BatchFetchingConsumer(AIOKafkaConsumer):
         return await self.batch_fetcher.fetch(partial(self._all_or_nothing, *partitions), **options)
 
     async def _all_or_nothing(self, *partitions: Any, **options: Any) -> Any:
-        before = {s: s.position for s in self._states().values() if s.has_valid_position}
+        states = partition_states(self)
+        before = {s: s.position for s in states.values() if s.has_valid_position}
         try:
-            return await super().getmany(*partitions, **options)
+            return await self._from_each(*partitions, **options)
         except Exception:
-            for partition, state in self._states().items():
+            for partition, state in partition_states(self).items():
                 if state not in before:  # assigned meanwhile: from where the group has committed
-                    self._fetcher.request_offset_reset([partition], None)
+                    begin_at_committed(self, partition)
                 elif state.has_valid_position and state.position != before[state]:
                     self.seek(partition, before[state])
             raise
 
-    def _states(self) -> dict[TopicPartition, Any]:
-        """Of what is assigned; `position` would wait for one that is not known yet."""
-        assigned = self.assignment()
-        return {p: self._subscription.subscription.assignment.state_value(p) for p in assigned}
+    async def _from_each(self, *partitions: Any, timeout_ms: int, max_records: int) -> Fetched:
+        """At most `max_records`, at first a share of each partition, then whatever there is."""
+        places = partitions or tuple(self.assignment())
+        share = max(1, max_records // max(1, len(places)))
+        fetched: Fetched = dict(
+            await super().getmany(*partitions, timeout_ms=timeout_ms, max_records=share)
+        )
+        if _count(fetched) < share:  # that was all
+            return fetched
+        for place in places:
+            room = min(share - len(fetched.get(place, ())), max_records - _count(fetched))
+            if room > 0:
+                _add(fetched, await super().getmany(place, timeout_ms=0, max_records=room))
+        if room := max_records - _count(fetched):
+            _add(fetched, await super().getmany(*partitions, timeout_ms=0, max_records=room))
+        return fetched

@@ -8,6 +8,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from contracts.topics import MAX_RECORD_BYTES
+from infra.kafka.aiokafka_internals import close_connections
 from infra.kafka.connection import connection_options
 from infra.messaging.record_reader import Record
 from infra.runtime.settings import KafkaSettings
@@ -146,7 +147,7 @@ async def stop_client(consumer: AIOKafkaConsumer) -> None:
     stopping = asyncio.ensure_future(consumer.stop())
     await asyncio.wait({stopping})
     if stopping.cancelled():
-        await consumer._client.close()  # noqa: SLF001  it is left open, with a task that goes on
+        await close_connections(consumer)
     else:
         stopping.result()
 

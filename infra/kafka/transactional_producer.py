@@ -12,6 +12,7 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from contracts.topics import MAX_DEAD_LETTER_BYTES
+from infra.kafka.aiokafka_internals import is_in_transaction, retrieve_transaction_error
 from infra.kafka.connection import connection_options
 from infra.kafka.producer import BATCH_BYTES, REQUEST_MS
 from infra.messaging.batch_progress import Place
@@ -79,10 +80,9 @@ class TransactionalWriter:
 
         After an error the writer is of no more use: close it.
         """
-        transaction = self._producer._txn_manager  # noqa: SLF001  # it has no other way to ask
         try:
             async with asyncio.timeout(WRITE_SECONDS):
-                if not transaction.is_in_transaction():
+                if not is_in_transaction(self._producer):
                     await self._producer.begin_transaction()
                 await self._append(topic, drafts)
                 await self._producer.send_offsets_to_transaction(
@@ -101,6 +101,8 @@ class TransactionalWriter:
             await asyncio.wait({stopping}, timeout=CLOSE_SECONDS)
         elif not stopping.cancelled() and (error := stopping.exception()):
             log.debug("writer_not_closed", error=repr(error))
+        if error := retrieve_transaction_error(self._producer):
+            log.debug("transaction_not_committed", error=repr(error))
 
     async def _append(self, topic: str, drafts: Sequence[Draft]) -> None:
         """In order; the next batch is filled while the one before is on its way."""

@@ -20,6 +20,7 @@ from faststream.kafka import KafkaBroker
 from faststream.kafka.message import KafkaAckableMessage
 
 from contracts.topics import Consumer, topics_of
+from infra.kafka.aiokafka_internals import committed_offsets
 from infra.kafka.connection import connection_options
 from infra.kafka.faststream_adapter import DrainFirst, Fetched, batch_of, builder
 from infra.messaging.batch_items import DOWN
@@ -243,8 +244,7 @@ class ConsumerShell:
     async def _committed(self, places: Sequence[Place]) -> Mapping[Place, Committed]:
         consumer = self._subscriber.consumer
         assert consumer is not None
-        coordinator = consumer._coordinator  # noqa: SLF001  # `committed` drops the note
-        found = await coordinator.fetch_committed_offsets([TopicPartition(*p) for p in places])
+        found = await committed_offsets(consumer, [TopicPartition(*p) for p in places])
         return {
             place: (at.offset, at.metadata or "") if at else (-1, "")
             for place in places

@@ -14,7 +14,13 @@ from aiokafka.errors import CorruptRecordException, KafkaError
 from structlog.testing import capture_logs
 
 from contracts.commands import AddToWatchlist
-from contracts.topics import ACCOUNTS_COMMANDS, SIGNIN_COMMANDS, WATCHLIST, WATCHLIST_COMMANDS
+from contracts.topics import (
+    ACCOUNTS_COMMANDS,
+    SIGNIN_COMMANDS,
+    SIGNUP_COMMANDS,
+    WATCHLIST,
+    WATCHLIST_COMMANDS,
+)
 from infra.kafka.admin import (
     Changes,
     Grant,
@@ -43,6 +49,7 @@ from tests.waiting import until
 SECONDS = 5.0
 TOPIC = WATCHLIST_COMMANDS.name
 UNUSED = (ACCOUNTS_COMMANDS.name, SIGNIN_COMMANDS.name)
+SHARED = SIGNUP_COMMANDS.name
 
 
 @pytest.fixture(scope="module")
@@ -187,6 +194,26 @@ async def test_what_a_failed_fetch_has_drained_comes_again(
             taken += [record.value for records in fetched.values() for record in records]
     assert faulty.raised
     assert sorted(taken) == sent
+
+
+async def test_backlog_of_one_partition_holds_up_no_other(
+    made: TlsBroker, resources: AsyncExitStack
+) -> None:
+    options = connection_options(made.settings())
+    producer = await resources.enter_async_context(AIOKafkaProducer(**options))
+    places = [TopicPartition(SHARED, number) for number in range(2)]
+    for place, count in zip(places, (60, 5), strict=True):
+        for _ in range(count):
+            await producer.send_and_wait(SHARED, b"{}", partition=place.partition)
+    consumer = BatchFetchingConsumer(**options, enable_auto_commit=False)
+    consumer.batch_fetcher = BatchFetcher(lambda: None)
+    await resources.enter_async_context(consumer)
+    consumer.assign(places)
+    for place in places:
+        consumer.seek(place, 0)
+    fetched = await consumer.getmany(timeout_ms=10_000, max_records=20)
+    offsets = {place: [record.offset for record in fetched[place]] for place in places}
+    assert offsets == {places[0]: list(range(15)), places[1]: list(range(5))}
 
 
 async def test_an_operators_tools_ask_over_tls(made: TlsBroker) -> None:
