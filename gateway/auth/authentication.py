@@ -10,7 +10,7 @@ from gateway.http.endpoints import AccessLevel
 from gateway.http.forwarded import Network, Source, address_of, client_address
 from gateway.http.header_fields import bearer_token
 from gateway.http.problems import ProblemError
-from gateway.http.request import Request
+from gateway.http.request import GatewayRequest
 from gateway.stream.tickets import Tickets
 from infra.postgres.reads import Readable
 from infra.runtime.clock import CLOCK
@@ -44,7 +44,7 @@ class Authenticator:
         self._checked: OrderedDict[str, Principal] = OrderedDict()
 
     async def authenticate(
-        self, request: Request, level: AccessLevel, *, by_ticket: bool = False
+        self, request: GatewayRequest, level: AccessLevel, *, by_ticket: bool = False
     ) -> Principal | None:
         """The user, or None where anyone may call. Raises `ProblemError`."""
         if level is AccessLevel.ANYONE:
@@ -71,7 +71,7 @@ class Authenticator:
         if Permission.ADMIN not in found["permissions"]:
             raise ProblemError("forbidden")
 
-    def principal(self, request: Request) -> Principal:
+    def principal(self, request: GatewayRequest) -> Principal:
         """Whom the bearer token names, as of now. Raises `ProblemError`."""
         token = bearer_token(request.headers.get("authorization", ""))
         if token is None:
@@ -98,12 +98,13 @@ class Authenticator:
             raise ProblemError("unauthenticated", "The token has expired.", headers=_CHALLENGE)
         return self._access.current(principal)
 
-    def client(self, request: Request) -> Client:
+    def client(self, request: GatewayRequest) -> Client:
         """Address and agent; forwarded addresses count only from trusted proxies."""
         agent = request.headers.get("user-agent", "")[:AGENT_CHARACTERS] or None
-        peer = address_of(request.peer) if request.peer else None
+        host = request.client.host if request.client else None
+        peer = address_of(host) if host else None
         if peer is None:
-            return Client(request.peer, agent)
+            return Client(host, agent)
         if self._trusted:
             peer = client_address(peer, request.headers, self._trusted, self._forwarded_header)
         return Client(str(peer), agent)

@@ -8,26 +8,27 @@ from urllib.parse import parse_qs
 import orjson
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
+from starlette.requests import ClientDisconnect
 
 from gateway.http.header_fields import is_json, is_plain
 from gateway.http.problems import ProblemError
-from gateway.http.request import CutOffError, Request
+from gateway.http.request import GatewayRequest
 
 DEEPEST = 16
 
 
-async def read_json(request: Request, most: int, *, empty: Any = None) -> Any:
+async def read_json(request: GatewayRequest, most: int, *, empty: Any = None) -> Any:
     """The JSON of a body, `empty` for an empty one. Raises `ProblemError`."""
     declared = request.headers.get("content-length", "0")
     if declared.isdigit() and int(declared) > most:
         raise ProblemError("body-too-large", f"At most {most} bytes.")
     chunks = bytearray()
     try:
-        async for chunk in request.chunks():
+        async for chunk in request.stream():
             chunks += chunk
             if len(chunks) > most:
                 raise ProblemError("body-too-large", f"At most {most} bytes.")
-    except CutOffError as error:
+    except ClientDisconnect as error:
         raise ProblemError("malformed-request", "The body ended early.") from error
     if not chunks:
         return empty

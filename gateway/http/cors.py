@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable
 
-from gateway.http.endpoints import Answer
-from gateway.http.request import Request
-from gateway.http.routing import Methods, allowed
+from starlette.responses import Response
+
+from gateway.http.request import GatewayRequest
 
 REQUEST_HEADERS = (
     "Authorization",
@@ -48,14 +48,17 @@ class Cors:
         }
         self._others: Headers = (vary,) if self._named else ()
 
-    def headers(self, request: Request) -> Headers:
+    def headers(self, request: GatewayRequest) -> Headers:
         """What an answer says to the browser of whoever asked."""
         if not self._named or not request.path.startswith(_SHARED):
             return ()
         return self._named.get(request.headers.get("origin", ""), self._others)
 
-    def preflight(self, request: Request, methods: Methods) -> Answer | None:
-        """The answer to a browser that asks first; None for any other request."""
+    def preflight(self, request: GatewayRequest, methods: str) -> Response | None:
+        """The answer to a browser that asks first; None for any other request.
+
+        `methods`: those of the path, between commas.
+        """
         if (
             request.method != "OPTIONS"
             or "access-control-request-method" not in request.headers
@@ -63,9 +66,9 @@ class Cors:
             or not request.path.startswith(_SHARED)
         ):
             return None
-        permitted = (
-            ("Access-Control-Allow-Methods", ", ".join(allowed(methods))),
-            ("Access-Control-Allow-Headers", ", ".join(REQUEST_HEADERS)),
-            ("Access-Control-Max-Age", str(REMEMBERED_SECONDS)),
-        )
-        return Answer(204, None, permitted)
+        permitted = {
+            "Access-Control-Allow-Methods": methods,
+            "Access-Control-Allow-Headers": ", ".join(REQUEST_HEADERS),
+            "Access-Control-Max-Age": str(REMEMBERED_SECONDS),
+        }
+        return Response(status_code=204, headers=permitted)

@@ -1,17 +1,19 @@
 """How a route is declared: one `Endpoint` says what it takes, who may call it, what it answers.
 
-The dispatcher, the OpenAPI document and the tests of object access are made from these.
+Routes, the OpenAPI document and the tests of object access are made from these.
 """
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import orjson
 from pydantic import BaseModel
+from starlette.responses import Response
 
-from gateway.http.request import Request
+from gateway.http.problems import ProblemError
+from gateway.http.request import GatewayRequest
 from gateway.rate_limit.policies import Policy
 from infra.security.access_tokens import Principal
 from infra.security.client_cipher import Client
@@ -53,23 +55,13 @@ class Answer:
         return orjson.dumps(self.body, default=str, option=orjson.OPT_UTC_Z)
 
 
-@dataclass(frozen=True, slots=True)
-class Streamed:
-    """An answer that goes on: frames as they come. `close` is called whatever ends it."""
-
-    frames: AsyncGenerator[bytes, None]
-    close: Callable[[], None]
-    headers: tuple[tuple[str, str], ...] = ()
-    media_type: str = "text/event-stream"
-
-
 @dataclass(slots=True)
 class Call:
-    """One request, authenticated and validated, with the edge's parts."""
+    """One request, authenticated and validated, with the gateway's dependencies."""
 
     deps: "GatewayDeps"
     endpoint: "Endpoint"
-    request: Request
+    request: GatewayRequest
     correlation_id: str
     traceparent: str
     client: Client
@@ -95,10 +87,11 @@ class Call:
         return self.user
 
     def path(self, name: str) -> str:
-        return self.request.params[name]
+        value: str = self.request.path_params[name]
+        return value
 
 
-Handler = Callable[[Call], Awaitable[Answer | Streamed]]
+Handler = Callable[[Call], Awaitable[Answer | Response]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,3 +135,25 @@ class Endpoint:
     def repeatable(self) -> bool:
         """Whether the same request again has the first one's effect and outcome."""
         return self.command and self.keyed
+
+
+Methods = Mapping[str, Endpoint]
+"""The endpoints of one path."""
+
+
+def endpoint_for(method: str, methods: Methods) -> Endpoint:
+    """HEAD is answered as GET is, but for its content.
+
+    Raises `ProblemError` that names the methods there are.
+    """
+    if endpoint := methods.get(method):
+        return endpoint
+    if method == "HEAD" and (endpoint := methods.get("GET")) and not endpoint.is_stream:
+        return endpoint
+    raise ProblemError("method-not-allowed", headers={"Allow": ", ".join(allowed(methods))})
+
+
+def allowed(methods: Methods) -> list[str]:
+    """The methods that a path takes."""
+    get = methods.get("GET")
+    return sorted([*methods, "HEAD"] if get and not get.is_stream else methods)

@@ -1,72 +1,66 @@
-"""One HTTP request as the edge reads it: headers decoded once, the body as it arrives."""
+"""Starlette's request, with what the gateway learns about it while it is answered."""
 
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
-from typing import Self
+from collections.abc import Sequence
 
+from starlette.requests import Request
 from starlette.types import Receive, Scope
 
 from gateway.http.header_fields import SINGLETONS
-from infra.http.connection import ABORT
+
+_KEY = "qnt9.request"
 
 
-class CutOffError(Exception):
-    """The client left before its body was whole."""
+class GatewayRequest(Request):
+    """One request; field lines of one name are one value (RFC 9110, 5.3)."""
 
+    def __init__(
+        self, scope: Scope, receive: Receive, request_id: str = "", correlation_id: str = ""
+    ) -> None:
+        self.repeated_singleton = join_field_lines(scope)
+        """A field with one value that came with two."""
+        super().__init__(scope, receive)
+        scope[_KEY] = self
+        self.request_id = request_id
+        """The client's, said in the response and nowhere else."""
+        self.correlation_id = correlation_id
+        self.status = 0
+        """Of the response, once it has begun."""
+        self.limits: Sequence[tuple[str, str]] = ()
+        """Header fields that say what is left of the limits."""
 
-@dataclass(slots=True)
-class Request:
-    """`headers` by lower-case name; lines of one name are joined with commas (RFC 9110, 5.3).
-
-    `abort` cuts the connection.
-    """
-
-    method: str
-    path: str
-    headers: dict[str, str]
-    peer: str | None
-    receive: Receive
-    query: str = ""
-    params: dict[str, str] = field(default_factory=dict)
-    abort: Callable[[], None] = lambda: None
-    repeated: str | None = None
-    """A field with one value that came with two."""
-
-    @classmethod
-    def of(cls, scope: Scope, receive: Receive) -> Self:
-        """The request of an ASGI scope."""
-        headers: dict[str, str] = {}
-        repeated = None
-        for raw_name, raw_value in scope["headers"]:
-            name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
-            if name in headers:
-                value = f"{headers[name]},{value}"
-                repeated = name if name in SINGLETONS else repeated
-            headers[name] = value
-        client = scope.get("client")
-        request = cls(
-            scope["method"],
-            scope["path"],
-            headers,
-            client[0] if client else None,
-            receive,
-            scope.get("query_string", b"").decode("latin-1"),
-        )
-        request.abort = scope.get("extensions", {}).get(ABORT, request.abort)
-        request.repeated = repeated
+    @staticmethod
+    def of(scope: Scope) -> "GatewayRequest":
+        """Return the request that was made for this scope."""
+        request: GatewayRequest = scope[_KEY]
         return request
 
-    async def gone(self) -> None:
-        """Returns when the client has left, of a request whose body nobody reads any more."""
-        while (await self.receive())["type"] != "http.disconnect":
-            pass
+    @property
+    def path(self) -> str:
+        """The path, decoded."""
+        path: str = self.scope["path"]
+        return path
 
-    async def chunks(self) -> AsyncIterator[bytes]:
-        """The body. Raises `CutOffError`."""
-        more = True
-        while more:
-            message = await self.receive()
-            if message["type"] == "http.disconnect":
-                raise CutOffError
-            yield message.get("body", b"")
-            more = message.get("more_body", False)
+    @property
+    def query(self) -> str:
+        """The query as it was sent, without the question mark."""
+        query: bytes = self.scope.get("query_string", b"")
+        return query.decode("latin-1")
+
+    @property
+    def route(self) -> str:
+        """The declared path, for metrics; "unknown" before there is one."""
+        route = self.scope.get("route")
+        return route.path if route else "unknown"
+
+
+def join_field_lines(scope: Scope) -> str | None:
+    """Join lines of one name with commas, in order. Returns a singleton that came twice."""
+    lines = scope["headers"]
+    joined: dict[bytes, bytes] = {}
+    for name, value in lines:
+        joined[name] = joined[name] + b"," + value if name in joined else value
+    if len(joined) == len(lines):
+        return None
+    scope["headers"] = list(joined.items())
+    names = [name.decode("latin-1") for name, _ in lines]
+    return next((name for name in SINGLETONS if names.count(name) > 1), None)

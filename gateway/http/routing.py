@@ -1,86 +1,82 @@
-"""Which endpoint answers a request: exact paths from a table, the others by their pattern."""
+"""Starlette routes for declared endpoints, one for each path."""
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any
 from urllib.parse import unquote_to_bytes
 
-from starlette.routing import Route, compile_path
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gateway.http.endpoints import Endpoint
+from gateway.http.cors import Cors
+from gateway.http.endpoints import Endpoint, Methods, allowed, endpoint_for
+from gateway.http.middleware import SAFE
+from gateway.http.pipeline import Pipeline
 from gateway.http.problems import ProblemError
+from gateway.http.request import GatewayRequest
+from gateway.http.response import response_of
 
-Methods = dict[str, Endpoint]
-_READING = ("GET", "HEAD")
 _ENCODED_SLASH = re.compile(rb"%2f", re.IGNORECASE)
-_HELD = b"%00"
+_NUL = "\0"
 """Stands for an encoded slash while paths are compared: no value of a path has a NUL in it."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Pattern:
-    """A path with parameters; `prefix` is what comes before the first of them."""
+class EncodedSlashes:
+    """Keeps an encoded slash within its segment of the path (RFC 3986, 2.2) for the router."""
 
-    prefix: str
-    matches: re.Pattern[str]
-    path: str
-    methods: Methods
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
 
-
-class Dispatch:
-    """The declared endpoints, and the plain routes of operations: health and metrics."""
-
-    def __init__(self, endpoints: Iterable[Endpoint], operations: Iterable[Route]) -> None:
-        self._operations = {operation.path: operation for operation in operations}
-        by_path: dict[str, Methods] = {}
-        for endpoint in endpoints:
-            by_path.setdefault(endpoint.path, {})[endpoint.method] = endpoint
-        self._exact = {path: methods for path, methods in by_path.items() if "{" not in path}
-        self._patterns = [
-            _Pattern(path.partition("{")[0], compile_path(path)[0], path, methods)
-            for path, methods in by_path.items()
-            if "{" in path
-        ]
-
-    def operation(self, method: str, path: str) -> Route | None:
-        """The route of this very path, if it is one of operations. Raises `ProblemError`."""
-        route = self._operations.get(path)
-        if route and method not in _READING:
-            raise ProblemError("method-not-allowed", headers={"Allow": ", ".join(_READING)})
-        return route
-
-    def path_of(self, path: str, raw: bytes = b"") -> tuple[str, Methods, dict[str, Any]]:
-        """The declared path, its methods, the values of its parameters. Raises `ProblemError`.
-
-        `path` is decoded, `raw` is not: an encoded slash parts no segments (RFC 3986, 2.2).
-        """
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        raw: bytes = scope.get("raw_path") or b""
         if _ENCODED_SLASH.search(raw):
-            held = unquote_to_bytes(_ENCODED_SLASH.sub(_HELD, raw)).decode()
-            slash = unquote_to_bytes(_HELD).decode()
-            declared, found, values = self.path_of(held)
-            return declared, found, {name: v.replace(slash, "/") for name, v in values.items()}
-        if methods := self._exact.get(path):
-            return path, methods, {}
-        for pattern in self._patterns:
-            if path.startswith(pattern.prefix) and (match := pattern.matches.match(path)):
-                return pattern.path, pattern.methods, match.groupdict()
-        raise ProblemError("not-found")
+            scope["path"] = unquote_to_bytes(_ENCODED_SLASH.sub(b"%00", raw)).decode()
+        await self._app(scope, receive, send)
+
+    @staticmethod
+    def restore(scope: Scope) -> None:
+        """Give the path and its parameters their slashes, once there is a route."""
+        if _NUL in scope["path"]:
+            scope["path"] = scope["path"].replace(_NUL, "/")
+            values = scope["path_params"].items()
+            scope["path_params"] = {name: text.replace(_NUL, "/") for name, text in values}
 
 
-def endpoint_for(method: str, methods: Methods) -> Endpoint:
-    """HEAD is answered as GET is, but for its content.
+class Resource:
+    """The endpoints of one path, as the ASGI application of its route. Raises `ProblemError`."""
 
-    Raises `ProblemError` that names the methods there are.
-    """
-    if endpoint := methods.get(method):
-        return endpoint
-    if method == "HEAD" and (endpoint := methods.get("GET")) and not endpoint.is_stream:
-        return endpoint
-    raise ProblemError("method-not-allowed", headers={"Allow": ", ".join(allowed(methods))})
+    def __init__(self, methods: Methods, pipeline: Pipeline, cors: Cors) -> None:
+        self._methods = methods
+        self._allowed = ", ".join(allowed(methods))
+        self._pipeline = pipeline
+        self._cors = cors
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        EncodedSlashes.restore(scope)
+        request = GatewayRequest.of(scope)
+        response = self._cors.preflight(request, self._allowed)
+        if response is None:
+            endpoint = endpoint_for(request.method, self._methods)
+            check_fields(request)
+            response = response_of(await self._pipeline.run(endpoint, request))
+        await response(scope, receive, send)
 
 
-def allowed(methods: Methods) -> list[str]:
-    """The methods that a path takes."""
-    get = methods.get("GET")
-    return sorted([*methods, "HEAD"] if get and not get.is_stream else methods)
+def routes_of(endpoints: Iterable[Endpoint], pipeline: Pipeline, cors: Cors) -> list[Route]:
+    """Return a route for each path, in the order in which the paths are declared."""
+    by_path: dict[str, dict[str, Endpoint]] = {}
+    for endpoint in endpoints:
+        by_path.setdefault(endpoint.path, {})[endpoint.method] = endpoint
+    return [Route(path, Resource(methods, pipeline, cors)) for path, methods in by_path.items()]
+
+
+def check_fields(request: GatewayRequest) -> None:
+    """Raises `ProblemError` for fields that change what is asked and cannot be obeyed."""
+    if repeated := request.repeated_singleton:
+        raise ProblemError("malformed-request", f"There must be one {repeated} field.")
+    headers, is_safe = request.headers, request.method in SAFE
+    if_match = headers.get("if-match")
+    # Nothing here has an entity tag, so what asks for one is false (RFC 9110, 13.1).
+    if (if_match is not None and not (is_safe and if_match.strip(" \t") == "*")) or (
+        not is_safe and headers.get("if-none-match", "").strip(" \t") == "*"
+    ):
+        raise ProblemError("precondition-failed")

@@ -4,8 +4,9 @@ import asyncio
 from collections.abc import Callable, Collection
 
 from gateway import queries
-from gateway.http.endpoints import Call, Streamed
+from gateway.http.endpoints import Call
 from gateway.http.problems import ProblemError
+from gateway.http.response import EventStream
 from gateway.settings import GatewaySettings
 from gateway.stream.catch_up import CatchUp, LostError, Missed, missed
 from gateway.stream.event_reader import watch
@@ -16,7 +17,6 @@ from infra.runtime.clock import CLOCK
 from infra.security.access_tokens import Principal
 
 LOOK_SECONDS = 0.5
-_HEADERS = (("X-Accel-Buffering", "no"),)
 
 
 class Streams:
@@ -33,7 +33,7 @@ class Streams:
         """Why no stream can be opened yet after a start. A later outage keeps nobody else out."""
         return None if self._hub.has_been_ready else "event topics are not read yet"
 
-    async def open(self, call: Call, last_event_id: str) -> Streamed:
+    async def open(self, call: Call, last_event_id: str) -> EventStream:
         """Raises `ProblemError`."""
         subscription = self._hub.join(call.caller)
         try:
@@ -57,9 +57,8 @@ class Streams:
             subscription=subscription,
             position=position,
         )
-        return Streamed(
-            feed.frames(quotes, found, lost), lambda: self._hub.leave(subscription), _HEADERS
-        )
+        frames = feed.frames(quotes, found, lost)
+        return EventStream(frames, lambda: self._hub.leave(subscription))
 
     async def watch(self) -> None:
         """Read what there is to tell, for ever."""

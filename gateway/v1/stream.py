@@ -1,12 +1,13 @@
 """What happens, as it happens: Server-Sent Events."""
 
-from gateway.http.endpoints import AccessLevel, Answer, Call, Endpoint, Streamed
+from gateway.http.endpoints import AccessLevel, Answer, Call, Endpoint
+from gateway.http.response import EventStream
 from gateway.rate_limit.policies import STREAM
 from gateway.stream.tickets import TICKET_SECONDS
 from gateway.v1.models import StreamQuery, Ticket
 
 
-async def stream(call: Call) -> Streamed:
+async def stream(call: Call) -> EventStream:
     """Starts now, or after `Last-Event-ID`, without missing or repeated events.
 
     `own`: an event about the caller, each once and in order. `snapshot`: quotes by symbol, of the

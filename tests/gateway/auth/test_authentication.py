@@ -17,7 +17,7 @@ from gateway.auth.authentication import AGENT_CHARACTERS, Authenticator
 from gateway.auth.revocation import Revocations
 from gateway.http.endpoints import AccessLevel
 from gateway.http.problems import ProblemError
-from gateway.http.request import Request
+from gateway.http.request import GatewayRequest
 from infra.postgres.pool import Pool
 from infra.security.access_tokens import LIFETIME, TokenChecker, TokenSigner
 from infra.security.client_cipher import Client
@@ -42,11 +42,11 @@ def nothing_known() -> Revocations:
     return access
 
 
-def a_request(*headers: tuple[str, str], peer: str | None = "192.0.2.1") -> Request:
+def a_request(*headers: tuple[str, str], peer: str | None = "192.0.2.1") -> GatewayRequest:
     raw = [(name.encode(), value.encode("latin-1")) for name, value in headers]
     client = (peer, 4711) if peer else None
-    scope = {"method": "GET", "path": "/", "headers": raw, "client": client}
-    return Request.of(scope, no_body)
+    scope = {"type": "http", "method": "GET", "path": "/", "headers": raw, "client": client}
+    return GatewayRequest(scope, no_body)
 
 
 async def no_body() -> Message:

@@ -1,19 +1,34 @@
 """Which endpoint a path is: an encoded slash is part of a value, and parts no segments."""
 
-from urllib.parse import unquote
+from dataclasses import replace
+from typing import Any
 
+import httpx
 import pytest
 
-from gateway.http.problems import ProblemError
-from gateway.http.routing import Dispatch
+from gateway.http.app import Application
+from gateway.http.endpoints import AccessLevel, Answer, Call
 from gateway.routes import ENDPOINTS
+from tests.gateway.gateway_deps import deps_of
 
-DISPATCH = Dispatch(ENDPOINTS, ())
+
+async def echo(call: Call) -> Answer:
+    """Say which endpoint it is, and the values of the path."""
+    values = dict(call.request.path_params)
+    return Answer(200, {"path": call.endpoint.path, "values": values, "asked": call.request.path})
 
 
-def found(raw: str) -> tuple[str, dict[str, str]]:
-    declared, _, values = DISPATCH.path_of(unquote(raw), raw.encode())
-    return declared, values
+OPEN = [
+    replace(endpoint, handler=echo, access=AccessLevel.ANYONE, limits=(), query=None)
+    for endpoint in ENDPOINTS
+    if endpoint.method == "GET"
+]
+
+
+async def answer_to(raw: str) -> httpx.Response:
+    transport: Any = httpx.ASGITransport(Application(deps_of(), OPEN, []))
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as http:
+        return await http.get(raw)
 
 
 @pytest.mark.parametrize(
@@ -28,8 +43,12 @@ def found(raw: str) -> tuple[str, dict[str, str]]:
         ("/api/v1/quotes/BRK%252FB", "BRK%2FB"),
     ],
 )
-def test_encoded_slash_is_part_of_the_symbol(raw: str, symbol: str) -> None:
-    assert found(raw) == ("/api/v1/quotes/{symbol}", {"symbol": symbol})
+async def test_encoded_slash_is_part_of_the_symbol(raw: str, symbol: str) -> None:
+    assert (await answer_to(raw)).json() == {
+        "path": "/api/v1/quotes/{symbol}",
+        "values": {"symbol": symbol},
+        "asked": f"/api/v1/quotes/{symbol}",
+    }
 
 
 @pytest.mark.parametrize(
@@ -43,7 +62,5 @@ def test_encoded_slash_is_part_of_the_symbol(raw: str, symbol: str) -> None:
         "/api%2Fv1%2Fquotes",
     ],
 )
-def test_path_with_another_number_of_segments_is_not_found(raw: str) -> None:
-    with pytest.raises(ProblemError) as raised:
-        found(raw)
-    assert raised.value.code == "not-found"
+async def test_path_with_another_number_of_segments_is_not_found(raw: str) -> None:
+    assert (await answer_to(raw)).json()["code"] == "not-found"

@@ -7,10 +7,10 @@ import pytest
 from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
+from gateway.http.endpoints import allowed, endpoint_for
 from gateway.http.problems import ProblemError
 from gateway.http.public_port import ProblemRenderer
 from gateway.http.response import security_headers
-from gateway.http.routing import allowed, endpoint_for
 from gateway.routes import ENDPOINTS
 from infra.runtime.http_server import http_server
 from tests.gateway.http.connection_cases import OF_CONNECTIONS

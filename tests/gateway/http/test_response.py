@@ -1,40 +1,63 @@
-"""What every response carries, whatever it answers."""
+"""What every response carries, whatever it answers, and how a stream ends."""
 
 import asyncio
 from collections.abc import AsyncGenerator
+from typing import Any
 
 import pytest
-from starlette.types import Message
+from starlette.types import Message, Receive, Scope, Send
 
-from gateway.http import response as exchanges
-from gateway.http.endpoints import Answer, Streamed
+from gateway.http import response as responses
+from gateway.http.endpoints import Answer
+from gateway.http.middleware import HeadersMiddleware, ProblemMiddleware
 from gateway.http.problems import ProblemError
-from gateway.http.request import Request
-from gateway.http.response import ResponseWriter, security_headers
+from gateway.http.request import GatewayRequest
+from gateway.http.response import EventStream, response_of, security_headers
 from infra.http.connection import ABORT
 from tests.waiting import until
 
 Sent = dict[str, list[str]]
+Headers = tuple[tuple[bytes, bytes], ...]
 
 
-async def sent(
-    answer: Answer | ProblemError, *, https: bool = True, cors: tuple[tuple[bytes, bytes], ...] = ()
-) -> Sent:
+class OneOrigin:
+    """Says the same to every origin."""
+
+    def __init__(self, headers: Headers) -> None:
+        self._headers = headers
+
+    def headers(self, _: GatewayRequest) -> Headers:
+        return self._headers
+
+
+async def nothing() -> Message:
+    raise AssertionError("there is no body to read")
+
+
+async def sent(answer: Answer | ProblemError, *, https: bool = True, cors: Headers = ()) -> Sent:
     """The headers of a response, each with its values."""
     messages: list[Message] = []
 
     async def send(message: Message) -> None:
         messages.append(message)
 
-    security = security_headers(https=https)
-    response = ResponseWriter(
-        send, "an-id", "a-correlation", asyncio.Event(), security=security, cors=cors
+    async def route(scope: Scope, receive: Receive, send: Send) -> None:
+        if isinstance(answer, ProblemError):
+            raise answer
+        await response_of(answer)(scope, receive, send)
+
+    scope = {"type": "http", "method": "GET", "path": "/", "headers": []}
+    request = GatewayRequest(scope, nothing, "an-id")
+    request.limits = (("RateLimit", '"read";r=1;t=2'),)
+    draining = asyncio.Event()
+    shared: Any = OneOrigin(cors)
+    app = HeadersMiddleware(
+        ProblemMiddleware(route, draining=draining),
+        security=security_headers(https=https),
+        cors=shared,
+        draining=draining,
     )
-    response.limits = (("RateLimit", '"read";r=1;t=2'),)
-    if isinstance(answer, ProblemError):
-        await response.problem(answer)
-    else:
-        await response.answer(answer)
+    await app(scope, nothing, send)
     headers: Sent = {}
     for name, value in messages[0]["headers"]:
         headers.setdefault(name.decode(), []).append(value.decode())
@@ -89,13 +112,9 @@ class Stream:
         self._frames, self._endless, self._taking = frames, endless, taking
 
     async def play(self) -> None:
-        security = security_headers(https=True)
-        response = ResponseWriter(
-            self._send, "an-id", "a-correlation", asyncio.Event(), security=security, cors=()
-        )
-        scope = {"method": "GET", "path": "/", "headers": [], "extensions": {ABORT: self.gone.set}}
-        request = Request.of(scope, self._receive)
-        await response.stream(Streamed(self._generate(), self._close), request)
+        scope: Any = {"type": "http", "method": "GET", "path": "/", "headers": []}
+        scope |= {"asgi": {"spec_version": "2.3"}, "extensions": {ABORT: self.gone.set}}
+        await EventStream(self._generate(), self._close)(scope, self._receive, self._send)
 
     async def _generate(self) -> AsyncGenerator[bytes, None]:
         for frame in self._frames:
@@ -122,7 +141,6 @@ async def test_a_stream_is_sent_frame_by_frame_and_ended() -> None:
     assert [m.get("body") for m in stream.sent] == [None, b"a", b"b", b""]
     headers = dict(stream.sent[0]["headers"])
     assert headers[b"content-type"] == b"text/event-stream"
-    assert headers[b"cache-control"] == b"no-store"
     assert b"content-length" not in headers
     assert not stream.sent[-1].get("more_body")
     assert stream.closed == 1
@@ -138,7 +156,7 @@ async def test_a_stream_is_closed_when_its_client_leaves() -> None:
 
 
 async def test_a_client_that_takes_nothing_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(exchanges, "SEND_SECONDS", 0.01)
+    monkeypatch.setattr(responses, "SEND_SECONDS", 0.01)
     stream = Stream([b"a"], endless=True, taking=False)
     await stream.play()
     assert stream.gone.is_set()
