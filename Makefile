@@ -69,7 +69,7 @@ format: .venv/dev ## fix what ruff can fix
 .PHONY: schemas
 schemas: .venv/dev ## generate schemas/ and the pages and tables made from code
 	$(BIN)/qnt9 schemas
-	$(BIN)/python -m tests.infra.postgres.schema_page
+	$(BIN)/python -m tests.support.infra.schema_page
 
 COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --generate-hashes
 

@@ -12,11 +12,11 @@ from xdist.scheduler import LoadScopeScheduling
 
 from infra.redis.client import open_redis
 from infra.runtime.settings import RedisSettings
-from tests.evidence import Evidence
-from tests.guard import Guard
-from tests.postgres import Database, Server, copy_of, migrated_template, running_server
-from tests.stack import PORT_BASE, STANDING, Stack, StandingStack, running_stack
-from tests.valkey import running_valkey
+from tests.support.evidence import Evidence
+from tests.support.postgres import Database, Server, copy_of, migrated_template, running_server
+from tests.support.process_guard import Guard
+from tests.support.stack import PORT_BASE, STANDING, Stack, StandingStack, running_stack
+from tests.support.valkey import running_valkey
 
 GUARD = pytest.StashKey[Guard]()
 

@@ -13,15 +13,15 @@ import pytest
 
 from devstack.supervisor.layout import Layout
 from devstack.supervisor.records import Records
-from tests.guard import MARK, is_alive
-from tests.stack import ROOT
+from tests.support.process_guard import MARK, is_alive
+from tests.support.stack import ROOT
 
 TEST = """
 import os, pathlib, subprocess, sys, time
 from devstack.supervisor.layout import Layout
 from devstack.supervisor.components import Tier
 from devstack.supervisor.records import Records
-from tests.guard import watch_folder
+from tests.support.process_guard import watch_folder
 
 SLEEPS = [sys.executable, "-c", "import time; time.sleep(600)"]
 STUBBORN = [sys.executable, "-c",

@@ -1,9 +1,7 @@
-"""The plain services on a real database, cache and mail server."""
+"""Fixtures of these tests."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
-from typing import Any
 
 import asyncpg
 import httpx
@@ -11,34 +9,12 @@ import pytest
 from redis.asyncio import Redis
 
 from bench.people import People, fill_cache, lists_as_at_the_start, settle_in
-from bench.plain import lean, usual
 from bench.plain.settings import VARIABLE, PlainSettings
 from bench.services import SCHEMA
 from devstack.supervisor.credentials import generate_keys
-from tests.mailserver import MailServer, running_mail_server
-from tests.postgres import Server
-
-APPS: dict[str, Any] = {"usual": usual.app, "lean": lean.app}
-
-
-@dataclass
-class Plain:
-    """One plain service with everybody in it, and what a test looks at."""
-
-    http: httpx.AsyncClient
-    database: "asyncpg.Connection[asyncpg.Record]"
-    people: People
-    mails: MailServer
-    redis: Redis
-
-    def as_person(self, number: int = 0) -> dict[str, str]:
-        return {"Authorization": f"Bearer {self.people.tokens()[number]}"}
-
-    async def logged(self) -> list[dict[str, Any]]:
-        rows = await self.database.fetch(
-            "SELECT user_id, action, details, host(ip_address) AS ip, user_agent FROM audit_log"
-        )
-        return [dict(row) for row in rows]
+from tests.support.bench import APPS, Plain
+from tests.support.mail_server import running_mail_server
+from tests.support.postgres import Server
 
 
 @pytest.fixture(scope="session")

@@ -5,8 +5,8 @@ import orjson
 import pytest
 
 from bench.people import FOLLOWED, LISTED, PASSWORD, sessions_as_at_the_start
-from tests.bench.conftest import Plain
-from tests.waiting import until
+from tests.support.bench import Plain
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.postgres
 

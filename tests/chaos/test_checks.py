@@ -6,9 +6,10 @@ from uuid import uuid4
 
 import pytest
 
-from tests.chaos.canaries import Secrets
-from tests.chaos.faults import Drain
-from tests.chaos.invariants import (
+from tests.support.chaos.audit_chain import Proof
+from tests.support.chaos.canaries import Secrets
+from tests.support.chaos.faults import Drain
+from tests.support.chaos.invariants import (
     every_command_ended,
     in_order,
     one_account_and_one_mail,
@@ -16,14 +17,13 @@ from tests.chaos.invariants import (
     one_set_of_events,
     watchlists_as_their_owners_left_them,
 )
-from tests.chaos.ledger import Cut, Entry, Kind, Ledger, Verdict
-from tests.chaos.observations import Fact, Published, Seen
-from tests.chaos.proof import Proof
-from tests.chaos.replays import moved
-from tests.chaos.secrecy import Secrecy
-from tests.e2e.search import Tail, places_of
-from tests.e2e.test_audit import changed
-from tests.stack import Stack
+from tests.support.chaos.ledger import Cut, Entry, Kind, Ledger, Verdict
+from tests.support.chaos.observations import Fact, Published, Seen
+from tests.support.chaos.replays import moved
+from tests.support.chaos.secrecy import Secrecy
+from tests.support.e2e.audit_changes import changed
+from tests.support.e2e.text_search import Tail, places_of
+from tests.support.stack import Stack
 
 ADA = "ada@example.com"
 PLACE = ("users.events", 0)

@@ -17,11 +17,11 @@ from contracts.topics import AUDIT, MAX_DATA_BYTES, QUOTES, QUOTES_COMMANDS, TOP
 from devstack.supervisor.credentials import Credentials, load_or_create
 from devstack.supervisor.layout import Layout
 from infra.messaging.dead_letters import read_from
-from tests.chaos.turns import Away, Sent, Slowness, waits
-from tests.e2e.records import SPOILT, UNKNOWN_TYPE, Raw, good_record, is_command
-from tests.evidence import Evidence
-from tests.sizes import size
-from tests.stack import Stack, eventually
+from tests.support.chaos.waiting_times import Away, Sent, Slowness, waits
+from tests.support.e2e.records import SPOILT, UNKNOWN_TYPE, Raw, good_record, is_command
+from tests.support.evidence import Evidence
+from tests.support.sizes import size
+from tests.support.stack import Stack, eventually
 
 EACH = size(12, 1_000)
 """Good records of each source, and as many bad ones."""

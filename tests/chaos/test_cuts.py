@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.stack import ROOT
+from tests.support.stack import ROOT
 
 
 def cuts() -> Iterator[tuple[str, str]]:

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.faults import FullDisk
-from tests.chaos.ledger import Verdict
-from tests.chaos.run import Run
-from tests.evidence import Evidence
-from tests.sizes import FULL
-from tests.stack import PORT_BASE, Stack, running_stack
+from tests.support.chaos.faults import FullDisk
+from tests.support.chaos.ledger import Verdict
+from tests.support.chaos.run import Run
+from tests.support.evidence import Evidence
+from tests.support.sizes import FULL
+from tests.support.stack import PORT_BASE, Stack, running_stack
 
 SIZE = "700m"
 SIZES = {"kafka": "400m", "postgres": "400m", "valkey": "64m", "logs": "32m"}

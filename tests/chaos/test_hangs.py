@@ -4,12 +4,12 @@ import math
 
 import pytest
 
-from tests.chaos.faults import Hang
-from tests.chaos.ledger import Verdict
-from tests.chaos.run import PROCESSES, Run
-from tests.evidence import Evidence
-from tests.sizes import size
-from tests.stack import Stack
+from tests.support.chaos.faults import Hang
+from tests.support.chaos.ledger import Verdict
+from tests.support.chaos.run import PROCESSES, Run
+from tests.support.evidence import Evidence
+from tests.support.sizes import size
+from tests.support.stack import Stack
 
 PARTS = size(("relay", "postgres"), (*PROCESSES, "postgres", "kafka", "valkey", "inbox"))
 SECONDS = size(4, 60)

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.faults import Drain, Kill
-from tests.chaos.ledger import Kind, Verdict
-from tests.chaos.mutation import WITHOUT_INBOX, mutated
-from tests.chaos.run import PROCESSES, Run
-from tests.evidence import Evidence
-from tests.sizes import size
-from tests.stack import PORT_BASE, Stack, running_stack
+from tests.support.chaos.faults import Drain, Kill
+from tests.support.chaos.ledger import Kind, Verdict
+from tests.support.chaos.run import PROCESSES, Run
+from tests.support.chaos.source_mutation import WITHOUT_INBOX, mutated
+from tests.support.evidence import Evidence
+from tests.support.sizes import size
+from tests.support.stack import PORT_BASE, Stack, running_stack
 
 KILLS_OF_EACH = size(1, 25)
 COMMANDS = size(500, 100_000)

@@ -10,10 +10,10 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from tests.e2e.outages import dead_letters
-from tests.evidence import Evidence
-from tests.sizes import size
-from tests.stack import PASSWORD, Stack, eventually, token_in
+from tests.support.e2e.outages import dead_letters
+from tests.support.evidence import Evidence
+from tests.support.sizes import size
+from tests.support.stack import PASSWORD, Stack, eventually, token_in
 
 SECONDS_AWAY = size(4.0, 600.0)
 SIGN_UPS = size(24, 600)

@@ -2,12 +2,12 @@
 
 import pytest
 
-from tests.chaos.faults import Outage
-from tests.chaos.ledger import Verdict
-from tests.chaos.run import Run
-from tests.evidence import Evidence
-from tests.sizes import FULL, size
-from tests.stack import Stack
+from tests.support.chaos.faults import Outage
+from tests.support.chaos.ledger import Verdict
+from tests.support.chaos.run import Run
+from tests.support.evidence import Evidence
+from tests.support.sizes import FULL, size
+from tests.support.stack import Stack
 
 PARTS = ("watchlist", "postgres", "valkey", "inbox", "kafka")
 SECONDS = size(4, 600)

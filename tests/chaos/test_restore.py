@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.faults import Fault
-from tests.chaos.ledger import Verdict
-from tests.chaos.mutation import Cut, mutated
-from tests.chaos.restores import Backup, Restore
-from tests.chaos.run import Run
-from tests.evidence import Evidence
-from tests.sizes import FULL, size
-from tests.stack import PORT_BASE, Stack, running_stack
+from tests.support.chaos.database_restores import Backup, Restore
+from tests.support.chaos.faults import Fault
+from tests.support.chaos.ledger import Verdict
+from tests.support.chaos.run import Run
+from tests.support.chaos.source_mutation import Cut, mutated
+from tests.support.evidence import Evidence
+from tests.support.sizes import FULL, size
+from tests.support.stack import PORT_BASE, Stack, running_stack
 
 RESTORES = size(1, 5)
 COMMANDS = size(120, 5_000)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.mutation import (
+from tests.support.chaos.source_mutation import (
     GIVES_UP_A_PART,
     HUNG_SERVERS_NOT_REMEMBERED,
     LEASES_WITHOUT_END,
@@ -24,8 +24,8 @@ from tests.chaos.mutation import (
     Cut,
     mutated,
 )
-from tests.sizes import size
-from tests.stack import ROOT, STANDING, STATUS, Stack
+from tests.support.sizes import size
+from tests.support.stack import ROOT, STANDING, STATUS, Stack
 
 NOTHING_MORE: Mapping[str, str] = {}
 CASES = (

@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from contracts.ids import uuid7
-from tests.chaos.turns import Sent, waits
-from tests.e2e.records import Raw
+from tests.support.chaos.waiting_times import Sent, waits
+from tests.support.e2e.records import Raw
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 

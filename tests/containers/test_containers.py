@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.containers.engine import why_not
-from tests.containers.system import postgres_in_a_container, system_on_containers
-from tests.postgres import OUTSIDE
-from tests.stack import PORT_BASE, ROOT, STANDING
+from tests.support.containers.engine import why_not
+from tests.support.containers.system import postgres_in_a_container, system_on_containers
+from tests.support.postgres import OUTSIDE
+from tests.support.stack import PORT_BASE, ROOT, STANDING
 
 PORTS = PORT_BASE + 200
 """Beside the system of the other tests, which may be up."""

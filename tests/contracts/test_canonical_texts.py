@@ -12,8 +12,8 @@ from contracts.securities import CheckDigitError, identified
 from contracts.text import folded
 from contracts.values import DisplayName, Note, SearchText, Symbol
 from infra.security.address_hmac import address_hash
-from tests.sizes import size
-from tests.unicode import CATEGORIES, CHARACTERS, WORST, texts_with
+from tests.support.sizes import size
+from tests.support.unicode_samples import CATEGORIES, CHARACTERS, WORST, texts_with
 
 TYPES: dict[str, tuple[TypeAdapter[str], int]] = {
     "note": (TypeAdapter(Note), 280),

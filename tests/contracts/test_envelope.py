@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from contracts.envelope import Envelope, Headers, UnreadableError
 from contracts.ids import uuid7
-from tests.builders import NOW
+from tests.support.message_builders import NOW
 
 FULL = Envelope(
     id=UUID(int=1),

@@ -4,7 +4,7 @@ from pydantic import ValidationError
 from contracts.events import UserSignedUp
 from contracts.ids import uuid7
 from contracts.personal import ClearPersonalDataError, ErasedError, Personal
-from tests.builders import a_personal_key
+from tests.support.message_builders import a_personal_key
 
 ADDRESS = "anna@example.com"
 USER = uuid7()

@@ -10,10 +10,10 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from tests.e2e.operating import at_rest
-from tests.e2e.outages import is_problem
-from tests.e2e.test_draining import second_gateway
-from tests.stack import Stack, User, eventually
+from tests.support.e2e.broker_view import at_rest
+from tests.support.e2e.outages import is_problem
+from tests.support.e2e.second_gateway import second_gateway
+from tests.support.stack import Stack, User, eventually
 
 FELT_SECONDS = 1.0
 USERS = "/api/v1/admin/users"

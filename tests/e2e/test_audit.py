@@ -4,15 +4,14 @@ work on the table.
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 from contracts.topics import AUDIT_CHECKPOINTS
 from infra.messaging.record_reader import headers_as_text
-from tests.e2e.outages import stopped
-from tests.stack import Stack, eventually
+from tests.support.e2e.audit_changes import changed
+from tests.support.e2e.outages import stopped
+from tests.support.stack import Stack, eventually
 
 
 async def checkpoints(stack: Stack) -> list[dict[str, Any]]:
@@ -22,22 +21,6 @@ async def checkpoints(stack: Stack) -> list[dict[str, Any]]:
 async def verified(stack: Stack, *options: str) -> tuple[int, dict[str, Any]]:
     done = await asyncio.to_thread(stack.run, "audit", "verify", "--json", *options)
     return done.returncode, json.loads(done.stdout)
-
-
-@asynccontextmanager
-async def changed(stack: Stack) -> AsyncIterator[str]:
-    """A row of the log that its owner has changed, put right in the end: its event id."""
-    async with stack.postgres() as conn:
-        row = await conn.fetchrow(
-            "SELECT event_id, action FROM audit_log ORDER BY created_at LIMIT 1"
-        )
-        assert row
-        query = "UPDATE audit_log SET action = $2 WHERE event_id = $1"
-        await conn.execute(query, row["event_id"], "nothing.happened")
-        try:
-            yield str(row["event_id"])
-        finally:
-            await conn.execute(query, row["event_id"], row["action"])
 
 
 async def test_the_log_is_whole_while_it_grows_and_after_its_worker_is_killed(

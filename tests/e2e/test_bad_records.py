@@ -12,7 +12,7 @@ from devstack.supervisor.layout import Layout
 from gateway.commands.status_token import Handle
 from infra.messaging.dead_letters import PREFIX
 from infra.security.seals import decode_key
-from tests.e2e.records import (
+from tests.support.e2e.records import (
     ENVELOPE_READABLE,
     SPOILT,
     UNKNOWN_TYPE,
@@ -20,7 +20,7 @@ from tests.e2e.records import (
     good_record,
     is_command,
 )
-from tests.stack import Stack, eventually
+from tests.support.stack import Stack, eventually
 
 NEXT_WITHIN_SECONDS = 5.0
 

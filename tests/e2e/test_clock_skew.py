@@ -8,9 +8,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.chaos.mutation import Cut, mutated
-from tests.e2e.test_draining import operations_url, second_gateway
-from tests.stack import Stack, User, eventually
+from tests.support.chaos.source_mutation import Cut, mutated
+from tests.support.e2e.second_gateway import operations_url, second_gateway
+from tests.support.stack import Stack, User, eventually
 
 OWN_TIME = "return datetime.now(UTC)"
 

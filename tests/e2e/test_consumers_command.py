@@ -9,9 +9,9 @@ from typing import Any
 from contracts.topics import WATCHLIST, WATCHLIST_COMMANDS
 from devstack.supervisor.credentials import load_or_create
 from devstack.supervisor.layout import Layout
-from tests.e2e.operating import at_rest, audited
-from tests.e2e.records import good_record
-from tests.stack import Stack, eventually
+from tests.support.e2e.broker_view import at_rest, audited
+from tests.support.e2e.records import good_record
+from tests.support.stack import Stack, eventually
 
 NAME = WATCHLIST.name
 TOPIC = WATCHLIST_COMMANDS.name

@@ -5,9 +5,9 @@ import asyncio
 from contracts.topics import WATCHLIST, WATCHLIST_COMMANDS
 from infra.kafka.consumer_groups import Committed
 from operations.broker import Broker
-from tests.e2e.operating import Looking, kafka_settings
-from tests.e2e.outages import stopped
-from tests.stack import Stack, eventually
+from tests.support.e2e.broker_view import Looking, kafka_settings
+from tests.support.e2e.outages import stopped
+from tests.support.stack import Stack, eventually
 
 LOST = 1_000
 

@@ -22,9 +22,9 @@ from infra.messaging.batch_progress import Failure, Place, SetAside
 from infra.messaging.dead_letters import NOTE, DeadLetters, read_from
 from infra.messaging.dead_letters import Committed as CommittedNote
 from infra.messaging.inbound import RetryableError
-from tests.builders import a_record
-from tests.e2e.operating import kafka_settings
-from tests.stack import Stack
+from tests.support.e2e.broker_view import kafka_settings
+from tests.support.message_builders import a_record
+from tests.support.stack import Stack
 
 FAILURE = Failure("a trial", "unreadable")
 

@@ -10,9 +10,9 @@ import httpx
 import pytest
 
 from gateway.commands.publisher import MIN_REPEATED_SECONDS
-from tests.evidence import Evidence
-from tests.sizes import FULL, size
-from tests.stack import PASSWORD, Stack
+from tests.support.evidence import Evidence
+from tests.support.sizes import FULL, size
+from tests.support.stack import PASSWORD, Stack
 
 SAMPLES = size(150, 2_000)
 """Of each kind."""

@@ -12,11 +12,11 @@ from contracts.events import UserErased
 from contracts.personal import ErasedError, Personal, PersonalKey
 from contracts.topics import USERS_EVENTS, WATCHLIST, WATCHLIST_COMMANDS
 from infra.messaging.dead_letter_encryption import ENCRYPTED_FOR, decrypt
-from tests.builders import an_envelope
-from tests.e2e.outages import is_problem
-from tests.e2e.records import Raw
-from tests.e2e.search import Piece, everything, places_of
-from tests.stack import PASSWORD, Stack, User, eventually
+from tests.support.e2e.outages import is_problem
+from tests.support.e2e.records import Raw
+from tests.support.e2e.text_search import Piece, everything, places_of
+from tests.support.message_builders import an_envelope
+from tests.support.stack import PASSWORD, Stack, User, eventually
 
 ERASE = "/api/v1/users/me/erase"
 ME = "/api/v1/users/me"

@@ -9,7 +9,7 @@ import asyncpg
 
 from contracts.envelope import Envelope
 from contracts.ids import uuid7
-from tests.stack import Stack, eventually
+from tests.support.stack import Stack, eventually
 
 KEYS = 7
 

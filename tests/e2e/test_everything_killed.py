@@ -7,8 +7,8 @@ from pathlib import Path
 
 import psutil
 
-from tests.e2e.outages import symbols, until_settled, until_well
-from tests.stack import PORT_BASE, Stack, running_stack
+from tests.support.e2e.outages import symbols, until_settled, until_well
+from tests.support.stack import PORT_BASE, Stack, running_stack
 
 BASE = PORT_BASE + 200
 

@@ -9,11 +9,11 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from tests.e2e.operating import at_rest
-from tests.e2e.outages import is_problem, stopped
-from tests.evidence import Evidence
-from tests.sizes import size
-from tests.stack import PASSWORD, Stack, User, eventually
+from tests.support.e2e.broker_view import at_rest
+from tests.support.e2e.outages import is_problem, stopped
+from tests.support.evidence import Evidence
+from tests.support.sizes import size
+from tests.support.stack import PASSWORD, Stack, User, eventually
 
 SIGN_UPS = size(300, 3_000)
 LEFT = SIGN_UPS // 3

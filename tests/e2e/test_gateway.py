@@ -17,7 +17,7 @@ from gateway.commands.status_token import Handle
 from gateway.routes import ENDPOINTS
 from infra.runtime.settings import OutcomeSettings
 from infra.security.seals import decode_key
-from tests.stack import PASSWORD, Stack, User, eventually
+from tests.support.stack import PASSWORD, Stack, User, eventually
 
 JSON = {"Content-Type": "application/json"}
 ITEM = "/api/v1/watchlist/AAPL"

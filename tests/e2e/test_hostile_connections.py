@@ -10,11 +10,11 @@ import httpx
 import psutil
 import pytest
 
-from tests.e2e.hostile import KINDS
-from tests.e2e.test_draining import second_gateway
-from tests.evidence import Evidence
-from tests.sizes import FULL, size
-from tests.stack import ROOT, Stack, User
+from tests.support.e2e.hostile_connections import KINDS
+from tests.support.e2e.second_gateway import second_gateway
+from tests.support.evidence import Evidence
+from tests.support.sizes import FULL, size
+from tests.support.stack import ROOT, Stack, User
 
 SECONDS = size(4.0, 60.0)
 """Of all kinds at once, then, at full size, of each by itself."""
@@ -64,7 +64,7 @@ async def attacked(port: int, user: User, kinds: list[str]) -> dict[str, dict[st
     """What the attackers, in a process of their own, were answered."""
     arguments = (str(port), str(SECONDS), str(STREAMS), user.access_token, *kinds)
     child = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tests.e2e.hostile", *arguments),
+        *(sys.executable, "-m", "tests.support.e2e.hostile_connections", *arguments),
         cwd=ROOT,
         stdout=asyncio.subprocess.PIPE,
     )

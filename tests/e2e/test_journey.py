@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from contracts.physical_topics import physical_topics
-from tests.stack import AGENT, PASSWORD, Stack, eventually
+from tests.support.stack import AGENT, PASSWORD, Stack, eventually
 
 SYMBOLS = ("AAPL", "SAP.DE", "VOD.L")
 STEPS = {

@@ -13,8 +13,8 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from tests.e2e.outages import is_problem
-from tests.stack import PASSWORD, PORT_BASE, Stack, User, running_stack
+from tests.support.e2e.outages import is_problem
+from tests.support.stack import PASSWORD, PORT_BASE, Stack, User, running_stack
 
 BASE = PORT_BASE + 200
 PAGE = "http://localhost:3000"

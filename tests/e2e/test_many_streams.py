@@ -10,12 +10,12 @@ from uuid import UUID
 import httpx
 import pytest
 
-from tests.e2e.operating import at_rest
-from tests.e2e.streaming import Client, ids_of, listening, publish_prices, published
-from tests.e2e.test_draining import second_gateway
-from tests.evidence import Evidence
-from tests.sizes import size
-from tests.stack import Stack, User, eventually
+from tests.support.e2e.broker_view import at_rest
+from tests.support.e2e.second_gateway import second_gateway
+from tests.support.e2e.stream_client import Client, ids_of, listening, publish_prices, published
+from tests.support.evidence import Evidence
+from tests.support.sizes import size
+from tests.support.stack import Stack, User, eventually
 
 USERS = size(10, 100)
 STREAMS_OF_EACH = 2

@@ -16,8 +16,8 @@ import pytest
 from gateway.http.endpoints import AccessLevel, Endpoint
 from gateway.http.examples import EXAMPLES
 from gateway.routes import ENDPOINTS
-from tests.e2e.outages import until_settled
-from tests.stack import Stack, User
+from tests.support.e2e.outages import until_settled
+from tests.support.stack import Stack, User
 
 NOTE = f"only for its owner {uuid4().hex}"
 NAMING = [e for e in ENDPOINTS if e.path.startswith("/api/") and "{" in e.path]

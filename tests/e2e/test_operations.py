@@ -14,7 +14,7 @@ from contracts.topics import (
     WATCHLIST,
     WATCHLIST_COMMANDS,
 )
-from tests.e2e.operating import (
+from tests.support.e2e.broker_view import (
     Looking,
     a_moment,
     at_rest,
@@ -24,7 +24,7 @@ from tests.e2e.operating import (
     read_in,
     send_good,
 )
-from tests.stack import Stack, eventually
+from tests.support.stack import Stack, eventually
 
 REDRIVE = WATCHLIST_COMMANDS.redrive(WATCHLIST)
 

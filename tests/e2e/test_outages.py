@@ -6,14 +6,14 @@ from uuid import uuid4
 
 import httpx
 
-from tests.e2e.outages import (
+from tests.support.e2e.outages import (
     dead_letters,
     is_problem,
     stopped,
     symbols,
     until_settled,
 )
-from tests.stack import PASSWORD, Stack, eventually
+from tests.support.stack import PASSWORD, Stack, eventually
 
 PUBLISH_SECONDS = 3.0
 WAIT_SECONDS = 5.0

@@ -7,8 +7,8 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from tests.e2e.outages import is_problem
-from tests.stack import PASSWORD, Stack, User, eventually
+from tests.support.e2e.outages import is_problem
+from tests.support.stack import PASSWORD, Stack, User, eventually
 
 NEW_PASSWORD = "Copper-meadow-27-violin"
 FORGOT = "/api/v1/auth/password/forgot"

@@ -37,9 +37,9 @@ from devstack.supervisor.layout import Layout
 from infra.kafka.admin import Grant, binding, binding_filter
 from infra.postgres.grants import compare_rights
 from infra.postgres.roles import OWNER, limit
-from tests.e2e.attempts import connection_of, gets_its_way, in_the_database_as
-from tests.e2e.records import good_record
-from tests.stack import Stack
+from tests.support.e2e.records import good_record
+from tests.support.e2e.role_clients import connection_of, gets_its_way, in_the_database_as
+from tests.support.stack import Stack
 
 TOPIC_NAMES = [topic.name for topic in physical_topics()]
 READ_SECONDS = 20.0

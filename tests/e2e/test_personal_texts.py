@@ -7,9 +7,9 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from tests.e2e.search import Piece, everything, places_of
-from tests.sizes import size
-from tests.stack import PASSWORD, Stack, User, eventually
+from tests.support.e2e.text_search import Piece, everything, places_of
+from tests.support.sizes import size
+from tests.support.stack import PASSWORD, Stack, User, eventually
 
 pytestmark = pytest.mark.prove
 

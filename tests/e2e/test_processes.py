@@ -13,8 +13,8 @@ import pytest
 
 from contracts.topics import USERS_EVENTS
 from devstack.supervisor.status import ORDER
-from tests.e2e.operating import send_good
-from tests.stack import Stack, eventually
+from tests.support.e2e.broker_view import send_good
+from tests.support.stack import Stack, eventually
 
 OURS = {"gateway", "signup", "accounts", "verification", "watchlist", "quotes", "audit", "relay"}
 INFRASTRUCTURE = {"kafka", "postgres", "valkey"}

@@ -14,11 +14,11 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.e2e.exchange import Exchange, age_quotes, exchange_of
-from tests.e2e.outages import counted, stopped
-from tests.evidence import Evidence
-from tests.sizes import size
-from tests.stack import PORT_BASE, Stack, User, eventually, running_stack
+from tests.support.e2e.exchange_control import Exchange, age_quotes, exchange_of
+from tests.support.e2e.outages import counted, stopped
+from tests.support.evidence import Evidence
+from tests.support.sizes import size
+from tests.support.stack import PORT_BASE, Stack, User, eventually, running_stack
 
 SYMBOLS = [f"X{n:04}.DE" for n in range(1, 201)]
 CLIENTS = size(10, 50)

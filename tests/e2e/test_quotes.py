@@ -8,9 +8,9 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.e2e.exchange import age_quotes, exchange_of
-from tests.e2e.outages import is_problem
-from tests.stack import Stack, User, eventually
+from tests.support.e2e.exchange_control import age_quotes, exchange_of
+from tests.support.e2e.outages import is_problem
+from tests.support.stack import Stack, User, eventually
 
 _numbers = count(5_000)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.stack import ROOT, Stack
+from tests.support.stack import ROOT, Stack
 
 STEPS = re.compile(r"^```sh\n(.*?)^```", re.DOTALL | re.MULTILINE)
 

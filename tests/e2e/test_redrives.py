@@ -18,8 +18,7 @@ from devstack.supervisor.layout import Layout
 from gateway.commands.status_token import Handle
 from infra.messaging.dead_letters import PREFIX
 from infra.security.seals import decode_key
-from tests.builders import an_envelope
-from tests.e2e.operating import (
+from tests.support.e2e.broker_view import (
     Looking,
     a_follower,
     at_rest,
@@ -27,8 +26,9 @@ from tests.e2e.operating import (
     id_of,
     killed_when_begun,
 )
-from tests.e2e.records import Raw, good_record
-from tests.stack import Stack, eventually
+from tests.support.e2e.records import Raw, good_record
+from tests.support.message_builders import an_envelope
+from tests.support.stack import Stack, eventually
 
 LETTERS = WATCHLIST_COMMANDS.dead_letters(WATCHLIST)
 REDRIVE = WATCHLIST_COMMANDS.redrive(WATCHLIST)

@@ -16,8 +16,8 @@ from devstack.supervisor.layout import Layout
 from gateway.commands.status_token import Handle
 from infra.messaging.dead_letters import read_from
 from infra.security.seals import SealingKey, binding, decode_key
-from tests.e2e.records import Raw
-from tests.stack import PASSWORD, Stack, eventually
+from tests.support.e2e.records import Raw
+from tests.support.stack import PASSWORD, Stack, eventually
 
 BAD_ADDRESS = "ada\u202e@exa\0mple.com"
 

@@ -12,10 +12,17 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from tests.e2e.operating import at_rest
-from tests.e2e.outages import counted, is_problem, stopped, symbols, until_settled, until_well
-from tests.e2e.test_draining import second_gateway
-from tests.stack import PASSWORD, Stack, User, eventually
+from tests.support.e2e.broker_view import at_rest
+from tests.support.e2e.outages import (
+    counted,
+    is_problem,
+    stopped,
+    symbols,
+    until_settled,
+    until_well,
+)
+from tests.support.e2e.second_gateway import second_gateway
+from tests.support.stack import PASSWORD, Stack, User, eventually
 
 AT_ONCE = 200
 PATIENTLY = {"Prefer": "wait=20"}

@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.schemathesis_hooks import EMAIL, PASSWORD, URL
-from tests.evidence import Evidence
-from tests.sizes import size
-from tests.stack import ROOT, Stack, User
+from tests.support.e2e.schemathesis_hooks import EMAIL, PASSWORD, URL
+from tests.support.evidence import Evidence
+from tests.support.sizes import size
+from tests.support.stack import ROOT, Stack, User
 
 CASES = size(1_000, 20_000)
 ENDLESS = ("/api/v1/stream",)
@@ -60,7 +60,7 @@ def report(stack: Stack, user: User, folder: Path) -> dict[str, Any]:
         env={
             **os.environ,
             "PYTHONPATH": str(ROOT),
-            "SCHEMATHESIS_HOOKS": "tests.e2e.schemathesis_hooks",
+            "SCHEMATHESIS_HOOKS": "tests.support.e2e.schemathesis_hooks",
             EMAIL: user.email,
             PASSWORD: user.password,
             URL: url,

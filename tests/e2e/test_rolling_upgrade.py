@@ -10,8 +10,15 @@ from pathlib import Path
 import pytest
 
 from contracts.topics import AUDIT, USERS_EVENTS, VERIFICATION_MAILS
-from tests.e2e.versions import NEW_REASON, NEW_TYPE, OLD_REASON, migrate, next_version, running
-from tests.stack import ROOT, Stack, User, eventually
+from tests.support.e2e.next_version import (
+    NEW_REASON,
+    NEW_TYPE,
+    OLD_REASON,
+    migrate,
+    next_version,
+    running,
+)
+from tests.support.stack import ROOT, Stack, User, eventually
 
 PRODUCERS = ("accounts",)
 CONSUMERS = ("audit", "verification")

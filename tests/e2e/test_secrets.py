@@ -10,9 +10,15 @@ from uuid import uuid4
 
 import pytest
 
-from tests.e2e.planting import CONSUMERS, not_among, plant, plant_in_cache, planted_places
-from tests.e2e.search import Piece, everything, places_of
-from tests.stack import Stack, User, eventually
+from tests.support.e2e.planted_values import (
+    CONSUMERS,
+    not_among,
+    plant,
+    plant_in_cache,
+    planted_places,
+)
+from tests.support.e2e.text_search import Piece, everything, places_of
+from tests.support.stack import Stack, User, eventually
 
 
 def _unique(text: str) -> str:

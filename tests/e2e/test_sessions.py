@@ -8,9 +8,9 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from tests.e2e.outages import is_problem, stopped
-from tests.e2e.test_draining import second_gateway
-from tests.stack import PASSWORD, Stack, User, eventually
+from tests.support.e2e.outages import is_problem, stopped
+from tests.support.e2e.second_gateway import second_gateway
+from tests.support.stack import PASSWORD, Stack, User, eventually
 
 FELT_SECONDS = 1.0
 FELT_WITHOUT_CACHE_SECONDS = 10.0

@@ -11,9 +11,10 @@ import pytest
 
 from gateway.stream.catch_up import CatchUp, LostError, Missed
 from gateway.stream.positions import places_of
-from tests.e2e.operating import kafka_settings
-from tests.e2e.outages import is_problem, stopped
-from tests.e2e.streaming import (
+from tests.support.e2e.broker_view import kafka_settings
+from tests.support.e2e.outages import is_problem, stopped
+from tests.support.e2e.second_gateway import second_gateway
+from tests.support.e2e.stream_client import (
     STREAM,
     TICKET,
     Client,
@@ -23,8 +24,7 @@ from tests.e2e.streaming import (
     published,
     user_id,
 )
-from tests.e2e.test_draining import second_gateway
-from tests.stack import Stack, User, eventually
+from tests.support.stack import Stack, User, eventually
 
 WATCHLISTS = "watchlists.events"
 ADDED = "qnt9.watchlist."

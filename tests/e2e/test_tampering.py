@@ -25,15 +25,15 @@ from infra.audit.checkpoints import Checkpoint, Head
 from operations.audit.records import compare
 from operations.audit.verification import Report, Verifier
 from operations.broker import Broker
-from tests.builders import NOW
-from tests.e2e.attempts import connection_of
-from tests.e2e.operating import kafka_settings
-from tests.e2e.outages import stopped
-from tests.evidence import Evidence
-from tests.sizes import size
-from tests.stack import PORT_BASE, Stack, eventually, running_stack
-from tests.tampering.copies import restored, save
-from tests.tampering.hands import RULERS, WRITERS, Done, Link
+from tests.support.audit_tampering.random_changes import RULERS, WRITERS, Done, Link
+from tests.support.audit_tampering.table_copies import restored, save
+from tests.support.e2e.broker_view import kafka_settings
+from tests.support.e2e.outages import stopped
+from tests.support.e2e.role_clients import connection_of
+from tests.support.evidence import Evidence
+from tests.support.message_builders import NOW
+from tests.support.sizes import size
+from tests.support.stack import PORT_BASE, Stack, eventually, running_stack
 
 BY_SQL = size(9, 150)
 BY_RELAY = size(3, 50)

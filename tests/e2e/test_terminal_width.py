@@ -14,8 +14,8 @@ from contextlib import suppress
 import pytest
 
 from contracts.topics import USERS_EVENTS
-from tests.e2e.operating import send_good
-from tests.stack import ROOT, Stack
+from tests.support.e2e.broker_view import send_good
+from tests.support.stack import ROOT, Stack
 
 COLUMNS = 80
 COMMANDS = [

@@ -11,8 +11,8 @@ import httpx
 import pytest
 
 from operations.release.artefacts import build_wheel
-from tests.guard import watch_folder
-from tests.stack import PORT_BASE, ROOT
+from tests.support.process_guard import watch_folder
+from tests.support.stack import PORT_BASE, ROOT
 
 BASE = PORT_BASE + 800
 SECONDS = 300

@@ -10,11 +10,11 @@ import httpx
 import pytest
 
 from contracts.topics import TOPICS
-from tests.e2e.operating import at_rest
-from tests.e2e.worst import Request, worst_requests
-from tests.evidence import Evidence
-from tests.sizes import size
-from tests.stack import Stack, User
+from tests.support.e2e.broker_view import at_rest
+from tests.support.e2e.worst_texts import Request, worst_requests
+from tests.support.evidence import Evidence
+from tests.support.sizes import size
+from tests.support.stack import Stack, User
 
 OWN, OF_DOCUMENT = size((81, 19), (300, 200))
 AT_ONCE = 8

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from infra.runtime.settings import PostgresSettings
 from operations.database import DatabaseError, open_connection, open_database
-from tests.postgres import OUTSIDE, Database
+from tests.support.postgres import OUTSIDE, Database
 
 
 def settings(dsn: str) -> PostgresSettings:

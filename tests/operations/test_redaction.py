@@ -6,7 +6,7 @@ from contracts.ids import uuid7
 from contracts.personal import Personal
 from infra.security.seals import SealingKey
 from operations.redaction import matches, printable, show
-from tests.builders import a_personal_key, a_record, an_envelope
+from tests.support.message_builders import a_personal_key, a_record, an_envelope
 
 PUBLIC = bytes(range(32))
 

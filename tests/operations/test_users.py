@@ -16,9 +16,9 @@ from infra.messaging.transaction import Transactions
 from infra.security.address_hmac import address_hash
 from operations import users
 from operations.users import Admin, Did
-from tests.outbox import MemoryOutcomeNotifier, events, revealed, written_events
-from tests.postgres import Database
-from tests.users import ADA, ADDRESS_KEY, a_user
+from tests.support.outbox import MemoryOutcomeNotifier, events, revealed, written_events
+from tests.support.postgres import Database
+from tests.support.users import ADA, ADDRESS_KEY, a_user
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.devstack.exchange.conftest import Client
+from tests.support.devstack.exchange_client import Client
 
 AAPL = "/v8/finance/chart/AAPL"
 

@@ -8,7 +8,7 @@ import threading
 
 import httpx
 
-from tests.devstack.exchange.conftest import AGENT
+from tests.support.devstack.exchange_client import AGENT
 
 
 def test_sigterm_ends_it_cleanly_though_an_answer_is_still_slow() -> None:

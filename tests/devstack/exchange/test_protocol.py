@@ -4,7 +4,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.devstack.exchange.conftest import MONDAY_NOON_IN_BERLIN, Client
+from tests.support.devstack.exchange_client import MONDAY_NOON_IN_BERLIN, Client
 
 
 async def test_a_chart_tells_price_currency_times_and_where_it_is_from(exchange: Client) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from devstack.inbox.mailbox import Mailbox
 from devstack.inbox.message import Delivery
-from tests.devstack.inbox.conftest import Inbox, a_mail, running_inbox
+from tests.support.devstack.inbox_client import Inbox, a_mail, running_inbox
 
 
 async def test_a_mail_is_shown_with_its_parts(inbox: Inbox) -> None:

@@ -1,7 +1,7 @@
 import re
 
 from devstack.inbox.web import linked
-from tests.devstack.inbox.conftest import Inbox, a_mail
+from tests.support.devstack.inbox_client import Inbox, a_mail
 
 
 async def test_messages_come_newest_first_and_as_many_as_asked(inbox: Inbox) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from devstack.supervisor.log_files import keep_bounded, limit_size
-from tests.waiting import until
+from tests.support.waiting import until
 
 
 def test_small_file_is_left_alone(tmp_path: Path) -> None:

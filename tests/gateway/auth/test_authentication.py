@@ -3,43 +3,23 @@
 import os
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from ipaddress import ip_network
-from typing import Any, cast
+from typing import Any
 from uuid import uuid4
 
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from redis.asyncio import Redis
 from starlette.types import Message
 
-from gateway.auth.authentication import AGENT_CHARACTERS, Authenticator
-from gateway.auth.revocation import Revocations
+from gateway.auth.authentication import AGENT_CHARACTERS
 from gateway.http.endpoints import AccessLevel
 from gateway.http.problems import ProblemError
 from gateway.http.request import GatewayRequest
-from infra.postgres.pool import Pool
-from infra.security.access_tokens import LIFETIME, TokenChecker, TokenSigner
+from infra.security.access_tokens import LIFETIME, TokenSigner
 from infra.security.client_cipher import Client
+from tests.support.gateway.authenticators import PRIVATE, authenticator
 
-PRIVATE = os.urandom(32)
-PUBLIC = Ed25519PrivateKey.from_private_bytes(PRIVATE).public_key().public_bytes_raw()
 USER = uuid4()
-
-
-def authenticator(*trusted: str) -> Authenticator:
-    """Without a database: nothing here may ask it."""
-    networks = tuple(map(ip_network, trusted))
-    nothing: Any = None
-    known = nothing_known()
-    return Authenticator(TokenChecker(PUBLIC), known, nothing, nothing, networks)
-
-
-def nothing_known() -> Revocations:
-    """No session has ended and nobody has changed."""
-    access = Revocations(cast("Redis", None), cast("Pool", None))
-    access._read_at = 0.0
-    return access
 
 
 def a_request(*headers: tuple[str, str], peer: str | None = "192.0.2.1") -> GatewayRequest:

@@ -17,9 +17,9 @@ from gateway.auth.revocation import LOAD_SECONDS, REVOCATION_RETENTION, Revocati
 from gateway.http.problems import ProblemError
 from infra.messaging.access_changes import CHANNEL, AccessChanges
 from infra.security.access_tokens import Principal
-from tests.postgres import Database
-from tests.users import a_user
-from tests.waiting import until
+from tests.support.postgres import Database
+from tests.support.users import a_user
+from tests.support.waiting import until
 
 
 class Clock:

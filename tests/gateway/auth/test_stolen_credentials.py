@@ -20,10 +20,10 @@ from gateway.quotes import quote_cache as module
 from gateway.quotes.quote_cache import MAX_QUOTE_BYTES, QuoteCache
 from infra.messaging.access_changes import MAX_NAMED, AccessChanges
 from infra.postgres.pool import Pool
-from tests.gateway.conftest import ahead
-from tests.postgres import Database
-from tests.users import a_user
-from tests.workers.quotes.builders import a_quote
+from tests.support.gateway.quote_deps import ahead
+from tests.support.postgres import Database
+from tests.support.users import a_user
+from tests.support.workers.quote_builders import a_quote
 
 NO_OUTCOMES: list[Any] = [
     5,

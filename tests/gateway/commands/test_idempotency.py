@@ -9,8 +9,8 @@ from redis.asyncio import Redis
 
 from gateway.commands.idempotency import RETENTION, IdempotencyStore
 from infra.postgres.pool import Pool
-from tests.gateway.conftest import GATEWAY, within
-from tests.postgres import Database
+from tests.support.gateway.quote_deps import GATEWAY, within
+from tests.support.postgres import Database
 
 ID = uuid4()
 

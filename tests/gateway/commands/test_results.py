@@ -14,7 +14,7 @@ from contracts.outcomes import Succeeded
 from gateway.commands.results import CommandResults
 from infra.messaging.outcome_notifier import Announcement, OutcomeNotifier
 from infra.postgres.pool import Pool
-from tests.waiting import until
+from tests.support.waiting import until
 
 CHANNEL = "here"
 NOBODY_READS_ROWS = cast("Pool", None)

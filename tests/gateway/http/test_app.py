@@ -11,7 +11,7 @@ from starlette.types import Message
 
 from gateway.http.app import Application
 from gateway.http.endpoints import Answer, Call, Endpoint
-from tests.gateway.gateway_deps import deps_of
+from tests.support.gateway.deps import deps_of
 
 
 async def cancelled(_: Call) -> Answer:

@@ -28,9 +28,9 @@ from infra.messaging.record_reader import RecordReader
 from infra.security.client_cipher import ClientCipher
 from infra.security.refresh_tokens import session_of
 from infra.security.seals import OpeningKeys, SealingKey, decode_key
-from tests.builders import a_record, an_envelope
-from tests.sizes import size
-from tests.unicode import CHARACTERS, WORST, texts_with
+from tests.support.message_builders import a_record, an_envelope
+from tests.support.sizes import size
+from tests.support.unicode_samples import CHARACTERS, WORST, texts_with
 from workers.accounts.sessions import rules as sessions
 
 pytestmark = pytest.mark.prove

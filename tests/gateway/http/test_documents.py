@@ -10,8 +10,8 @@ from gateway.http.app import Application
 from gateway.http.documents import ENDPOINTS, Documents
 from gateway.routes import ENDPOINTS as ALL
 from operations.release import vendored
-from tests.gateway.gateway_deps import deps_of
-from tests.stack import ROOT
+from tests.support.gateway.deps import deps_of
+from tests.support.stack import ROOT
 
 PATHS = [endpoint.path for endpoint in ENDPOINTS]
 VERSIONED = [path for path in PATHS if path.startswith("/static/swagger-ui/")]

@@ -9,7 +9,7 @@ import pytest
 from gateway.http.app import Application
 from gateway.http.endpoints import AccessLevel, Answer, Call
 from gateway.routes import ENDPOINTS
-from tests.gateway.gateway_deps import deps_of
+from tests.support.gateway.deps import deps_of
 
 
 async def echo(call: Call) -> Answer:

@@ -13,8 +13,8 @@ from gateway.http.public_port import ProblemRenderer
 from gateway.http.response import security_headers
 from gateway.routes import ENDPOINTS
 from infra.runtime.http_server import http_server
-from tests.gateway.http.connection_cases import OF_CONNECTIONS
-from tests.gateway.http.field_cases import CASES, READ
+from tests.support.gateway.connection_cases import OF_CONNECTIONS
+from tests.support.gateway.field_cases import CASES, READ
 
 
 async def app(scope: Scope, receive: Receive, send: Send) -> None:

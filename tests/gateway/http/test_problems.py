@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from gateway.http.problems import PROBLEMS, Problem, ProblemError
-from tests.stack import ROOT
+from tests.support.stack import ROOT
 
 RAISED = re.compile(
     r"""(?:(?:ProblemError|Rejected)\(\s*(?:code=)?|Refusal\(\s*\d+,\s*)"([a-z-]+)\""""

@@ -14,7 +14,7 @@ from gateway.http.problems import ProblemError
 from gateway.http.request import GatewayRequest
 from gateway.http.response import EventStream, response_of, security_headers
 from infra.http.connection import ABORT
-from tests.waiting import until
+from tests.support.waiting import until
 
 Sent = dict[str, list[str]]
 Headers = tuple[tuple[bytes, bytes], ...]

@@ -13,7 +13,7 @@ from starlette.routing import Route
 from gateway.http.app import Application
 from gateway.http.endpoints import Answer, Call, Endpoint
 from gateway.http.request import GatewayRequest
-from tests.gateway.gateway_deps import deps_of
+from tests.support.gateway.deps import deps_of
 
 PAGE = "https://app.example.com"
 

@@ -10,10 +10,10 @@ from gateway.http.problems import ProblemError
 from gateway.quotes import lookup as module
 from gateway.quotes.lookup import Quotes
 from gateway.quotes.quote_cache import QuoteCache
-from tests.gateway.conftest import CALL, Shelf, Worker, ago, ahead, within
-from tests.postgres import Database
-from tests.waiting import until
-from tests.workers.quotes.builders import a_quote
+from tests.support.gateway.quote_deps import CALL, Shelf, Worker, ago, ahead, within
+from tests.support.postgres import Database
+from tests.support.waiting import until
+from tests.support.workers.quote_builders import a_quote
 
 GOOD = a_quote(price="1.00")
 

@@ -3,7 +3,7 @@ from typing import cast
 
 from gateway.http.endpoints import Call
 from gateway.quotes.single_flight import SingleFlight
-from tests.waiting import until
+from tests.support.waiting import until
 
 CALL = cast("Call", None)
 

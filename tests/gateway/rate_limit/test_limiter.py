@@ -25,8 +25,8 @@ from gateway.rate_limit.policies import (
 )
 from gateway.rate_limit.shared_windows import ANSWER_SECONDS, SharedWindows
 from gateway.routes import ENDPOINTS
-from tests.gateway.rate_limit.servers import calls
-from tests.stack import ROOT
+from tests.support.gateway.cache_servers import calls
+from tests.support.stack import ROOT
 
 SECRET = os.urandom(32)
 

@@ -14,8 +14,8 @@ from gateway.rate_limit.shared_windows import ANSWER_SECONDS, SharedWindows
 from gateway.rate_limit.window import Check
 from infra.redis.client import open_redis
 from infra.runtime.settings import RedisSettings
-from tests.gateway.rate_limit.servers import calls, send, upset
-from tests.waiting import until
+from tests.support.gateway.cache_servers import calls, send, upset
+from tests.support.waiting import until
 
 SLACK_SECONDS = 5.0
 

@@ -9,7 +9,7 @@ from redis.asyncio import Redis
 
 from gateway.rate_limit.shared_windows import SharedWindows
 from gateway.rate_limit.window import SPARED, Check, Count, Windows
-from tests.waiting import until
+from tests.support.waiting import until
 
 Take = Callable[[Sequence[Check]], Coroutine[None, None, list[Count] | None]]
 

@@ -8,7 +8,7 @@ import pytest
 from contracts.events import UserSignedIn, UserSignedUp, UserTierChanged
 from contracts.personal import Personal
 from gateway.stream.events import change_of, event_of, shown, update_of
-from tests.gateway.stream.builders import ARecord, Log, a_price, added, removed
+from tests.support.gateway.stream_builders import ARecord, Log, a_price, added, removed
 
 USER = uuid4()
 

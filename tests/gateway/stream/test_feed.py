@@ -17,8 +17,16 @@ from gateway.stream.events import Event
 from gateway.stream.feed import Feed, Quotes
 from gateway.stream.hub import Hub
 from gateway.stream.positions import Position, Positions
-from tests.gateway.stream.builders import START, Log, a_hub, a_price, a_principal, added, take
-from tests.gateway.stream.builders import removed as removed_
+from tests.support.gateway.stream_builders import (
+    START,
+    Log,
+    a_hub,
+    a_price,
+    a_principal,
+    added,
+    take,
+)
+from tests.support.gateway.stream_builders import removed as removed_
 
 QUOTE = {"price": "1.5", "as_of": "2026-11-03T09:07:00Z"}
 

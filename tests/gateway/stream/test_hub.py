@@ -10,7 +10,15 @@ from gateway.stream.events import Event
 from gateway.stream.history import History
 from gateway.stream.hub import MAX_WAITING_FRAMES, Hub, Subscription, Update
 from gateway.stream.positions import places_of
-from tests.gateway.stream.builders import START, Log, a_hub, a_price, a_principal, added, take
+from tests.support.gateway.stream_builders import (
+    START,
+    Log,
+    a_hub,
+    a_price,
+    a_principal,
+    added,
+    take,
+)
 
 
 def offsets(subscription: Subscription) -> list[int]:

@@ -8,7 +8,7 @@ from redis.asyncio import Redis
 
 from gateway.http.problems import ProblemError
 from gateway.stream.tickets import Tickets
-from tests.gateway.stream.builders import a_principal
+from tests.support.gateway.stream_builders import a_principal
 
 KEY = os.urandom(32)
 

@@ -19,8 +19,8 @@ from devstack.supervisor.environment import of_role
 from devstack.supervisor.options import Options
 from devstack.supervisor.ports import Ports
 from operations.container_secrets import MOUNTED, Hosts, secret_files
-from tests.infra.security.tls.authority import Authority
-from tests.stack import ROOT
+from tests.support.infra.tls.authority import Authority
+from tests.support.stack import ROOT
 
 PACKAGES = ("contracts", "devstack", "gateway", "infra", "operations", "workers")
 OF_THE_PLACE = {"QNT9_ENVIRONMENT", "QNT9_LOG_LEVEL", "QNT9_LIMITS"}

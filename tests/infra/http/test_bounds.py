@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from infra.http.bounds import Bounds
 from infra.runtime.http_server import http_server
-from tests.waiting import until
+from tests.support.waiting import until
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 HALF_HEAD = b"GET / HTTP/1.1\r\nHost: a\r\nX-A: b"

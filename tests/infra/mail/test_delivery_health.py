@@ -7,7 +7,7 @@ from prometheus_client import REGISTRY
 
 from infra.mail.delivery_health import DeliveryHealth
 from infra.mail.transport import DeferredError
-from tests.waiting import until
+from tests.support.waiting import until
 
 NOTHING = timedelta()
 

@@ -13,9 +13,18 @@ from infra.mail.settings import MailSettings
 from infra.mail.smtp import Smtp
 from infra.mail.transport import DeferredError, Mailer, RefusedError
 from infra.mail.transport_factory import open_mailer
-from tests.infra.mail.builders import Note, a_letter, a_plain_letter
-from tests.sendgrid import KEY, Answer, Drip, Drop, Hang, SendGridApi, an_error, running_sendgrid
-from tests.workers.verification.conftest import FROM, MAIL_KEY, PUBLIC_URL
+from tests.support.infra.mail_builders import Note, a_letter, a_plain_letter
+from tests.support.sendgrid_server import (
+    KEY,
+    Answer,
+    Drip,
+    Drop,
+    Hang,
+    SendGridApi,
+    an_error,
+    running_sendgrid,
+)
+from tests.support.workers.verification_slice import FROM, MAIL_KEY, PUBLIC_URL
 from workers.notifications.mail_templates import Messages
 
 SECONDS = 5.0

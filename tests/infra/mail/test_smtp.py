@@ -7,9 +7,9 @@ from infra.mail.addresses import parse_sender
 from infra.mail.settings import MailSettings
 from infra.mail.smtp import Smtp
 from infra.mail.transport import DeferredError, RefusedError
-from tests.infra.mail.builders import Note, a_letter
-from tests.mailserver import running_mail_server
-from tests.workers.verification.conftest import FROM
+from tests.support.infra.mail_builders import Note, a_letter
+from tests.support.mail_server import running_mail_server
+from tests.support.workers.verification_slice import FROM
 
 
 def settings(url: str, **more: object) -> MailSettings:

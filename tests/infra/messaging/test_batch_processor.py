@@ -1,110 +1,37 @@
 """A batch, with real transactions; only the topics of dead letters are in memory."""
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterator
 
 import asyncpg
 import pytest
 from structlog.testing import capture_logs
 
 from contracts.commands import AddToWatchlist
-from contracts.outcomes import Succeeded
-from contracts.topics import WATCHLIST
 from infra.messaging.batch_items import DOWN
-from infra.messaging.batch_processor import BatchProcessor, GuardTrippedError
+from infra.messaging.batch_processor import GuardTrippedError
 from infra.messaging.batch_progress import Batch
-from infra.messaging.consumer_controls import Action, Instruction
 from infra.messaging.consumer_policy import Policy
 from infra.messaging.failure_guard import MIN_SOURCES_OF_LATEST
 from infra.messaging.handler_calls import one_at_a_time
 from infra.messaging.inbound import InboundMessage, PoisonError, RetryableError
-from infra.messaging.record_reader import RecordReader
 from infra.messaging.restored_database import AwaitedError
-from infra.messaging.transaction import ConcurrentDeliveryError, Transactions
-from tests.builders import ARecord, MemoryDeadLetters, a_record, an_envelope, no_sleep
-from tests.outbox import MemoryOutcomeNotifier
-from tests.postgres import Database
-
-IN_BULK = Policy(in_bulk=True)
-ONE_BY_ONE = Policy()
-
-
-def order(symbol: str, *, key: str = "anna") -> ARecord:
-    return a_record(AddToWatchlist(symbol=symbol), key=key)
-
-
-def again(record: ARecord) -> ARecord:
-    """The same message on a later place."""
-    return ARecord(record.value, record.headers, record.topic, record.key)
-
-
-@dataclass
-class Slice:
-    """A handler that settles what it gets, unless told to fail."""
-
-    transactions: Transactions
-    fault: Callable[[str], Exception | None] = lambda _: None
-    batches: list[list[str]] = field(default_factory=list)
-
-    async def handle(self, batch: Sequence[InboundMessage[Any]]) -> None:
-        self.batches.append([received.data.symbol for received in batch])
-        async with self.transactions.begin() as tx:
-            for received in batch:
-                if error := self.fault(received.data.symbol):
-                    raise error
-                tx.complete(received, Succeeded())
-
-    def fails_for(self, *symbols: str, error: Exception | None = None) -> None:
-        error = error or LookupError("CANARY")
-        self.fault = lambda symbol: error if symbol in symbols else None
-
-    @property
-    def tried(self) -> list[str]:
-        return [symbol for batch in self.batches for symbol in batch]
-
-
-@dataclass
-class Trial:
-    deps: Slice
-    work: BatchProcessor
-    dead_letters: MemoryDeadLetters
-    outcome_notifier: MemoryOutcomeNotifier
-    database: Database
-
-    async def take(self, *records: ARecord) -> None:
-        await self.work.take(records)
-
-    async def handled(self) -> int:
-        return len(await self.database.fetch("SELECT FROM inbox"))
-
-    @property
-    def set_aside(self) -> list[object]:
-        return [letter.record for letter in self.dead_letters.written]
-
-    @property
-    def reasons(self) -> list[str]:
-        return [letter.failure.reason for letter in self.dead_letters.written]
-
-
-async def a_trial(database: Database, policy: Policy) -> Trial:
-    outcome_notifier, dead_letters = MemoryOutcomeNotifier(), MemoryDeadLetters()
-    transactions = Transactions(
-        await database.pool("qnt9_watchlist"), WATCHLIST.name, outcome_notifier
-    )
-    deps = Slice(transactions)
-    work = BatchProcessor(
-        WATCHLIST.name,
-        deps.handle,
-        reader=RecordReader({AddToWatchlist.type: AddToWatchlist}, None),
-        dead_letters=dead_letters,
-        transactions=transactions,
-        policy=policy,
-        sleep=no_sleep,
-        touch=lambda: None,
-    )
-    return Trial(deps, work, dead_letters, outcome_notifier, database)
+from infra.messaging.transaction import ConcurrentDeliveryError
+from tests.support.infra.batch_trial import (
+    IN_BULK,
+    ONE_BY_ONE,
+    Trial,
+    a_trial,
+    again,
+    instruction,
+    order,
+)
+from tests.support.message_builders import (
+    ARecord,
+    a_record,
+    an_envelope,
+)
+from tests.support.postgres import Database
 
 
 @pytest.fixture(autouse=True)
@@ -425,20 +352,6 @@ async def test_an_instruction_to_set_aside_needs_no_handler(trial: Trial) -> Non
     assert trial.deps.tried == ["A"]
     assert trial.set_aside == [aside]
     assert trial.reasons == ["set aside by ada: a trial"]
-
-
-def instruction(action: Action, record: ARecord) -> Instruction:
-    return Instruction(
-        action=action,
-        topic=record.topic,
-        partition=record.partition,
-        first=record.offset,
-        until=record.offset + 1,
-        type=None,
-        key=None,
-        operator="ada",
-        reason="a trial",
-    )
 
 
 async def test_a_reply_goes_to_the_channel_of_the_delivery_that_repeats(single: Trial) -> None:

@@ -18,7 +18,7 @@ from infra.messaging.dead_letters import draft_of
 from operations.dead_letters.redrive import copy_of, why_not
 from operations.dead_letters.topic import BOXES, DeadLetter
 from operations.redaction import show
-from tests.builders import ARecord, a_personal_key, a_record, an_envelope
+from tests.support.message_builders import ARecord, a_personal_key, a_record, an_envelope
 
 USER = UUID(int=7)
 KEY = a_personal_key(USER)

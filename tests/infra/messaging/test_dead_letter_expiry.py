@@ -14,9 +14,9 @@ from contracts.outcomes import Rejected, Succeeded, outcome_of
 from contracts.topics import DEAD_LETTERS_RETENTION, DEAD_LETTERS_SETTLED, WATCHLIST
 from infra.messaging.dead_letter_expiry import EXPIRED, expire
 from infra.messaging.transaction import Transactions
-from tests.builders import an_envelope, received
-from tests.outbox import written_events
-from tests.postgres import Database
+from tests.support.message_builders import an_envelope, received
+from tests.support.outbox import written_events
+from tests.support.postgres import Database
 
 COMMAND = AddToWatchlist(symbol="AAPL")
 OLD = DEAD_LETTERS_SETTLED + timedelta(hours=1)

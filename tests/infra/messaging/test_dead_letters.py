@@ -7,7 +7,7 @@ from contracts.commands import AddToWatchlist
 from contracts.topics import MIB, WATCHLIST, WATCHLIST_COMMANDS
 from infra.messaging.batch_progress import Failure
 from infra.messaging.dead_letters import PREFIX, draft_of, read_from
-from tests.builders import ARecord, a_record
+from tests.support.message_builders import ARecord, a_record
 
 ORDER = AddToWatchlist(symbol="AAPL")
 REDRIVE = WATCHLIST_COMMANDS.redrive(WATCHLIST)

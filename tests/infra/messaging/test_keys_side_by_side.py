@@ -12,8 +12,8 @@ from contracts.outcomes import Succeeded
 from infra.messaging.batch_progress import Batch
 from infra.messaging.handler_calls import one_at_a_time
 from infra.messaging.inbound import InboundMessage, RetryableError
-from tests.infra.messaging.test_batch_processor import ONE_BY_ONE, Trial, a_trial, order
-from tests.postgres import Database
+from tests.support.infra.batch_trial import ONE_BY_ONE, Trial, a_trial, order
+from tests.support.postgres import Database
 
 
 @pytest.fixture(autouse=True)

@@ -19,7 +19,7 @@ from infra.messaging.record_reader import (
     Unwanted,
     parse,
 )
-from tests.builders import ARecord, a_record
+from tests.support.message_builders import ARecord, a_record
 
 READER = RecordReader({message.type: message for message in USERS_EVENTS.carries}, None)
 EVENT = UserSigninFailed(reason="wrong_password")

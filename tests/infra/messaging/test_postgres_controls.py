@@ -11,9 +11,9 @@ from infra.messaging.postgres_controls import PostgresControls
 from operations.consumers import Choice, Found, find, instruct, resume
 from operations.errors import OpsError
 from operations.ops_events import OperatorContext
-from tests.infra.messaging.test_batch_processor import order
-from tests.operations.dead_letters.builders import MemorySender
-from tests.postgres import Database
+from tests.support.infra.batch_trial import order
+from tests.support.operations.dead_letter_builders import MemorySender
+from tests.support.postgres import Database
 
 BY = OperatorContext("ada", "a trial")
 

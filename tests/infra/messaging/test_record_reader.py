@@ -14,7 +14,7 @@ from infra.messaging.record_reader import (
     headers_as_text,
 )
 from infra.security.client_cipher import Client, ClientCipher
-from tests.builders import ARecord, a_record, an_envelope
+from tests.support.message_builders import ARecord, a_record, an_envelope
 
 CIPHER = ClientCipher(bytes(range(32)))
 READER = RecordReader({AddToWatchlist.type: AddToWatchlist}, CIPHER)

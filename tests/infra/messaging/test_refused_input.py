@@ -15,9 +15,9 @@ from infra.messaging.inbound import RefusedInputError
 from infra.messaging.record_reader import RecordReader, Refused, Unreadable
 from infra.security.sealed_data import open_seal
 from infra.security.seals import OpeningKeys, SealingKey, binding, decode_key
-from tests.builders import a_record, an_envelope
-from tests.infra.messaging.test_batch_processor import IN_BULK, ONE_BY_ONE, Trial, a_trial, order
-from tests.postgres import Database
+from tests.support.infra.batch_trial import IN_BULK, ONE_BY_ONE, Trial, a_trial, order
+from tests.support.message_builders import a_record, an_envelope
+from tests.support.postgres import Database
 
 REJECTED = Rejected("invalid-fields").to_json()
 REFUSED = RefusedInputError("the content of the seal is not valid")

@@ -9,7 +9,6 @@ from uuid import UUID
 
 import pytest
 
-from contracts.commands import AddToWatchlist
 from contracts.events import UserSigninFailed
 from contracts.topics import AUDIT, MAX_DATA_BYTES, VERIFICATION_MAILS, WATCHLIST, Consumer
 from infra.messaging.batch_processor import BatchProcessor
@@ -20,8 +19,7 @@ from infra.messaging.record_reader import RecordReader
 from infra.messaging.restored_database import Memory, RestoredDatabaseError, unknown_messages
 from infra.messaging.transaction import Transactions
 from infra.postgres.pool import Pool
-from tests.builders import ARecord, MemoryDeadLetters, a_record, no_sleep, received
-from tests.infra.messaging.test_batch_processor import (
+from tests.support.infra.batch_trial import (
     ONE_BY_ONE,
     Slice,
     Trial,
@@ -30,10 +28,11 @@ from tests.infra.messaging.test_batch_processor import (
     instruction,
     order,
 )
-from tests.postgres import Database
-from tests.workers.audit.conftest import an_audit, an_event_record
+from tests.support.infra.restart_command import COMMAND
+from tests.support.message_builders import ARecord, MemoryDeadLetters, a_record, no_sleep, received
+from tests.support.postgres import Database
+from tests.support.workers.audit_slice import an_audit, an_event_record
 
-COMMAND = AddToWatchlist(symbol="AAPL")
 Spoil = Callable[[ARecord], ARecord]
 
 
@@ -53,6 +52,8 @@ SPOILT: dict[str, Spoil] = {
     "with a null header": lambda record: replace(record, headers=[*record.headers, ("x", None)]),
     "junk": lambda record: replace(record, value=b"\xff\0", headers=[("ce_id", b"\xff")]),
 }
+
+
 FAULTS: dict[str, Exception] = {"refused": PoisonError("no"), "that fails": LookupError("CANARY")}
 
 

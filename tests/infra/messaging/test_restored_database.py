@@ -19,8 +19,8 @@ from infra.messaging.restored_database import AwaitedError, RestoredDatabaseErro
 from infra.messaging.transaction import Transactions
 from operations.recovery import store
 from operations.recovery.store import Lost
-from tests.builders import a_personal_key, an_envelope, received
-from tests.postgres import Database
+from tests.support.message_builders import a_personal_key, an_envelope, received
+from tests.support.postgres import Database
 
 USER = uuid7()
 COMMAND = AddToWatchlist(symbol="AAPL")

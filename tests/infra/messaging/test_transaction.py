@@ -16,10 +16,10 @@ from contracts.ids import uuid7
 from contracts.outcomes import Rejected, Succeeded
 from contracts.personal import Personal
 from infra.messaging.transaction import ConcurrentDeliveryError, Settled, Transactions
-from tests.builders import A_CLIENT, a_personal_key, received
-from tests.outbox import MemoryOutcomeNotifier, written_events
-from tests.postgres import Database
-from tests.waiting import until
+from tests.support.message_builders import A_CLIENT, a_personal_key, received
+from tests.support.outbox import MemoryOutcomeNotifier, written_events
+from tests.support.postgres import Database
+from tests.support.waiting import until
 
 USER = uuid7()
 COMMAND = AddToWatchlist(symbol="AAPL")

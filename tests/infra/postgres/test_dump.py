@@ -6,10 +6,10 @@ from typing import Any
 from contracts.ids import uuid7
 from contracts.outcomes import Succeeded
 from infra.messaging.transaction import Transactions
-from tests.builders import received
-from tests.documented import shell, steps
-from tests.infra.messaging.test_restarts import COMMAND
-from tests.postgres import Database
+from tests.support.infra.restart_command import COMMAND
+from tests.support.message_builders import received
+from tests.support.page_commands import shell, steps
+from tests.support.postgres import Database
 
 PAGE = "recovery.md"
 DUMP = steps(PAGE, of="Prerequisites")[0]

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from infra.postgres.migrate import FOLDER, LockTimeouts, MigrationError, migrate, read_migrations
-from tests.operations.cli.invocation import qnt9
-from tests.postgres import Database
-from tests.waiting import until
+from tests.support.operations.cli_invocation import qnt9
+from tests.support.postgres import Database
+from tests.support.waiting import until
 
 NEXT = len(read_migrations()) + 1
 

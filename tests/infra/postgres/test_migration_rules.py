@@ -3,7 +3,7 @@
 import pytest
 
 from infra.postgres.migrate import Migration, read_migrations
-from tests.infra.postgres.migration_rules import breaks
+from tests.support.infra.migration_rules import breaks
 
 
 @pytest.mark.parametrize("migration", read_migrations(), ids=lambda m: m.name)

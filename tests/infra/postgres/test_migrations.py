@@ -1,7 +1,7 @@
 import asyncpg
 import pytest
 
-from tests.postgres import Database
+from tests.support.postgres import Database
 
 
 async def test_every_role_may_connect_and_do_its_part(database: Database) -> None:

@@ -16,9 +16,9 @@ from pathlib import Path
 import pytest
 
 from infra.postgres.migrate import FOLDER, Migration, read_migrations
-from tests.infra.postgres.migration_rules import touched
-from tests.postgres import MIGRATIONS_VARIABLE, OUTSIDE
-from tests.stack import ROOT
+from tests.support.infra.migration_rules import touched
+from tests.support.postgres import MIGRATIONS_VARIABLE, OUTSIDE
+from tests.support.stack import ROOT
 
 SLICES = ROOT / "tests" / "workers"
 COMMON = ("messaging", "postgres", "security")

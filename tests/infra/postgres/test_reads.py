@@ -16,8 +16,8 @@ from infra.postgres.reads import Reads, probe_of
 from infra.resilience.dependency_monitor import AwayError, Dependency
 from infra.runtime.clock import Clock
 from infra.runtime.settings import PostgresSettings
-from tests.postgres import Database
-from tests.waiting import until
+from tests.support.postgres import Database
+from tests.support.waiting import until
 
 READ_SECONDS = 1.0
 READERS = 32

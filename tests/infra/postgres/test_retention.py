@@ -9,8 +9,8 @@ from prometheus_client import REGISTRY
 
 from infra.postgres.pool import Connection
 from infra.postgres.retention import Rule, run, run_retention
-from tests.postgres import Database
-from tests.waiting import until
+from tests.support.postgres import Database
+from tests.support.waiting import until
 from workers.accounts.sessions import retention as accounts
 from workers.relay import retention as relay
 from workers.verification import retention as verification

@@ -24,8 +24,8 @@ from infra.postgres.migrate import read_migrations
 from infra.postgres.pool import Connection
 from infra.postgres.privileges import ROLES, consumers_of
 from infra.postgres.rights import LEAVING, RIGHTS
-from tests.postgres import Database
-from tests.stack import ROOT
+from tests.support.postgres import Database
+from tests.support.stack import ROOT
 
 FIRST_WITHOUT_GRANTS = 22
 """From this migration on, rights are in the table alone."""

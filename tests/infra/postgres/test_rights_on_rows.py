@@ -17,8 +17,8 @@ from contracts.topics import CARRIED_BY, MAX_DATA_BYTES, MESSAGES
 from infra.postgres.pool import Connection
 from infra.postgres.privileges import MAX_HEADERS_BYTES, ROLES, consumers_of
 from infra.postgres.rights import WITH_INBOX
-from tests.postgres import Database
-from tests.users import a_user
+from tests.support.postgres import Database
+from tests.support.users import a_user
 
 REFUSED = asyncpg.InsufficientPrivilegeError
 EVENTS = [message for message in MESSAGES.values() if issubclass(message, Event)]

@@ -9,7 +9,7 @@ import pytest
 from infra.postgres import roles
 from infra.postgres.privileges import ROLES
 from infra.postgres.roles import FEWEST_CONNECTIONS, OWNER, ensure_database, limit
-from tests.postgres import Server
+from tests.support.postgres import Server
 
 
 @pytest.fixture

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.infra.postgres.schema_page import MAJOR_VERSION, PAGE, schema_page
-from tests.postgres import Database
+from tests.support.infra.schema_page import MAJOR_VERSION, PAGE, schema_page
+from tests.support.postgres import Database
 
 
 async def test_the_page_is_what_all_migrations_make(database: Database) -> None:

@@ -4,7 +4,7 @@ from redis.exceptions import RedisError
 from structlog.testing import capture_logs
 
 from infra.redis.best_effort_client import BestEffortClient
-from tests.waiting import until
+from tests.support.waiting import until
 
 
 class Server:

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager, suppress
 import pytest
 
 from infra.resilience.dependency_monitor import UP, AwayError, Dependency
-from tests.waiting import until
+from tests.support.waiting import until
 
 
 class Server:

@@ -17,7 +17,7 @@ from infra.resilience.policies import (
     TransientError,
 )
 from infra.resilience.shared_circuits import Opening
-from tests.infra.resilience.providers import (
+from tests.support.infra.scripted_provider import (
     LONG,
     QUICK,
     Process,
@@ -27,7 +27,7 @@ from tests.infra.resilience.providers import (
     failing,
     until_answered,
 )
-from tests.waiting import until
+from tests.support.waiting import until
 
 
 class OnceMoreError(TransientError):

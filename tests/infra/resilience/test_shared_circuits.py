@@ -5,7 +5,7 @@ from redis.asyncio import Redis
 
 from infra.resilience.policies import CircuitOpenError, RateLimitedError
 from infra.resilience.shared_circuits import SharedCircuit
-from tests.infra.resilience.providers import (
+from tests.support.infra.scripted_provider import (
     LONG,
     Provider,
     a_process,
@@ -13,7 +13,7 @@ from tests.infra.resilience.providers import (
     failing,
     until_answered,
 )
-from tests.waiting import until
+from tests.support.waiting import until
 
 
 async def test_an_opening_holds_for_every_process_and_only_one_tells_of_it(redis: Redis) -> None:

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from infra.postgres.reads import probe_of
 from infra.runtime.clock import Clock
 from infra.security.access_tokens import LIFETIME, TokenChecker, TokenError, TokenSigner
-from tests.postgres import Database
-from tests.stack import ROOT
+from tests.support.postgres import Database
+from tests.support.stack import ROOT
 
 NOON = datetime(2026, 11, 29, 12, tzinfo=UTC)
 SKEWS = st.timedeltas(timedelta(hours=-2), timedelta(hours=2))

@@ -16,7 +16,7 @@ from devstack.supervisor.layout import Layout
 from devstack.supervisor.options import Options
 from devstack.supervisor.ports import Ports
 from infra.runtime.settings import ProcessSettings, SettingsError
-from tests.stack import ROOT
+from tests.support.stack import ROOT
 
 Environment = dict[str, str]
 Changes = dict[str, str | None]

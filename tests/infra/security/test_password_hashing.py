@@ -3,7 +3,7 @@ import asyncio
 from argon2 import extract_parameters
 
 from infra.security.password_hashing import ITERATIONS, LANES, MEMORY_KIB, Passwords
-from tests.users import PASSWORD, quick_passwords
+from tests.support.users import PASSWORD, quick_passwords
 
 
 async def test_a_hash_is_argon2id_at_owasps_minimum() -> None:

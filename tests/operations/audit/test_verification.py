@@ -14,9 +14,9 @@ from infra.audit.entry import Client, entry_of
 from infra.postgres.migrate import migrate, read_migrations
 from operations.audit.comparison import event_of
 from operations.audit.verification import Report, Verifier
-from tests.builders import NOW, ARecord, a_record
-from tests.postgres import Database, Server
-from tests.workers.audit.conftest import Audit, an_audit, an_envelope_of_type, an_event_record
+from tests.support.message_builders import NOW, ARecord, a_record
+from tests.support.postgres import Database, Server
+from tests.support.workers.audit_slice import Audit, an_audit, an_envelope_of_type, an_event_record
 from workers.audit import store
 
 LATER = datetime(2027, 1, 1, tzinfo=UTC)

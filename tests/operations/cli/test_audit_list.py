@@ -7,8 +7,8 @@ from uuid import UUID
 import pytest
 
 from contracts.ids import uuid7
-from tests.operations.cli.invocation import qnt9
-from tests.postgres import Database
+from tests.support.operations.cli_invocation import qnt9
+from tests.support.postgres import Database
 
 ADMIN, VICTIM = uuid7(), uuid7()
 MANY = 2_345

@@ -4,26 +4,13 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
-import click
 import pytest
 from click.testing import CliRunner
 
 from operations.cli import EMBEDDED, main
-
-
-def every_command(
-    command: click.Command, path: tuple[str, ...] = ()
-) -> Iterator[tuple[tuple[str, ...], click.Command]]:
-    yield path, command
-    if isinstance(command, click.Group):
-        context = click.Context(command)
-        for name in command.list_commands(context):
-            each = command.get_command(context, name)
-            assert each is not None
-            yield from every_command(each, (*path, name))
+from tests.support.operations.cli_commands import every_command
 
 
 @pytest.mark.parametrize("path", [path for path, _ in every_command(main)], ids=" ".join)

@@ -12,8 +12,8 @@ from click.testing import CliRunner
 from devstack.supervisor.layout import Layout
 from operations.cli import main
 from operations.cli.failures import READER_GONE
-from tests.operations.cli.forked import Ended, Run, ended
-from tests.operations.cli.test_commands import every_command
+from tests.support.operations.cli_commands import every_command
+from tests.support.operations.forked_cli import Ended, Run, ended
 
 RANGE = ("watchlist", "watchlist.commands", "--partition", "0", "--from", "0", "--before", "1")
 A_KEY = "qHrZtFdG4i2u1n3kP0xWvYb7sLcM9eRjTaUoE5QwXyA"

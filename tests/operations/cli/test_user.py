@@ -9,8 +9,8 @@ import pytest
 from contracts.ids import uuid7
 from infra.runtime.settings import _key
 from infra.security.address_hmac import address_hash
-from tests.operations.cli.forked import Run, ended
-from tests.postgres import Database
+from tests.support.operations.forked_cli import Run, ended
+from tests.support.postgres import Database
 
 A_KEY = "qHrZtFdG4i2u1n3kP0xWvYb7sLcM9eRjTaUoE5QwXyA"
 EMAIL = "ada@example.com"

@@ -10,7 +10,7 @@ from operations.dead_letters.filter import DeadLetterFilter
 from operations.dead_letters.repository import absent
 from operations.dead_letters.topic import Number
 from operations.redaction import Wanted
-from tests.operations.dead_letters.builders import FAILED_AT, WATCHLIST, a_letter
+from tests.support.operations.dead_letter_builders import FAILED_AT, WATCHLIST, a_letter
 
 A_MINUTE = timedelta(minutes=1)
 LETTER = a_letter(RemoveFromWatchlist(symbol="AAPL"), reason="RaiseError in a handler")

@@ -18,9 +18,9 @@ from operations.dead_letters.topic import DeadLetter
 from operations.errors import OpsError
 from operations.ops_events import OperatorContext
 from operations.record_producer import Copy
-from tests.builders import received
-from tests.operations.dead_letters.builders import WATCHLIST, MemorySender, a_letter
-from tests.postgres import Database
+from tests.support.message_builders import received
+from tests.support.operations.dead_letter_builders import WATCHLIST, MemorySender, a_letter
+from tests.support.postgres import Database
 from workers.relay import retention
 
 A_MINUTE = timedelta(minutes=1)

@@ -15,8 +15,8 @@ from operations.dead_letters.topic import DeadLetter
 from operations.errors import OpsError
 from operations.ops_events import OperatorContext
 from operations.record_producer import Copy
-from tests.operations.dead_letters.builders import WATCHLIST, MemorySender, a_letter
-from tests.postgres import Database
+from tests.support.operations.dead_letter_builders import WATCHLIST, MemorySender, a_letter
+from tests.support.postgres import Database
 
 BY = OperatorContext("ada", "the bug is mended")
 

@@ -15,7 +15,7 @@ from operations.dead_letters.topic import (
     grouped,
 )
 from operations.errors import OpsError
-from tests.operations.dead_letters.builders import FAILED_AT, WATCHLIST, a_letter
+from tests.support.operations.dead_letter_builders import FAILED_AT, WATCHLIST, a_letter
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,9 @@ from contracts.envelope import Envelope
 from infra.postgres.pool import Connection
 from operations.recovery import loss_store
 from operations.recovery.loss_store import Loss
-from tests.builders import ARecord
-from tests.postgres import Database
-from tests.workers.audit.conftest import an_audit, an_event_record
+from tests.support.message_builders import ARecord
+from tests.support.postgres import Database
+from tests.support.workers.audit_slice import an_audit, an_event_record
 
 
 def id_of(record: ARecord) -> UUID:

@@ -14,8 +14,8 @@ from operations.broker import Batch, Range
 from operations.recovery import progress, store
 from operations.recovery.apply import Recovery
 from operations.recovery.progress import RecoveryProgress
-from tests.builders import ARecord, a_record, an_envelope
-from tests.postgres import Database
+from tests.support.message_builders import ARecord, a_record, an_envelope
+from tests.support.postgres import Database
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 VERIFY, ADD = (VERIFICATION_COMMANDS.name, 0), (WATCHLIST_COMMANDS.name, 0)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from operations.release import artefacts
-from tests.operations.release.repository import git, repository
+from tests.support.operations.git_repository import git, repository
 
 ROOT = Path(__file__).parents[3]
 DATA = {".sql", ".lua", ".bin", ".html", ".css", ".js", ".txt", ".toml", ".properties"}

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from operations.release.commit_messages import violations, violations_of_range
-from tests.operations.release.repository import repository
+from tests.support.operations.git_repository import repository
 
 
 @pytest.mark.parametrize(

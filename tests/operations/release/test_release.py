@@ -11,7 +11,7 @@ import yaml
 
 from operations.release import images, sbom
 from operations.release.audit import FOUND, NOT_RUN, audit, judge
-from tests.stack import ROOT
+from tests.support.stack import ROOT
 
 
 def test_a_bill_names_every_locked_package_and_is_the_same_each_time(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@ import asyncio
 from contracts.events import WatchlistItemRemoved
 from contracts.ids import uuid7
 from operations.replay.executor import Pace, copy_of
-from tests.builders import a_record
+from tests.support.message_builders import a_record
 
 
 def test_a_copy_is_the_record_with_where_it_was() -> None:

@@ -14,7 +14,7 @@ from contracts.topics import MESSAGES, TOPICS
 from operations.schemas.asyncapi import as_yaml
 from operations.schemas.examples import read_examples
 from operations.schemas.headers import command_headers
-from tests.builders import NOW
+from tests.support.message_builders import NOW
 
 FOLDER = Path("schemas")
 TEXT = (FOLDER / "asyncapi.yaml").read_text(encoding="utf-8")

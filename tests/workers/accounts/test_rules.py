@@ -8,7 +8,7 @@ from contracts.events import UserSigninFailed
 from contracts.ids import uuid7
 from contracts.sealed_contents import Credentials
 from infra.security.refresh_tokens import refresh_token, session_of
-from tests.users import ADA, PASSWORD
+from tests.support.users import ADA, PASSWORD
 from workers.accounts.rules import Account, token_hash
 from workers.accounts.sessions.rules import (
     GRACE,

@@ -10,10 +10,10 @@ from contracts.topics import AUDIT_CHECKPOINTS
 from infra.audit.checkpoints import Checkpoint, CheckpointChecker, CheckpointSigner
 from infra.kafka.producer import BrokerUnavailableError, IndeterminateError
 from infra.postgres.pool import Pool
-from tests.builders import MemoryProducer
-from tests.postgres import Database
-from tests.waiting import until
-from tests.workers.audit.conftest import Audit, an_event_record
+from tests.support.message_builders import MemoryProducer
+from tests.support.postgres import Database
+from tests.support.waiting import until
+from tests.support.workers.audit_slice import Audit, an_event_record
 from workers.audit import checkpoints, store
 from workers.audit.checkpoints import Checkpoints
 

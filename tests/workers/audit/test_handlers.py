@@ -9,9 +9,9 @@ import pytest
 from contracts.ids import uuid7
 from contracts.personal import PersonalKey
 from contracts.topics import AUDIT, topics_of
-from tests.builders import NOW, a_personal_key, a_record
-from tests.postgres import Database
-from tests.workers.audit.conftest import Audit, an_envelope_of_type, an_event_record
+from tests.support.message_builders import NOW, a_personal_key, a_record
+from tests.support.postgres import Database
+from tests.support.workers.audit_slice import Audit, an_envelope_of_type, an_event_record
 from workers.audit.handlers import CONTRADICTIONS
 
 LATER = datetime(2027, 1, 1, tzinfo=UTC)

@@ -5,8 +5,8 @@ import pytest
 
 from contracts.personal import PersonalKey
 from infra.messaging.inbound import InboundMessage, RawEvent
-from tests.builders import a_personal_key, an_origin
-from tests.workers.audit.conftest import an_envelope_of_type
+from tests.support.message_builders import a_personal_key, an_origin
+from tests.support.workers.audit_slice import an_envelope_of_type
 from workers.audit.rules import (
     Client,
     action_of,

@@ -12,10 +12,10 @@ from contracts.events import (
 )
 from contracts.ids import uuid7
 from infra.messaging.transaction import Transactions
-from tests.builders import a_personal_key, received
-from tests.postgres import Database
-from tests.users import a_user
-from tests.workers.verification.conftest import VerificationSlice
+from tests.support.message_builders import a_personal_key, received
+from tests.support.postgres import Database
+from tests.support.users import a_user
+from tests.support.workers.verification_slice import VerificationSlice
 
 EVIL = "evil@example.org"
 NEW = "new@example.org"

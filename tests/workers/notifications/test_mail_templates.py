@@ -7,9 +7,9 @@ import pytest
 
 from contracts.ids import uuid7
 from infra.mail.transport import OutgoingMail
-from tests.builders import NOW, a_personal_key
-from tests.users import ADA
-from tests.workers.verification.conftest import MAIL_KEY, messages
+from tests.support.message_builders import NOW, a_personal_key
+from tests.support.users import ADA
+from tests.support.workers.verification_slice import MAIL_KEY, messages
 from workers.notifications.mail_templates import TEMPLATES, Draft, UnknownTemplateError
 from workers.notifications.rules import (
     LINKS,

@@ -6,12 +6,12 @@ from contracts.events import UserEmailChanged, UserErased, UserSignedIn, UserTok
 from contracts.ids import uuid7
 from contracts.personal import PersonalKey
 from infra.security.personal_data_keys import KEY_BYTES
-from tests.builders import received
-from tests.mailserver import MailServer
-from tests.users import ADA, a_user
-from tests.waiting import until
-from tests.workers.verification.conftest import StartSender, VerificationSlice
-from tests.workers.verification.test_links import asked, link_to, mailed
+from tests.support.mail_server import MailServer
+from tests.support.message_builders import received
+from tests.support.users import ADA, a_user
+from tests.support.waiting import until
+from tests.support.workers.link_requests import asked, link_to, mailed
+from tests.support.workers.verification_slice import StartSender, VerificationSlice
 
 SESSION = str(UUID(int=7))
 

@@ -4,20 +4,16 @@ import asyncio
 from typing import Any
 
 import pytest
-from prometheus_client import REGISTRY
 
 from contracts.events import UserMailFailed
-from tests.mailserver import DROP, MailServer
-from tests.outbox import events, written_events
-from tests.users import ADA
-from tests.waiting import until
-from tests.workers.verification.conftest import QUICK, StartSender, VerificationSlice
+from tests.support.mail_server import DROP, MailServer
+from tests.support.outbox import events, written_events
+from tests.support.users import ADA
+from tests.support.waiting import until
+from tests.support.workers.mail_sending import all_are, sent_again, tried, until_status
+from tests.support.workers.verification_slice import QUICK, StartSender, VerificationSlice
 from workers.notifications import sender as loop
 from workers.notifications.rules import Retry
-
-
-def sent_again() -> float:
-    return REGISTRY.get_sample_value("qnt9_mails_sent_again_total") or 0
 
 
 async def test_a_queued_mail_is_sent_once_with_its_link(
@@ -264,19 +260,6 @@ async def test_nothing_it_logs_holds_an_address_or_a_token(
     assert token not in logged
 
 
-async def until_status(deps: VerificationSlice, user_id: object, status: str) -> None:
-    async def reached() -> bool:
-        rows = await deps.database.fetch("SELECT status FROM mails WHERE user_id = $1", user_id)
-        return [row["status"] for row in rows] == [status]
-
-    await until(reached)
-
-
-async def all_are(deps: VerificationSlice, *statuses: str) -> bool:
-    rows = await deps.database.fetch("SELECT FROM mails WHERE status <> ALL($1)", statuses)
-    return not rows
-
-
 async def transactions(deps: VerificationSlice) -> list[dict[str, Any]]:
     """Open ones of the role: their locks are seen by everybody, unlike the states of sessions."""
     return await deps.database.fetch(
@@ -286,8 +269,3 @@ async def transactions(deps: VerificationSlice) -> list[dict[str, Any]]:
            AND datname = current_database()
         """
     )
-
-
-async def tried(deps: VerificationSlice, times: int) -> bool:
-    rows = await deps.database.fetch("SELECT FROM mails WHERE attempts >= $1", times)
-    return bool(rows)

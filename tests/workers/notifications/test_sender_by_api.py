@@ -8,12 +8,12 @@ from contracts.events import UserMailFailed
 from infra.mail.settings import MailSettings
 from infra.mail.transport import Mailer
 from infra.mail.transport_factory import open_mailer
-from tests.outbox import events
-from tests.sendgrid import KEY, Answer, Drop, SendGridApi, an_error, running_sendgrid
-from tests.users import ADA
-from tests.waiting import until
-from tests.workers.notifications.test_sender import sent_again, tried, until_status
-from tests.workers.verification.conftest import FROM, StartSender, VerificationSlice
+from tests.support.outbox import events
+from tests.support.sendgrid_server import KEY, Answer, Drop, SendGridApi, an_error, running_sendgrid
+from tests.support.users import ADA
+from tests.support.waiting import until
+from tests.support.workers.mail_sending import sent_again, tried, until_status
+from tests.support.workers.verification_slice import FROM, StartSender, VerificationSlice
 
 
 @pytest.fixture

@@ -14,13 +14,13 @@ from infra.mail.smtp import Smtp
 from infra.mail.transport import DeliveryRecord, Mailer, OutgoingMail
 from infra.postgres.pool import Pool, open_pool
 from infra.runtime.settings import PostgresSettings
-from tests.mailserver import MailServer
-from tests.postgres import Database
-from tests.tcp_proxy import TcpProxy, running_proxy
-from tests.users import ADA
-from tests.waiting import until
-from tests.workers.notifications.test_sender import all_are, sent_again, until_status
-from tests.workers.verification.conftest import FROM, StartSender, VerificationSlice
+from tests.support.mail_server import MailServer
+from tests.support.postgres import Database
+from tests.support.tcp_proxy import TcpProxy, running_proxy
+from tests.support.users import ADA
+from tests.support.waiting import until
+from tests.support.workers.mail_sending import all_are, sent_again, until_status
+from tests.support.workers.verification_slice import FROM, StartSender, VerificationSlice
 from workers.notifications import mail_queue
 from workers.notifications import sender as loop
 from workers.notifications.mail_queue import Claimed

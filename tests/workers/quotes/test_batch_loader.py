@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 from structlog.testing import capture_logs
 
 from contracts.commands import LookUpQuote
-from tests.builders import received
-from tests.waiting import until
+from tests.support.message_builders import received
+from tests.support.waiting import until
 from workers.quotes.batch_loader import LookUp, LookUps
 from workers.quotes.rules import Asker
 

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from infra.resilience.policies import RateLimitedError
 from infra.resilience.retry_after import seconds_of
-from tests.builders import NOW
-from tests.workers.quotes.builders import SECONDS, a_chart, an_error
+from tests.support.message_builders import NOW
+from tests.support.workers.quote_builders import SECONDS, a_chart, an_error
 from workers.quotes.chart import read_chart
 from workers.quotes.currencies import in_whole_units
 from workers.quotes.provider import (

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from starlette.responses import JSONResponse
 
-from tests.devstack.exchange.conftest import Client
-from tests.stack import ROOT
-from tests.workers.quotes.twelvedata import KEY, StandIn, a_row, an_error, running_stand_in
+from tests.support.devstack.exchange_client import Client
+from tests.support.stack import ROOT
+from tests.support.workers.twelvedata_server import KEY, StandIn, a_row, an_error, running_stand_in
 from workers.quotes.doctor import Check, checks_of_second, checks_of_yahoo, examine, run
 from workers.quotes.settings import ProviderSettings
 from workers.quotes.twelvedata import open_twelvedata

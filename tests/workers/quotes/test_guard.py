@@ -7,8 +7,8 @@ from structlog.testing import capture_logs
 from contracts.events import QuoteHeldBack, QuoteServedStale, QuoteUpdated
 from contracts.outcomes import Succeeded
 from contracts.quotes import Quote
-from tests.workers.quotes.conftest import QuotesSlice
-from tests.workers.quotes.test_handlers import quote_in, staleness
+from tests.support.workers.quote_results import quote_in, staleness
+from tests.support.workers.quotes_slice import QuotesSlice
 from workers.quotes.handlers import HELD_BACK
 
 POUNDS = {"kind": "currency", "value": "GBP"}

@@ -13,38 +13,22 @@ from contracts.events import (
     QuoteUnavailable,
     QuoteUpdated,
 )
-from contracts.outcomes import Outcome, Rejected, Succeeded, outcome_of
-from tests.builders import a_record
-from tests.outbox import written_events
-from tests.waiting import until
-from tests.workers.quotes.builders import a_quote
-from tests.workers.quotes.conftest import ROLE, QuotesSlice
+from contracts.outcomes import Rejected, Succeeded, outcome_of
+from tests.support.message_builders import a_record
+from tests.support.outbox import written_events
+from tests.support.waiting import until
+from tests.support.workers.quote_builders import a_quote
+from tests.support.workers.quote_results import quote_in, staleness, until_asked
+from tests.support.workers.quotes_slice import ROLE, QuotesSlice
 from workers.quotes.rules import Throttle
 
 UNKNOWN = Rejected("unknown-symbol")
+
+
 NOBODY_CAN_TELL = Rejected("quote-unavailable")
+
+
 BROKEN = {"kind": "status", "status": 500}
-
-
-def quote_in(outcome: Outcome) -> dict[str, Any]:
-    assert isinstance(outcome, Succeeded)
-    assert outcome.result
-    quote: dict[str, Any] = outcome.result["quote"]
-    return quote
-
-
-async def until_asked(deps: QuotesSlice, symbol: str, times: int = 1) -> None:
-    """The exchange has been asked so often."""
-
-    async def asked() -> bool:
-        return await deps.calls(symbol) >= times
-
-    await until(asked)
-
-
-def staleness(outcome: Outcome) -> tuple[bool, str | None]:
-    quote = quote_in(outcome)
-    return quote["stale"], quote["stale_reason"]
 
 
 async def test_a_quote_is_a_row_an_event_a_cache_entry_and_an_answer(deps: QuotesSlice) -> None:

@@ -8,10 +8,10 @@ import pytest
 from redis.asyncio import Redis
 
 from infra.resilience.policies import Change
-from tests.devstack.exchange.conftest import Client
-from tests.workers.quotes.conftest import QuotesSlice, a_link
-from tests.workers.quotes.test_handlers import quote_in, staleness
-from tests.workers.quotes.twelvedata import KEY, StandIn, a_row, running_stand_in
+from tests.support.devstack.exchange_client import Client
+from tests.support.workers.quote_results import quote_in, staleness
+from tests.support.workers.quotes_slice import QuotesSlice, a_link
+from tests.support.workers.twelvedata_server import KEY, StandIn, a_row, running_stand_in
 from workers.quotes.provider import Found, NoPrice, NotFound
 from workers.quotes.provider_fallback import Failed, ProviderFallback, Verdict
 from workers.quotes.twelvedata import open_twelvedata

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from contracts.commands import LookUpQuote
 from contracts.quotes import may_be_shown
-from tests.builders import NOW, received
-from tests.workers.quotes.builders import a_quote
+from tests.support.message_builders import NOW, received
+from tests.support.workers.quote_builders import a_quote
 from workers.quotes.rules import (
     Asker,
     Hit,

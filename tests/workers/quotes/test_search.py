@@ -4,8 +4,8 @@ from datetime import timedelta
 
 from contracts.outcomes import Outcome, Rejected, Succeeded
 from contracts.securities import Candidate, Found, search_key
-from tests.workers.quotes.builders import a_quote
-from tests.workers.quotes.conftest import QuotesSlice
+from tests.support.workers.quote_builders import a_quote
+from tests.support.workers.quotes_slice import QuotesSlice
 
 BROKEN = {"kind": "status", "status": 500}
 

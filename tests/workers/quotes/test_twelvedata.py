@@ -7,7 +7,7 @@ import pytest
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 
 from infra.resilience.policies import RateLimitedError
-from tests.workers.quotes.twelvedata import KEY, StandIn, a_row, an_error, running_stand_in
+from tests.support.workers.twelvedata_server import KEY, StandIn, a_row, an_error, running_stand_in
 from workers.quotes.http_client import Timeouts
 from workers.quotes.provider import (
     Found,

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.quotes import Quote
-from tests.builders import NOW
-from tests.workers.quotes.builders import a_chart
+from tests.support.message_builders import NOW
+from tests.support.workers.quote_builders import a_chart
 from workers.quotes.chart import read_chart
 from workers.quotes.currencies import PARTS, WHOLE
 from workers.quotes.provider import Found, NoPrice

@@ -13,12 +13,12 @@ from contracts.commands import LookUpQuote
 from contracts.outcomes import Outcome, Succeeded
 from infra.messaging.inbound import InboundMessage
 from infra.resilience.policies import Change
-from tests.builders import received
-from tests.outbox import MemoryOutcomeNotifier
-from tests.postgres import Database
-from tests.waiting import until
-from tests.workers.quotes.conftest import ROLE, QuotesSlice, a_link, wired
-from tests.workers.quotes.test_handlers import staleness, until_asked
+from tests.support.message_builders import received
+from tests.support.outbox import MemoryOutcomeNotifier
+from tests.support.postgres import Database
+from tests.support.waiting import until
+from tests.support.workers.quote_results import staleness, until_asked
+from tests.support.workers.quotes_slice import ROLE, QuotesSlice, a_link, wired
 from workers.quotes.dependencies import Quotes
 from workers.quotes.handlers import answer
 from workers.quotes.leases import Leases

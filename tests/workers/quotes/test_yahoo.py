@@ -7,7 +7,7 @@ import pytest
 
 from infra.resilience.policies import RateLimitedError
 from infra.runtime.http_server import http_server
-from tests.devstack.exchange.conftest import MONDAY_NOON_IN_BERLIN, Client
+from tests.support.devstack.exchange_client import MONDAY_NOON_IN_BERLIN, Client
 from workers.quotes.http_client import MAX_BODY_BYTES
 from workers.quotes.provider import (
     Answer,

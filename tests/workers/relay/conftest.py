@@ -1,108 +1,18 @@
-"""Relays on a real outbox; only Kafka is an in-memory stand-in that keeps what it acknowledged."""
+"""Fixtures of these tests."""
 
 import asyncio
-from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
 from functools import partial
-from typing import Protocol
 from uuid import uuid4
 
 import pytest
 
-from contracts.ids import uuid7
-from infra.kafka.producer import Outgoing, Producer
-from infra.postgres.pool import Connection, open_session
+from infra.postgres.pool import open_session
 from infra.runtime.settings import PostgresSettings
-from tests.postgres import Database
+from tests.support.postgres import Database
+from tests.support.workers.relay_slice import LEASE_SECONDS, MemoryKafka, Outbox, StartRelay
 from workers.relay.relay import Relay
-
-PARTITIONS = 3
-BATCH = 50
-LEASE_SECONDS = 2.0
-
-
-class MemoryKafka(Producer):
-    """Acknowledges each batch, unless `fault` raises for it or `open` is not set."""
-
-    def __init__(self) -> None:
-        self.topics: dict[str, list[Outgoing]] = defaultdict(list)
-        self.fault: Callable[[str, Sequence[Outgoing]], None] = lambda *_: None
-        self.open = asyncio.Event()
-        self.open.set()
-        self.asked = asyncio.Event()
-
-    async def partition_of(self, topic: str, key: bytes) -> int:  # noqa: ARG002
-        return sum(key) % PARTITIONS
-
-    async def publish_batch(
-        self,
-        topic: str,
-        partition: int,  # noqa: ARG002
-        records: Sequence[Outgoing],
-        *,
-        seconds: float,  # noqa: ARG002
-    ) -> int:
-        batch = records[:BATCH]
-        self.asked.set()
-        await self.open.wait()
-        self.fault(topic, batch)
-        self.topics[topic] += batch
-        return len(batch)
-
-    def values(self, topic: str = "watchlists.events") -> list[str]:
-        return [record.value.decode() for record in self.topics[topic]]
-
-    def values_of(self, key: str, topic: str = "watchlists.events") -> list[str]:
-        return [r.value.decode() for r in self.topics[topic] if r.key.decode() == key]
-
-
-@dataclass
-class Outbox:
-    """The outbox as workers write to it."""
-
-    database: Database
-
-    async def write(self, key: str, *payloads: str, topic: str = "watchlists") -> None:
-        """In one transaction, with its notification."""
-        pool = await self.database.pool()
-        async with pool.acquire() as conn, conn.transaction():
-            await self.write_in(conn, key, *payloads, topic=topic)
-
-    async def write_in(
-        self, conn: Connection, key: str, *payloads: str, topic: str = "watchlists"
-    ) -> None:
-        for payload in payloads:
-            await conn.execute(
-                """
-                INSERT INTO outbox (id, aggregatetype, aggregateid, type, payload, headers)
-                VALUES ($1, $2, $3, 'qnt9.watchlist.item_added.v1', $4, $5)
-                """,
-                uuid7(),
-                topic,
-                key,
-                payload,
-                {"ce_type": "qnt9.watchlist.item_added.v1"},
-            )
-        await conn.execute("SELECT pg_notify('outbox', '')")
-
-    async def unpublished(self) -> list[str]:
-        rows = await self.database.fetch(
-            "SELECT payload FROM outbox WHERE published_at IS NULL ORDER BY seq"
-        )
-        return [row["payload"] for row in rows]
-
-    async def holds(self, *payloads: str) -> bool:
-        """Whether exactly these are unpublished."""
-        return await self.unpublished() == list(payloads)
-
-    async def is_empty(self) -> bool:
-        return not await self.unpublished()
-
-
-class StartRelay(Protocol):
-    async def __call__(self, *, poll: float = 0.05, kafka: MemoryKafka | None = None) -> Relay: ...
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ import pytest
 
 from infra.kafka.producer import Outgoing
 from infra.postgres.pool import Connection
-from tests.postgres import ROLES, Database
-from tests.waiting import until
-from tests.workers.relay.conftest import MemoryKafka, Outbox, StartRelay
+from tests.support.postgres import ROLES, Database
+from tests.support.waiting import until
+from tests.support.workers.relay_slice import MemoryKafka, Outbox, StartRelay
 from workers.relay import leases, store
 from workers.relay.leases import Lease, LeaseLostError
 from workers.relay.rules import SHARDS, View

@@ -10,9 +10,9 @@ from contracts.topics import MAX_RECORD_BYTES
 from infra.kafka.producer import IndeterminateError, Outgoing, RefusedError
 from infra.postgres.pool import Connection, open_session
 from infra.runtime.settings import PostgresSettings
-from tests.postgres import Database
-from tests.waiting import until
-from tests.workers.relay.conftest import MemoryKafka, Outbox, StartRelay
+from tests.support.postgres import Database
+from tests.support.waiting import until
+from tests.support.workers.relay_slice import MemoryKafka, Outbox, StartRelay
 from workers.relay import relay as loop
 from workers.relay import store
 from workers.relay.relay import Relay

@@ -13,8 +13,8 @@ from contracts.outcomes import Succeeded
 from contracts.topics import MIN_REMEMBERED
 from infra.messaging.transaction import Transactions
 from infra.postgres.retention import Rule, run
-from tests.builders import received
-from tests.postgres import Database
+from tests.support.message_builders import received
+from tests.support.postgres import Database
 from workers.relay import retention
 
 MONTH, FORTNIGHT = timedelta(days=30), timedelta(days=14)

@@ -1,7 +1,7 @@
 import pytest
 
 from infra.kafka.producer import Outgoing
-from tests.builders import NOW
+from tests.support.message_builders import NOW
 from workers.relay.rules import SHARDS, Held, Row, fair_share, to_release, to_try
 
 

@@ -1,5 +1,5 @@
-from tests.postgres import Database
-from tests.workers.relay.conftest import Outbox
+from tests.support.postgres import Database
+from tests.support.workers.relay_slice import Outbox
 from workers.relay import store
 from workers.relay.rules import SHARDS
 

@@ -4,10 +4,10 @@ import pytest
 
 from contracts.events import UserSignedUp, UserSignupRepeated
 from infra.messaging.inbound import PoisonError
-from tests.builders import A_CLIENT
-from tests.outbox import events, outcomes, revealed, written_events
-from tests.users import ADA, PASSWORD, a_user
-from tests.workers.signup.conftest import SignupSlice
+from tests.support.message_builders import A_CLIENT
+from tests.support.outbox import events, outcomes, revealed, written_events
+from tests.support.users import ADA, PASSWORD, a_user
+from tests.support.workers.signup_slice import SignupSlice
 
 
 async def test_a_new_address_gets_an_unverified_user_and_an_event(deps: SignupSlice) -> None:

@@ -5,7 +5,7 @@ from contracts.events import UserSignedUp, UserSignupRepeated
 from contracts.ids import uuid7
 from contracts.personal import Personal
 from contracts.sealed_contents import Application
-from tests.users import ADA, PASSWORD
+from tests.support.users import ADA, PASSWORD
 from workers.signup.rules import decide
 
 

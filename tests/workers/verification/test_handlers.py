@@ -12,10 +12,10 @@ from contracts.personal import Personal
 from contracts.times import in_utc
 from infra.messaging.inbound import PoisonError
 from infra.security.address_hmac import address_hash
-from tests.builders import a_personal_key, received
-from tests.outbox import events
-from tests.users import ADA, ADDRESS_KEY, a_user
-from tests.workers.verification.conftest import VerificationSlice, a_token
+from tests.support.message_builders import a_personal_key, received
+from tests.support.outbox import events
+from tests.support.users import ADA, ADDRESS_KEY, a_user
+from tests.support.workers.verification_slice import VerificationSlice, a_token
 from workers.verification import store
 from workers.verification.handlers import resend_verification, verify_email
 

@@ -8,9 +8,9 @@ import pytest
 
 from contracts.events import UserPasswordChanged
 from contracts.ids import derived_uuid7, uuid7
-from tests.builders import a_personal_key, received
-from tests.users import ADA, ADDRESS_KEY, a_user
-from tests.workers.verification.conftest import VerificationSlice, messages
+from tests.support.message_builders import a_personal_key, received
+from tests.support.users import ADA, ADDRESS_KEY, a_user
+from tests.support.workers.verification_slice import VerificationSlice, messages
 from workers.notifications.allowances import admitted
 from workers.notifications.mail_templates import Draft
 from workers.notifications.rules import PASSWORD_CHANGED, RESET, VERIFY

@@ -6,8 +6,8 @@ from typing import Any
 
 from contracts.topics import MIN_REMEMBERED
 from infra.postgres.retention import run
-from tests.users import ADA
-from tests.workers.verification.conftest import VerificationSlice
+from tests.support.users import ADA
+from tests.support.workers.verification_slice import VerificationSlice
 from workers.notifications.rules import MAILS_WANTED, token_hash
 from workers.verification.retention import rules
 

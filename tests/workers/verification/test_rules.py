@@ -13,8 +13,8 @@ from contracts.outcomes import Rejected, Succeeded
 from contracts.personal import Personal
 from contracts.sealed_contents import Redemption
 from contracts.times import in_utc
-from tests.builders import NOW, a_personal_key
-from tests.users import ADA
+from tests.support.message_builders import NOW, a_personal_key
+from tests.support.users import ADA
 from workers.notifications.rules import (
     EMAIL_CHANGE,
     Retry,

@@ -3,9 +3,9 @@
 import pytest
 
 from infra.security.personal_data_keys import user_keys
-from tests.users import a_user
-from tests.workers.verification.conftest import VerificationSlice
-from tests.workers.verification.test_links import asks, forget
+from tests.support.users import a_user
+from tests.support.workers.link_requests import asks, forget
+from tests.support.workers.verification_slice import VerificationSlice
 
 OWNED, OTHER = "weiss@example.org", "wei\u00df@example.org"
 

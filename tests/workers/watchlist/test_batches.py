@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from contracts.commands import AddToWatchlist, RemoveFromWatchlist
 from contracts.outcomes import Outcome
 from contracts.values import WATCHLIST_LIMITS, Tier
-from tests.builders import received
-from tests.workers.watchlist.conftest import EventSummary, WatchlistSlice
+from tests.support.message_builders import received
+from tests.support.workers.watchlist_slice import EventSummary, WatchlistSlice
 from workers.watchlist.rules import WatchlistCommand
 
 OWNERS = 3

@@ -12,11 +12,11 @@ from contracts.outcomes import Rejected, Succeeded
 from contracts.personal import Personal
 from contracts.values import WATCHLIST_LIMITS, Tier
 from infra.messaging.inbound import PoisonError
-from tests.builders import A_CLIENT
-from tests.outbox import outcomes, revealed, written_events
-from tests.users import a_user
-from tests.waiting import until
-from tests.workers.watchlist.conftest import WatchlistSlice, add, remove
+from tests.support.message_builders import A_CLIENT
+from tests.support.outbox import outcomes, revealed, written_events
+from tests.support.users import a_user
+from tests.support.waiting import until
+from tests.support.workers.watchlist_slice import WatchlistSlice, add, remove
 
 
 async def test_an_item_is_added_with_an_event_that_only_its_owners_key_opens(

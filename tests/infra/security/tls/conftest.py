@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.infra.security.tls.authority import ELSEWHERE, HERE, Authority, Certificate
-from tests.infra.security.tls.broker import TlsBroker, running_broker
+from tests.support.infra.tls.authority import ELSEWHERE, HERE, Authority, Certificate
+from tests.support.infra.tls.broker import TlsBroker, running_broker
 
 
 @pytest.fixture(scope="session")

@@ -13,8 +13,8 @@ from structlog.testing import capture_logs
 from infra.redis.best_effort_client import BestEffortClient
 from infra.redis.client import open_redis
 from infra.runtime.settings import RedisSettings
-from tests.infra.security.tls.authority import Authority, Certificate
-from tests.infra.security.tls.terminator import tls_before
+from tests.support.infra.tls.authority import Authority, Certificate
+from tests.support.infra.tls.terminator import tls_before
 
 SECONDS = 5.0
 

@@ -41,10 +41,10 @@ from infra.messaging.consumer_shell import ConsumerShell
 from infra.runtime.settings import KafkaSettings
 from operations.broker import Broker
 from operations.errors import OpsError
-from tests.builders import a_record
-from tests.infra.security.tls.authority import Authority
-from tests.infra.security.tls.broker import OF_ANOTHER_HOST, TlsBroker
-from tests.waiting import until
+from tests.support.infra.tls.authority import Authority
+from tests.support.infra.tls.broker import OF_ANOTHER_HOST, TlsBroker
+from tests.support.message_builders import a_record
+from tests.support.waiting import until
 
 SECONDS = 5.0
 TOPIC = WATCHLIST_COMMANDS.name

@@ -11,10 +11,10 @@ from pydantic import ValidationError
 from infra.mail.settings import MailSettings
 from infra.mail.smtp import Smtp
 from infra.mail.transport import DeferredError
-from tests.infra.mail.builders import Note, a_letter
-from tests.infra.security.tls.authority import Authority, Certificate
-from tests.mailserver import MailServer
-from tests.workers.verification.conftest import FROM
+from tests.support.infra.mail_builders import Note, a_letter
+from tests.support.infra.tls.authority import Authority, Certificate
+from tests.support.mail_server import MailServer
+from tests.support.workers.verification_slice import FROM
 
 USER, PASSWORD = "mailer", "Kx7-tq2_VwZs0"
 SECONDS = 5.0

@@ -19,10 +19,10 @@ from infra.postgres.migrate import migrate
 from infra.postgres.pool import UNAVAILABLE, open_pool, open_session
 from infra.postgres.roles import ensure_database
 from infra.runtime.settings import PostgresSettings
-from tests.infra.security.tls.authority import Authority, Certificate
-from tests.infra.security.tls.terminator import tls_before_postgres
-from tests.postgres import Database, Server
-from tests.stack import ROOT
+from tests.support.infra.tls.authority import Authority, Certificate
+from tests.support.infra.tls.terminator import tls_before_postgres
+from tests.support.postgres import Database, Server
+from tests.support.stack import ROOT
 
 SECONDS = 10
 

@@ -19,10 +19,10 @@ from infra.messaging.transaction import Transactions
 from infra.security.access_tokens import TokenSigner
 from infra.security.personal_data_keys import user_key_id
 from infra.security.seals import OpeningKeys, SealingKey, binding, decode_key
-from tests.builders import A_CLIENT, an_envelope, received
-from tests.outbox import MemoryOutcomeNotifier, events, outcomes, revealed, written_events
-from tests.postgres import Database
-from tests.users import a_user
+from tests.support.message_builders import A_CLIENT, an_envelope, received
+from tests.support.outbox import MemoryOutcomeNotifier, events, outcomes, revealed, written_events
+from tests.support.postgres import Database
+from tests.support.users import a_user
 from workers.accounts.administration.handlers import Administration, change_standing
 
 ADMIN = Permission.ADMIN.value

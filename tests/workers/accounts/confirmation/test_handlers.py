@@ -9,10 +9,10 @@ import pytest
 from contracts.events import UserEmailVerified, UserPasswordCheckFailed
 from contracts.outcomes import Outcome, Rejected, Succeeded
 from contracts.times import in_utc
-from tests.builders import A_CLIENT
-from tests.outbox import events, revealed, written_events
-from tests.users import ADA
-from tests.workers.accounts.guarded import GuardedSlice
+from tests.support.message_builders import A_CLIENT
+from tests.support.outbox import events, revealed, written_events
+from tests.support.users import ADA
+from tests.support.workers.password_slice import GuardedSlice
 
 VICTIM, ATTACKER = "Quiet-Harbour-61-lamp", "Brass-Window-83-kite"
 SECRETS = {VICTIM: "v" * 43, ATTACKER: "a" * 43}

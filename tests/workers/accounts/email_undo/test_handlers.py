@@ -9,9 +9,9 @@ from contracts.events import UserEmailChangeUndone
 from contracts.outcomes import Outcome, Rejected, Succeeded
 from infra.security.address_hmac import address_hash
 from infra.security.personal_data_keys import user_keys
-from tests.outbox import events, revealed
-from tests.users import ADA, ADDRESS_KEY, PASSWORD, a_user
-from tests.workers.accounts.guarded import NEW_PASSWORD, GuardedSlice
+from tests.support.outbox import events, revealed
+from tests.support.users import ADA, ADDRESS_KEY, PASSWORD, a_user
+from tests.support.workers.password_slice import NEW_PASSWORD, GuardedSlice
 
 THIEF, SECOND = "thief@example.com", "second@example.com"
 INVALID = Rejected("invalid-token")

@@ -12,12 +12,12 @@ from contracts.ids import uuid7
 from contracts.outcomes import Rejected, Succeeded
 from infra.messaging.inbound import InboundMessage, RawEvent
 from infra.postgres.pool import Pool
-from tests.builders import an_envelope, an_origin
-from tests.outbox import written_events
-from tests.postgres import Database
-from tests.users import ADA, a_user
-from tests.waiting import until
-from tests.workers.accounts.guarded import GuardedSlice
+from tests.support.message_builders import an_envelope, an_origin
+from tests.support.outbox import written_events
+from tests.support.postgres import Database
+from tests.support.users import ADA, a_user
+from tests.support.waiting import until
+from tests.support.workers.password_slice import GuardedSlice
 from workers.audit import store as audit
 from workers.audit.rules import Client, entry_of
 from workers.notifications import store as notifications

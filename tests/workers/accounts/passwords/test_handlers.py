@@ -13,11 +13,11 @@ from contracts.events import (
 from contracts.ids import uuid7
 from contracts.outcomes import Rejected, Succeeded
 from infra.messaging.inbound import PoisonError
-from tests.builders import A_CLIENT
-from tests.outbox import events, revealed, written_events
-from tests.users import ADA, PASSWORD
-from tests.workers.accounts.conftest import InterruptedPasswords
-from tests.workers.accounts.guarded import NEW_PASSWORD, GuardedSlice
+from tests.support.message_builders import A_CLIENT
+from tests.support.outbox import events, revealed, written_events
+from tests.support.users import ADA, PASSWORD
+from tests.support.workers.accounts_slice import InterruptedPasswords
+from tests.support.workers.password_slice import NEW_PASSWORD, GuardedSlice
 from workers.accounts.passwords.handlers import PasswordDeps
 
 WRONG = Rejected("wrong-password")

@@ -19,9 +19,9 @@ from contracts.ids import uuid7
 from contracts.outcomes import Rejected, Succeeded
 from infra.messaging.inbound import PoisonError
 from infra.security.refresh_tokens import refresh_token, session_of
-from tests.builders import A_CLIENT, received
-from tests.outbox import events, revealed, written_events
-from tests.workers.accounts.conftest import AccountsSlice
+from tests.support.message_builders import A_CLIENT, received
+from tests.support.outbox import events, revealed, written_events
+from tests.support.workers.accounts_slice import AccountsSlice
 from workers.accounts.rules import REFRESH_LIFETIME, SESSION_LIFETIME
 from workers.accounts.sessions.rules import GRACE, MAX_LATE_RUN
 

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from infra.postgres.retention import run
-from tests.workers.accounts.conftest import AccountsSlice
+from tests.support.workers.accounts_slice import AccountsSlice
 from workers.accounts.rules import REFRESH_LIFETIME, SESSION_LIFETIME
 from workers.accounts.sessions.retention import rules
 

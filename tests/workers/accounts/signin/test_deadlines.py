@@ -7,9 +7,9 @@ import pytest
 from contracts.outcomes import Rejected
 from infra.messaging.inbound import PoisonError
 from infra.security.seals import SealingKey
-from tests.outbox import events
-from tests.users import ADA
-from tests.workers.accounts.conftest import AccountsSlice, InterruptedPasswords
+from tests.support.outbox import events
+from tests.support.users import ADA
+from tests.support.workers.accounts_slice import AccountsSlice, InterruptedPasswords
 from workers.accounts.rules import MAX_OPTIMISTIC_RETRIES
 
 TRY_AGAIN = Rejected("try-again")

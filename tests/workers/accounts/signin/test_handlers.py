@@ -12,10 +12,10 @@ from contracts.outcomes import Rejected, SealedOutcome, outcome_of
 from infra.security.address_hmac import address_hash
 from infra.security.password_hashing import Passwords
 from infra.security.refresh_tokens import session_of
-from tests.builders import A_CLIENT
-from tests.outbox import events, outcomes, revealed, written_events
-from tests.users import ADA, ADDRESS_KEY, PASSWORD
-from tests.workers.accounts.conftest import AccountsSlice
+from tests.support.message_builders import A_CLIENT
+from tests.support.outbox import events, outcomes, revealed, written_events
+from tests.support.users import ADA, ADDRESS_KEY, PASSWORD
+from tests.support.workers.accounts_slice import AccountsSlice
 
 REFUSED = Rejected("invalid-credentials")
 

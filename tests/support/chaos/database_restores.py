@@ -1,0 +1,95 @@
+"""A backup of the database under load, and its restore behind a Kafka that went on."""
+
+import asyncio
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from devstack.supervisor.layout import Layout
+from infra.messaging.database_age import OLDER
+from tests.support.chaos.faults import READY_SECONDS
+from tests.support.stack import Stack, eventually
+
+UNPUBLISHED_SECONDS = 2
+"""What is acknowledged in this time before a restore has made no event that any topic has."""
+
+
+@dataclass
+class Backup:
+    """The data folder of the stopped server is copied; the server starts again."""
+
+    folder: Path
+    seconds: float = 10.0
+
+    def __str__(self) -> str:
+        return "a backup was made"
+
+    async def strike(self, stack: Stack) -> None:
+        await asyncio.to_thread(stack.qnt9, "stop", "postgres")
+        shutil.rmtree(self.folder, ignore_errors=True)
+        shutil.copytree(Layout(stack.data).postgres, self.folder)
+        await asyncio.to_thread(stack.qnt9, "start", "postgres")
+        await stack.until_ready("watchlist", seconds=READY_SECONDS)
+
+    def misfired(self, log: str) -> str | None:
+        stopped = '"verb": "stop", "process": "postgres"'
+        return None if stopped in log and self.folder.exists() else "no backup was made"
+
+
+@dataclass
+class Restore:
+    """The backup takes the place of the data; then `qnt9 recover`, on the running system.
+
+    The relay stops shortly before, so that events of the last commands are in no topic.
+    """
+
+    folder: Path
+    seconds: float = 60.0
+    lost: int = field(default=0, init=False)
+
+    def __str__(self) -> str:
+        return "the database was restored"
+
+    async def strike(self, stack: Stack) -> None:
+        data = Layout(stack.data).postgres
+        before = await _handled(stack)
+        await asyncio.to_thread(stack.qnt9, "stop", "relay")
+        await asyncio.sleep(UNPUBLISHED_SECONDS)
+        await asyncio.to_thread(stack.qnt9, "stop", "postgres")
+        shutil.rmtree(data)
+        shutil.copytree(self.folder, data)
+        await asyncio.to_thread(stack.qnt9, "start", "postgres")
+        await asyncio.to_thread(stack.qnt9, "start", "relay")
+        self.lost = before - await _handled(stack)
+        await eventually(
+            lambda: self._noticed(stack), seconds=READY_SECONDS, what="workers hold", every=0.5
+        )
+        await eventually(
+            lambda: self._recovered(stack), seconds=READY_SECONDS, what="a recovery", every=1.0
+        )
+        for name in ("signup", "accounts", "verification", "watchlist", "audit"):
+            await stack.until_ready(name, seconds=READY_SECONDS)
+
+    async def _noticed(self, stack: Stack) -> bool:
+        """Whether a process says by itself what is wrong."""
+        said = (await asyncio.to_thread(stack.run, "status")).stdout
+        return OLDER in " ".join(said.split())  # lines end at 80 columns
+
+    async def _recovered(self, stack: Stack) -> bool:
+        """Whether it was done; refused while workers that have not noticed yet are in a group."""
+        done = await asyncio.to_thread(stack.run, "recover", "--reason", "a test")
+        return done.returncode == 0
+
+    def misfired(self, log: str) -> str | None:  # noqa: ARG002
+        return None if self.lost > 0 else "the restored database had lost nothing"
+
+
+async def _handled(stack: Stack) -> int:
+    async def counted() -> int:
+        try:
+            async with stack.postgres() as conn:
+                return int(await conn.fetchval("SELECT count(*) FROM inbox"))
+        except OSError:
+            return 0
+
+    return await eventually(counted, seconds=READY_SECONDS, what="a database")
