@@ -2,6 +2,10 @@
 
 from dataclasses import dataclass
 
+MAX_COMMANDS = 500
+"""Commands that a consumer takes at once, at most: it may have handled so many of a partition
+beyond the offset that it has committed."""
+
 
 @dataclass(frozen=True, slots=True)
 class Policy:

@@ -91,8 +91,8 @@ async def unknown_messages(conn: Connection, consumer: str, ids: list[UUID]) -> 
 async def has_happened(conn: Connection, consumer: str, received: InboundMessage[Message]) -> bool:
     """Whether a message was handled in time before the database was restored.
 
-    Its events are published. Or its group had read it, and events of its time may not have been
-    published yet: if it was in time, they are younger than all that were published.
+    Its events are published. Or its group may have handled it, and events of its time may not have
+    been published yet: if it was in time, they are younger than all that were published.
     """
     cause, origin = received.envelope, received.origin
     found: bool = await conn.fetchval(
@@ -100,7 +100,7 @@ async def has_happened(conn: Connection, consumer: str, received: InboundMessage
         SELECT EXISTS (SELECT FROM recovered_events WHERE cause_id = $1 AND consumer = $2)
             OR EXISTS (
                    SELECT FROM recoveries
-                    WHERE finished_at IS NULL
+                    WHERE finished_at IS NULL AND $8 < began_at
                       AND (points #>> ARRAY[$3, $4, $5::int::text, '1'])::bigint > $6
                       AND $7 > coalesce(published_until, '-infinity')
                )
@@ -112,6 +112,7 @@ async def has_happened(conn: Connection, consumer: str, received: InboundMessage
         origin.partition,
         origin.offset,
         cause.deadline or cause.time + HANDLED_WITHIN,
+        cause.time,
     )
     return found
 

@@ -61,7 +61,7 @@ async def apply(
     """Change what the survey calls for. Raises `OpsError`; run it again and it goes on."""
     begun = await store.unfinished(conn)
     recovery = Recovery(begun["id"] if begun else uuid7(), begun["points"] if begun else {})
-    _merge(recovery.points, found)
+    merge(recovery.points, found)
     await store.forget_old(conn)
     await store.save_points(conn, recovery.id, by.operator, by.reason, recovery.points)
     for topic in sorted({gap.place[0] for gap in found.events}):
@@ -80,14 +80,25 @@ async def apply(
     return recovery
 
 
-def _merge(points: Points, found: Survey) -> None:
+def merge(points: Points, found: Survey) -> None:
     """A group that was moved before keeps its mark of where it once stood."""
-    for consumer, gaps in found.groups.items():
-        for gap in gaps:
-            topic, partition = gap.place
-            places = points.setdefault(consumer.group, {}).setdefault(topic, {})
-            point, until = places.get(str(partition), (gap.point, gap.until))
-            places[str(partition)] = (min(point, gap.point), max(until, gap.until))
+    if found.is_current:
+        return
+    ranges = [
+        (consumer, gap.place, gap.point, gap.until)
+        for consumer, gaps in found.groups.items()
+        for gap in gaps
+    ]
+    ranges += [
+        (consumer, place, point, until)
+        for consumer, places in found.in_hand.items()
+        for place, (point, until) in places.items()
+        if point < until
+    ]
+    for consumer, (topic, partition), first, end in ranges:
+        of_topic = points.setdefault(consumer.group, {}).setdefault(topic, {})
+        point, until = of_topic.get(str(partition), (first, end))
+        of_topic[str(partition)] = (min(point, first), max(until, end))
 
 
 async def _keep(

@@ -14,6 +14,7 @@ from uuid import UUID
 from contracts.envelope import Envelope
 from contracts.topics import AUDIT, TOPICS, Consumer
 from infra.kafka.consumer_groups import Place
+from infra.messaging.consumer_policy import MAX_COMMANDS
 from infra.messaging.database_age import messages_of
 from infra.messaging.record_reader import Record
 from infra.messaging.restored_database import unknown_messages
@@ -50,6 +51,8 @@ class Survey:
     groups: dict[Consumer, list[Gap]] = field(default_factory=dict)
     events: list[Gap] = field(default_factory=list)
     messages: set[UUID] = field(default_factory=set)
+    in_hand: dict[Consumer, dict[Place, tuple[int, int]]] = field(default_factory=dict)
+    """What a group may have handled without committing it: from its offset to where that ends."""
 
     @property
     def is_current(self) -> bool:
@@ -72,6 +75,10 @@ async def survey(
         # A topic whose end was cut off has fewer records than the group has read.
         tops = await broker.ends(read)
         ends = {place: min(offset, tops[place]) for place, offset in read.items()}
+        if consumer.inbox:
+            found.in_hand[consumer] = {
+                place: (at, min(at + MAX_COMMANDS, tops[place])) for place, at in ends.items()
+            }
         unknown = _lost_messages(conn, consumer, found.messages)
         if gaps := await _scan(broker, ends, partial(_messages, consumer), unknown, seen):
             found.groups[consumer] = gaps

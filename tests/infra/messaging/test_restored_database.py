@@ -280,3 +280,15 @@ async def test_what_was_read_before_the_restore_happened_unless_it_would_have_be
         assert await transactions.happened(command) is happened
         await store.finish(conn, recovery)
     assert not await transactions.happened(command)
+
+
+async def test_command_sent_since_the_recovery_began_has_not_happened(
+    transactions: Transactions, database: Database
+) -> None:
+    """It may lie where the group could have been before."""
+    later = datetime.now(UTC) + timedelta(minutes=1)
+    command = received(COMMAND, actor=USER, time=later)
+    points = {"qnt9.watchlist": {"watchlist.commands": {"0": [0, 500]}}}
+    async with (await database.pool()).acquire() as conn:
+        await store.save_points(conn, uuid7(), "olga", "a test", points)
+    assert not await transactions.happened(command)
