@@ -5,6 +5,7 @@ from functools import partial
 
 from starlette.applications import Starlette
 
+from gateway.app import Application
 from gateway.auth.authentication import Authenticator
 from gateway.auth.password_strength import open_strength
 from gateway.auth.revocation import Revocations
@@ -12,9 +13,9 @@ from gateway.commands.idempotency import IdempotencyStore
 from gateway.commands.publisher import CommandPublisher
 from gateway.commands.results import CommandResults
 from gateway.commands.seals import Seals
-from gateway.http.app import Application, GatewayDeps
-from gateway.http.documents import Documents
+from gateway.deps import GatewayDeps
 from gateway.http.public_port import ProblemRenderer, client_key, connection_bounds
+from gateway.openapi.document import as_text, document
 from gateway.quotes.lookup import Quotes
 from gateway.quotes.quote_cache import QuoteCache
 from gateway.quotes.search import Searches
@@ -60,7 +61,9 @@ async def run(settings: GatewaySettings) -> None:
         commands = CommandPublisher(settings, producer, outcomes, idempotency, cipher)
         checker = TokenChecker(settings.token_public_key)
         quote_cache = QuoteCache(redis, reads)
-        tickets, streams = Tickets(redis, settings.gateway_key), Streams(settings)
+        quotes, searches = Quotes(quote_cache, commands), Searches(quote_cache, commands)
+        tickets = Tickets(redis, settings.gateway_key)
+        streams = Streams(settings, reads, quotes)
         authenticator = Authenticator(
             checker,
             access,
@@ -80,11 +83,11 @@ async def run(settings: GatewaySettings) -> None:
             authenticator=authenticator,
             access=access,
             commands=commands,
-            quotes=Quotes(quote_cache, commands),
-            searches=Searches(quote_cache, commands),
+            quotes=quotes,
+            searches=searches,
             seals=Seals(settings),
             pool=reads,
-            documents=Documents(ENDPOINTS),
+            openapi=as_text(document(ENDPOINTS)).encode(),
             limits=Limits(SharedWindows(redis), settings.quotas, settings.gateway_key),
             streams=streams,
             tickets=tickets,
@@ -109,7 +112,11 @@ async def run(settings: GatewaySettings) -> None:
                 settings.http_host,
                 settings.http_port,
                 name="public",
-                bounds=connection_bounds(settings),
+                bounds=connection_bounds(
+                    settings.max_connections,
+                    of_client=settings.max_connections_per_client,
+                    buffered_bytes=settings.max_buffered_bytes,
+                ),
                 client_key=client_key(settings.trusted_proxies),
                 render=ProblemRenderer(app.security),
             )

@@ -1,7 +1,7 @@
 """Every route, in the order in which they are tried: the busiest first."""
 
-from gateway.auth import wellknown
-from gateway.http import documents, pages
+from gateway.http import pages
+from gateway.openapi import page
 from gateway.v1 import (
     activity,
     admin,
@@ -13,6 +13,7 @@ from gateway.v1 import (
     stream,
     users,
     watchlist,
+    wellknown,
 )
 
 ENDPOINTS = (
@@ -27,6 +28,6 @@ ENDPOINTS = (
     *commands.ENDPOINTS,
     *stream.ENDPOINTS,
     *wellknown.ENDPOINTS,
-    *documents.ENDPOINTS,
+    *page.ENDPOINTS,
     *pages.ENDPOINTS,
 )

@@ -24,7 +24,7 @@ from bench.plain.settings import PlainSettings
 from bench.plain.trips import SharedTrips
 from contracts.quotes import cache_key
 from contracts.values import WATCHLIST_LIMITS, Tier
-from gateway.http.problems import ProblemError
+from gateway.problems import ProblemError
 from gateway.rate_limit.policies import QUOTE, READ, WRITE
 from gateway.v1.models import NoteBody
 from infra.security.access_tokens import TokenChecker, TokenSigner

@@ -35,7 +35,7 @@ from bench.plain.usual_parts import (
 )
 from contracts.quotes import CachedQuote, Quote, cache_key
 from contracts.values import WATCHLIST_LIMITS, Symbol, Tier
-from gateway.http.problems import ProblemError
+from gateway.problems import ProblemError
 from gateway.rate_limit.policies import QUOTE, READ, REFRESH, SIGN_IN, SIGN_UP, WRITE
 from gateway.v1.models import (
     Accepted,

@@ -9,8 +9,8 @@ from gateway.http.body import read_query
 from gateway.http.endpoints import AccessLevel
 from gateway.http.forwarded import Network, Source, address_of, client_address
 from gateway.http.header_fields import bearer_token
-from gateway.http.problems import ProblemError
 from gateway.http.request import GatewayRequest
+from gateway.problems import ProblemError
 from gateway.stream.tickets import Tickets
 from infra.postgres.reads import Readable
 from infra.runtime.clock import CLOCK

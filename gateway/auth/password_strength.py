@@ -16,7 +16,7 @@ import structlog
 from prometheus_client import Counter
 from zxcvbn import zxcvbn
 
-from gateway.http.problems import ProblemError
+from gateway.problems import ProblemError
 
 log = structlog.get_logger(__name__)
 

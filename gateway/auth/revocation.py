@@ -21,7 +21,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from gateway import queries
-from gateway.http.problems import ProblemError
+from gateway.problems import ProblemError
 from infra.messaging.access_changes import CHANNEL, AccessChanges
 from infra.postgres.pool import UNAVAILABLE
 from infra.postgres.reads import Readable

@@ -23,9 +23,10 @@ from gateway.commands.idempotency import IdempotencyStore
 from gateway.commands.result_problems import is_of_another_body, settled, translate_publish_errors
 from gateway.commands.results import CommandResult, CommandResults
 from gateway.commands.status_token import Handle
-from gateway.http.endpoints import Answer, Call
+from gateway.context import RequestContext
+from gateway.http.endpoints import Answer
 from gateway.http.preferences import Preference, idempotency_key, preference
-from gateway.http.problems import ProblemError
+from gateway.problems import ProblemError
 from gateway.settings import GatewaySettings
 from infra.kafka.batching_publisher import Acknowledged, BatchingPublisher
 from infra.kafka.producer import (
@@ -74,15 +75,14 @@ class CommandPublisher:
         self._idempotency = idempotency
         self._cipher = cipher
 
-    def intent(self, call: Call, principal: str) -> Intent:
+    def intent(self, context: RequestContext, principal: str) -> Intent:
         """Every gateway gives the same id to the same principal, route and Idempotency-Key."""
         now = CLOCK.now()
-        repeated = idempotency_key(call.request.headers.get("idempotency-key"))
+        repeated = idempotency_key(context.idempotency_key)
         if repeated is None:
             return Intent(uuid7(), now, None)
-        path = call.request.path
-        identity = orjson.dumps([principal, call.endpoint.method, path, repeated])
-        body = orjson.dumps(call.raw_payload, option=orjson.OPT_SORT_KEYS)
+        identity = orjson.dumps([principal, context.method, context.path, repeated])
+        body = orjson.dumps(context.body, option=orjson.OPT_SORT_KEYS)
         return Intent(uuid8(self._mac(b"command", identity)), now, self._mac(b"body", body).hex())
 
     @staticmethod
@@ -104,26 +104,28 @@ class CommandPublisher:
         """The key of records about a text that nobody else may read."""
         return self._mac(b"key", text.encode()).hex()
 
-    async def publish(self, call: Call, intent: Intent, command: Command, *, key: str) -> Answer:
+    async def publish(
+        self, context: RequestContext, intent: Intent, command: Command, *, key: str
+    ) -> Answer:
         """Publish, and answer 202 that tells the caller nothing more."""
         with translate_publish_errors(intent.id):
             acknowledged = await self._publish(
-                call, intent, command, key=key, reply_to=None, deadline=None
+                context, intent, command, key=key, reply_to=None, deadline=None
             )
             await self._acknowledged(acknowledged)
         return Answer(202, {"status": "accepted"})
 
     async def publish_once(
-        self, call: Call, intent: Intent, command: Command, *, key: str
+        self, context: RequestContext, intent: Intent, command: Command, *, key: str
     ) -> Answer:
         """The same; a repetition waits, only to be refused where another body came first."""
         seconds = self._settings.wait_seconds
         if intent.fingerprint is None:
-            return await self.publish(call, intent, command, key=key)
+            return await self.publish(context, intent, command, key=key)
         if await self._idempotency.came_before(intent.id):
-            telling = self._request(call, intent, command, key=key, seconds=seconds)
+            telling = self._request(context, intent, command, key=key, seconds=seconds)
         else:
-            accepted = await self.publish(call, intent, command, key=key)
+            accepted = await self.publish(context, intent, command, key=key)
             if not await self._idempotency.came_meanwhile(intent.id):
                 return accepted
             telling = self._outcomes.wait_for_result(intent.id, seconds)
@@ -133,33 +135,41 @@ class CommandPublisher:
         return Answer(202, {"status": "accepted"})
 
     async def publish_and_wait(
-        self, call: Call, intent: Intent, command: Command, *, key: str, answer: AnswerOf
+        self,
+        context: RequestContext,
+        intent: Intent,
+        command: Command,
+        *,
+        key: str,
+        answer: AnswerOf,
     ) -> Answer:
         """Publish, wait as long as the client prefers, answer with the outcome or with 202."""
         wish = preference(
-            call.request.headers.get("prefer"),
+            context.prefer,
             default=self._settings.wait_seconds,
             most=self._settings.wait_seconds_most,
         )
-        command_result = await self._request(call, intent, command, key=key, seconds=wish.seconds)
+        command_result = await self._request(
+            context, intent, command, key=key, seconds=wish.seconds
+        )
         if command_result is None:
-            return self._accepted(call, intent, command, wish)
+            return self._accepted(context, intent, command, wish)
         applied = (("Preference-Applied", wish.applied),) if wish.applied else ()
         result = answer(settled(command_result, intent.fingerprint))
         return Answer(result.status, result.body, (*result.headers, *applied))
 
     async def request(
-        self, call: Call, intent: Intent, command: Command, *, key: str, seconds: float
+        self, context: RequestContext, intent: Intent, command: Command, *, key: str, seconds: float
     ) -> CommandResult | None:
         """Publish something that is worthless after its deadline; None when that has passed."""
         deadline = intent.time + timedelta(seconds=seconds)
         return await self._request(
-            call, intent, command, key=key, seconds=seconds, deadline=deadline
+            context, intent, command, key=key, seconds=seconds, deadline=deadline
         )
 
     async def _request(
         self,
-        call: Call,
+        context: RequestContext,
         intent: Intent,
         command: Command,
         *,
@@ -171,7 +181,7 @@ class CommandPublisher:
         try:
             with translate_publish_errors(intent.id):
                 acknowledged = await self._publish(
-                    call,
+                    context,
                     intent,
                     command,
                     key=key,
@@ -236,7 +246,7 @@ class CommandPublisher:
 
     async def _publish(
         self,
-        call: Call,
+        context: RequestContext,
         intent: Intent,
         command: Command,
         *,
@@ -250,15 +260,15 @@ class CommandPublisher:
             type=command.type,
             time=intent.time,
             subject=key,
-            correlation_id=call.correlation_id,
-            causation_id=call.correlation_id,
-            actor_id=call.user.user_id if call.user else None,
-            traceparent=child_of(call.traceparent),
+            correlation_id=context.correlation_id,
+            causation_id=context.correlation_id,
+            actor_id=context.user.user_id if context.user else None,
+            traceparent=child_of(context.traceparent),
             reply_to=reply_to,
             deadline=deadline,
             # Where the body has a secret, its fingerprint travels inside the seal.
             fingerprint=None if "sealed" in type(command).model_fields else intent.fingerprint,
-            client=self._cipher.encrypt(call.client),
+            client=self._cipher.encrypt(context.client),
         )
         record = Outgoing(key.encode(), command.model_dump_json().encode(), envelope.to_headers())
         try:
@@ -267,8 +277,10 @@ class CommandPublisher:
         except TimeoutError as error:
             raise BrokerUnavailableError from error
 
-    def _accepted(self, call: Call, intent: Intent, command: Command, wish: Preference) -> Answer:
-        actor = call.user.user_id if call.user else None
+    def _accepted(
+        self, context: RequestContext, intent: Intent, command: Command, wish: Preference
+    ) -> Answer:
+        actor = context.user.user_id if context.user else None
         handle = Handle(intent.id, command.type, intent.time, actor, intent.fingerprint)
         text = handle.sign(self._settings.gateway_key)
         headers = [

@@ -8,7 +8,7 @@ import structlog
 
 from contracts.outcomes import Rejected, SealedOutcome, Succeeded
 from gateway.commands.results import CommandResult
-from gateway.http.problems import PROBLEMS, ProblemError
+from gateway.problems import PROBLEMS, ProblemError
 from infra.kafka.producer import BrokerUnavailableError, IndeterminateError, RefusedError
 
 log = structlog.get_logger(__name__)

@@ -4,7 +4,7 @@ from typing import Any
 
 from contracts.sealed_contents import content_of
 from gateway.commands.publisher import Intent
-from gateway.http.problems import ProblemError
+from gateway.problems import ProblemError
 from gateway.settings import GatewaySettings
 from infra.security.seals import OpeningKeys, SealingKey, binding
 

@@ -11,8 +11,8 @@ from pydantic_core import ErrorDetails
 from starlette.requests import ClientDisconnect
 
 from gateway.http.header_fields import is_json, is_plain
-from gateway.http.problems import ProblemError
 from gateway.http.request import GatewayRequest
+from gateway.problems import ProblemError
 
 DEEPEST = 16
 

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from asyncpg import Record
 
-from gateway.http.problems import ProblemError
+from gateway.problems import ProblemError
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TIME_BYTES = 8

@@ -6,22 +6,15 @@ Routes, the OpenAPI document and the tests of object access are made from these.
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any
 
 import orjson
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from gateway.http.problems import ProblemError
-from gateway.http.request import GatewayRequest
+from gateway.http.call import Call
+from gateway.problems import ProblemError
 from gateway.rate_limit.policies import Policy
-from infra.security.access_tokens import Principal
-from infra.security.client_cipher import Client
-
-if TYPE_CHECKING:
-    from gateway.http.app import GatewayDeps
-
-B = TypeVar("B", bound=BaseModel)
 
 
 class AccessLevel(Enum):
@@ -55,43 +48,8 @@ class Answer:
         return orjson.dumps(self.body, default=str, option=orjson.OPT_UTC_Z)
 
 
-@dataclass(slots=True)
-class Call:
-    """One request, authenticated and validated, with the gateway's dependencies."""
-
-    deps: "GatewayDeps"
-    endpoint: "Endpoint"
-    request: GatewayRequest
-    correlation_id: str
-    traceparent: str
-    client: Client
-    user: Principal | None
-    payload: BaseModel | None
-    raw_payload: Any
-    queried: BaseModel | None = None
-
-    def query(self, kind: type[B]) -> B:
-        """The query that the endpoint declares."""
-        assert isinstance(self.queried, kind)
-        return self.queried
-
-    def body(self, kind: type[B]) -> B:
-        """The body that the endpoint declares."""
-        assert isinstance(self.payload, kind)
-        return self.payload
-
-    @property
-    def caller(self) -> Principal:
-        """The user of a route that needs one."""
-        assert self.user is not None
-        return self.user
-
-    def path(self, name: str) -> str:
-        value: str = self.request.path_params[name]
-        return value
-
-
-Handler = Callable[[Call], Awaitable[Answer | Response]]
+Handler = Callable[[Call, Any], Awaitable[Answer | Response]]
+"""Given the call and the gateway's dependencies (`GatewayDeps`)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,10 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.http.cors import Cors
-from gateway.http.problems import ProblemError
 from gateway.http.public_port import correlation_id_of, request_id_of
 from gateway.http.request import GatewayRequest
 from gateway.http.response import Headers, problem_response
+from gateway.problems import ProblemError
 from infra.postgres.pool import UNAVAILABLE
 
 log = structlog.get_logger(__name__)

@@ -2,7 +2,8 @@
 
 from importlib.resources import files
 
-from gateway.http.endpoints import Answer, Call, Endpoint
+from gateway.http.call import Call
+from gateway.http.endpoints import Answer, Endpoint
 
 _CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
@@ -23,7 +24,7 @@ _HTML, _JAVASCRIPT, _CSS = (
 def _endpoint(path: str, name: str, media_type: str, summary: str) -> Endpoint:
     answer = _file(name, media_type)
 
-    async def serve(_: Call) -> Answer:
+    async def serve(_: Call, __: object) -> Answer:
         return answer
 
     return Endpoint("GET", path, serve, summary, {200: None})

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 
 from gateway.http.header_fields import QUOTED, TCHAR, members, unquoted
-from gateway.http.problems import ProblemError
+from gateway.problems import ProblemError
 
 _KEY = re.compile(r"[\x21\x23-\x7e](?:[\x20\x21\x23-\x7e]{0,253}[\x21\x23-\x7e])?")
 _QUOTED_KEY = re.compile(r'("(?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\])*")(?: *;[\x20-\x7e]*)?')

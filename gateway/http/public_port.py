@@ -10,9 +10,8 @@ import structlog
 
 from contracts.ids import uuid7
 from gateway.http.forwarded import Network, address_of, is_within
-from gateway.http.problems import PROBLEM_JSON, PROBLEMS, ProblemError
+from gateway.problems import PROBLEM_JSON, PROBLEMS, ProblemError
 from gateway.rate_limit.limiter import site_of
-from gateway.settings import GatewaySettings
 from infra.http.bounds import Bounds, ClientKey
 from infra.http.refusals import Headers, Refusal
 
@@ -62,21 +61,20 @@ class ProblemRenderer:
         return fields, ProblemError(refusal.code, refusal.detail).body(request_id)
 
 
-def connection_bounds(settings: GatewaySettings) -> Bounds:
-    """As set, but for no more connections than the process may have files open."""
-    wanted = settings.max_connections + OTHER_FILES
+def connection_bounds(connections: int, *, of_client: int, buffered_bytes: int) -> Bounds:
+    """As asked for, but for no more connections than the process may have files open."""
+    wanted = connections + OTHER_FILES
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < wanted:
         soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    connections = settings.max_connections
     if soft < wanted:
         connections = max(soft - OTHER_FILES, soft // 2)
         log.warning("connections_limited_by_open_files", connections=connections, files=soft)
     return Bounds(
         connections=connections,
-        connections_of_client=settings.max_connections_per_client,
-        buffered_bytes=settings.max_buffered_bytes,
+        connections_of_client=of_client,
+        buffered_bytes=buffered_bytes,
     )
 
 

@@ -8,7 +8,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from gateway.http.endpoints import Answer
-from gateway.http.problems import PROBLEM_JSON, ProblemError
+from gateway.problems import PROBLEM_JSON, ProblemError
 from infra.http.connection import ABORT
 
 Headers = Sequence[tuple[bytes, bytes]]

@@ -1,23 +1,25 @@
 """Starlette routes for declared endpoints, one for each path."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from urllib.parse import unquote_to_bytes
 
+from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.http.cors import Cors
-from gateway.http.endpoints import Endpoint, Methods, allowed, endpoint_for
+from gateway.http.endpoints import Answer, Endpoint, Methods, allowed, endpoint_for
 from gateway.http.middleware import SAFE
-from gateway.http.pipeline import Pipeline
-from gateway.http.problems import ProblemError
 from gateway.http.request import GatewayRequest
 from gateway.http.response import response_of
+from gateway.problems import ProblemError
 
 _ENCODED_SLASH = re.compile(rb"%2f", re.IGNORECASE)
 _NUL = "\0"
 """Stands for an encoded slash while paths are compared: no value of a path has a NUL in it."""
+
+RunEndpoint = Callable[[Endpoint, GatewayRequest], Awaitable[Answer | Response]]
 
 
 class EncodedSlashes:
@@ -44,10 +46,10 @@ class EncodedSlashes:
 class Resource:
     """The endpoints of one path, as the ASGI application of its route. Raises `ProblemError`."""
 
-    def __init__(self, methods: Methods, pipeline: Pipeline, cors: Cors) -> None:
+    def __init__(self, methods: Methods, run: RunEndpoint, cors: Cors) -> None:
         self._methods = methods
         self._allowed = ", ".join(allowed(methods))
-        self._pipeline = pipeline
+        self._run = run
         self._cors = cors
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -57,16 +59,16 @@ class Resource:
         if response is None:
             endpoint = endpoint_for(request.method, self._methods)
             check_fields(request)
-            response = response_of(await self._pipeline.run(endpoint, request))
+            response = response_of(await self._run(endpoint, request))
         await response(scope, receive, send)
 
 
-def routes_of(endpoints: Iterable[Endpoint], pipeline: Pipeline, cors: Cors) -> list[Route]:
+def routes_of(endpoints: Iterable[Endpoint], run: RunEndpoint, cors: Cors) -> list[Route]:
     """Return a route for each path, in the order in which the paths are declared."""
     by_path: dict[str, dict[str, Endpoint]] = {}
     for endpoint in endpoints:
         by_path.setdefault(endpoint.path, {})[endpoint.method] = endpoint
-    return [Route(path, Resource(methods, pipeline, cors)) for path, methods in by_path.items()]
+    return [Route(path, Resource(methods, run, cors)) for path, methods in by_path.items()]
 
 
 def check_fields(request: GatewayRequest) -> None:

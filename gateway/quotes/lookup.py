@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from contracts.commands import LookUpQuote
@@ -15,8 +16,8 @@ from contracts.ids import uuid7
 from contracts.outcomes import Rejected, Succeeded
 from contracts.quotes import AT_ONCE, CachedQuote, Quote, marked, may_be_shown
 from gateway.commands.publisher import CommandPublisher, Intent
-from gateway.http.endpoints import Call
-from gateway.http.problems import ProblemError
+from gateway.context import RequestContext
+from gateway.problems import ProblemError
 from gateway.quotes.quote_cache import QuoteCache
 from gateway.quotes.single_flight import SingleFlight
 from infra.runtime.clock import CLOCK
@@ -54,20 +55,22 @@ class Quotes:
         self._cache = cache
         self._commands = commands
         self._single_flight: SingleFlight[_Answer] = SingleFlight(
-            self._look_up, is_negative=lambda answer: isinstance(answer, _NegativeResult)
+            is_negative=lambda answer: isinstance(answer, _NegativeResult)
         )
         self._exist: dict[str, None] = {}
         self._unanswered_until = 0.0
 
-    async def quote(self, call: Call, symbol: str) -> Quote:
+    async def quote(self, context: RequestContext, symbol: str) -> Quote:
         """The best there is within the wait. Raises `ProblemError`."""
-        match (await self.quotes(call, [symbol]))[symbol]:
+        match (await self.quotes(context, [symbol]))[symbol]:
             case ProblemError() as error:
                 raise error
             case quote:
                 return quote
 
-    async def quotes(self, call: Call, symbols: Sequence[str]) -> dict[str, Quote | ProblemError]:
+    async def quotes(
+        self, context: RequestContext, symbols: Sequence[str]
+    ) -> dict[str, Quote | ProblemError]:
         """The same of several, each for itself."""
         cached = await self._cache.quotes(symbols)
         shown: dict[str, Quote | ProblemError] = {}
@@ -77,18 +80,20 @@ class Quotes:
             if entry and entry.fresh_until > now:
                 shown[symbol] = self._found(symbol, entry.shown())
             elif entry and (quote := _at_once(entry, now)):
-                self._single_flight.begin(call, symbol)
+                self._begin(context, symbol)
                 shown[symbol] = quote
         missing = [symbol for symbol in symbols if symbol not in shown]
-        answers = await asyncio.gather(*(self._wait(call, s, cached.get(s)) for s in missing))
+        answers = await asyncio.gather(*(self._wait(context, s, cached.get(s)) for s in missing))
         return shown | dict(zip(missing, answers, strict=True))
 
-    async def many(self, call: Call, symbols: Sequence[str]) -> dict[str, dict[str, Any]]:
+    async def many(
+        self, context: RequestContext, symbols: Sequence[str]
+    ) -> dict[str, dict[str, Any]]:
         """What is known of these, without waiting; what is not fresh is renewed behind it."""
         cached = await self._cache.quotes(symbols)
         now = CLOCK.now()
         fresh = {s for s, entry in cached.items() if entry.fresh_until > now}
-        self._renew(call, [symbol for symbol in symbols if symbol not in fresh])
+        self._renew(context, [symbol for symbol in symbols if symbol not in fresh])
         shown: dict[str, dict[str, Any]] = {}
         for symbol, entry in cached.items():
             quote = entry.shown() if symbol in fresh else _at_once(entry, now) or _last(entry, now)
@@ -96,7 +101,7 @@ class Quotes:
                 shown[symbol] = quote.as_json
         return shown
 
-    async def exists(self, call: Call, symbol: str) -> bool:
+    async def exists(self, context: RequestContext, symbol: str) -> bool:
         """False only for a symbol that a provider says it does not have."""
         if symbol in self._exist:
             return True
@@ -105,9 +110,9 @@ class Quotes:
             return self._remember(symbol)
         if entry and entry.fresh_until > CLOCK.now():
             return False
-        return await self._provider_has(call, symbol)
+        return await self._provider_has(context, symbol)
 
-    async def _provider_has(self, call: Call, symbol: str) -> bool:
+    async def _provider_has(self, context: RequestContext, symbol: str) -> bool:
         """True also when nobody can tell; then nobody is asked again for a while.
 
         Raises `ProblemError` without the broker: the change could not be published either.
@@ -115,7 +120,7 @@ class Quotes:
         loop = asyncio.get_running_loop()
         if self._unanswered_until > loop.time():
             return True
-        match await self._single_flight.answer(call, symbol, KNOWN_SECONDS):
+        match await self._answer(context, symbol, KNOWN_SECONDS):
             case _Unknown():
                 return False
             case Quote():
@@ -125,29 +130,38 @@ class Quotes:
         self._unanswered_until = loop.time() + UNANSWERED_SECONDS
         return True
 
-    def _renew(self, call: Call, symbols: Iterable[str]) -> None:
+    def _renew(self, context: RequestContext, symbols: Iterable[str]) -> None:
         """Asked for, and nobody waits; of very many the rest at the next look."""
         for symbol, _ in zip(symbols, range(RENEWED_AT_ONCE), strict=False):
-            self._single_flight.begin(call, symbol)
+            self._begin(context, symbol)
 
     async def _wait(
-        self, call: Call, symbol: str, entry: CachedQuote | None
+        self, context: RequestContext, symbol: str, entry: CachedQuote | None
     ) -> Quote | ProblemError:
         last = _last(entry, CLOCK.now()) if entry else None
         seconds = PATIENT_SECONDS if last else LOOK_UP_SECONDS
-        match await self._single_flight.answer(call, symbol, seconds):
+        match await self._answer(context, symbol, seconds):
             case Quote() as quote:
                 return quote
             case _Unknown():
                 return ProblemError("unknown-symbol")
         return last or ProblemError("quote-unavailable")
 
-    async def _look_up(self, call: Call, symbol: str) -> _Answer:
+    def _begin(self, context: RequestContext, symbol: str) -> None:
+        """Ask for a newer quote, for which nobody waits."""
+        self._single_flight.begin(symbol, partial(self._look_up, context, symbol))
+
+    async def _answer(self, context: RequestContext, symbol: str, seconds: float) -> _Answer | None:
+        """What the worker says, or None when that takes longer."""
+        ask = partial(self._look_up, context, symbol)
+        return await self._single_flight.answer(symbol, ask, seconds)
+
+    async def _look_up(self, context: RequestContext, symbol: str) -> _Answer:
         intent = Intent(uuid7(), CLOCK.now(), None)
         command = LookUpQuote(symbol=symbol)
         try:
             command_result = await self._commands.request(
-                call, intent, command, key=symbol, seconds=LOOK_UP_SECONDS
+                context, intent, command, key=symbol, seconds=LOOK_UP_SECONDS
             )
         except ProblemError as error:
             return _NegativeResult(error)

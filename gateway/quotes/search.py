@@ -1,17 +1,17 @@
 """Searches at the edge: from the cache, else asked of the quotes worker, once for all."""
 
 from dataclasses import dataclass
+from functools import partial
 
 from contracts.commands import Search
 from contracts.ids import uuid7
 from contracts.outcomes import Succeeded
 from contracts.securities import Found, identified
 from gateway.commands.publisher import CommandPublisher, Intent
-from gateway.http.endpoints import Call
-from gateway.http.problems import ProblemError
+from gateway.context import RequestContext
+from gateway.problems import ProblemError
 from gateway.quotes.quote_cache import QuoteCache
 from gateway.quotes.single_flight import SingleFlight
-from gateway.v1.quote_models import SearchQuery
 from infra.runtime.clock import CLOCK
 
 SEARCH_SECONDS = 8.0
@@ -31,27 +31,30 @@ class Searches:
         self._cache = cache
         self._commands = commands
         self._single_flight: SingleFlight[Found | _NegativeResult] = SingleFlight(
-            self._ask, is_negative=lambda answer: isinstance(answer, _NegativeResult)
+            is_negative=lambda answer: isinstance(answer, _NegativeResult)
         )
 
-    async def find(self, call: Call, text: str) -> Found:
+    async def find(self, context: RequestContext, text: str) -> Found:
         """Candidates, the likeliest first. Raises `ProblemError`."""
         subject = identified(text).subject
         if found := await self._cache.search(subject):
             return found
-        answer = await self._single_flight.answer(call, subject, SEARCH_SECONDS)
+        ask = partial(self._ask, context, subject, text)
+        answer = await self._single_flight.answer(subject, ask, SEARCH_SECONDS)
         if isinstance(answer, Found):
             return answer
         raise ProblemError("search-unavailable")
 
-    async def _ask(self, call: Call, subject: str) -> Found | _NegativeResult:
+    async def _ask(
+        self, context: RequestContext, subject: str, text: str
+    ) -> Found | _NegativeResult:
         intent = Intent(uuid7(), CLOCK.now(), None)
-        text = self._commands.encrypted(intent, "text", call.query(SearchQuery).q)
-        command = Search(text=NOT_SAID, encrypted_text=text)
+        encrypted = self._commands.encrypted(intent, "text", text)
+        command = Search(text=NOT_SAID, encrypted_text=encrypted)
         key = self._commands.key_of(subject)
         try:
             command_result = await self._commands.request(
-                call, intent, command, key=key, seconds=SEARCH_SECONDS
+                context, intent, command, key=key, seconds=SEARCH_SECONDS
             )
         except ProblemError:
             return _NegativeResult()

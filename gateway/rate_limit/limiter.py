@@ -12,7 +12,7 @@ from ipaddress import IPv6Address, ip_address
 from prometheus_client import Counter
 
 from contracts.values import Tier
-from gateway.http.problems import ProblemError
+from gateway.problems import ProblemError
 from gateway.rate_limit.policies import By, ByTier, Policy, Quota
 from gateway.rate_limit.shared_windows import SharedWindows
 from gateway.rate_limit.window import Check, Count, Windows

@@ -13,7 +13,7 @@ from prometheus_client import Counter, Gauge
 
 from contracts.events import QuoteUpdated
 from contracts.topics import QUOTES_EVENTS
-from gateway.http.problems import ProblemError
+from gateway.problems import ProblemError
 from gateway.stream.events import Event, event_of, update_of, update_shown
 from gateway.stream.frames import frame
 from gateway.stream.history import History

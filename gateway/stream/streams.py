@@ -4,15 +4,18 @@ import asyncio
 from collections.abc import Callable, Collection
 
 from gateway import queries
-from gateway.http.endpoints import Call
-from gateway.http.problems import ProblemError
+from gateway.context import RequestContext
 from gateway.http.response import EventStream
+from gateway.problems import ProblemError
+from gateway.quotes.lookup import Quotes
 from gateway.settings import GatewaySettings
 from gateway.stream.catch_up import CatchUp, LostError, Missed, missed
 from gateway.stream.event_reader import watch
-from gateway.stream.feed import Feed, Quotes
+from gateway.stream.feed import Feed
+from gateway.stream.feed import Quotes as LatestQuotes
 from gateway.stream.hub import Hub, Subscription
 from gateway.stream.positions import Position, Positions
+from infra.postgres.reads import Readable
 from infra.runtime.clock import CLOCK
 from infra.security.access_tokens import Principal
 
@@ -22,8 +25,10 @@ LOOK_SECONDS = 0.5
 class Streams:
     """Opens streams; its loops feed and end them."""
 
-    def __init__(self, settings: GatewaySettings) -> None:
+    def __init__(self, settings: GatewaySettings, pool: Readable, quotes: Quotes) -> None:
         self._settings = settings
+        self._pool = pool
+        self._quotes = quotes
         self._hub = Hub(most=settings.streams_most, most_of_one=settings.streams_of_a_user)
         self._positions = Positions(settings.gateway_key)
         self._catch_up = CatchUp(settings, client_id=settings.instance)
@@ -33,21 +38,21 @@ class Streams:
         """Why no stream can be opened yet after a start. A later outage keeps nobody else out."""
         return None if self._hub.has_been_ready else "event topics are not read yet"
 
-    async def open(self, call: Call, last_event_id: str) -> EventStream:
+    async def open(self, context: RequestContext, last_event_id: str) -> EventStream:
         """Raises `ProblemError`."""
-        subscription = self._hub.join(call.caller)
+        subscription = self._hub.join(context.caller)
         try:
             position, found, lost = self._place(subscription, last_event_id)
-            rows = await queries.watchlist(call.deps.pool, call.caller.user_id)
+            rows = await queries.watchlist(self._pool, context.caller.user_id)
             symbols = [row["symbol"] for row in rows]
             self._hub.follow(subscription, symbols)
-            quotes = await _latest(call, symbols)
+            quotes = await self._latest(context, symbols)
         except BaseException:
             self._hub.leave(subscription)
             raise
 
-        async def latest(symbols: Collection[str]) -> Quotes:
-            return await _latest(call, symbols)
+        async def latest(symbols: Collection[str]) -> LatestQuotes:
+            return await self._latest(context, symbols)
 
         feed = Feed(
             hub=self._hub,
@@ -100,8 +105,7 @@ class Streams:
         except LostError as error:
             return subscription.start, Missed(), str(error)
 
-
-async def _latest(call: Call, symbols: Collection[str]) -> Quotes:
-    """What is known of these right now; what is not fresh is renewed behind it."""
-    found = await call.deps.quotes.many(call, list(symbols))
-    return {symbol: found.get(symbol) for symbol in symbols}
+    async def _latest(self, context: RequestContext, symbols: Collection[str]) -> LatestQuotes:
+        """What is known of these right now; what is not fresh is renewed behind it."""
+        found = await self._quotes.many(context, list(symbols))
+        return {symbol: found.get(symbol) for symbol in symbols}

@@ -16,7 +16,7 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from gateway.http.problems import ProblemError
+from gateway.problems import ProblemError
 from infra.security.access_tokens import Principal
 from infra.security.tls import kind_of
 

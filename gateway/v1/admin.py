@@ -5,9 +5,11 @@ from uuid import UUID
 from contracts.commands import ChangePermissions, ChangeTier
 from contracts.outcomes import Succeeded
 from gateway import queries
+from gateway.deps import GatewayDeps
+from gateway.http.call import Call
 from gateway.http.cursors import page_of, read_cursor
-from gateway.http.endpoints import AccessLevel, Answer, Call, Endpoint, Link
-from gateway.http.problems import ProblemError
+from gateway.http.endpoints import AccessLevel, Answer, Endpoint, Link
+from gateway.problems import ProblemError
 from gateway.rate_limit.policies import READ, WRITE
 from gateway.v1.admin_models import (
     Accounts,
@@ -22,24 +24,24 @@ from gateway.v1.auth import principal_of
 from gateway.v1.models import Pending
 
 
-async def change_tier(call: Call) -> Answer:
+async def change_tier(call: Call, deps: GatewayDeps) -> Answer:
     """Limits change within a second. Watchlist items beyond a lower limit stay."""
     command = ChangeTier(user_id=_user(call), tier=call.body(TierBody).tier)
-    return await _change(call, command)
+    return await _change(call, deps, command)
 
 
-async def change_permissions(call: Call) -> Answer:
+async def change_permissions(call: Call, deps: GatewayDeps) -> Answer:
     """Takes effect at once for admin routes, and within a second for all others."""
     wanted = tuple(sorted(set(call.body(PermissionsBody).permissions)))
-    return await _change(call, ChangePermissions(user_id=_user(call), permissions=wanted))
+    return await _change(call, deps, ChangePermissions(user_id=_user(call), permissions=wanted))
 
 
-async def users(call: Call) -> Answer:
+async def users(call: Call, deps: GatewayDeps) -> Answer:
     page = call.query(UsersPage)
     place = read_cursor(page.cursor)
     rows = await queries.users(
-        call.deps.pool,
-        address_hash=principal_of(call, page.email) if page.email else None,
+        deps.pool,
+        address_hash=principal_of(deps, page.email) if page.email else None,
         tier=page.tier,
         verified=page.verified,
         before=place[1] if place else None,
@@ -49,11 +51,11 @@ async def users(call: Call) -> Answer:
     return Answer(200, {"users": [dict(row) for row in shown], "next_cursor": cursor})
 
 
-async def audit(call: Call) -> Answer:
+async def audit(call: Call, deps: GatewayDeps) -> Answer:
     """A new event appears within a second."""
     page = call.query(AuditPage)
     rows = await queries.audit_entries(
-        call.deps.pool,
+        deps.pool,
         user_id=page.user_id,
         action=page.action,
         correlation_id=page.correlation_id,
@@ -66,15 +68,15 @@ async def audit(call: Call) -> Answer:
     return Answer(200, {"entries": [dict(row) for row in shown], "next_cursor": cursor})
 
 
-async def _change(call: Call, command: ChangeTier | ChangePermissions) -> Answer:
+async def _change(call: Call, deps: GatewayDeps, command: ChangeTier | ChangePermissions) -> Answer:
     """With the caller's own token, which accounts checks: our word alone makes nobody an admin."""
-    intent = call.deps.commands.intent(call, str(call.caller.user_id))
+    intent = deps.commands.intent(call.context, str(call.caller.user_id))
     _, _, token = call.request.headers["authorization"].partition(" ")
-    proof = call.deps.seals.for_administration(intent, {"token": token})
+    proof = deps.seals.for_administration(intent, {"token": token})
     command = command.model_copy(update={"proof": proof})
     key = str(command.user_id)
-    return await call.deps.commands.publish_and_wait(
-        call, intent, command, key=key, answer=_changed
+    return await deps.commands.publish_and_wait(
+        call.context, intent, command, key=key, answer=_changed
     )
 
 

@@ -14,8 +14,10 @@ from contracts.commands import (
 from contracts.outcomes import Rejected, SealedOutcome, Succeeded
 from gateway.commands.publisher import Intent
 from gateway.commands.results import CommandResult
-from gateway.http.endpoints import Answer, Call, Endpoint
-from gateway.http.problems import ProblemError
+from gateway.deps import GatewayDeps
+from gateway.http.call import Call
+from gateway.http.endpoints import Answer, Endpoint
+from gateway.problems import ProblemError
 from gateway.rate_limit.policies import LINK, MAIL, REFRESH, SIGN_IN, SIGN_UP
 from gateway.v1.models import (
     Accepted,
@@ -34,87 +36,87 @@ from infra.security.refresh_tokens import session_of
 from infra.security.seals import SealError
 
 
-async def sign_up(call: Call) -> Answer:
+async def sign_up(call: Call, deps: GatewayDeps) -> Answer:
     """Answers 202 when Kafka has the command, whether or not the address is in use.
 
     A repetition with the same Idempotency-Key waits for the first request: 422 if its body differs.
     """
     body = call.body(SignUpBody)
-    await call.deps.strength.require("password", body.password, body.email, body.display_name)
-    principal = principal_of(call, body.email)
-    intent = call.deps.commands.intent(call, principal)
-    secret = call.deps.commands.secret_of(intent)
-    sealed = call.deps.seals.for_signup(intent, {**body.model_dump(), "signup_secret": secret})
+    await deps.strength.require("password", body.password, body.email, body.display_name)
+    principal = principal_of(deps, body.email)
+    intent = deps.commands.intent(call.context, principal)
+    secret = deps.commands.secret_of(intent)
+    sealed = deps.seals.for_signup(intent, {**body.model_dump(), "signup_secret": secret})
     command = SignUp(sealed=sealed)
-    answer = await call.deps.commands.publish_once(call, intent, command, key=principal)
+    answer = await deps.commands.publish_once(call.context, intent, command, key=principal)
     return replace(answer, body={**answer.body, "signup_secret": secret})
 
 
-async def verify(call: Call) -> Answer:
+async def verify(call: Call, deps: GatewayDeps) -> Answer:
     """The token of an address change is enough; that of a sign-up also needs proof."""
     body = call.body(VerifyBody)
-    principal = hashed(call, body.token)
+    principal = hashed(deps, body.token)
     command: VerifyEmail | ConfirmSignUp
     if body.password is None and body.signup_secret is None:
-        intent = call.deps.commands.intent(call, principal)
-        command = VerifyEmail(sealed=call.deps.seals.for_verify(intent, {"token": body.token}))
+        intent = deps.commands.intent(call.context, principal)
+        command = VerifyEmail(sealed=deps.seals.for_verify(intent, {"token": body.token}))
     else:
-        intent = call.deps.commands.intent(call, f"{principal} with proof")
+        intent = deps.commands.intent(call.context, f"{principal} with proof")
         content = body.model_dump(exclude_none=True)
-        command = ConfirmSignUp(sealed=call.deps.seals.for_confirmation(intent, content))
-    return await call.deps.commands.publish_and_wait(
-        call, intent, command, key=principal, answer=_result
+        command = ConfirmSignUp(sealed=deps.seals.for_confirmation(intent, content))
+    return await deps.commands.publish_and_wait(
+        call.context, intent, command, key=principal, answer=_result
     )
 
 
-async def resend(call: Call) -> Answer:
+async def resend(call: Call, deps: GatewayDeps) -> Answer:
     body = call.body(ResendBody)
-    principal = principal_of(call, body.email)
-    intent = call.deps.commands.intent(call, principal)
-    sealed = call.deps.seals.for_resend(intent, body.model_dump())
+    principal = principal_of(deps, body.email)
+    intent = deps.commands.intent(call.context, principal)
+    sealed = deps.seals.for_resend(intent, body.model_dump())
     command = ResendVerification(sealed=sealed)
-    return await call.deps.commands.publish(call, intent, command, key=principal)
+    return await deps.commands.publish(call.context, intent, command, key=principal)
 
 
-async def sign_in(call: Call) -> Answer:
+async def sign_in(call: Call, deps: GatewayDeps) -> Answer:
     """Never answers 202, because the tokens are sealed for this process and this request."""
     body = call.body(SignInBody)
-    principal = principal_of(call, body.email)
-    intent = call.deps.commands.fresh_intent()
-    sealed = call.deps.seals.for_signin(intent, body.model_dump())
-    command = SignIn(sealed=sealed, reply_key=call.deps.seals.reply_key)
-    seconds = call.deps.settings.signin_seconds
-    command_result = await call.deps.commands.request(
-        call, intent, command, key=principal, seconds=seconds
+    principal = principal_of(deps, body.email)
+    intent = deps.commands.fresh_intent()
+    sealed = deps.seals.for_signin(intent, body.model_dump())
+    command = SignIn(sealed=sealed, reply_key=deps.seals.reply_key)
+    seconds = deps.settings.signin_seconds
+    command_result = await deps.commands.request(
+        call.context, intent, command, key=principal, seconds=seconds
     )
-    return _tokens(call, intent, command_result, "signin")
+    return _tokens(deps, intent, command_result, "signin")
 
 
-async def refresh(call: Call) -> Answer:
+async def refresh(call: Call, deps: GatewayDeps) -> Answer:
     """Never answers 202, as for sign-in. Malformed refresh tokens are refused immediately."""
     body = call.body(RefreshBody)
     session_id = session_of(body.refresh_token)
     if session_id is None:
         raise ProblemError("invalid-refresh-token")
-    intent = call.deps.commands.fresh_intent()
-    sealed = call.deps.seals.for_refresh(intent, body.model_dump())
-    command = RefreshToken(sealed=sealed, reply_key=call.deps.seals.reply_key)
-    command_result = await call.deps.commands.request(
-        call, intent, command, key=str(session_id), seconds=call.deps.settings.refresh_seconds
+    intent = deps.commands.fresh_intent()
+    sealed = deps.seals.for_refresh(intent, body.model_dump())
+    command = RefreshToken(sealed=sealed, reply_key=deps.seals.reply_key)
+    command_result = await deps.commands.request(
+        call.context, intent, command, key=str(session_id), seconds=deps.settings.refresh_seconds
     )
     if command_result and command_result.outcome == Rejected("token-reused"):
-        call.deps.access.session_ended(session_id)
-    return _tokens(call, intent, command_result, "refresh")
+        deps.access.session_ended(session_id)
+    return _tokens(deps, intent, command_result, "refresh")
 
 
 def _tokens(
-    call: Call, intent: Intent, command_result: CommandResult | None, purpose: str
+    deps: GatewayDeps, intent: Intent, command_result: CommandResult | None, purpose: str
 ) -> Answer:
     """The pair, opened. Raises `ProblemError`."""
     match command_result.outcome if command_result else None:
         case SealedOutcome(sealed=outcome):
             try:
-                tokens = call.deps.seals.open_tokens(intent, outcome, purpose)
+                tokens = deps.seals.open_tokens(intent, outcome, purpose)
             except SealError as error:
                 raise ProblemError("try-again") from error
             return Answer(200, {"token_type": "Bearer", **tokens})
@@ -127,14 +129,14 @@ def _result(success: Succeeded) -> Answer:
     return Answer(200, success.result)
 
 
-def principal_of(call: Call, email: str) -> str:
+def principal_of(deps: GatewayDeps, email: str) -> str:
     """Who asks where nobody is signed in: whoever has the address."""
-    return address_hash(call.deps.settings.address_key, email)
+    return address_hash(deps.settings.address_key, email)
 
 
-def hashed(call: Call, token: str) -> str:
+def hashed(deps: GatewayDeps, token: str) -> str:
     """What stands on the bus for a mailed token."""
-    return hmac.new(call.deps.settings.address_key, token.encode(), "sha256").hexdigest()
+    return hmac.new(deps.settings.address_key, token.encode(), "sha256").hexdigest()
 
 
 ENDPOINTS = (

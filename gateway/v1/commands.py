@@ -5,24 +5,26 @@ from typing import Any
 from contracts.outcomes import Rejected, Succeeded, outcome_of
 from gateway import queries
 from gateway.commands.status_token import Handle, read_handle
-from gateway.http.endpoints import Answer, Call, Endpoint
-from gateway.http.problems import PROBLEMS, ProblemError
+from gateway.deps import GatewayDeps
+from gateway.http.call import Call
+from gateway.http.endpoints import Answer, Endpoint
+from gateway.problems import PROBLEMS, ProblemError
 from gateway.rate_limit.policies import STATUS
 from gateway.v1.models import CommandStatus
 from infra.runtime.clock import CLOCK
 
 
-async def show(call: Call) -> Answer:
-    handle = read_handle(call.deps.settings.gateway_key, call.path("handle"))
+async def show(call: Call, deps: GatewayDeps) -> Answer:
+    handle = read_handle(deps.settings.gateway_key, call.path("handle"))
     if handle is None:
         raise ProblemError("not-found", "The status token is not valid.")
-    _may_see(call, handle)
-    old = CLOCK.now() - handle.issued_at > call.deps.settings.outcomes_kept
-    rows = [] if old else await queries.outcomes(call.deps.pool, [handle.command_id])
+    _may_see(call, deps, handle)
+    old = CLOCK.now() - handle.issued_at > deps.settings.outcomes_kept
+    rows = [] if old else await queries.outcomes(deps.pool, [handle.command_id])
     status: dict[str, Any] = {"id": call.path("handle"), "type": handle.type, "parked": False}
     if not rows:
         status["status"] = "pending"
-        status["parked"] = await queries.is_parked(call.deps.pool, handle.command_id)
+        status["parked"] = await queries.is_parked(deps.pool, handle.command_id)
         if old and not status["parked"]:
             raise ProblemError("command-forgotten")
         return Answer(200, status, (("Retry-After", "1"),))
@@ -45,11 +47,11 @@ async def show(call: Call) -> Answer:
     return Answer(200, status)
 
 
-def _may_see(call: Call, handle: Handle) -> None:
+def _may_see(call: Call, deps: GatewayDeps, handle: Handle) -> None:
     """A signed-in user's command is seen with that user's token alone."""
     if handle.actor_id is None:
         return
-    if call.deps.authenticator.principal(call.request).user_id != handle.actor_id:
+    if deps.authenticator.principal(call.request).user_id != handle.actor_id:
         raise ProblemError("not-found", "The status token is not valid.")
 
 

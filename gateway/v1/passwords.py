@@ -9,7 +9,9 @@ from contracts.commands import (
     UndoEmailChange,
 )
 from contracts.outcomes import Succeeded
-from gateway.http.endpoints import AccessLevel, Answer, Call, Endpoint
+from gateway.deps import GatewayDeps
+from gateway.http.call import Call
+from gateway.http.endpoints import AccessLevel, Answer, Endpoint
 from gateway.rate_limit.policies import EMAIL_CHANGE, LINK, MAIL, PASSWORD
 from gateway.v1.auth import hashed, principal_of
 from gateway.v1.models import (
@@ -25,70 +27,70 @@ from gateway.v1.models import (
 )
 
 
-async def forgot(call: Call) -> Answer:
+async def forgot(call: Call, deps: GatewayDeps) -> Answer:
     """Answers 202 when Kafka has the command, whether or not an account has the address."""
     body = call.body(ForgotBody)
-    principal = principal_of(call, body.email)
-    intent = call.deps.commands.intent(call, principal)
-    sealed = call.deps.seals.for_forgot(intent, body.model_dump())
-    return await call.deps.commands.publish(
-        call, intent, ForgotPassword(sealed=sealed), key=principal
+    principal = principal_of(deps, body.email)
+    intent = deps.commands.intent(call.context, principal)
+    sealed = deps.seals.for_forgot(intent, body.model_dump())
+    return await deps.commands.publish(
+        call.context, intent, ForgotPassword(sealed=sealed), key=principal
     )
 
 
-async def reset(call: Call) -> Answer:
+async def reset(call: Call, deps: GatewayDeps) -> Answer:
     """Ends every session of the user and invalidates earlier links."""
     body = call.body(ResetBody)
-    await call.deps.strength.require("new_password", body.new_password)
-    principal = hashed(call, body.token)
-    intent = call.deps.commands.intent(call, principal)
-    sealed = call.deps.seals.for_password_reset(intent, body.model_dump())
+    await deps.strength.require("new_password", body.new_password)
+    principal = hashed(deps, body.token)
+    intent = deps.commands.intent(call.context, principal)
+    sealed = deps.seals.for_password_reset(intent, body.model_dump())
     command = ResetPassword(sealed=sealed)
-    return await call.deps.commands.publish_and_wait(
-        call, intent, command, key=principal, answer=_done
+    return await deps.commands.publish_and_wait(
+        call.context, intent, command, key=principal, answer=_done
     )
 
 
-async def change(call: Call) -> Answer:
+async def change(call: Call, deps: GatewayDeps) -> Answer:
     """Ends every other session of the user. The current one stays."""
     user, session_id = str(call.caller.user_id), call.caller.session_id
-    intent = call.deps.commands.intent(call, user)
+    intent = deps.commands.intent(call.context, user)
     body = call.body(ChangePasswordBody)
-    await call.deps.strength.require("new_password", body.new_password)
+    await deps.strength.require("new_password", body.new_password)
     content = body.model_dump()
-    sealed = call.deps.seals.for_password_change(intent, content)
+    sealed = deps.seals.for_password_change(intent, content)
     command = ChangePassword(session_id=session_id, sealed=sealed)
-    return await call.deps.commands.publish_and_wait(
-        call, intent, command, key=user, answer=_nothing
+    return await deps.commands.publish_and_wait(
+        call.context, intent, command, key=user, answer=_nothing
     )
 
 
-async def change_email(call: Call) -> Answer:
+async def change_email(call: Call, deps: GatewayDeps) -> Answer:
     """Mails a link to the new address and a notice to the old one. Answers 202 in any case."""
     user = str(call.caller.user_id)
-    intent = call.deps.commands.intent(call, user)
+    intent = deps.commands.intent(call.context, user)
     content = call.body(ChangeEmailBody).model_dump()
-    sealed = call.deps.seals.for_email_change(intent, content)
+    sealed = deps.seals.for_email_change(intent, content)
     command = ChangeEmail(sealed=sealed, session_id=call.caller.session_id)
-    return await call.deps.commands.publish_and_wait(
-        call, intent, command, key=user, answer=_accepted
+    return await deps.commands.publish_and_wait(
+        call.context, intent, command, key=user, answer=_accepted
     )
 
 
-async def undo_email(call: Call) -> Answer:
+async def undo_email(call: Call, deps: GatewayDeps) -> Answer:
     """Ends every session and sets the new password. For the owner of the former address."""
     body = call.body(ResetBody)
-    await call.deps.strength.require("new_password", body.new_password)
-    principal = hashed(call, body.token)
-    intent = call.deps.commands.intent(call, principal)
-    sealed = call.deps.seals.for_email_undo(intent, body.model_dump())
+    await deps.strength.require("new_password", body.new_password)
+    principal = hashed(deps, body.token)
+    intent = deps.commands.intent(call.context, principal)
+    sealed = deps.seals.for_email_undo(intent, body.model_dump())
     command = UndoEmailChange(sealed=sealed)
-    return await call.deps.commands.publish_and_wait(
-        call, intent, command, key=principal, answer=_done
+    return await deps.commands.publish_and_wait(
+        call.context, intent, command, key=principal, answer=_done
     )
 
 
-async def erase(call: Call) -> Answer:
+async def erase(call: Call, deps: GatewayDeps) -> Answer:
     """Permanently removes address, name, password, watchlist and sessions.
 
     The audit log keeps entries that can no longer be decrypted. Earlier commands of the caller
@@ -96,14 +98,16 @@ async def erase(call: Call) -> Answer:
     """
 
     def erased(success: Succeeded) -> Answer:
-        call.deps.access.session_ended(call.caller.session_id)
+        deps.access.session_ended(call.caller.session_id)
         return _accepted(success)
 
     user = str(call.caller.user_id)
-    intent = call.deps.commands.intent(call, user)
+    intent = deps.commands.intent(call.context, user)
     content = call.body(EraseBody).model_dump()
-    command = EraseAccount(sealed=call.deps.seals.for_erasure(intent, content))
-    return await call.deps.commands.publish_and_wait(call, intent, command, key=user, answer=erased)
+    command = EraseAccount(sealed=deps.seals.for_erasure(intent, content))
+    return await deps.commands.publish_and_wait(
+        call.context, intent, command, key=user, answer=erased
+    )
 
 
 def _done(_: Succeeded) -> Answer:

@@ -5,30 +5,34 @@ from typing import Any
 from contracts.quotes import Quote
 from contracts.securities import Found
 from contracts.values import is_symbol
-from gateway.http.endpoints import AccessLevel, Answer, Call, Endpoint
-from gateway.http.problems import ProblemError
+from gateway.deps import GatewayDeps
+from gateway.http.call import Call
+from gateway.http.endpoints import AccessLevel, Answer, Endpoint
+from gateway.problems import ProblemError
 from gateway.rate_limit.policies import QUOTE
 from gateway.v1.quote_models import QuoteList, SearchQuery, Wanted, texts_in
 from gateway.v1.symbols import symbol_asked_for, unknown_symbols
 
 
-async def show(call: Call) -> Answer:
+async def show(call: Call, deps: GatewayDeps) -> Answer:
     """The problem names the provider's spelling of a class share."""
-    symbol = await symbol_asked_for(call)
+    symbol = await symbol_asked_for(call, deps)
     try:
-        quote = await call.deps.quotes.quote(call, symbol)
+        quote = await deps.quotes.quote(call.context, symbol)
     except ProblemError as error:
         if error.code == "unknown-symbol":
-            raise (await unknown_symbols(call, [symbol]))[symbol] from error
+            raise (await unknown_symbols(call, deps, [symbol]))[symbol] from error
         raise
     return Answer(200, quote.as_json)
 
 
-async def show_many(call: Call) -> Answer:
+async def show_many(call: Call, deps: GatewayDeps) -> Answer:
     """Each symbol has a quote or a problem, in the requested order."""
     asked = texts_in(call.query(Wanted).symbols)
-    found = await call.deps.quotes.quotes(call, [text for text in asked if is_symbol(text)])
-    unknown = await unknown_symbols(call, (text for text in asked if _is_unknown(found.get(text))))
+    found = await deps.quotes.quotes(call.context, [text for text in asked if is_symbol(text)])
+    unknown = await unknown_symbols(
+        call, deps, (text for text in asked if _is_unknown(found.get(text)))
+    )
     return Answer(200, {"items": [_item(text, unknown.get(text) or found[text]) for text in asked]})
 
 
@@ -39,9 +43,9 @@ def _is_unknown(outcome: Quote | ProblemError | None) -> bool:
     )
 
 
-async def search(call: Call) -> Answer:
+async def search(call: Call, deps: GatewayDeps) -> Answer:
     """Searches by symbol, name, ISIN or WKN. A WKN never becomes an ISIN without a listing."""
-    found = await call.deps.searches.find(call, call.query(SearchQuery).q)
+    found = await deps.searches.find(call.context, call.query(SearchQuery).q)
     return Answer(200, found.model_dump(mode="json"))
 
 

@@ -1,13 +1,15 @@
 """What happens, as it happens: Server-Sent Events."""
 
-from gateway.http.endpoints import AccessLevel, Answer, Call, Endpoint
+from gateway.deps import GatewayDeps
+from gateway.http.call import Call
+from gateway.http.endpoints import AccessLevel, Answer, Endpoint
 from gateway.http.response import EventStream
 from gateway.rate_limit.policies import STREAM
 from gateway.stream.tickets import TICKET_SECONDS
 from gateway.v1.models import StreamQuery, Ticket
 
 
-async def stream(call: Call) -> EventStream:
+async def stream(call: Call, deps: GatewayDeps) -> EventStream:
     """Starts now, or after `Last-Event-ID`, without missing or repeated events.
 
     `own`: an event about the caller, each once and in order. `snapshot`: quotes by symbol, of the
@@ -18,12 +20,12 @@ async def stream(call: Call) -> EventStream:
     `too-slow` or `try-again`.
     """
     last = call.request.headers.get("last-event-id") or call.query(StreamQuery).last_event_id
-    return await call.deps.streams.open(call, last or "")
+    return await deps.streams.open(call.context, last or "")
 
 
-async def ticket(call: Call) -> Answer:
+async def ticket(call: Call, deps: GatewayDeps) -> Answer:
     """For `EventSource`, which cannot send headers. A reconnect needs a new ticket."""
-    issued = await call.deps.tickets.issue(call.caller)
+    issued = await deps.tickets.issue(call.caller)
     return Answer(200, {"ticket": issued, "expires_in": TICKET_SECONDS})
 
 

@@ -3,30 +3,32 @@
 from contracts.commands import UpdateProfile
 from contracts.outcomes import Succeeded
 from gateway import queries
-from gateway.http.endpoints import AccessLevel, Answer, Call, Endpoint
-from gateway.http.problems import ProblemError
+from gateway.deps import GatewayDeps
+from gateway.http.call import Call
+from gateway.http.endpoints import AccessLevel, Answer, Endpoint
+from gateway.problems import ProblemError
 from gateway.rate_limit.policies import READ, WRITE
 from gateway.v1.models import Pending, Profile, ProfileBody
 
 
-async def me(call: Call) -> Answer:
-    return Answer(200, await _profile(call))
+async def me(call: Call, deps: GatewayDeps) -> Answer:
+    return Answer(200, await _profile(call, deps))
 
 
-async def update(call: Call) -> Answer:
+async def update(call: Call, deps: GatewayDeps) -> Answer:
     """Omitted fields stay unchanged."""
     user = str(call.caller.user_id)
-    intent = call.deps.commands.intent(call, user)
+    intent = deps.commands.intent(call.context, user)
     content = call.body(ProfileBody).model_dump(exclude_unset=True)
-    command = UpdateProfile(sealed=call.deps.seals.for_profile(intent, content))
-    command_result = await call.deps.commands.publish_and_wait(
-        call, intent, command, key=user, answer=_updated
+    command = UpdateProfile(sealed=deps.seals.for_profile(intent, content))
+    command_result = await deps.commands.publish_and_wait(
+        call.context, intent, command, key=user, answer=_updated
     )
     # The outcome holds nothing personal: the profile is read, and has the change.
     return (
         command_result
         if command_result.status != 200
-        else Answer(200, await _profile(call), command_result.headers)
+        else Answer(200, await _profile(call, deps), command_result.headers)
     )
 
 
@@ -34,8 +36,8 @@ def _updated(_: Succeeded) -> Answer:
     return Answer(200)
 
 
-async def _profile(call: Call) -> dict[str, object]:
-    row = await queries.profile(call.deps.pool, call.caller.user_id)
+async def _profile(call: Call, deps: GatewayDeps) -> dict[str, object]:
+    row = await queries.profile(deps.pool, call.caller.user_id)
     if row is None:
         raise ProblemError("unauthenticated", "The account does not exist any more.")
     return dict(row)

@@ -4,15 +4,17 @@ from contracts.commands import AddToWatchlist, RemoveFromWatchlist
 from contracts.outcomes import Succeeded
 from contracts.values import WATCHLIST_LIMITS, Tier
 from gateway import queries
-from gateway.http.endpoints import AccessLevel, Answer, Call, Endpoint, Link
+from gateway.deps import GatewayDeps
+from gateway.http.call import Call
+from gateway.http.endpoints import AccessLevel, Answer, Endpoint, Link
 from gateway.rate_limit.policies import READ, WRITE
 from gateway.v1.models import ItemSaved, NoteBody, Pending, Watchlist
 from gateway.v1.symbols import symbol_asked_for, symbol_of, unknown_symbols
 
 
-async def show(call: Call) -> Answer:
-    rows = await queries.watchlist(call.deps.pool, call.caller.user_id)
-    quotes = await call.deps.quotes.many(call, [row["symbol"] for row in rows])
+async def show(call: Call, deps: GatewayDeps) -> Answer:
+    rows = await queries.watchlist(deps.pool, call.caller.user_id)
+    quotes = await deps.quotes.many(call.context, [row["symbol"] for row in rows])
     items = [
         {
             "symbol": row["symbol"],
@@ -25,23 +27,27 @@ async def show(call: Call) -> Answer:
     return Answer(200, {"items": items, "limit": WATCHLIST_LIMITS[Tier(call.caller.tier)]})
 
 
-async def put(call: Call) -> Answer:
+async def put(call: Call, deps: GatewayDeps) -> Answer:
     """Refuses a symbol that no provider has. Accepts it when no provider answers."""
-    symbol, user = await symbol_asked_for(call), str(call.caller.user_id)
-    intent = call.deps.commands.intent(call, user)
-    if not await call.deps.quotes.exists(call, symbol):
-        raise (await unknown_symbols(call, [symbol]))[symbol]
+    symbol, user = await symbol_asked_for(call, deps), str(call.caller.user_id)
+    intent = deps.commands.intent(call.context, user)
+    if not await deps.quotes.exists(call.context, symbol):
+        raise (await unknown_symbols(call, deps, [symbol]))[symbol]
     note = call.body(NoteBody).note
-    encrypted = None if note is None else call.deps.commands.encrypted(intent, "note", note)
+    encrypted = None if note is None else deps.commands.encrypted(intent, "note", note)
     command = AddToWatchlist(symbol=symbol, encrypted_note=encrypted)
-    return await call.deps.commands.publish_and_wait(call, intent, command, key=user, answer=_saved)
+    return await deps.commands.publish_and_wait(
+        call.context, intent, command, key=user, answer=_saved
+    )
 
 
-async def delete(call: Call) -> Answer:
+async def delete(call: Call, deps: GatewayDeps) -> Answer:
     user = str(call.caller.user_id)
     command = RemoveFromWatchlist(symbol=symbol_of(call))
-    intent = call.deps.commands.intent(call, user)
-    return await call.deps.commands.publish_and_wait(call, intent, command, key=user, answer=_gone)
+    intent = deps.commands.intent(call.context, user)
+    return await deps.commands.publish_and_wait(
+        call.context, intent, command, key=user, answer=_gone
+    )
 
 
 def _saved(success: Succeeded) -> Answer:

@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from gateway.http.openapi import as_text, document
+from gateway.openapi.document import as_text, document
 from gateway.routes import ENDPOINTS
 from operations.schemas import asyncapi, baseline, messages
 from operations.schemas.examples import FOLDER as EXAMPLES

@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from gateway.http.endpoints import AccessLevel, Endpoint
-from gateway.http.examples import EXAMPLES
+from gateway.openapi.examples import EXAMPLES
 from gateway.routes import ENDPOINTS
 from tests.support.e2e.outages import until_settled
 from tests.support.stack import Stack, User

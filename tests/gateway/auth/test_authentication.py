@@ -13,8 +13,8 @@ from starlette.types import Message
 
 from gateway.auth.authentication import AGENT_CHARACTERS
 from gateway.http.endpoints import AccessLevel
-from gateway.http.problems import ProblemError
 from gateway.http.request import GatewayRequest
+from gateway.problems import ProblemError
 from infra.security.access_tokens import LIFETIME, TokenSigner
 from infra.security.client_cipher import Client
 from tests.support.gateway.authenticators import PRIVATE, authenticator

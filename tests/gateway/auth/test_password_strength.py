@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from gateway.auth.password_strength import RANGE_QUERIES, BreachedPasswords, Strength, open_strength
-from gateway.http.problems import ProblemError
+from gateway.problems import ProblemError
 
 PASSWORD = "Quiet-harbour-61-lantern"
 DIGEST = hashlib.sha1(PASSWORD.encode()).hexdigest().upper()

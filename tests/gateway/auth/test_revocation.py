@@ -14,7 +14,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from contracts.ids import uuid7
 from gateway.auth import revocation as access_module
 from gateway.auth.revocation import LOAD_SECONDS, REVOCATION_RETENTION, Revocations
-from gateway.http.problems import ProblemError
+from gateway.problems import ProblemError
 from infra.messaging.access_changes import CHANNEL, AccessChanges
 from infra.security.access_tokens import Principal
 from tests.support.postgres import Database

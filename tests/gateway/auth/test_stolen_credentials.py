@@ -15,7 +15,7 @@ from gateway import queries
 from gateway.auth.revocation import MAX_REMEMBERED, Revocations
 from gateway.commands.result_problems import settled
 from gateway.commands.results import CommandResult, CommandResults
-from gateway.http.problems import ProblemError
+from gateway.problems import ProblemError
 from gateway.quotes import quote_cache as module
 from gateway.quotes.quote_cache import MAX_QUOTE_BYTES, QuoteCache
 from infra.messaging.access_changes import MAX_NAMED, AccessChanges

@@ -7,8 +7,8 @@ import pytest
 from starlette.types import Message
 
 from gateway.http.body import DEEPEST, parsed, read_json
-from gateway.http.problems import ProblemError
 from gateway.http.request import GatewayRequest
+from gateway.problems import ProblemError
 
 
 def a_request(

@@ -19,7 +19,7 @@ from contracts.ids import uuid7
 from contracts.message import Command
 from contracts.values import Permission, Tier
 from gateway.http.body import parsed, validated
-from gateway.http.problems import ProblemError
+from gateway.problems import ProblemError
 from gateway.quotes.search import NOT_SAID
 from gateway.routes import ENDPOINTS
 from gateway.v1 import admin_models, models, quote_models

@@ -7,7 +7,7 @@ import pytest
 from contracts.ids import uuid7
 from gateway.http.body import read_query
 from gateway.http.cursors import read_cursor, write_cursor
-from gateway.http.problems import ProblemError
+from gateway.problems import ProblemError
 
 AT = datetime(2026, 11, 3, 12, 0, 0, 123_456, tzinfo=UTC)
 

@@ -6,16 +6,17 @@ from typing import Any
 import httpx
 import pytest
 
-from gateway.http.app import Application
-from gateway.http.endpoints import AccessLevel, Answer, Call
+from gateway.app import Application
+from gateway.http.call import Call
+from gateway.http.endpoints import AccessLevel, Answer
 from gateway.routes import ENDPOINTS
 from tests.support.gateway.deps import deps_of
 
 
-async def echo(call: Call) -> Answer:
+async def echo(call: Call, _: object) -> Answer:
     """Say which endpoint it is, and the values of the path."""
     values = dict(call.request.path_params)
-    return Answer(200, {"path": call.endpoint.path, "values": values, "asked": call.request.path})
+    return Answer(200, {"path": call.request.route, "values": values, "asked": call.context.path})
 
 
 OPEN = [

@@ -8,9 +8,9 @@ from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
 from gateway.http.endpoints import allowed, endpoint_for
-from gateway.http.problems import ProblemError
 from gateway.http.public_port import ProblemRenderer
 from gateway.http.response import security_headers
+from gateway.problems import ProblemError
 from gateway.routes import ENDPOINTS
 from infra.runtime.http_server import http_server
 from tests.support.gateway.connection_cases import OF_CONNECTIONS

@@ -3,7 +3,7 @@
 import pytest
 
 from gateway.http.preferences import Preference, idempotency_key, preference
-from gateway.http.problems import ProblemError
+from gateway.problems import ProblemError
 
 
 @pytest.mark.parametrize(

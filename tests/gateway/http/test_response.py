@@ -10,9 +10,9 @@ from starlette.types import Message, Receive, Scope, Send
 from gateway.http import response as responses
 from gateway.http.endpoints import Answer
 from gateway.http.middleware import HeadersMiddleware, ProblemMiddleware
-from gateway.http.problems import ProblemError
 from gateway.http.request import GatewayRequest
 from gateway.http.response import EventStream, response_of, security_headers
+from gateway.problems import ProblemError
 from infra.http.connection import ABORT
 from tests.support.waiting import until
 

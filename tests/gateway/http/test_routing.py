@@ -10,15 +10,16 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from gateway.http.app import Application
-from gateway.http.endpoints import Answer, Call, Endpoint
+from gateway.app import Application
+from gateway.http.call import Call
+from gateway.http.endpoints import Answer, Endpoint
 from gateway.http.request import GatewayRequest
 from tests.support.gateway.deps import deps_of
 
 PAGE = "https://app.example.com"
 
 
-async def show(call: Call) -> Answer:
+async def show(call: Call, _: object) -> Answer:
     return Answer(200, {"item": call.request.path_params.get("name", "all")})
 
 

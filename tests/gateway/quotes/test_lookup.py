@@ -6,11 +6,11 @@ import pytest
 
 from contracts.outcomes import Rejected
 from contracts.quotes import CachedQuote
-from gateway.http.problems import ProblemError
+from gateway.problems import ProblemError
 from gateway.quotes import lookup as module
 from gateway.quotes.lookup import Quotes
 from gateway.quotes.quote_cache import QuoteCache
-from tests.support.gateway.quote_deps import CALL, Shelf, Worker, ago, ahead, within
+from tests.support.gateway.quote_deps import CONTEXT, Shelf, Worker, ago, ahead, within
 from tests.support.postgres import Database
 from tests.support.waiting import until
 from tests.support.workers.quote_builders import a_quote
@@ -19,14 +19,14 @@ GOOD = a_quote(price="1.00")
 
 
 async def shown(quotes: Quotes, symbol: str = "AAPL") -> tuple[str, str | None]:
-    quote = await quotes.quote(CALL, symbol)
+    quote = await quotes.quote(CONTEXT, symbol)
     assert quote.stale is (quote.stale_reason is not None)
     return quote.price, quote.stale_reason
 
 
 async def problem(quotes: Quotes, symbol: str = "AAPL") -> str:
     with pytest.raises(ProblemError) as error:
-        await quotes.quote(CALL, symbol)
+        await quotes.quote(CONTEXT, symbol)
     return error.value.code
 
 
@@ -72,7 +72,7 @@ async def test_while_the_circuit_is_open_the_mark_and_the_time_are_shown_at_once
     entry = CachedQuote(quote=GOOD, fresh_until=ago(seconds=1), stale_reason="circuit_open")
     await shelf.cache(entry)
     with within(0.5):
-        quote = await quotes.quote(CALL, "AAPL")
+        quote = await quotes.quote(CONTEXT, "AAPL")
     assert (quote.stale, quote.stale_reason, quote.as_of) == (True, "circuit_open", GOOD.as_of)
 
 
@@ -83,14 +83,14 @@ async def test_a_quote_that_is_too_old_is_never_shown(
     await shelf.cache(CachedQuote(quote=old, fresh_until=ago(hours=96)))
     worker.answers["AAPL"] = Rejected("quote-unavailable")
     assert await problem(quotes) == "quote-unavailable"
-    assert await quotes.many(CALL, ["AAPL"]) == {}
+    assert await quotes.many(CONTEXT, ["AAPL"]) == {}
 
 
 async def test_a_hundred_who_ask_for_a_cold_symbol_are_one_question(
     quotes: Quotes, worker: Worker
 ) -> None:
     worker.says(GOOD)
-    answers = await asyncio.gather(*(quotes.quote(CALL, "AAPL") for _ in range(100)))
+    answers = await asyncio.gather(*(quotes.quote(CONTEXT, "AAPL") for _ in range(100)))
     assert answers == [GOOD] * 100
     assert worker.asked == ["AAPL"]
 
@@ -102,7 +102,7 @@ async def test_several_symbols_each_have_an_outcome(
     worker.says(a_quote("MSFT"))
     worker.knows_not("NOPE")
     worker.answers["LATE"] = Rejected("quote-unavailable")
-    found = await quotes.quotes(CALL, ["AAPL", "MSFT", "NOPE", "LATE"])
+    found = await quotes.quotes(CONTEXT, ["AAPL", "MSFT", "NOPE", "LATE"])
     codes = [each.code if isinstance(each, ProblemError) else each.price for each in found.values()]
     assert codes == ["1.00", "101.25", "unknown-symbol", "quote-unavailable"]
     assert sorted(worker.asked) == ["LATE", "MSFT", "NOPE"]
@@ -158,7 +158,7 @@ async def test_with_everything_away_there_is_no_quote_and_no_other_error(
     await (await database.pool("qnt9_gateway")).close()
     worker.errors.append(ProblemError("broker-unavailable"))
     assert await problem(quotes_without_cache) == "quote-unavailable"
-    assert await quotes_without_cache.many(CALL, ["AAPL"]) == {}
+    assert await quotes_without_cache.many(CONTEXT, ["AAPL"]) == {}
 
 
 async def test_a_watchlist_shows_what_is_known_and_renews_the_rest(
@@ -167,7 +167,7 @@ async def test_a_watchlist_shows_what_is_known_and_renews_the_rest(
     await shelf.cache(CachedQuote(quote=GOOD, fresh_until=ahead(seconds=60)))
     await shelf.cache(CachedQuote(quote=a_quote("MSFT"), fresh_until=ago(minutes=1)), "MSFT")
     await shelf.cache(CachedQuote(quote=a_quote("SAP.DE"), fresh_until=ago(hours=1)), "SAP.DE")
-    many = await quotes.many(CALL, ["AAPL", "MSFT", "SAP.DE", "COLD"])
+    many = await quotes.many(CONTEXT, ["AAPL", "MSFT", "SAP.DE", "COLD"])
     reasons = {symbol: quote["stale_reason"] for symbol, quote in many.items()}
     assert reasons == {"AAPL": None, "MSFT": None, "SAP.DE": "timeout"}
     await until(lambda: sorted(worker.asked) == ["COLD", "MSFT", "SAP.DE"])
@@ -176,7 +176,7 @@ async def test_a_watchlist_shows_what_is_known_and_renews_the_rest(
 async def test_of_a_very_long_watchlist_so_many_are_renewed_at_once(
     quotes: Quotes, worker: Worker
 ) -> None:
-    await quotes.many(CALL, [f"X{n:04}.DE" for n in range(1_000)])
+    await quotes.many(CONTEXT, [f"X{n:04}.DE" for n in range(1_000)])
     await until(lambda: len(worker.asked) == 100)
 
 
@@ -186,10 +186,10 @@ async def test_a_symbol_exists_unless_a_provider_says_that_it_does_not(
     await shelf.cache(CachedQuote(quote=GOOD, fresh_until=ago(hours=1)))
     worker.knows_not("NOPE")
     worker.says(a_quote("MSFT"))
-    assert await quotes.exists(CALL, "AAPL")
-    assert not await quotes.exists(CALL, "NOPE")
-    assert await quotes.exists(CALL, "MSFT")
-    assert await quotes.exists(CALL, "MSFT")
+    assert await quotes.exists(CONTEXT, "AAPL")
+    assert not await quotes.exists(CONTEXT, "NOPE")
+    assert await quotes.exists(CONTEXT, "MSFT")
+    assert await quotes.exists(CONTEXT, "MSFT")
     assert worker.asked == ["NOPE", "MSFT"]
 
 
@@ -197,13 +197,13 @@ async def test_when_nobody_can_tell_a_symbol_exists_and_nobody_is_asked_for_a_wh
     quotes: Quotes, worker: Worker
 ) -> None:
     worker.answers["LATE"] = Rejected("quote-unavailable")
-    assert await quotes.exists(CALL, "LATE")
-    assert await quotes.exists(CALL, "OTHER")
+    assert await quotes.exists(CONTEXT, "LATE")
+    assert await quotes.exists(CONTEXT, "OTHER")
     assert worker.asked == ["LATE"]
 
 
 async def test_without_the_broker_a_change_cannot_be_made(quotes: Quotes, worker: Worker) -> None:
     worker.errors.append(ProblemError("indeterminate"))
     with pytest.raises(ProblemError) as error:
-        await quotes.exists(CALL, "AAPL")
+        await quotes.exists(CONTEXT, "AAPL")
     assert error.value.code == "broker-unavailable"

@@ -1,11 +1,8 @@
 import asyncio
-from typing import cast
+from functools import partial
 
-from gateway.http.endpoints import Call
 from gateway.quotes.single_flight import SingleFlight
 from tests.support.waiting import until
-
-CALL = cast("Call", None)
 
 
 class Worker:
@@ -16,35 +13,35 @@ class Worker:
         self.let = asyncio.Event()
         self.answer = "well"
 
-    async def ask(self, _: Call, subject: str) -> str:
+    async def ask(self, subject: str) -> str:
         self.asked.append(subject)
         await self.let.wait()
         return self.answer
 
 
-def single_flight(worker: Worker) -> SingleFlight[str]:
-    return SingleFlight(worker.ask, is_negative=lambda answer: answer == "vain")
+def single_flight() -> SingleFlight[str]:
+    return SingleFlight(is_negative=lambda answer: answer == "vain")
 
 
 async def test_all_who_ask_at_once_are_one_question() -> None:
     worker = Worker()
-    it = single_flight(worker)
-    waiting = [asyncio.create_task(it.answer(CALL, "A", 5)) for _ in range(100)]
+    it = single_flight()
+    waiting = [asyncio.create_task(it.answer("A", partial(worker.ask, "A"), 5)) for _ in range(100)]
     await until(lambda: worker.asked == ["A"])
     worker.let.set()
     assert set(await asyncio.gather(*waiting)) == {"well"}
     assert worker.asked == ["A"]
     await until(lambda: not it._tasks)
-    assert await it.answer(CALL, "A", 5) == "well"
+    assert await it.answer("A", partial(worker.ask, "A"), 5) == "well"
     assert worker.asked == ["A", "A"]
 
 
 async def test_who_does_not_wait_that_long_leaves_it_under_way() -> None:
     worker = Worker()
-    it = single_flight(worker)
-    assert await it.answer(CALL, "A", 0.01) is None
+    it = single_flight()
+    assert await it.answer("A", partial(worker.ask, "A"), 0.01) is None
     worker.let.set()
-    assert await it.answer(CALL, "A", 5) == "well"
+    assert await it.answer("A", partial(worker.ask, "A"), 5) == "well"
     assert worker.asked == ["A"]
 
 
@@ -52,10 +49,10 @@ async def test_what_was_in_vain_is_not_asked_again_at_once() -> None:
     worker = Worker()
     worker.answer = "vain"
     worker.let.set()
-    it = single_flight(worker)
+    it = single_flight()
     for _ in range(10):
-        assert await it.answer(CALL, "A", 5) == "vain"
+        assert await it.answer("A", partial(worker.ask, "A"), 5) == "vain"
     assert worker.asked == ["A"]
     await until(lambda: not it._tasks)
-    await it.answer(CALL, "A", 5)
+    await it.answer("A", partial(worker.ask, "A"), 5)
     assert worker.asked == ["A", "A"]

@@ -9,7 +9,7 @@ import pytest
 from redis.asyncio import Redis
 
 from contracts.values import Tier
-from gateway.http.problems import ProblemError
+from gateway.problems import ProblemError
 from gateway.rate_limit.limiter import Caller, Limits, Policies, site_of
 from gateway.rate_limit.policies import (
     FAULTY,

@@ -5,7 +5,7 @@ from typing import cast
 import pytest
 
 from contracts.ids import uuid7
-from gateway.http.problems import ProblemError
+from gateway.problems import ProblemError
 from gateway.stream.events import Event
 from gateway.stream.history import History
 from gateway.stream.hub import MAX_WAITING_FRAMES, Hub, Subscription, Update

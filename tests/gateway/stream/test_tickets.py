@@ -6,7 +6,7 @@ import os
 import pytest
 from redis.asyncio import Redis
 
-from gateway.http.problems import ProblemError
+from gateway.problems import ProblemError
 from gateway.stream.tickets import Tickets
 from tests.support.gateway.stream_builders import a_principal
 

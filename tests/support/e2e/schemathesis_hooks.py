@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import schemathesis
 
-from gateway.http.problems import PROBLEM_JSON, PROBLEMS
+from gateway.problems import PROBLEM_JSON, PROBLEMS
 
 Case = schemathesis.Case[Any]
 

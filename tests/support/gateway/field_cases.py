@@ -15,10 +15,10 @@ from gateway.http.cursors import read_cursor
 from gateway.http.forwarded import address_of, client_address
 from gateway.http.header_fields import bearer_token, is_json, is_plain
 from gateway.http.preferences import idempotency_key, preference
-from gateway.http.problems import ProblemError
 from gateway.http.public_port import request_id_of
 from gateway.http.request import GatewayRequest
 from gateway.http.routing import check_fields
+from gateway.problems import ProblemError
 from gateway.routes import ENDPOINTS
 from infra.observability.trace_context import child_of
 

@@ -14,10 +14,10 @@ from contracts.outcomes import Outcome, Rejected, Succeeded
 from contracts.quotes import CachedQuote, Quote, cache_key
 from gateway.commands.publisher import CommandPublisher, Intent
 from gateway.commands.results import CommandResult
-from gateway.http.endpoints import Call
+from gateway.context import RequestContext
 from tests.support.postgres import Database
 
-CALL = cast("Call", None)
+CONTEXT = cast("RequestContext", None)
 
 
 GATEWAY = "qnt9_gateway"
@@ -33,7 +33,7 @@ class Worker(CommandPublisher):
 
     async def request(
         self,
-        call: Call,  # noqa: ARG002  # the bus would carry it
+        context: RequestContext,  # noqa: ARG002  # the bus would carry it
         intent: Intent,  # noqa: ARG002
         command: Command,  # noqa: ARG002
         *,

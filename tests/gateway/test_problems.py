@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from gateway.http.problems import PROBLEMS, Problem, ProblemError
+from gateway.problems import PROBLEMS, Problem, ProblemError
 from tests.support.stack import ROOT
 
 RAISED = re.compile(

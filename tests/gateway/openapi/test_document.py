@@ -6,9 +6,9 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from pydantic import BaseModel
 
 from gateway.http.endpoints import AccessLevel, Endpoint
-from gateway.http.examples import EXAMPLES, PATHS
-from gateway.http.openapi import document, problem_codes
-from gateway.http.problems import BEFORE_ROUTES, PROBLEMS
+from gateway.openapi.document import document, problem_codes
+from gateway.openapi.examples import EXAMPLES, PATHS
+from gateway.problems import BEFORE_ROUTES, PROBLEMS
 from gateway.routes import ENDPOINTS
 
 DOCUMENT = document(ENDPOINTS)

@@ -7,8 +7,9 @@ loads nothing from elsewhere.
 import json
 from importlib.resources import files
 
-from gateway.http.endpoints import Answer, Call, Endpoint, Handler
-from gateway.http.openapi import as_text, document
+from gateway.deps import GatewayDeps
+from gateway.http.call import Call
+from gateway.http.endpoints import Answer, Endpoint, Handler
 
 _CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -24,19 +25,12 @@ _PAGE = (_STATIC / "docs.html").read_text("utf-8").replace("VERSION", _VERSION).
 _HTML, _SCRIPT = "text/html; charset=utf-8", "text/javascript; charset=utf-8"
 
 
-class Documents:
-    """The document, made once at the start."""
-
-    def __init__(self, endpoints: tuple[Endpoint, ...]) -> None:
-        self.openapi = as_text(document(endpoints)).encode()
-
-
-async def openapi(call: Call) -> Answer:
-    return Answer(200, call.deps.documents.openapi)
+async def openapi(_: Call, deps: GatewayDeps) -> Answer:
+    return Answer(200, deps.openapi)
 
 
 def _always(answer: Answer) -> Handler:
-    async def handler(_: Call) -> Answer:
+    async def handler(_: Call, __: GatewayDeps) -> Answer:
         return answer
 
     return handler

@@ -9,28 +9,29 @@ import orjson
 import pytest
 from starlette.types import Message
 
-from gateway.http.app import Application
-from gateway.http.endpoints import Answer, Call, Endpoint
+from gateway.app import Application
+from gateway.http.call import Call
+from gateway.http.endpoints import Answer, Endpoint
 from tests.support.gateway.deps import deps_of
 
 
-async def cancelled(_: Call) -> Answer:
+async def cancelled(_: Call, __: object) -> Answer:
     """As a wait ends whose future somebody else has cancelled."""
     future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
     future.cancel()
     return await future
 
 
-async def broken(_: Call) -> Answer:
+async def broken(_: Call, __: object) -> Answer:
     raise RuntimeError
 
 
-async def fine(_: Call) -> Answer:
+async def fine(_: Call, __: object) -> Answer:
     return Answer(200, {"fine": True})
 
 
 async def answer_to(
-    method: str, handler: Callable[[Call], Awaitable[Answer]], *, draining: bool = False
+    method: str, handler: Callable[[Call, object], Awaitable[Answer]], *, draining: bool = False
 ) -> tuple[int, dict[bytes, bytes], Any]:
     """Status, headers and body that leave for a request to this handler."""
     sent: list[Message] = []
@@ -44,10 +45,10 @@ async def answer_to(
     shutdown = SimpleNamespace(draining=asyncio.Event())
     deps = deps_of(shutdown=shutdown)
 
-    async def handle(call: Call) -> Answer:
+    async def handle(call: Call, deps: object) -> Answer:
         if draining:
             shutdown.draining.set()
-        return await handler(call)
+        return await handler(call, deps)
 
     declared = "GET" if method == "HEAD" else method
     endpoint = Endpoint(declared, "/x", handle, "A test", {200: None})
@@ -69,7 +70,7 @@ async def answer_to(
     ],
 )
 async def test_handler_that_ends_badly_is_answered_with_a_problem(
-    method: str, handler: Callable[[Call], Awaitable[Answer]], *, draining: bool, code: str
+    method: str, handler: Callable[[Call, object], Awaitable[Answer]], *, draining: bool, code: str
 ) -> None:
     status, headers, body = await answer_to(method, handler, draining=draining)
     assert (status, body["code"]) == (body["status"], code)

@@ -6,8 +6,9 @@ from html.parser import HTMLParser
 import httpx
 import pytest
 
-from gateway.http.app import Application
-from gateway.http.documents import ENDPOINTS, Documents
+from gateway.app import Application
+from gateway.openapi.document import as_text, document
+from gateway.openapi.page import ENDPOINTS
 from gateway.routes import ENDPOINTS as ALL
 from operations.release import vendored
 from tests.support.gateway.deps import deps_of
@@ -43,7 +44,7 @@ class Page(HTMLParser):
 
 
 async def answer_to(path: str) -> httpx.Response:
-    edge = deps_of(documents=Documents(ALL))
+    edge = deps_of(openapi=as_text(document(ALL)).encode())
     transport = httpx.ASGITransport(Application(edge, ALL, []))
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as http:
         return await http.get(path)

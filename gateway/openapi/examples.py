@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from contracts.quotes import Quote
 from contracts.securities import Found
-from gateway.http.problems import PROBLEMS, ProblemError
+from gateway.problems import PROBLEMS, ProblemError
 from gateway.v1 import admin_models, models, quote_models, session_models
 
 _USER = "01a1a0a3-0325-7614-ad32-fd110ba494f9"

@@ -1,10 +1,6 @@
-"""The OpenAPI 3.1 document, made from the endpoints' declarations.
-
-`python -m gateway.http.openapi` prints it.
-"""
+"""The OpenAPI 3.1 document, made from the endpoints' declarations."""
 
 import re
-import sys
 from collections import defaultdict
 from collections.abc import Iterable
 from importlib import import_module
@@ -16,8 +12,8 @@ from pydantic import BaseModel, Field
 from pydantic.json_schema import models_json_schema
 
 from gateway.http.endpoints import AccessLevel, Endpoint, Link
-from gateway.http.examples import EXAMPLES, PATHS, STREAM, problem_examples
-from gateway.http.problems import PROBLEM_JSON, PROBLEMS
+from gateway.openapi.examples import EXAMPLES, PATHS, STREAM, problem_examples
+from gateway.problems import PROBLEM_JSON, PROBLEMS
 from gateway.v1.models import Accepted
 
 TITLE = "QNT9"
@@ -291,9 +287,3 @@ def _model_name(item: tuple[type[BaseModel], str]) -> str:
 def as_text(found: dict[str, Any]) -> str:
     """As it is committed: indented, ending with a newline."""
     return orjson.dumps(found, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode()
-
-
-if __name__ == "__main__":
-    from gateway.routes import ENDPOINTS
-
-    sys.stdout.write(as_text(document(ENDPOINTS)))

@@ -1,0 +1,1 @@
+"""The OpenAPI document of the declared endpoints, its examples, and a page to try it."""
