@@ -39,7 +39,11 @@ secrets: ## with Docker: build the image, and create keys and passwords for comp
 
 .PHONY: test
 test: .venv/dev ## run every test, the proofs at a small size; ARGS="-k name"
-	@$(BIN)/pytest --numprocesses 2 --dist loadscope $(ARGS)
+	@$(BIN)/pytest --numprocesses 2 --dist loadscope --durations 30 $(ARGS)
+
+.PHONY: test-fast
+test-fast: .venv/dev ## run the tests that need no running system, in under two minutes
+	@$(BIN)/pytest --numprocesses 2 --dist loadscope --durations 10 -m "not stack" $(ARGS)
 
 NAME ?=
 .PHONY: prove

@@ -15,10 +15,13 @@ from infra.runtime.settings import RedisSettings
 from tests.support.evidence import Evidence
 from tests.support.postgres import Database, Server, copy_of, migrated_template, running_server
 from tests.support.process_guard import Guard
+from tests.support.run_report import STARTED, lines, seconds_by_file
 from tests.support.stack import PORT_BASE, STANDING, Stack, StandingStack, running_stack
 from tests.support.valkey import running_valkey
 
 GUARD = pytest.StashKey[Guard]()
+MIN_FILES_TO_REPORT = 10
+"""A run of fewer files is no run of the suite."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -86,40 +89,80 @@ def evidence(request: pytest.FixtureRequest) -> Evidence:
     return Evidence(f"make prove NAME={request.node.name.removeprefix('test_')}")
 
 
-FIRST_SYSTEM = {"e2e"}
-SECOND_SYSTEM = {
-    "chaos",
-    "containers",
-    "test_everything_killed.py",
-    "test_floods.py",
-    "test_limits.py",
-    "test_many_streams.py",
-    "test_quote_outage.py",
-    "test_repetitions.py",
-}
-"""Folders and files whose tests run against a system of their own, about half of the time it takes
-to run them all."""
+FIRST_SYSTEM = ("tests/e2e/",)
+SECOND_SYSTEM = (
+    "tests/chaos/",
+    "tests/containers/",
+    "tests/e2e/test_everything_killed.py",
+    "tests/e2e/test_floods.py",
+    "tests/e2e/test_limits.py",
+    "tests/e2e/test_many_streams.py",
+    "tests/e2e/test_quote_outage.py",
+    "tests/e2e/test_repetitions.py",
+)
+"""Tests that run against a second system, about half of the time that all tests of a whole system
+take."""
+LAST = "test_everything_killed.py"
+"""Of its system: it kills all of it."""
+FIRST_LANE, SECOND_LANE, NO_SYSTEM = "first system", "second system", "no system"
+
+
+def lane_of(nodeid: str) -> str:
+    """Return which tests of a whole system run in one sequence: those of one process and system."""
+    if nodeid.startswith(SECOND_SYSTEM):
+        return SECOND_LANE
+    return FIRST_LANE if nodeid.startswith(FIRST_SYSTEM) else NO_SYSTEM
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs a server, and begin with the two longest sequences of tests."""
     for item in items:
-        if "postgres_server" in getattr(item, "fixturenames", ()):
+        fixtures = getattr(item, "fixturenames", ())
+        if "postgres_server" in fixtures:
             item.add_marker(pytest.mark.postgres)
-        if "stack" in getattr(item, "fixturenames", ()):
+        if "stack" in fixtures or item.nodeid.startswith(FIRST_SYSTEM):
             item.add_marker(pytest.mark.stack)
+    lanes = (FIRST_LANE, SECOND_LANE, NO_SYSTEM)
+    items.sort(key=lambda item: (lanes.index(lane_of(item.nodeid)), item.path.name == LAST))
 
 
 class BesideTheSystem(LoadScopeScheduling):
     """Tests of the whole system run in two sequences; the others run beside them, file by file."""
 
     def _split_scope(self, nodeid: str) -> str:
-        file = nodeid.partition("::")[0]
-        parts = set(file.split("/"))
-        if SECOND_SYSTEM & parts:
-            return "second system"
-        return "first system" if FIRST_SYSTEM & parts else file
+        lane = lane_of(nodeid)
+        return nodeid.partition("::")[0] if lane == NO_SYSTEM else lane
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    config.option.loadscopereorder = False  # the order of collection is the right one
     return BesideTheSystem(config, log)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if (output := getattr(session.config, "workeroutput", None)) is not None:
+        output["systems"] = len(STARTED)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any, error: object) -> None:
+    """Count what a worker of this run has started."""
+    STARTED.extend([node.gateway.id] * getattr(node, "workeroutput", {}).get("systems", 0))
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    reports = [
+        (report.nodeid, report.duration)
+        for reports in terminalreporter.stats.values()
+        for report in reports
+        if hasattr(report, "duration") and hasattr(report, "nodeid")
+    ]
+    by_file = seconds_by_file(reports)
+    if len(by_file) < MIN_FILES_TO_REPORT:
+        return
+    by_lane: dict[str, float] = {}
+    for file, seconds in by_file.items():
+        by_lane[lane_of(file)] = by_lane.get(lane_of(file), 0.0) + seconds
+    for line in lines(len(STARTED), by_file, by_lane):
+        terminalreporter.write_line(line)

@@ -60,6 +60,7 @@ def small_stack(small_disk: Path, tmp_path: Path) -> Iterator[Stack]:
     shutil.copytree(stack.data / "logs", tmp_path / "logs")  # the file system itself is dropped
 
 
+@pytest.mark.stack
 @pytest.mark.prove
 @pytest.mark.timeout(1_800)
 @pytest.mark.skipif(not FULL, reason="a system on a disk of its own is for `make prove` alone")
@@ -97,6 +98,7 @@ def parted_stack(tmp_path: Path) -> Iterator[Stack]:
             unmount(folder)
 
 
+@pytest.mark.stack
 @pytest.mark.prove
 @pytest.mark.timeout(1_800)
 @pytest.mark.skipif(not FULL, reason="a system on disks of its own is for `make prove` alone")

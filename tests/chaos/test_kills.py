@@ -13,7 +13,7 @@ from tests.support.sizes import size
 from tests.support.stack import PORT_BASE, Stack, running_stack
 
 KILLS_OF_EACH = size(1, 25)
-COMMANDS = size(500, 100_000)
+COMMANDS = size(200, 100_000)
 COMMANDS_WITHOUT_INBOX = 100
 KILLED = PROCESSES * KILLS_OF_EACH
 HALFWAY = len(PROCESSES) // 2
@@ -48,6 +48,7 @@ async def test_kills(stack: Stack, evidence: Evidence) -> None:
     )
 
 
+@pytest.mark.stack
 async def test_without_the_inbox_the_same_checks_fail(tmp_path: Path) -> None:
     source = mutated(tmp_path / "source", WITHOUT_INBOX)
     base = PORT_BASE + 500

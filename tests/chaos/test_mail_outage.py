@@ -89,13 +89,13 @@ class Outage:
 async def test_mail_outage(stack: Stack, evidence: Evidence, sender: str) -> None:
     dead = await dead_letters(stack)
     outage = Outage(stack)
-    await asyncio.to_thread(stack.qnt9, "stop", "inbox")
+    await stack.stop("inbox")
     try:
         await outage.sign_ups()
         await eventually(outage.attempted, seconds=60, what="an attempt to send")
         assert not await outage.mails()
     finally:
-        await asyncio.to_thread(stack.qnt9, "start", "inbox")
+        await stack.start("inbox")
     back = time.monotonic()
     if sender == "is killed":
         await eventually(outage.mails, seconds=ARRIVE_SECONDS, what="the first mail")

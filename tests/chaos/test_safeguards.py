@@ -40,6 +40,7 @@ CASES = (
 )
 
 
+@pytest.mark.stack
 @pytest.mark.prove
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(("cuts", "path"), size(CASES[:1], CASES))

@@ -66,7 +66,7 @@ async def test_checkpoints_are_events_with_an_envelope(stack: Stack) -> None:
         return await stack.records(AUDIT_CHECKPOINTS.name)
 
     await stack.verified_user()
-    await asyncio.to_thread(stack.qnt9, "restart", "audit")
+    await stack.restart("audit")
     record = (await eventually(made, seconds=60, what="a checkpoint"))[-1]
     headers = headers_as_text(record)
     assert headers["ce_type"] == "qnt9.audit.checkpointed.v1"

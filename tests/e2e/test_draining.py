@@ -117,7 +117,7 @@ async def test_what_a_worker_finished_before_it_stopped_is_not_delivered_again(
             return await counted(stack, "watchlist", "qnt9_records_total", result="handled") > 50
 
         await eventually(busy, what="load")
-        await asyncio.to_thread(stack.qnt9, "restart", "watchlist")
+        await stack.restart("watchlist")
         await until_well(stack)
         await eventually(busy, what="load on the new process")
     finally:

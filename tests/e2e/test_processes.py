@@ -1,6 +1,7 @@
 """Every part is a process of its own that says how it is."""
 
 import asyncio
+import json
 import os
 import re
 import signal
@@ -14,7 +15,8 @@ import pytest
 from contracts.topics import USERS_EVENTS
 from devstack.supervisor.status import ORDER
 from tests.support.e2e.broker_view import send_good
-from tests.support.stack import Stack, eventually
+from tests.support.e2e.outages import until_well
+from tests.support.stack import Stack
 
 OURS = {"gateway", "signup", "accounts", "verification", "watchlist", "quotes", "audit", "relay"}
 INFRASTRUCTURE = {"kafka", "postgres", "valkey"}
@@ -101,11 +103,21 @@ async def test_the_status_says_why_a_part_is_not_ready_and_ends_with_1(
     [part] = [each for each in told["processes"] if each["name"] == name]
     assert (told["state"], part["state"]) == ("degraded", "unready")
     assert part["problems"] == {"process": "does not answer"}
+    await until_well(stack, seconds=120)
+    assert (await asyncio.to_thread(stack.run, "status")).returncode == 0
 
-    async def ready() -> bool:
-        return (await asyncio.to_thread(stack.run, "status")).returncode == 0
 
-    await eventually(ready, seconds=120, what="ready again")
+async def test_part_is_stopped_started_and_restarted_by_command(stack: Stack) -> None:
+    pids = []
+    for verb, state in (("stop", "stopped"), ("start", "ready"), ("restart", "ready")):
+        said = await asyncio.to_thread(stack.qnt9, verb, "quotes")
+        shown = await asyncio.to_thread(stack.run, "status", "--json")
+        [part] = [p for p in json.loads(shown.stdout)["processes"] if p["name"] == "quotes"]
+        assert part["state"] == state
+        assert f"quotes is {state}" in said
+        assert shown.returncode == (state == "stopped")
+        pids.append(part["pid"])
+    assert len({*pids}) == len(pids)
 
 
 @pytest.mark.parametrize(

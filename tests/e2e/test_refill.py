@@ -32,9 +32,9 @@ def lossy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 @asynccontextmanager
 async def kafka_stopped(stack: Stack) -> AsyncIterator[Path]:
     """Its data folder, which may be changed meanwhile; then everything is up again."""
-    await asyncio.to_thread(stack.qnt9, "stop", "kafka")
+    await stack.stop("kafka")
     yield Layout(stack.data).kafka
-    await asyncio.to_thread(stack.qnt9, "start", "kafka")
+    await stack.start("kafka")
     await until_it_works(stack)
 
 

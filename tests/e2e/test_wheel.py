@@ -12,6 +12,7 @@ import pytest
 
 from operations.release.artefacts import build_wheel
 from tests.support.process_guard import watch_folder
+from tests.support.run_report import note_started
 from tests.support.stack import PORT_BASE, ROOT
 
 BASE = PORT_BASE + 800
@@ -25,6 +26,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     wheel = build_wheel(ROOT, tmp_path_factory.mktemp("dist"))
     folder = tmp_path_factory.mktemp("empty")
     watch_folder(folder / ".qnt9")
+    note_started(folder)
     hidden = {"PYTHONPATH", "VIRTUAL_ENV", "QNT9_DATA"}
     env = {name: value for name, value in os.environ.items() if name not in hidden}
     uvx = (

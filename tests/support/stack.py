@@ -19,7 +19,10 @@ import httpx
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from contracts.topics import MAX_DEAD_LETTER_BYTES
+from devstack.supervisor.control import ACT_SECONDS, ask
+from devstack.supervisor.layout import Layout
 from tests.support.process_guard import watch_folder
+from tests.support.run_report import note_started
 
 T = TypeVar("T")
 
@@ -33,7 +36,12 @@ STANDING = "QNT9_TEST_STACK"
 """The data folder of a system that somebody else has started, to be used instead."""
 STATUS = "status.json"
 """In that folder: what `qnt9 status --json` would say of it."""
-SETTINGS = {"QNT9_AUDIT_CHECKPOINT_SECONDS": "5"}
+OPEN_SECONDS = 2
+"""How long a circuit of quotes stays open: a test waits for it to close."""
+SETTINGS = {
+    "QNT9_AUDIT_CHECKPOINT_SECONDS": "5",
+    "QNT9_QUOTES_OPEN_SECONDS": str(OPEN_SECONDS),
+}
 """What a system is started with, unless the environment says otherwise."""
 
 
@@ -106,12 +114,32 @@ class Stack:
             text=True,
         )
 
+    def control(self, verb: str, **arguments: str) -> dict[str, Any]:
+        """Ask the supervisor over its socket, as `qnt9` does. Fails when it refuses.
+
+        It takes milliseconds, where a command takes a second of a core. May block for as long as a
+        part takes to start or stop.
+        """
+        answer = ask(Layout(self.data), {"do": verb, **arguments}, ACT_SECONDS)
+        assert answer["ok"], f"{verb} {arguments}: {answer}"
+        return answer
+
     def status(self) -> dict[str, Any]:
-        """Also of a system in which something is not ready, for which the command ends with 1."""
-        done = self.run("status", "--json")
-        assert done.returncode in {0, 1}, f"qnt9 status: {done.stdout}{done.stderr}"
-        status: dict[str, Any] = json.loads(done.stdout)
+        """Return what `qnt9 status --json` prints."""
+        status: dict[str, Any] = self.control("status")["status"]
         return status
+
+    async def stop(self, name: str) -> None:
+        """Stop one part; it stays stopped until it is started."""
+        await asyncio.to_thread(self.control, "stop", name=name)
+
+    async def start(self, name: str) -> None:
+        """Start one part and wait until it is ready."""
+        await asyncio.to_thread(self.control, "start", name=name)
+
+    async def restart(self, name: str) -> None:
+        """Stop one part gracefully and start it again."""
+        await asyncio.to_thread(self.control, "restart", name=name)
 
     def pid(self, name: str) -> int:
         """Of a process that runs: pid 0 would mean the group of the test run itself."""
@@ -132,7 +160,7 @@ class Stack:
             status = await asyncio.to_thread(self.status)
             return any(p["name"] == name and p["state"] == "ready" for p in status["processes"])
 
-        await eventually(ready, seconds=seconds, what=f"{name} ready")
+        await eventually(ready, seconds=seconds, what=f"{name} ready", every=0.25)
 
     def http(self, **options: Any) -> httpx.AsyncClient:
         """A client of the gateway."""
@@ -277,6 +305,7 @@ def running_stack(
     """The system, up and ready; down again afterwards."""
     stack = Stack(data, source)
     watch_folder(data)
+    note_started(data)
     stack.qnt9("up", "--detach", "--port-base", str(port_base), *options)
     try:
         yield stack

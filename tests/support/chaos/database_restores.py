@@ -25,10 +25,10 @@ class Backup:
         return "a backup was made"
 
     async def strike(self, stack: Stack) -> None:
-        await asyncio.to_thread(stack.qnt9, "stop", "postgres")
+        await stack.stop("postgres")
         shutil.rmtree(self.folder, ignore_errors=True)
         shutil.copytree(Layout(stack.data).postgres, self.folder)
-        await asyncio.to_thread(stack.qnt9, "start", "postgres")
+        await stack.start("postgres")
         await stack.until_ready("watchlist", seconds=READY_SECONDS)
 
     def misfired(self, log: str) -> str | None:
@@ -53,13 +53,13 @@ class Restore:
     async def strike(self, stack: Stack) -> None:
         data = Layout(stack.data).postgres
         before = await _handled(stack)
-        await asyncio.to_thread(stack.qnt9, "stop", "relay")
+        await stack.stop("relay")
         await asyncio.sleep(UNPUBLISHED_SECONDS)
-        await asyncio.to_thread(stack.qnt9, "stop", "postgres")
+        await stack.stop("postgres")
         shutil.rmtree(data)
         shutil.copytree(self.folder, data)
-        await asyncio.to_thread(stack.qnt9, "start", "postgres")
-        await asyncio.to_thread(stack.qnt9, "start", "relay")
+        await stack.start("postgres")
+        await stack.start("relay")
         self.lost = before - await _handled(stack)
         await eventually(
             lambda: self._noticed(stack), seconds=READY_SECONDS, what="workers hold", every=0.5

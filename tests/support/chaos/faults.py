@@ -83,11 +83,11 @@ class Outage:
         return f"{self.name} was away"
 
     async def strike(self, stack: Stack) -> None:
-        await asyncio.to_thread(stack.qnt9, "stop", self.name)
+        await stack.stop(self.name)
         try:
             await asyncio.sleep(self.seconds)
         finally:
-            await asyncio.to_thread(stack.qnt9, "start", self.name)
+            await stack.start(self.name)
 
     def misfired(self, log: str) -> str | None:
         stopped = f'"verb": "stop", "process": "{self.name}"'

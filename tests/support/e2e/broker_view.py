@@ -1,7 +1,5 @@
 """What the broker holds, seen by a client that is not the command line's."""
 
-import asyncio
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -23,6 +21,8 @@ from contracts.topics import USERS_EVENTS, Topic
 from devstack.supervisor.credentials import load_or_create
 from devstack.supervisor.layout import Layout
 from infra.runtime.settings import KafkaSettings
+from operations.broker import Broker
+from operations.lag import measure
 from tests.support.e2e.records import Raw, good_record
 from tests.support.stack import Stack, eventually
 
@@ -168,9 +168,8 @@ async def at_rest(stack: Stack) -> None:
     """Everything was read by all who are to read it, and every event is in the audit log."""
 
     async def all_read() -> bool:
-        found = json.loads(await asyncio.to_thread(stack.qnt9, "lag", "--json"))
-        ours = [each for each in found if each["group"].startswith("qnt9.")]
-        return all(each["members"] and not each["lag"] for each in ours)
+        ours = [each for each in await measure(broker) if each.group.startswith("qnt9.")]
+        return all(each.members and not each.lag for each in ours)
 
     async def all_told() -> bool:
         query = """
@@ -187,7 +186,8 @@ async def at_rest(stack: Stack) -> None:
         # What was read has caused no more events; what these caused has been read, too.
         return await all_read() and await all_told() and await all_read()
 
-    await eventually(nothing_left, seconds=180, what="rest")
+    async with Broker(kafka_settings(stack)) as broker:
+        await eventually(nothing_left, seconds=180, what="rest", every=0.2)
 
 
 def id_of(record: Any) -> UUID | None:

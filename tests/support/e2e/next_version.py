@@ -84,7 +84,7 @@ async def running(stack: Stack, role: str, source: Path) -> AsyncIterator[None]:
     )
     port = ports.health(role)
     settings |= {"QNT9_INSTANCE": f"{role}-next", "QNT9_HEALTH_PORT": str(port)}
-    await asyncio.to_thread(stack.qnt9, "stop", role)
+    await stack.stop(role)
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-P", "-m", f"workers.{role}"),
         env=environment.of_machine() | settings | {"PYTHONPATH": str(source)},
@@ -99,7 +99,7 @@ async def running(stack: Stack, role: str, source: Path) -> AsyncIterator[None]:
         if process.returncode is None:
             os.kill(process.pid, signal.SIGTERM)
         await process.wait()
-        await asyncio.to_thread(stack.qnt9, "start", role)
+        await stack.start(role)
         await stack.until_ready(role, seconds=120)
 
 

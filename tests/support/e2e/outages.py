@@ -16,11 +16,11 @@ DEAD_LETTERS = tuple(t.name for t in physical_topics() if t.name.endswith(".dlq"
 @asynccontextmanager
 async def stopped(stack: Stack, name: str) -> AsyncIterator[None]:
     """One part stopped; started again whatever happens, and waited for until all is well."""
-    await asyncio.to_thread(stack.qnt9, "stop", name)
+    await stack.stop(name)
     try:
         yield
     finally:
-        await asyncio.to_thread(stack.qnt9, "start", name)
+        await stack.start(name)
         await until_well(stack)
 
 
@@ -30,7 +30,7 @@ async def until_well(stack: Stack, *, seconds: float = 60) -> None:
     async def well() -> bool:
         return bool((await asyncio.to_thread(stack.status))["state"] == "ready")
 
-    await eventually(well, seconds=seconds, what="every part ready")
+    await eventually(well, seconds=seconds, what="every part ready", every=0.25)
 
 
 async def dead_letters(stack: Stack) -> int:
