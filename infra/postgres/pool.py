@@ -1,6 +1,7 @@
 """The connection pool, and which of Postgres' errors mean that it is away."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
@@ -49,10 +50,21 @@ ACQUIRE_SECONDS = 10.0
 """Connecting included. Nobody waits longer for a connection, nor for its being given back."""
 CANCEL_SECONDS = 2.0
 """A statement that the server does not cancel in this time ends its session: the server hangs."""
+PLAN_SECONDS = 1.0
+"""A session uses no plan for longer than this (ADR 30)."""
 
 
 class _Session(asyncpg.Connection):
     """A connection that is given up when its server does not even cancel a statement."""
+
+    _plans_since = 0.0
+
+    async def drop_old_plans(self) -> None:
+        """Let PostgreSQL plan again what it planned more than `PLAN_SECONDS` ago."""
+        now = time.monotonic()
+        if now - self._plans_since >= PLAN_SECONDS:
+            await self.execute("DISCARD PLANS")
+            self._plans_since = now
 
     async def _cancel(self, *waiters: Any) -> None:
         async with asyncio.timeout(CANCEL_SECONDS) as bound:
@@ -83,8 +95,9 @@ async def open_pool(settings: PostgresSettings, *, instance: str) -> AsyncIterat
         timeout=CONNECT_SECONDS,
         command_timeout=COMMAND_SECONDS,
         init=_prepare,
+        setup=drop_old_plans,
         reset=_nothing_to_reset,
-        server_settings=_session(instance),
+        server_settings=session_settings(instance),
     )
     async with pool:
         yield pool
@@ -101,7 +114,7 @@ async def open_session(settings: PostgresSettings, *, instance: str) -> AsyncIte
         connection_class=_Session,
         timeout=CONNECT_SECONDS,
         command_timeout=COMMAND_SECONDS,
-        server_settings=_session(instance),
+        server_settings=session_settings(instance),
     )
     try:
         await _prepare(conn)
@@ -111,13 +124,22 @@ async def open_session(settings: PostgresSettings, *, instance: str) -> AsyncIte
         conn.terminate()
 
 
-def _session(instance: str) -> dict[str, str]:
-    """Everything here is looked up by an index, whatever there is of it when a plan is made.
+def session_settings(instance: str) -> dict[str, str]:
+    """What every session of a process starts with.
 
-    The generic plan of a prepared statement is made early, while tables are small, and stays for
-    as long as nobody analyses them: a sequential scan in it costs more with every row.
+    A page costs nearly the same wherever it is: in memory, or on a disk without moving parts.
     """
-    return {"application_name": instance, "timezone": "UTC", "enable_seqscan": "off"}
+    return {"application_name": instance, "timezone": "UTC", "random_page_cost": "1.1"}
+
+
+async def drop_old_plans(connection: Any) -> None:
+    """Let PostgreSQL plan again what this session has used a plan for since `PLAN_SECONDS`.
+
+    It keeps the plan of a prepared statement until the statistics of a table change. One that was
+    made for an empty table reads the whole of it, however much it has grown since. A pool does
+    this for its connections; the holder of a session does it while it works.
+    """
+    await connection.drop_old_plans()
 
 
 async def _nothing_to_reset(_: Connection) -> None:

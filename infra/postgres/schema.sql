@@ -137,8 +137,7 @@ BEGIN
      WHERE id = ANY(people);
     DELETE FROM watchlist_items WHERE user_id = ANY(people);
     DELETE FROM refresh_tokens
-     USING sessions
-     WHERE sessions.id = session_id AND user_id = ANY(people);
+     WHERE session_id = ANY (ARRAY(SELECT id FROM sessions WHERE user_id = ANY(people)));
     DELETE FROM sessions WHERE user_id = ANY(people);
     DELETE FROM mailed_tokens WHERE user_id = ANY(people);
     UPDATE mails
@@ -162,17 +161,18 @@ END $$;
 CREATE FUNCTION extend_audit_chain() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
-    SET enable_hashjoin TO 'off'
-    SET enable_mergejoin TO 'off'
-    SET enable_seqscan TO 'off'
     AS $$
 BEGIN
     INSERT INTO audit_heads (topic, partition)
-    SELECT DISTINCT topic, partition
-      FROM added
-     WHERE NOT EXISTS (SELECT FROM audit_heads AS head
-                        WHERE (head.topic, head.partition) = (added.topic, added.partition))
-     ORDER BY topic, partition
+    SELECT taken.topic, taken.partition
+      FROM (SELECT DISTINCT topic, partition FROM added) AS taken
+      LEFT JOIN LATERAL (
+               SELECT chain FROM audit_heads
+                WHERE audit_heads.topic = taken.topic AND audit_heads.partition = taken.partition
+                LIMIT 1
+           ) AS head ON true
+     WHERE head.chain IS NULL
+     ORDER BY taken.topic, taken.partition
         ON CONFLICT DO NOTHING;
     PERFORM FROM audit_heads
       WHERE (topic, partition) IN (SELECT DISTINCT topic, partition FROM added)
@@ -180,11 +180,21 @@ BEGIN
         FOR UPDATE;
     WITH links AS (
         INSERT INTO audit_chain (chain, sequence, event_id, created_at, hash)
-        SELECT chain, length + row_number() OVER taken, event_id, created_at,
-               audit_links(hash, audit_leaf(added)) OVER taken
-          FROM added JOIN audit_heads USING (topic, partition)
-         WHERE NOT EXISTS (SELECT FROM audit_chain AS link WHERE link.event_id = added.event_id)
-        WINDOW taken AS (PARTITION BY chain ORDER BY "offset", event_id, created_at
+        SELECT head.chain, head.length + row_number() OVER taken, event_id, created_at,
+               audit_links(head.hash, audit_leaf(added)) OVER taken
+          FROM added
+         CROSS JOIN LATERAL (
+                  SELECT chain, length, hash FROM audit_heads
+                   WHERE audit_heads.topic = added.topic AND audit_heads.partition = added.partition
+                   LIMIT 1
+              ) AS head
+          LEFT JOIN LATERAL (
+                   SELECT audit_chain.sequence FROM audit_chain
+                    WHERE audit_chain.event_id = added.event_id
+                    LIMIT 1
+               ) AS link ON true
+         WHERE link.sequence IS NULL
+        WINDOW taken AS (PARTITION BY head.chain ORDER BY "offset", event_id, created_at
                          ROWS UNBOUNDED PRECEDING)
         RETURNING chain, sequence, hash
     )
@@ -296,7 +306,12 @@ CREATE FUNCTION recorded_events(ids uuid[]) RETURNS TABLE(event_id uuid, created
      entry.key,
      entry.type
     FROM (audit_chain link
-      LEFT JOIN audit_log entry USING (event_id, created_at))
+      LEFT JOIN LATERAL ( SELECT audit_log.payload,
+             audit_log.key,
+             audit_log.type
+            FROM audit_log
+           WHERE ((audit_log.event_id = link.event_id) AND (audit_log.created_at = link.created_at))
+          LIMIT 1) entry ON (true))
    WHERE (link.event_id = ANY (recorded_events.ids));
 END;
 
@@ -334,17 +349,17 @@ CREATE FUNCTION unknown_messages(reader text, ids uuid[]) RETURNS SETOF uuid
     AS $$
     SELECT id
       FROM unnest(ids) AS id
-     WHERE CASE WHEN EXISTS (SELECT FROM parked_commands WHERE command_id = id)
-                  OR EXISTS (SELECT FROM dead_letter_actions WHERE message_id = id)
+     WHERE CASE WHEN (SELECT true FROM parked_commands WHERE command_id = id LIMIT 1)
+                  OR (SELECT true FROM dead_letter_actions WHERE message_id = id LIMIT 1)
                 THEN false
                 WHEN reader = 'audit'
-                THEN NOT EXISTS (SELECT FROM audit_log WHERE event_id = id)
-                 AND NOT EXISTS (SELECT FROM audit_chain WHERE event_id = id)
-                WHEN EXISTS (SELECT FROM inbox WHERE message_id = id AND consumer = reader)
+                THEN (SELECT true FROM audit_log WHERE event_id = id LIMIT 1) IS NULL
+                 AND (SELECT true FROM audit_chain WHERE event_id = id LIMIT 1) IS NULL
+                WHEN (SELECT true FROM inbox WHERE message_id = id AND consumer = reader LIMIT 1)
                 THEN false
                 WHEN reader = 'verification-mails'
-                THEN EXISTS (SELECT FROM mail_requests WHERE event_id = id)
-                  OR NOT EXISTS (SELECT FROM audit_log WHERE event_id = id)
+                THEN (SELECT true FROM mail_requests WHERE event_id = id LIMIT 1) IS NOT NULL
+                  OR (SELECT true FROM audit_log WHERE event_id = id LIMIT 1) IS NULL
                 ELSE true
            END
 $$;
@@ -871,6 +886,10 @@ CREATE INDEX audit_log_user ON ONLY audit_log USING btree (user_id, created_at D
 CREATE INDEX audit_log_other_user_id_created_at_idx ON audit_log_other USING btree (user_id, created_at DESC);
 
 CREATE INDEX consumer_instructions_by_consumer ON consumer_instructions USING btree (consumer, id);
+
+CREATE INDEX dead_letter_actions_event ON dead_letter_actions USING btree (event_id);
+
+CREATE INDEX dead_letter_actions_message ON dead_letter_actions USING btree (message_id);
 
 CREATE INDEX dead_letter_actions_untold ON dead_letter_actions USING btree (event_id) WHERE ((told_at IS NULL) AND (event_id IS NOT NULL));
 

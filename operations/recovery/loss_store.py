@@ -59,7 +59,7 @@ async def add_records(conn: Connection, events: Iterable[tuple[UUID, bytes]]) ->
 
 async def find_losses(conn: Connection) -> None:
     """Compare the log and the outbox with what was noted. Each row is checked against its chain."""
-    await conn.execute("SET LOCAL enable_seqscan = on; ANALYZE kafka_events")
+    await conn.execute("ANALYZE kafka_events")
     await conn.execute(
         r"""
         INSERT INTO lost_by_kafka

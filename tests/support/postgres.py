@@ -105,6 +105,10 @@ class Database:
     def dsn(self, role: str = OWNER) -> str:
         return self._server.dsn(role, self._name)
 
+    def superuser_dsn(self) -> str:
+        parts = urlsplit(self._server.superuser_dsn)
+        return urlunsplit(parts._replace(path=f"/{self._name}"))
+
     async def pool(self, role: str = OWNER) -> Pool:
         """Closed when the test ends."""
         if role not in self._pools:
@@ -157,6 +161,13 @@ def running_server(folder: Path) -> Iterator[Server]:
     if outside := os.environ.get(OUTSIDE):
         yield Server(outside)
         return
+    with local_server(folder) as server:
+        yield server
+
+
+@contextmanager
+def local_server(folder: Path) -> Iterator[Server]:
+    """One of our own in the folder, whose files are on this machine."""
     runs_as = identity()
     folder.mkdir(mode=0o700)
     if runs_as.owner is not None:

@@ -145,10 +145,19 @@ async def renew(conn: Connection, lease: timedelta, in_hand: Collection[Claimed]
     """
     await conn.execute(
         """
+        WITH held AS (
+            SELECT mail.id
+              FROM unnest($1::uuid[], $2::int[]) AS claimed (id, attempts)
+             CROSS JOIN LATERAL (
+                      SELECT id FROM mails
+                       WHERE mails.id = claimed.id AND mails.attempts = claimed.attempts
+                         AND status IN ('queued', 'sending') AND leased_until IS NOT NULL
+                         FOR NO KEY UPDATE
+                   ) AS mail
+        )
         UPDATE mails SET leased_until = now() + $3::interval
-          FROM unnest($1::uuid[], $2::int[]) AS held (id, attempts)
-         WHERE mails.id = held.id AND mails.attempts = held.attempts
-           AND status IN ('queued', 'sending') AND leased_until IS NOT NULL
+          FROM held
+         WHERE mails.id = held.id
         """,
         [mail.id for mail in in_hand],
         [mail.attempts for mail in in_hand],

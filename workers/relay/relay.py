@@ -11,7 +11,7 @@ import structlog
 from prometheus_client import Counter, Gauge
 
 from infra.kafka.producer import Producer
-from infra.postgres.pool import TRANSIENT, UNAVAILABLE, Connection
+from infra.postgres.pool import TRANSIENT, UNAVAILABLE, Connection, drop_old_plans
 from workers.relay import store
 from workers.relay.leases import LEASE_SECONDS, Lease, LeaseLostError
 from workers.relay.publishing import publish
@@ -125,7 +125,6 @@ class Relay:
             async with self._open_session() as conn, self._open_session() as leasing:
                 lease = Lease(leasing, seconds=self._lease_seconds)
                 await conn.add_listener("outbox", self._on_notify)
-                await store.read_in_order(conn)
                 await lease.begin()
                 keeping = asyncio.create_task(lease.keep())
                 try:
@@ -170,6 +169,7 @@ class Relay:
                 await store.mark_published(conn, sent.acknowledged)
                 for row in sent.acknowledged:
                     PUBLISHED.labels(row.topic).inc()
+            await drop_old_plans(conn)
             if sent.away:
                 raise KafkaAwayError(sent.away)
             return len(rows) == ROWS_A_TURN
