@@ -17,6 +17,7 @@ from operations.broker import Broker, Range
 from operations.lag import consumers
 from operations.recovery import store
 from operations.recovery.apply import Recovery, moved_groups
+from operations.recovery.dependencies import dependencies
 from operations.recovery.survey import WINDOW
 
 LOOK_SECONDS = 0.5
@@ -66,13 +67,14 @@ async def follow(
     `patience` although every group has members, those that stand first are let through as they are.
     """
     moved, before = time.monotonic(), None
+    heads = Heads(broker)
     let_through = datetime.min.replace(tzinfo=UTC)
     while True:
         now = await progress_of(broker, conn, recovery)
         report(now)
         if not now.left:
             break
-        found = await horizons(broker, now)
+        found = await horizons(heads, now)
         reached = {name: at and max(at, let_through) for name, at in found.items()}
         await store.set_horizons(conn, recovery.id, reached)
         picture: Any = (now.left, now.awaited)
@@ -86,40 +88,60 @@ async def follow(
     await store.finish(conn, recovery.id)
 
 
-async def horizons(broker: Broker, now: RecoveryProgress) -> dict[str, datetime | None]:
-    """By consumer, the time of the earliest record that another one has left; None: there is none.
+async def horizons(heads: "Heads", now: RecoveryProgress) -> dict[str, datetime | None]:
+    """By consumer, the time of the earliest record that those have left on which it depends.
 
-    A command that is refused waits until its time has come (`restored_database.refuse_early`).
-    Time orders what depends on each other, so the earliest record of all never waits.
+    None when they have none. A command that is refused waits until its time has come
+    (`restored_database.refuse_early`). Time orders what depends on each other, so the earliest
+    record of all never waits.
     """
-    readers = {c.group: c.name for c in consumers() if c.inbox}
-    heads = {
-        group: await _head_time(broker, places)
-        for group, places in now.left.items()
-        if group in readers
+    readers = {consumer.group: consumer for consumer in consumers() if consumer.inbox}
+    times = {
+        group: await heads.time_of(places) for group, places in now.left.items() if group in readers
     }
     return {
-        name: min((time for other, time in heads.items() if other != group), default=None)
-        for group, name in readers.items()
+        consumer.name: min(
+            (
+                time
+                for other, time in times.items()
+                if other != group and readers[other].principal in dependencies()[consumer.principal]
+            ),
+            default=None,
+        )
+        for group, consumer in readers.items()
     }
 
 
-async def _head_time(broker: Broker, places: Mapping[Place, tuple[int, int]]) -> datetime:
-    """When the earliest record that a group has left was sent.
+class Heads:
+    """The next record of each partition, read once for each offset."""
 
-    The beginning of time if a partition shows none: its next offsets are all markers.
-    """
-    times: dict[Place, datetime] = {}
-    for topic in sorted({topic for topic, _ in places}):
-        wanted = [
-            Range(partition, at, min(until, at + HEAD))
-            for (name, partition), (at, until) in places.items()
-            if name == topic
-        ]
-        async for batch in broker.read(topic, wanted):
+    def __init__(self, broker: Broker) -> None:
+        self._broker = broker
+        self._known: dict[Place, tuple[int, datetime]] = {}
+
+    async def time_of(self, places: Mapping[Place, tuple[int, int]]) -> datetime:
+        """When the earliest record that a group has left was sent.
+
+        The beginning of time if a partition shows none: its next offsets are all markers.
+        """
+        moved = {
+            place: (at, until)
+            for place, (at, until) in places.items()
+            if place not in self._known or self._known[place][0] != at
+        }
+        for topic in sorted({topic for topic, _ in moved}):
+            await self._read(topic, {p: ends for (name, p), ends in moved.items() if name == topic})
+        return min(self._known[place][1] for place in places)
+
+    async def _read(self, topic: str, partitions: Mapping[int, tuple[int, int]]) -> None:
+        times: dict[int, datetime] = {}
+        ranges = [Range(p, at, min(until, at + HEAD)) for p, (at, until) in partitions.items()]
+        async for batch in self._broker.read(topic, ranges):
             for record in batch.records[:1]:
-                times.setdefault((topic, batch.partition), _time_of(record))
-    return min(times.get(place, datetime.min.replace(tzinfo=UTC)) for place in places)
+                times.setdefault(batch.partition, _time_of(record))
+        for partition, (at, _) in partitions.items():
+            time_ = times.get(partition, datetime.min.replace(tzinfo=UTC))
+            self._known[topic, partition] = at, time_
 
 
 def _time_of(record: Record) -> datetime:

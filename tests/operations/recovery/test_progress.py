@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import cast
 
 import pytest
 
@@ -10,10 +11,11 @@ from contracts.commands import AddToWatchlist
 from contracts.ids import uuid7
 from contracts.topics import VERIFICATION, VERIFICATION_COMMANDS, WATCHLIST, WATCHLIST_COMMANDS
 from infra.kafka.consumer_groups import Committed, Place
-from operations.broker import Batch, Range
+from operations.broker import Batch, Broker, Range
 from operations.recovery import progress, store
 from operations.recovery.apply import Recovery
-from operations.recovery.progress import RecoveryProgress
+from operations.recovery.dependencies import dependencies
+from operations.recovery.progress import Heads, RecoveryProgress
 from tests.support.message_builders import ARecord, a_record, an_envelope
 from tests.support.postgres import Database
 
@@ -58,6 +60,10 @@ def broker(looks: int = 1) -> StoppedBroker:
     )
 
 
+def heads() -> Heads:
+    return Heads(cast("Broker", broker()))
+
+
 def left() -> RecoveryProgress:
     return RecoveryProgress(
         {VERIFICATION.group: {VERIFY: (0, 2)}, WATCHLIST.group: {ADD: (0, 1)}}, 0, ()
@@ -65,17 +71,36 @@ def left() -> RecoveryProgress:
 
 
 async def test_horizon_of_a_consumer_is_the_earliest_record_of_the_others() -> None:
-    found = await progress.horizons(broker(), left())  # type: ignore[arg-type]
+    found = await progress.horizons(heads(), left())
     assert found["watchlist"] == NOON + timedelta(seconds=1)
-    assert found["verification"] == NOON
-    assert found["signup"] == NOON
+    assert found["verification-mails"] == NOON + timedelta(seconds=1)
+    assert found["signup"] == NOON + timedelta(seconds=1)
+
+
+async def test_consumer_does_not_wait_for_those_that_write_nothing_it_reads() -> None:
+    """No other role reads the table of the watchlist."""
+    found = await progress.horizons(heads(), left())
+    assert found["verification"] is None
+    assert dependencies()["watchlist"] == {"accounts", "signup", "verification", "watchlist"}
+    assert dependencies()["signup"] == {"accounts", "signup", "verification"}
+    assert dependencies()["accounts"] == {"accounts", "signup", "verification"}
+    assert dependencies()["verification"] == {"accounts", "signup", "verification"}
+
+
+async def test_next_record_of_a_partition_is_read_once_for_each_offset() -> None:
+    stopped = broker()
+    found = Heads(cast("Broker", stopped))
+    assert await found.time_of({VERIFY: (0, 2)}) == NOON + timedelta(seconds=1)
+    stopped.records = {}
+    assert await found.time_of({VERIFY: (0, 2)}) == NOON + timedelta(seconds=1)
+    with pytest.raises(KeyError):
+        await found.time_of({VERIFY: (1, 2)})
 
 
 async def test_last_consumer_with_records_left_has_no_horizon() -> None:
     alone = RecoveryProgress({WATCHLIST.group: {ADD: (0, 1)}}, 0, ())
-    found = await progress.horizons(broker(), alone)  # type: ignore[arg-type]
-    assert found["watchlist"] is None
-    assert found["verification"] == NOON
+    found = await progress.horizons(heads(), alone)
+    assert set(found.values()) == {None}
 
 
 async def test_what_is_let_through_stays_so_at_the_next_look(
@@ -97,5 +122,4 @@ async def test_what_is_let_through_stays_so_at_the_next_look(
             patience=timedelta(0),
         )
         horizons = await conn.fetchval("SELECT horizons FROM recoveries")
-    reached = {name: datetime.fromisoformat(time) for name, time in horizons.items()}
-    assert min(reached.values()) == NOON + timedelta(seconds=3)
+    assert datetime.fromisoformat(horizons["watchlist"]) == NOON + timedelta(seconds=3)
