@@ -91,10 +91,12 @@ class Stack:
         assert done.returncode == 0, f"qnt9 {' '.join(arguments)}: {done.stdout}{done.stderr}"
         return done.stdout
 
-    def run(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
-        """Run the command line tool, whatever comes of it."""
+    def run(
+        self, *arguments: str, seconds: float = UP_SECONDS
+    ) -> "subprocess.CompletedProcess[str]":
+        """Run the command line tool, whatever comes of it. Fails after `seconds`."""
         with self.begin(*arguments) as running:
-            out, err = running.communicate(timeout=UP_SECONDS)
+            out, err = running.communicate(timeout=seconds)
         return subprocess.CompletedProcess(arguments, running.returncode, out, err)
 
     def begin(self, *arguments: str) -> "subprocess.Popen[str]":

@@ -10,6 +10,7 @@ from infra.messaging.database_age import OLDER
 from tests.support.chaos.faults import READY_SECONDS
 from tests.support.stack import Stack, eventually
 
+RECOVERY_SECONDS = 600
 UNPUBLISHED_SECONDS = 2
 """What is acknowledged in this time before a restore has made no event that any topic has."""
 
@@ -77,7 +78,9 @@ class Restore:
 
     async def _recovered(self, stack: Stack) -> bool:
         """Whether it was done; refused while workers that have not noticed yet are in a group."""
-        done = await asyncio.to_thread(stack.run, "recover", "--reason", "a test")
+        done = await asyncio.to_thread(
+            stack.run, "recover", "--reason", "a test", seconds=RECOVERY_SECONDS
+        )
         return done.returncode == 0
 
     def misfired(self, log: str) -> str | None:  # noqa: ARG002
@@ -85,11 +88,15 @@ class Restore:
 
 
 async def _handled(stack: Stack) -> int:
-    async def counted() -> int:
+    """How many messages the database knows, once there is one; a backup may hold none."""
+
+    async def counted() -> tuple[int] | None:
         try:
             async with stack.postgres() as conn:
-                return int(await conn.fetchval("SELECT count(*) FROM inbox"))
+                return (int(await conn.fetchval("SELECT count(*) FROM inbox")),)
         except OSError:
-            return 0
+            return None
 
-    return await eventually(counted, seconds=READY_SECONDS, what="a database")
+    count = await eventually(counted, seconds=READY_SECONDS, what="a database")
+    assert count is not None
+    return count[0]
