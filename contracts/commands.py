@@ -1,6 +1,7 @@
 """Commands that the gateway sends to the workers. No other process sends them."""
 
 from contracts.confidential import Confidential
+from contracts.history import HistoryDetail, HistoryRange
 from contracts.message import Command
 from contracts.sealed import Sealed
 from contracts.values import Note, SearchText, SessionId, Symbol, Tier, UserId
@@ -168,6 +169,17 @@ class LookUpQuote(Command):
     """Fetch a quote that is missing or not fresh in the cache. A query: it changes nothing."""
 
     symbol: Symbol
+
+
+class LookUpHistory(Command):
+    """Fetch the price history of a symbol that is missing or not fresh in the cache. A query.
+
+    With `detail` of `closes`, the points have times and closes only and are further apart.
+    """
+
+    symbol: Symbol
+    range: HistoryRange
+    detail: HistoryDetail = "full"
 
 
 class Search(Command):

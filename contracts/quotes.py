@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
@@ -71,7 +71,14 @@ def marked(quote: Quote, reason: StaleReason) -> Quote:
     return quote.model_copy(update={"stale": True, "stale_reason": reason})
 
 
-def may_be_shown(quote: Quote, now: datetime) -> bool:
+class Fetched(Protocol):
+    """A quote, or another answer of a provider."""
+
+    @property
+    def fetched_at(self) -> datetime: ...
+
+
+def may_be_shown(quote: Fetched, now: datetime) -> bool:
     """Whether a last good quote is still worth showing while its provider fails."""
     age = now - quote.fetched_at
     return age <= (SHOWN_OVER_A_WEEKEND if _weekend_since(quote.fetched_at, now) else MAX_SHOWN)

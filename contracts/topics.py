@@ -145,7 +145,7 @@ WATCHLIST_COMMANDS = Topic(
 )
 QUOTES_COMMANDS = Topic(
     "quotes.commands",
-    carries=(commands.LookUpQuote, commands.Search),
+    carries=(commands.LookUpQuote, commands.LookUpHistory, commands.Search),
     key="symbol",
     producer="gateway",
     consumers=(QUOTES,),

@@ -16,6 +16,8 @@ from gateway.commands.seals import Seals
 from gateway.deps import GatewayDeps
 from gateway.http.public_port import ProblemRenderer, client_key, connection_bounds
 from gateway.openapi.document import as_text, document
+from gateway.quotes.history import Histories
+from gateway.quotes.history_cache import HistoryCache
 from gateway.quotes.lookup import Quotes
 from gateway.quotes.quote_cache import QuoteCache
 from gateway.quotes.search import Searches
@@ -84,6 +86,7 @@ async def run(settings: GatewaySettings) -> None:
             access=access,
             commands=commands,
             quotes=quotes,
+            histories=Histories(HistoryCache(redis), commands),
             searches=searches,
             seals=Seals(settings),
             pool=reads,

@@ -7,6 +7,7 @@ from gateway.auth.password_strength import Strength
 from gateway.auth.revocation import Revocations
 from gateway.commands.publisher import CommandPublisher
 from gateway.commands.seals import Seals
+from gateway.quotes.history import Histories
 from gateway.quotes.lookup import Quotes
 from gateway.quotes.search import Searches
 from gateway.rate_limit.limiter import Limits
@@ -27,6 +28,7 @@ class GatewayDeps:
     access: Revocations
     commands: CommandPublisher
     quotes: Quotes
+    histories: Histories
     searches: Searches
     seals: Seals
     pool: Readable

@@ -65,6 +65,7 @@ PROBLEMS: dict[str, Problem] = {
     "indeterminate": Problem(503, "The command may or may not have been accepted", retry_after=2),
     "reads-unavailable": Problem(503, "Reads are temporarily unavailable", retry_after=2),
     "quote-unavailable": Problem(503, "No price is available", retry_after=30),
+    "history-unavailable": Problem(503, "No price history is available", retry_after=30),
     "search-unavailable": Problem(503, "The search is temporarily unavailable", retry_after=5),
     "overloaded": Problem(503, "The server is overloaded", retry_after=1),
     "draining": Problem(503, "The server is shutting down; repeat the request", retry_after=1),

@@ -7,6 +7,7 @@ from gateway.v1 import (
     admin,
     auth,
     commands,
+    history,
     passwords,
     quotes,
     sessions,
@@ -19,6 +20,7 @@ from gateway.v1 import (
 ENDPOINTS = (
     *watchlist.ENDPOINTS,
     *quotes.ENDPOINTS,
+    *history.ENDPOINTS,
     *users.ENDPOINTS,
     *auth.ENDPOINTS,
     *passwords.ENDPOINTS,

@@ -4,14 +4,24 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from devstack.exchange.markets import MARKETS, Market
 
 _GENERATED = re.compile(r"X(?!0000)\d{4}\.DE")
 _WORD = re.compile(r"\w+")
 _UNLISTED: Final = ("Robert Bosch GmbH", "Cargill, Incorporated", "Lidl Stiftung & Co. KG")
+
+
+@dataclass(frozen=True, slots=True)
+class PastSplit:
+    """A split of long ago. As on a real exchange's charts, older prices are adjusted for it."""
+
+    day: date
+    numerator: int
+    denominator: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +34,7 @@ class Listing:
     isin: str | None = None
     wkn: str | None = None
     kind: str = "EQUITY"
+    split: PastSplit | None = None
     words: frozenset[str] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -63,7 +74,13 @@ class Listings:
 
 def load_listings() -> Listings:
     rows = json.loads(Path(__file__).with_name("listings.json").read_text("utf-8"))
-    return Listings(Listing(**{**row, "market": MARKETS[row["market"]]}) for row in rows)
+    return Listings(map(_listed, rows))
+
+
+def _listed(row: dict[str, Any]) -> Listing:
+    past = row.get("split")
+    split = PastSplit(**{**past, "day": date.fromisoformat(past["day"])}) if past else None
+    return Listing(**{**row, "market": MARKETS[row["market"]], "split": split})
 
 
 def generated(number: int) -> Listing:

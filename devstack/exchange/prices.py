@@ -6,6 +6,7 @@ cheap as today's. Days are bridged in blocks that come back to the listed price:
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
@@ -19,6 +20,7 @@ _DAILY: Final = 0.012
 _BLOCK_LEVELS: Final = 8
 _DAY_LEVELS: Final = 12
 _SAMPLES: Final = 16
+_PART_SAMPLES: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,33 @@ def daily_bars(listing: Listing, now: float, sessions: int) -> list[Bar]:
     """Oldest first; the last one is of a session that may still go on."""
     days = list(islice(listing.market.sessions_back(now), sessions))
     return [_bar(listing, day, now) for day in reversed(days)]
+
+
+def intraday_bars(listing: Listing, day: date, now: float, seconds: int) -> list[Bar]:
+    """The bars of one session, each so long, oldest first; the last one may still go on."""
+    period = listing.market.period(day)
+    length = period.end - period.start
+    ends = min(now, period.end)
+    bars = []
+    for start in range(period.start, max(int(ends), period.start + 1), seconds):
+        points = [min(start + seconds * n / _PART_SAMPLES, ends) for n in range(_PART_SAMPLES + 1)]
+        prices = [_rounded(at(listing, day, (point - period.start) / length)) for point in points]
+        traded = 1 + 0.3 * _noise(f"{listing.symbol}/{start}/volume")
+        volume = max(int(1_000_000 * traded * (points[-1] - start) / length), 0)
+        bars.append(Bar(start, prices[0], max(prices), min(prices), prices[-1], volume))
+    return bars
+
+
+def rough_bar(listing: Listing, days: Sequence[date], now: float) -> Bar:
+    """The bar of several sessions, oldest first, made of their closes."""
+    before = close(listing, listing.market.session_before(days[0]))
+    closes = [_rounded(price) for price in (before, *(close(listing, day) for day in days))]
+    start = listing.market.period(days[0]).start
+    if listing.market.period(days[-1]).end > now:
+        closes[-1] = last_price(listing, now).price
+    traded = 1 + 0.3 * _noise(f"{listing.symbol}/{days[0]}/volume")
+    volume = max(int(1_000_000 * len(days) * traded), 0)
+    return Bar(start, closes[0], max(closes), min(closes), closes[-1], volume)
 
 
 def price_before(listing: Listing, now: float, sessions: int) -> float:

@@ -14,12 +14,11 @@ from devstack.exchange.faults import (
     Price,
     Split,
 )
+from devstack.exchange.history import RANGES, bars_of, sessions_of
 from devstack.exchange.listings import Listing
 from devstack.exchange.markets import Period
-from devstack.exchange.prices import Bar, daily_bars, last_price, price_before
+from devstack.exchange.prices import Bar, last_price, price_before
 
-SESSIONS: Final = {"1d": 1, "5d": 5, "1mo": 22, "3mo": 65, "6mo": 130, "1y": 260}
-INTERVALS: Final = ("1d",)
 _RATIO: Final = {"numerator", "denominator"}
 
 
@@ -29,6 +28,8 @@ class Series:
     bars: list[Bar | None]
     times: list[int]
     split: Split | None = None
+    split_at: int | None = None
+    """When the split was; None for a moment ago."""
 
     def as_chart(self, *, with_splits: bool = False) -> dict[str, Any]:
         columns = ("open", "high", "low", "close", "volume")
@@ -41,8 +42,9 @@ class Series:
 
     def _events(self, split: Split) -> dict[str, Any]:
         ratio = f"{split.numerator}:{split.denominator}"
-        row = {"date": self.times[-1], "splitRatio": ratio}
-        return {"splits": {str(self.times[-1]): row | split.model_dump(include=_RATIO)}}
+        at = self.times[-1] if self.split_at is None else self.split_at
+        row = {"date": at, "splitRatio": ratio}
+        return {"splits": {str(at): row | split.model_dump(include=_RATIO)}}
 
     def as_spark_v7(self) -> dict[str, Any]:
         response: dict[str, Any] = {"meta": self.meta, "indicators": {"quote": [{}]}}
@@ -68,8 +70,8 @@ class Series:
 
 
 def series(listing: Listing, now: float, range_: str, interval: str) -> Series:
-    sessions = SESSIONS[range_]
-    bars = daily_bars(listing, now, sessions)
+    sessions = sessions_of(listing, now, range_)
+    bars = bars_of(listing, now, sessions, interval)
     last = last_price(listing, now)
     meta = {
         "currency": listing.currency,
@@ -88,19 +90,23 @@ def series(listing: Listing, now: float, range_: str, interval: str) -> Series:
         "longName": listing.name,
         "shortName": listing.name[:31],
         "previousClose": last.previous_close,
-        "chartPreviousClose": price_before(listing, now, sessions),
+        "chartPreviousClose": price_before(listing, now, len(sessions)),
         "priceHint": 2,
         "currentTradingPeriod": _trading_period(
             listing.market.current_period(now), listing.market.zone
         ),
         "dataGranularity": interval,
         "range": range_,
-        "validRanges": list(SESSIONS),
+        "validRanges": list(RANGES),
         "source": "sandbox",
     }
-    # The bar of the newest session carries the time of its last trade, as a live one does.
+    # The newest bar carries the time of its last trade, as a live one does.
     times = [bar.time for bar in bars[:-1]] + [last.time]
-    return Series(meta, list(bars), times)
+    past = listing.split
+    if past is None or past.day < sessions[0]:
+        return Series(meta, list(bars), times)
+    split = Split(kind="split", numerator=past.numerator, denominator=past.denominator)
+    return Series(meta, list(bars), times, split, listing.market.period(past.day).start)
 
 
 def corrupted(good: Series, fault: ContentFault | None) -> Series:  # noqa: PLR0911 - one a kind
@@ -122,7 +128,7 @@ def corrupted(good: Series, fault: ContentFault | None) -> Series:  # noqa: PLR0
             return _priced(good, value)
         case Split(numerator=new, denominator=old):
             price = round(good.meta["regularMarketPrice"] * old / new, 4)
-            return dataclasses.replace(_priced(good, price), split=fault)
+            return dataclasses.replace(_priced(good, price), split=fault, split_at=None)
     assert_never(fault)
 
 

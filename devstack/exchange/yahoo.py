@@ -8,9 +8,10 @@ from starlette.requests import Request
 
 from devstack.exchange.clock import Clock
 from devstack.exchange.faults import ContentFault, Endpoint
+from devstack.exchange.history import INTERVALS, RANGES, is_refused
 from devstack.exchange.listings import Listing, Listings
 from devstack.exchange.responses import Answer, failed, found, not_found
-from devstack.exchange.series import INTERVALS, SESSIONS, corrupted, series
+from devstack.exchange.series import corrupted, series
 
 MAX_SYMBOLS: Final = 20
 
@@ -131,12 +132,15 @@ def _range_and_interval(request: Request) -> tuple[str, str]:
 
 def _refused(family: str, range_: str, interval: str) -> Answer | None:
     for name, value, valid in (
-        ("range", range_, list(SESSIONS)),
+        ("range", range_, list(RANGES)),
         ("interval", interval, list(INTERVALS)),
     ):
         if value not in valid:
             text = f"Invalid input - {name}={value} is not supported. Valid values: {valid}"
             return failed(family, 422, text)
+    if is_refused(range_, interval):
+        text = f"{interval} data not available for range={range_}: it is too long"
+        return failed(family, 422, text)
     return None
 
 

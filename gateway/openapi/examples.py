@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from contracts.quotes import Quote
 from contracts.securities import Found
+from gateway.openapi.history_examples import HISTORY_EXAMPLES
 from gateway.problems import PROBLEMS, ProblemError
 from gateway.v1 import admin_models, models, quote_models, session_models
 
@@ -183,6 +184,7 @@ EXAMPLES: dict[type[BaseModel], dict[str, Any]] = {
             },
         ]
     },
+    **HISTORY_EXAMPLES,
     Found: {
         "query": "DE0007164600",
         "kind": "isin",

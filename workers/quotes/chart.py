@@ -28,7 +28,7 @@ def read_chart(reply: Reply, symbol: str, *, source: str, now: datetime) -> Answ
     chart = family_in(read_json(reply, now), "chart", reply)
     if chart is None:
         return NotFound()
-    return _quote(_result(chart)["meta"], symbol, source=source, now=now)
+    return _quote(first_result(chart)["meta"], symbol, source=source, now=now)
 
 
 def read_spark(
@@ -51,7 +51,7 @@ def read_spark(
 def read_splits(reply: Reply, now: datetime) -> list[Decimal]:
     """How many new shares each old one became, of each split; raises as `read_chart`."""
     chart = family_in(read_json(reply, now), "chart", reply)
-    events = {} if chart is None else _result(chart).get("events")
+    events = {} if chart is None else first_result(chart).get("events")
     splits = events.get("splits") if isinstance(events, dict) else None
     found: list[Decimal] = []
     for split in splits.values() if isinstance(splits, dict) else ():
@@ -84,7 +84,8 @@ def read_search(reply: Reply, now: datetime) -> list[Hit]:
     return hits
 
 
-def _result(chart: dict[str, Any]) -> dict[str, Any]:
+def first_result(chart: dict[str, Any]) -> dict[str, Any]:
+    """The one result of a chart. Raises `MalformedError` if there is none."""
     match chart.get("result"):
         case [{"meta": dict()} as result, *_]:
             return dict(result)
@@ -105,7 +106,7 @@ def _quote(meta: dict[str, Any], symbol: str, *, source: str, now: datetime) -> 
     previous = positive(meta.get("chartPreviousClose"))
     if previous is not None:
         previous, _ = in_whole_units(rounded(previous, hint), unit)
-    hours = _hours(meta.get("currentTradingPeriod"))
+    hours = trading_hours(meta.get("currentTradingPeriod"))
     delay = meta.get("exchangeDataDelayedBy")
     quote = Quote(
         symbol=symbol,
@@ -124,7 +125,8 @@ def _quote(meta: dict[str, Any], symbol: str, *, source: str, now: datetime) -> 
     return Found(quote, hours)
 
 
-def _hours(period: Any) -> Hours | None:
+def trading_hours(period: Any) -> Hours | None:
+    """The trading day of a `currentTradingPeriod`; None for what is not one."""
     match period:
         case {
             "pre": {"start": pre},

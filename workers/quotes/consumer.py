@@ -9,9 +9,10 @@ from infra.resilience.policies import Change
 from infra.resilience.provider_calls import Upstream
 from infra.runtime.process import Worker
 from workers.quotes.batch_loader import LookUps
-from workers.quotes.cache import QuoteCache
+from workers.quotes.cache import HistoryCache, QuoteCache
 from workers.quotes.dependencies import Quotes
 from workers.quotes.handlers import answer, look_up
+from workers.quotes.history import look_up_histories
 from workers.quotes.leases import Leases
 from workers.quotes.provider import Provider
 from workers.quotes.provider_fallback import ProviderFallback, ProviderLink
@@ -49,11 +50,13 @@ async def start(worker: Worker, settings: QuotesSettings) -> None:
         pool=worker.pool,
         outcome_notifier=worker.outcome_notifier,
         cache=QuoteCache(worker.redis),
+        history_cache=HistoryCache(worker.redis),
         leases=Leases(worker.redis),
         chain=ProviderFallback(links, yahoo),
         changes=changes,
     )
     deps.look_ups = LookUps(partial(look_up, deps))
+    deps.histories = LookUps(partial(look_up_histories, deps))
     deps.searches = LookUps(partial(search_for, deps), gather_seconds=0)
     worker.health.details["providers"] = deps.chain.describe
     worker.shutdown.on_shutdown("look-ups", deps.finish)

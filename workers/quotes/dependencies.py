@@ -19,7 +19,7 @@ from infra.resilience.policies import Change, Limited
 from infra.runtime.clock import CLOCK
 from workers.quotes import store
 from workers.quotes.batch_loader import LookUp, LookUps
-from workers.quotes.cache import QuoteCache
+from workers.quotes.cache import HistoryCache, QuoteCache
 from workers.quotes.leases import Leases
 from workers.quotes.provider_fallback import ProviderFallback
 from workers.quotes.rules import UNKNOWN_FRESH, Asker, Throttle
@@ -37,10 +37,12 @@ class Quotes:
     pool: Pool
     outcome_notifier: OutcomeNotifier
     cache: QuoteCache
+    history_cache: HistoryCache
     leases: Leases
     chain: ProviderFallback
     changes: deque[Change]
     look_ups: LookUps = field(init=False)
+    histories: LookUps = field(init=False)
     searches: LookUps = field(init=False)
     told: Throttle = field(default_factory=lambda: Throttle(A_MINUTE))
     without_price: Throttle = field(default_factory=lambda: Throttle(A_MINUTE))
@@ -101,11 +103,14 @@ class Quotes:
 
     async def finish(self) -> None:
         """Returns when nothing is under way."""
-        await asyncio.gather(self.look_ups.finish(), self.searches.finish())
+        await asyncio.gather(
+            self.look_ups.finish(), self.histories.finish(), self.searches.finish()
+        )
 
     def _close(self, look_up: LookUp) -> Sequence[Asker]:
         """All who asked; who comes from now on begins another."""
         self.look_ups.close(look_up)
+        self.histories.close(look_up)
         self.searches.close(look_up)
         return look_up.askers
 

@@ -12,7 +12,7 @@ from datetime import datetime
 import structlog
 from prometheus_client import Counter
 
-from contracts.commands import LookUpQuote, Search
+from contracts.commands import LookUpHistory, LookUpQuote, Search
 from contracts.events import (
     Event,
     QuoteHeldBack,
@@ -63,6 +63,7 @@ async def answer(deps: Quotes, batch: Sequence[Asker]) -> None:
     """Each symbol and each text once, whoever many ask."""
     now = CLOCK.now()
     await deps.look_ups.take(wanted([a for a in batch if isinstance(a.data, LookUpQuote)], now))
+    await deps.histories.take(wanted([a for a in batch if isinstance(a.data, LookUpHistory)], now))
     await deps.searches.take(wanted([a for a in batch if isinstance(a.data, Search)], now))
 
 
@@ -255,4 +256,8 @@ def _outcome_of(quote: Quote | None) -> Outcome:
     return Succeeded({"quote": quote.model_dump(mode="json")})
 
 
-HANDLES: dict[type[Command], Handler] = {LookUpQuote: answer, Search: answer}
+HANDLES: dict[type[Command], Handler] = {
+    LookUpQuote: answer,
+    LookUpHistory: answer,
+    Search: answer,
+}

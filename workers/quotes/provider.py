@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import ClassVar, Protocol
 
+from contracts.history import HistoryKey, PriceHistory
 from contracts.quotes import Quote, StaleReason
 from infra.resilience.policies import (
     CircuitOpenError,
@@ -40,7 +41,16 @@ class LeftOut:
     """Asked among others, and not in the answer: what it is shows when it is asked for alone."""
 
 
+@dataclass(frozen=True, slots=True)
+class FoundHistory:
+    """A history, and the trading hours by which it is kept."""
+
+    history: PriceHistory
+    hours: Hours | None
+
+
 Answer = Found | NotFound | NoPrice | LeftOut
+HistoryAnswer = FoundHistory | NotFound | NoPrice | LeftOut
 
 
 class UnavailableError(TransientError):
@@ -70,8 +80,20 @@ class Provider(Protocol):
         """How many symbols one call takes."""
         ...
 
+    @property
+    def most_sparklines(self) -> int:
+        """How many sparklines one call takes."""
+        ...
+
     async def quotes(self, symbols: Sequence[str]) -> dict[str, Answer]:
         """One call; an answer for each symbol. One symbol alone is never `LeftOut`."""
+        ...
+
+    async def histories(self, keys: Sequence[HistoryKey]) -> dict[str, HistoryAnswer]:
+        """One call; an answer for each symbol. One symbol alone is never `LeftOut`.
+
+        Several keys are sparklines of one range.
+        """
         ...
 
     async def splits(self, symbol: str) -> Sequence[Decimal]:

@@ -4,19 +4,22 @@ The first is believed when it does not know a symbol; another's alphabet may mer
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from functools import partial
-from typing import Any
+from typing import Any, Generic, TypeVar
 
+from contracts.history import HistoryKey
 from contracts.quotes import StaleReason
 from infra.resilience.provider_calls import Upstream
 from workers.quotes.provider import (
     TROUBLE,
     Answer,
     Found,
+    FoundHistory,
+    HistoryAnswer,
     LeftOut,
     NoPrice,
     NotFound,
@@ -34,7 +37,11 @@ class Failed:
     reason: StaleReason
 
 
-Verdict = Found | NotFound | NoPrice | Failed
+Verdict = Found | NotFound | NoPrice | LeftOut | Failed
+HistoryVerdict = FoundHistory | NotFound | NoPrice | LeftOut | Failed
+"""What is known in the end. `LeftOut` is never among them."""
+
+A = TypeVar("A")
 
 
 @dataclass(frozen=True)
@@ -43,6 +50,14 @@ class ProviderLink:
 
     provider: Provider
     upstream: Upstream
+
+
+@dataclass(frozen=True, slots=True)
+class _Question(Generic[A]):
+    """One way to ask a provider for several symbols, and how many one call takes."""
+
+    ask: Callable[[Sequence[str]], Awaitable[dict[str, A]]]
+    most: int
 
 
 class ProviderFallback:
@@ -70,18 +85,46 @@ class ProviderFallback:
 
     async def quotes(self, symbols: Sequence[str], *, within: float) -> dict[str, Verdict]:
         """A verdict for each symbol. Each provider but the last has half of what time is left."""
+
+        def question(provider: Provider) -> _Question[Answer]:
+            return _Question(provider.quotes, provider.most)
+
+        return await self._in_turn(symbols, question, within)
+
+    async def histories(
+        self, keys: Sequence[HistoryKey], *, within: float
+    ) -> dict[str, HistoryVerdict]:
+        """The same for the histories of one range, or the sparklines, of different symbols."""
+        wanted = {key.symbol: key for key in keys}
+
+        def question(provider: Provider) -> _Question[HistoryAnswer]:
+            async def ask(symbols: Sequence[str]) -> dict[str, HistoryAnswer]:
+                return await provider.histories([wanted[symbol] for symbol in symbols])
+
+            is_sparkline = all(key.detail == "closes" for key in keys)
+            return _Question(ask, provider.most_sparklines if is_sparkline else 1)
+
+        return await self._in_turn([*wanted], question, within)
+
+    async def _in_turn(
+        self,
+        symbols: Sequence[str],
+        question: Callable[[Provider], _Question[A]],
+        within: float,
+    ) -> dict[str, A | NoPrice | Failed]:
         loop = asyncio.get_running_loop()
         ends = loop.time() + within
-        verdicts: dict[str, Verdict] = {}
+        verdicts: dict[str, A | NoPrice | Failed] = {}
         open_ = list(symbols)
         for number, link in enumerate(self._links):
             left = ends - loop.time()
             is_last = link is self._links[-1]
-            found = await _ask(link, open_, left if is_last else left / 2)
+            asked = question(link.provider)
+            found = await _ask(link, asked, open_, left if is_last else left / 2)
             verdicts |= {
                 symbol: verdict
                 for symbol, verdict in found.items()
-                if number == 0 or isinstance(verdict, Found)
+                if number == 0 or not isinstance(verdict, NotFound | NoPrice | Failed)
             }
             open_ = [s for s in open_ if isinstance(verdicts[s], NoPrice | Failed)]
             if not open_:
@@ -106,16 +149,19 @@ class ProviderFallback:
         return hits
 
 
-async def _ask(link: ProviderLink, symbols: Sequence[str], within: float) -> dict[str, Verdict]:
+async def _ask(
+    link: ProviderLink, question: _Question[A], symbols: Sequence[str], within: float
+) -> dict[str, A | NoPrice | Failed]:
     """In as few calls as can be; who was left out of one is asked for alone."""
     loop = asyncio.get_running_loop()
     ends = loop.time() + within
-    most = link.provider.most
+    most = question.most
     groups = [symbols[n : n + most] for n in range(0, len(symbols), most)]
-    answers = await _together(link, groups, within)
+    answers = await _together(link, question, groups, within)
     left_out = [[symbol] for symbol, answer in answers.items() if isinstance(answer, LeftOut)]
     if left_out:
-        answers |= await _together(link, left_out, ends - loop.time())
+        alone = await _together(link, question, left_out, ends - loop.time())
+        answers |= alone
     return {
         symbol: NoPrice("left out") if isinstance(answer, LeftOut) else answer
         for symbol, answer in answers.items()
@@ -123,18 +169,17 @@ async def _ask(link: ProviderLink, symbols: Sequence[str], within: float) -> dic
 
 
 async def _together(
-    link: ProviderLink, groups: Sequence[Sequence[str]], within: float
-) -> dict[str, Answer | Failed]:
-    answers = await asyncio.gather(*(_call(link, group, within) for group in groups))
+    link: ProviderLink, question: _Question[A], groups: Sequence[Sequence[str]], within: float
+) -> dict[str, A | LeftOut | Failed]:
+    answers = await asyncio.gather(*(_call(link, question, group, within) for group in groups))
     return {symbol: answer for each in answers for symbol, answer in each.items()}
 
 
 async def _call(
-    link: ProviderLink, symbols: Sequence[str], within: float
-) -> dict[str, Answer | Failed]:
+    link: ProviderLink, question: _Question[A], symbols: Sequence[str], within: float
+) -> dict[str, A | LeftOut | Failed]:
     try:
-        ask = partial(link.provider.quotes, symbols)
-        answers = await link.upstream.call(ask, within=within)
+        answers = await link.upstream.call(partial(question.ask, symbols), within=within)
     except TROUBLE as trouble:
         return dict.fromkeys(symbols, Failed(reason_of(trouble)))
     return {symbol: answers.get(symbol, LeftOut()) for symbol in symbols}

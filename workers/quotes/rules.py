@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from contracts.commands import LookUpQuote, Search
+from contracts.commands import LookUpHistory, LookUpQuote, Search
+from contracts.history import HistoryKey, HistoryRange, PriceHistory
 from contracts.quotes import MarketState, Quote, StaleReason
 from contracts.securities import Candidate, CheckDigitError, Identified, Match, identified
 from contracts.text import folded
@@ -13,6 +14,8 @@ from contracts.values import is_symbol
 from infra.messaging.inbound import InboundMessage
 
 FRESH_SECONDS = {"regular": 60.0, "pre": 180.0, "post": 180.0, "closed": 1_800.0}
+HISTORY_FRESH_SECONDS: dict[HistoryRange, float] = {"1d": 60.0, "5d": 300.0}
+LONG_HISTORY_FRESH_SECONDS = 900.0
 UNKNOWN_FRESH = timedelta(minutes=15)
 ROW_FRESH = timedelta(seconds=60)
 JITTER = 0.1
@@ -40,7 +43,7 @@ class Hit:
     score: float
 
 
-Asker = InboundMessage[LookUpQuote] | InboundMessage[Search]
+Asker = InboundMessage[LookUpQuote] | InboundMessage[LookUpHistory] | InboundMessage[Search]
 
 
 def wanted(batch: Iterable[Asker], now: datetime) -> dict[str, list[Asker]]:
@@ -52,8 +55,18 @@ def wanted(batch: Iterable[Asker], now: datetime) -> dict[str, list[Asker]]:
 
 
 def _subject(asker: Asker) -> str:
-    data = asker.data
-    return data.symbol if isinstance(data, LookUpQuote) else sought(data.text).subject
+    match asker.data:
+        case LookUpQuote(symbol=symbol):
+            return symbol
+        case LookUpHistory() as data:
+            return history_key(data).text
+        case Search(text=text):
+            return sought(text).subject
+
+
+def history_key(data: LookUpHistory) -> HistoryKey:
+    """Which history a command is about."""
+    return HistoryKey(data.symbol, data.range, data.detail)
 
 
 def sought(text: str) -> Identified:
@@ -100,6 +113,27 @@ def fresh_until(quote: Quote, hours: Hours | None, now: datetime, jitter: float)
     until = now + timedelta(seconds=seconds * (1 + JITTER * jitter))
     opens = hours.opens_after(now) if hours else None
     return min(until, opens) if opens else until
+
+
+def history_fresh_until(
+    history: PriceHistory, hours: Hours | None, now: datetime, jitter: float
+) -> datetime:
+    """When the newest bar may have changed. While the market is closed, it does not change."""
+    seconds = HISTORY_FRESH_SECONDS.get(history.range, LONG_HISTORY_FRESH_SECONDS)
+    if hours and hours.state(now) == "closed":
+        seconds = max(seconds, FRESH_SECONDS["closed"])
+    until = now + timedelta(seconds=seconds * (1 + JITTER * jitter))
+    opens = hours.opens_after(now) if hours else None
+    return min(until, opens) if opens else until
+
+
+def price_contradicts(quote: Quote, history: PriceHistory) -> bool:
+    """Whether the newest close cannot be of the symbol's last price: pence taken for pounds."""
+    close = next((p.close for p in reversed(history.points) if p.close is not None), None)
+    if close is None or history.fetched_at - quote.fetched_at > LEAP_SINCE:
+        return False
+    times = Decimal(close) / Decimal(quote.price)
+    return history.currency == quote.currency and (times >= LEAP or times * LEAP <= 1)
 
 
 def held_until(reason: StaleReason, open_until: datetime | None, now: datetime) -> datetime:

@@ -1,8 +1,9 @@
 """Twelve Data over HTTP: a provider with a key, asked when the first one fails.
 
 `GET /quote?symbol=AAPL,SAP:XETR`, the key in the header `Authorization: apikey …`. One symbol's
-answer stands by itself, several are filed under the names that were asked for. Errors are JSON,
-`{"status": "error", "code": 404, …}`, with status 200 or their own.
+answer stands by itself, several are filed under the names that were asked for. Histories are
+`GET /time_series`. Errors are JSON, `{"status": "error", "code": 404, …}`, with status 200 or their
+own.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -14,6 +15,7 @@ from typing import Any
 
 import httpx
 
+from contracts.history import HistoryKey
 from contracts.quotes import Quote
 from infra.resilience.policies import RateLimitedError
 from infra.resilience.retry_after import seconds_of
@@ -23,12 +25,14 @@ from workers.quotes.http_client import Timeouts, get, open_http
 from workers.quotes.provider import (
     Answer,
     Found,
+    HistoryAnswer,
     MalformedError,
     NoPrice,
     NotFound,
     UnavailableError,
 )
 from workers.quotes.replies import Reply, read_json
+from workers.quotes.twelvedata_series import read_series, series_query
 from workers.quotes.values import (
     DELAY_MINUTES,
     change_of,
@@ -71,14 +75,14 @@ def name_at(symbol: str) -> str | None:
 def read_quotes(reply: Reply, asked: dict[str, str], now: datetime) -> dict[str, Answer]:
     """Of each symbol, asked under the name beside it. Raises as `read_json`."""
     answer = read_json(reply, now)
-    _refuse(answer, reply, now, alone=len(asked) == 1)
+    refuse(answer, reply, now, alone=len(asked) == 1)
     if len(asked) == 1:
         (symbol,) = asked
         return {symbol: _read(answer, symbol, now)}
     return {symbol: _read(answer.get(name), symbol, now) for symbol, name in asked.items()}
 
 
-def _refuse(answer: dict[str, Any], reply: Reply, now: datetime, *, alone: bool) -> None:
+def refuse(answer: dict[str, Any], reply: Reply, now: datetime, *, alone: bool) -> None:
     """What is said of the whole call. A symbol that is not known is no failure."""
     code = answer.get("code") if answer.get("status") == "error" else None
     if code is None:
@@ -134,6 +138,7 @@ class TwelveData:
     http: httpx.AsyncClient
     name: str = NAME
     most: int = 8
+    most_sparklines: int = 1
 
     async def quotes(self, symbols: Sequence[str]) -> dict[str, Answer]:
         answers: dict[str, Answer] = dict.fromkeys(symbols, NoPrice("not written here"))
@@ -141,6 +146,18 @@ class TwelveData:
             reply = await get(self.http, "/quote", {"symbol": ",".join(asked.values())})
             answers |= read_quotes(reply, asked, CLOCK.now())
         return answers
+
+    async def histories(self, keys: Sequence[HistoryKey]) -> dict[str, HistoryAnswer]:
+        """One alone in each call."""
+        [key] = keys
+        name = name_at(key.symbol)
+        if name is None:
+            return {key.symbol: NoPrice("not written here")}
+        now = CLOCK.now()
+        reply = await get(self.http, "/time_series", series_query(name, key, now))
+        answer = read_json(reply, now)
+        refuse(answer, reply, now, alone=True)
+        return {key.symbol: read_series(answer, key, source=NAME, now=now)}
 
     async def splits(self, symbol: str) -> Sequence[Decimal]:  # noqa: ARG002  # the port's
         """It is asked when another fails, for prices alone: a leap is never explained by it."""

@@ -66,6 +66,13 @@ def positive_text(value: Any) -> Decimal | None:
         return None
 
 
+def volume_of(value: Any) -> int | None:
+    """A number of shares, also as a text; None for what cannot be one."""
+    if isinstance(value, str) and value.isascii() and value.isdecimal():
+        value = int(value[:MAX_DIGITS])
+    return value if type(value) is int and 0 <= value < 10**18 else None
+
+
 def time_of(value: Any) -> datetime | None:
     if type(value) is not int or not 0 < value < 10**10:
         return None

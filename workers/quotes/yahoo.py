@@ -11,15 +11,18 @@ from urllib.parse import quote as quoted
 
 import httpx
 
+from contracts.history import HistoryKey
 from infra.runtime.clock import CLOCK
 from workers.quotes.chart import read_chart, read_search, read_spark, read_splits
+from workers.quotes.history_chart import read_history, read_sparklines
 from workers.quotes.http_client import Timeouts, get, open_http
-from workers.quotes.provider import Answer
+from workers.quotes.provider import Answer, HistoryAnswer
 from workers.quotes.rules import Hit
 
 DAY = {"range": "1d", "interval": "1d"}
 LATELY = {"range": "1mo", "interval": "1d", "events": "split"}
 HITS = "10"
+SPARK = "/v7/finance/spark"
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,7 @@ class Yahoo:
     http: httpx.AsyncClient
     name: str
     most: int = 20
+    most_sparklines: int = 20
 
     async def quotes(self, symbols: Sequence[str]) -> dict[str, Answer]:
         """One by chart, several by spark; of spark's two versions the one with currencies."""
@@ -37,8 +41,20 @@ class Yahoo:
             now = CLOCK.now()
             return {symbols[0]: read_chart(reply, symbols[0], source=self.name, now=now)}
         query = {"symbols": ",".join(symbols), **DAY}
-        reply = await get(self.http, "/v7/finance/spark", query)
+        reply = await get(self.http, SPARK, query)
         return read_spark(reply, symbols, source=self.name, now=CLOCK.now())
+
+    async def histories(self, keys: Sequence[HistoryKey]) -> dict[str, HistoryAnswer]:
+        """One by chart, which has everything; several, as sparklines, by spark."""
+        query: dict[str, str] = {"range": keys[0].range, "interval": keys[0].interval}
+        if len(keys) == 1:
+            query |= {"events": "split"}
+            reply = await get(self.http, _chart(keys[0].symbol), query)
+            answer = read_history(reply, keys[0], source=self.name, now=CLOCK.now())
+            return {keys[0].symbol: answer}
+        wanted = {key.symbol: key for key in keys}
+        reply = await get(self.http, SPARK, {"symbols": ",".join(wanted), **query})
+        return read_sparklines(reply, wanted, source=self.name, now=CLOCK.now())
 
     async def splits(self, symbol: str) -> Sequence[Decimal]:
         return read_splits(await get(self.http, _chart(symbol), LATELY), CLOCK.now())

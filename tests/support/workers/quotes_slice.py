@@ -25,9 +25,10 @@ from tests.support.outbox import MemoryOutcomeNotifier, events
 from tests.support.postgres import Database
 from workers.quotes import store
 from workers.quotes.batch_loader import LookUps
-from workers.quotes.cache import QuoteCache
+from workers.quotes.cache import HistoryCache, QuoteCache
 from workers.quotes.dependencies import Quotes
 from workers.quotes.handlers import answer, look_up
+from workers.quotes.history import look_up_histories
 from workers.quotes.leases import Leases
 from workers.quotes.provider import Provider
 from workers.quotes.provider_fallback import ProviderFallback, ProviderLink
@@ -105,6 +106,7 @@ class QuotesSlice:
 
     def without_cache(self, redis_away: Redis) -> None:
         self.parts.cache = QuoteCache(redis_away)
+        self.parts.history_cache = HistoryCache(redis_away)
         self.parts.leases = Leases(redis_away)
         self.outcome_notifier.heard = False
 
@@ -140,10 +142,12 @@ def wired(
         pool=pool,
         outcome_notifier=outcome_notifier,
         cache=QuoteCache(redis),
+        history_cache=HistoryCache(redis),
         leases=Leases(redis),
         chain=links(changes),
         changes=changes,
     )
     parts.look_ups = LookUps(partial(look_up, parts))
+    parts.histories = LookUps(partial(look_up_histories, parts))
     parts.searches = LookUps(partial(search_for, parts), gather_seconds=0)
     return parts
