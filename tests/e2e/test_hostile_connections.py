@@ -89,7 +89,7 @@ async def test_hostile_connections(stack: Stack, evidence: Evidence) -> None:
             await most_memory(process, CALM_SECONDS)  # caches fill
             for name in ATTACKS:
                 kinds = [*KINDS] if name == TOGETHER else [name]
-                load.p99()
+                load.seconds.clear()
                 calm_memory, calm = await most_memory(process, CALM_SECONDS), load.p99()
                 attacking = asyncio.create_task(attacked(port, hostile, kinds))
                 memory = await most_memory(process, SECONDS)
