@@ -4,8 +4,7 @@ import asyncio
 import base64
 import hashlib
 import hmac
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -20,6 +19,7 @@ from contracts.message import Command
 from contracts.outcomes import Succeeded
 from contracts.topics import CARRIED_BY
 from gateway.commands.idempotency import IdempotencyStore
+from gateway.commands.pending_command import PendingCommand, acknowledgement
 from gateway.commands.result_problems import is_of_another_body, settled, translate_publish_errors
 from gateway.commands.results import CommandResult, CommandResults
 from gateway.commands.status_token import Handle
@@ -31,7 +31,6 @@ from gateway.settings import GatewaySettings
 from infra.kafka.batching_publisher import Acknowledged, BatchingPublisher
 from infra.kafka.producer import (
     BrokerUnavailableError,
-    IndeterminateError,
     Outgoing,
     Producer,
 )
@@ -112,7 +111,7 @@ class CommandPublisher:
             acknowledged = await self._publish(
                 context, intent, command, key=key, reply_to=None, deadline=None
             )
-            await self._acknowledged(acknowledged)
+            await acknowledgement(acknowledged, self._settings.publish_seconds)
         return Answer(202, {"status": "accepted"})
 
     async def publish_once(
@@ -188,61 +187,11 @@ class CommandPublisher:
                     reply_to=self._outcomes.channel,
                     deadline=deadline,
                 )
-                if seconds > 0 and (
-                    command_result := await self._outcome(acknowledged, waiting, seconds)
-                ):
-                    return command_result
-                await self._acknowledged(acknowledged)
-                return None
+                return await PendingCommand(
+                    acknowledged, waiting, publish_seconds=self._settings.publish_seconds
+                ).result(seconds)
         finally:
             self._outcomes.forget(intent.id, waiting)
-
-    async def _outcome(
-        self, acknowledged: Acknowledged, waiting: asyncio.Future[CommandResult], seconds: float
-    ) -> CommandResult | None:
-        with self._fail_if_not_acknowledged(acknowledged, waiting):
-            try:
-                async with asyncio.timeout(seconds):
-                    return await waiting
-            except TimeoutError:
-                return None
-
-    async def _acknowledged(self, acknowledged: Acknowledged) -> None:
-        """Wait for the broker. Raises `BrokerUnavailableError`, `IndeterminateError`.
-
-        The future may have been cancelled by the wait for the outcome: that is no answer either.
-        """
-        await asyncio.wait({acknowledged}, timeout=self._settings.publish_seconds)
-        if not acknowledged.done():
-            acknowledged.cancel()
-        if acknowledged.cancelled():
-            raise IndeterminateError("not acknowledged in time")
-        acknowledged.result()
-
-    @contextmanager
-    def _fail_if_not_acknowledged(
-        self, acknowledged: Acknowledged, waiting: asyncio.Future[CommandResult]
-    ) -> Iterator[None]:
-        """Who waits for an outcome hears at once, and in time, that the command is not published.
-
-        The outcome may be here before the acknowledgement, and then is all that counts.
-        """
-
-        def pass_on(done: Acknowledged) -> None:
-            error = None if done.cancelled() else done.exception()
-            if done.cancelled():
-                error = IndeterminateError("not acknowledged in time")
-            if error and not waiting.done():
-                waiting.set_exception(error)
-
-        acknowledged.add_done_callback(pass_on)
-        seconds = self._settings.publish_seconds
-        timer = asyncio.get_running_loop().call_later(seconds, acknowledged.cancel)
-        try:
-            yield
-        finally:
-            timer.cancel()
-            acknowledged.remove_done_callback(pass_on)
 
     async def _publish(
         self,

@@ -15,7 +15,7 @@ from contracts.values import Tier
 from gateway.problems import ProblemError
 from gateway.rate_limit.policies import By, ByTier, Policy, Quota
 from gateway.rate_limit.shared_windows import SharedWindows
-from gateway.rate_limit.window import Check, Count, Windows
+from gateway.rate_limit.window import UNCOUNTED, Check, Count, Windows
 from infra.security.client_cipher import network_of
 
 KNOWN_SECONDS = 30 * 24 * 3_600
@@ -61,19 +61,30 @@ class Caller:
 
 
 @dataclass(slots=True)
+class PolicyCount:
+    """One policy that concerns a request: what it counts the request under, and how that stands."""
+
+    policy: Policy
+    check: Check
+    count: Count = UNCOUNTED
+
+    def distance(self) -> tuple[bool, float]:
+        """How far from a refusal, in an order: what is refused comes first."""
+        return not self.count.refused, self.count.remaining / self.check.most
+
+
+@dataclass(slots=True)
 class Taken:
     """What one request is counted under, and the headers that tell of it."""
 
-    tier: str
-    policies: list[Policy] = field(default_factory=list)
-    checks: list[Check] = field(default_factory=list)
+    counted: list[PolicyCount]
     headers: list[tuple[str, str]] = field(default_factory=list)
     locally: bool = False
     """Whether the cache server could not say, so that this process counted."""
     slowed: bool = False
-    given_back: list[str] = field(default_factory=list)
-    """What is counted elsewhere of a failure alone."""
     """Whether the request is to wait before it goes on."""
+    of_everybody: list[PolicyCount] = field(default_factory=list)
+    """What slows requests, and counts failures alone."""
 
 
 class Limits:
@@ -91,44 +102,53 @@ class Limits:
     def refuse_early(self, policies: Policies, client: str | None) -> None:
         """Before any work for a client who was refused a moment ago. Raises `ProblemError`."""
         if self._refusals:
-            self._refuse_again(self._asked(policies, Caller(client)), policies)
+            caller = Caller(client)
+            self._refuse_again(self._concerned(policies, caller), policies, caller.tier)
 
     async def take(self, policies: Policies, caller: Caller) -> Taken:
         """Count a request. Raises `ProblemError` when one of its policies refuses it."""
-        taken = self._asked(tuple(p for p in policies if not p.slows), caller)
-        if not taken.checks:
+        concerned = self._concerned(policies, caller)
+        taken = Taken([each for each in concerned if not each.policy.slows])
+        if not taken.counted:
             return taken
         if self._refusals:
-            self._refuse_again(taken, policies)
-        slowing = self._asked(tuple(p for p in policies if p.slows), caller)
-        slow: list[Count] | None = None
-        if slowing.checks:
+            self._refuse_again(taken.counted, policies, caller.tier)
+        await self._count(taken, [each for each in concerned if each.policy.slows])
+        taken.headers = self._headers(policies, caller.tier, taken.counted)
+        refused = [each for each in reversed(taken.counted) if each.count.refused]
+        if refused:
+            longest = max(refused, key=lambda each: each.count.seconds)
+            self._remember(longest)
+            raise self._refusal(longest.policy, longest.count.seconds, taken.headers)
+        return taken
+
+    async def _count(self, taken: Taken, slowing: list[PolicyCount]) -> None:
+        """Fill in the counts. What slows is asked beside: it refuses nothing of the others."""
+        asking = self._shared.take([each.check for each in taken.counted])
+        if slowing:
             counts, slow = await asyncio.gather(
-                self._shared.take(taken.checks), self._shared.take(slowing.checks)
+                asking, self._shared.take([each.check for each in slowing])
             )
+            if slow and any(count.refused for count in slow):
+                SLOWED.inc()
+                taken.slowed = True
+            elif slow:
+                taken.of_everybody = slowing
         else:
-            counts = await self._shared.take(taken.checks)
-        if slow and any(count.refused for count in slow):
-            SLOWED.inc()
-            taken.slowed = True
-        elif slow:
-            taken.given_back = [check.key for check in slowing.checks]
+            counts = await asking
         if counts is None:
             taken.locally = True
-            counts = self._locally(taken)
-        if not any(count.refused for count in counts):
-            taken.headers = self._headers(policies, taken, counts)
-            return taken
-        seconds, i = max((c.seconds, i) for i, c in enumerate(counts) if c.refused)
-        self._remember(taken.policies[i], taken.checks[i].key, seconds)
-        raise self._refusal(taken.policies[i], seconds, self._headers(policies, taken, counts))
+            counts = self._locally(taken.counted)
+        for each, count in zip(taken.counted, counts, strict=True):
+            each.count = count
 
     async def succeeded(self, taken: Taken) -> None:
         """What is counted until a success begins anew; its caller is known from now on."""
-        for policy, check in zip(taken.policies, taken.checks, strict=True):
-            if policy.until_success:
-                self._closed.forget(check.key)
-                await self._shared.forget(check.key, known=_known(check.key), seconds=KNOWN_SECONDS)
+        for each in taken.counted:
+            if each.policy.until_success:
+                key = each.check.key
+                self._closed.forget(key)
+                await self._shared.forget(key, known=_known(key), seconds=KNOWN_SECONDS)
         await self._give_back(taken, lambda policy: policy.failures)
 
     async def not_tried(self, taken: Taken) -> None:
@@ -136,21 +156,18 @@ class Limits:
         await self._give_back(taken, lambda policy: policy.until_success or policy.failures)
 
     async def _give_back(self, taken: Taken, counts: Callable[[Policy], bool]) -> None:
-        keys = [
-            check.key
-            for policy, check in zip(taken.policies, taken.checks, strict=True)
-            if counts(policy)
-        ]
-        for key in keys:
-            if taken.locally:
-                self._closed.give_back(key)
-            else:
-                await self._shared.give_back(key)
-        for key in taken.given_back:
-            await self._shared.give_back(key)
+        for each in taken.counted:
+            if counts(each.policy):
+                if taken.locally:
+                    self._closed.give_back(each.check.key)
+                else:
+                    await self._shared.give_back(each.check.key)
+        for each in taken.of_everybody:
+            await self._shared.give_back(each.check.key)
 
-    def _asked(self, policies: Policies, caller: Caller) -> Taken:
-        taken = Taken(caller.tier)
+    def _concerned(self, policies: Policies, caller: Caller) -> list[PolicyCount]:
+        """The policies that concern this caller, with what they count the request under."""
+        concerned = []
         for policy in policies:
             name = caller.name(policy.by)
             if name is None:
@@ -159,10 +176,9 @@ class Limits:
             unless = None
             if policy.spares_known_by and (pair := caller.name(By.PAIR)):
                 unless = _known(self._key(policy.spares_known_by, pair))
-            taken.policies.append(policy)
-            key = self._key(policy.name, name)
-            taken.checks.append(Check(key, quota.most, quota.seconds, unless))
-        return taken
+            check = Check(self._key(policy.name, name), quota.most, quota.seconds, unless)
+            concerned.append(PolicyCount(policy, check))
+        return concerned
 
     def _quota(self, policy: Policy, tier: str) -> Quota:
         quotas = self._numbers[policy.name]
@@ -173,30 +189,30 @@ class Limits:
         mac = hashlib.blake2b(name.encode(), digest_size=16, key=self._secret, person=b"limits")
         return f"qnt9:limit:{policy}:{mac.hexdigest()}"
 
-    def _locally(self, taken: Taken) -> list[Count]:
+    def _locally(self, counted: list[PolicyCount]) -> list[Count]:
         """While the cache server cannot say: a quarter of what is closed, all of the others."""
-        closed = any(policy.closed for policy in taken.policies)
+        closed = any(each.policy.closed for each in counted)
         checks = [
             Check(c.key, max(MIN_LOCAL, c.most // LOCAL_SHARE) if closed else c.most, c.seconds)
-            for c in taken.checks
+            for c in (each.check for each in counted)
         ]
         windows = self._closed if closed else self._open
         counts = windows.take(checks, time.monotonic())
         return counts or [Count(refused=closed, remaining=0, seconds=1.0)] * len(checks)
 
     def _headers(
-        self, policies: Policies, taken: Taken, counts: list[Count]
+        self, policies: Policies, tier: str, counted: list[PolicyCount]
     ) -> list[tuple[str, str]]:
         """Of what is told to clients, the one that is nearest to its end."""
-        shown = [
-            (-count.refused, count.remaining / check.most, i)
-            for i, (count, check) in enumerate(zip(counts, taken.checks, strict=True))
-            if taken.policies[i].shown and count.remaining >= 0
-        ]
-        headers = [("RateLimit-Policy", self._text(policies, taken.tier))]
+        headers = [("RateLimit-Policy", self._text(policies, tier))]
+        shown = [each for each in counted if each.policy.shown and each.count.remaining >= 0]
         if shown:
-            i = min(shown)[2]
-            headers.append(_rate_limit(taken.policies[i], counts[i].remaining, counts[i].seconds))
+            nearest = min(
+                shown,
+                key=lambda each: (not each.count.refused, each.count.remaining / each.check.most),
+            )
+            count = nearest.count
+            headers.append(_rate_limit(nearest.policy, count.remaining, count.seconds))
         return headers
 
     def _text(self, policies: Policies, tier: str) -> str:
@@ -207,24 +223,24 @@ class Limits:
             self._texts[policies, tier] = text
         return text
 
-    def _remember(self, policy: Policy, key: str, seconds: float) -> None:
+    def _remember(self, refused: PolicyCount) -> None:
         """Not what a success may end, nor what does not hold for everybody alike."""
-        if policy.until_success or policy.spares_known_by:
+        if refused.policy.until_success or refused.policy.spares_known_by:
             return
         if len(self._refusals) >= REFUSALS_REMEMBERED:
             self._refusals.clear()
-        self._refusals[key] = time.monotonic() + seconds
+        self._refusals[refused.check.key] = time.monotonic() + refused.count.seconds
 
-    def _refuse_again(self, taken: Taken, policies: Policies) -> None:
+    def _refuse_again(self, counted: list[PolicyCount], policies: Policies, tier: str) -> None:
         now = time.monotonic()
-        for policy, check in zip(taken.policies, taken.checks, strict=True):
-            left = self._refusals.get(check.key, 0.0) - now
+        for each in counted:
+            left = self._refusals.get(each.check.key, 0.0) - now
             if left > 0:
-                headers = [("RateLimit-Policy", self._text(policies, taken.tier))]
-                if policy.shown:
-                    headers.append(_rate_limit(policy, 0, left))
-                raise self._refusal(policy, left, headers)
-            self._refusals.pop(check.key, None)
+                headers = [("RateLimit-Policy", self._text(policies, tier))]
+                if each.policy.shown:
+                    headers.append(_rate_limit(each.policy, 0, left))
+                raise self._refusal(each.policy, left, headers)
+            self._refusals.pop(each.check.key, None)
 
     @staticmethod
     def _refusal(policy: Policy, seconds: float, headers: list[tuple[str, str]]) -> ProblemError:

@@ -33,7 +33,7 @@ class Count:
     seconds: float
 
 
-SPARED = Count(refused=False, remaining=-1, seconds=0.0)
+SPARED = UNCOUNTED = Count(refused=False, remaining=-1, seconds=0.0)
 
 
 class Windows:
