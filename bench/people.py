@@ -16,11 +16,11 @@ from redis.asyncio import Redis
 
 from contracts.ids import uuid7
 from contracts.quotes import CachedQuote, Quote, cache_key
+from infra.postgres.personal_data_keys import KEY_BYTES, user_key_id
 from infra.postgres.pool import Connection
 from infra.security.access_tokens import TokenSigner
 from infra.security.address_hmac import address_hash
 from infra.security.password_hashing import ITERATIONS, LANES, MEMORY_KIB
-from infra.security.personal_data_keys import KEY_BYTES, user_key_id
 from infra.security.refresh_tokens import SECRET_BYTES, refresh_token
 
 USERS = 1_000

@@ -27,16 +27,16 @@ from gateway.routes import ENDPOINTS
 from gateway.settings import GatewaySettings
 from gateway.stream.streams import Streams
 from gateway.stream.tickets import Tickets
+from infra.composition.bootstrap import main
+from infra.composition.process import watch_helpful, watch_needed
 from infra.kafka.producer import Producer
 from infra.postgres.pool import open_pool
 from infra.postgres.reads import Reads, probe_of
 from infra.redis.client import open_redis
 from infra.resilience.dependency_monitor import Dependency
-from infra.runtime.bootstrap import main
 from infra.runtime.health import Health
 from infra.runtime.http_server import http_server
 from infra.runtime.lifecycle import GracefulShutdownHandler
-from infra.runtime.process import watch_helpful, watch_needed
 from infra.security.access_tokens import TokenChecker
 from infra.security.client_cipher import ClientCipher
 

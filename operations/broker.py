@@ -23,7 +23,7 @@ from infra.kafka.consumer_groups import Committed, GroupsError, Place
 from infra.kafka.operator_client import Operator
 from infra.observability.error_text import describe
 from infra.runtime.settings import KafkaSettings
-from infra.security.tls import distrust
+from infra.runtime.tls import distrust
 from operations.client_shutdown import stopped
 from operations.errors import CutOffError, OpsError
 

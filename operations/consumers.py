@@ -74,6 +74,24 @@ async def find(
 
     Raises `OpsError`.
     """
+    _check(consumer, action, choice)
+    instructions: list[Instruction] = []
+    records = 0
+    for lag in await measure(broker):
+        range_ = _chosen_range(lag, consumer, choice)
+        if range_ is None:
+            continue
+        count = 0
+        async for batch in broker.read(lag.topic, [range_]):
+            count += sum(matches(r, type_=choice.type, key=choice.key) for r in batch.records)
+        if count:
+            instructions.append(_instruction(action, lag.topic, range_, choice, by))
+            records += count
+    return Found(tuple(instructions), records)
+
+
+def _check(consumer: Consumer, action: Action, choice: Choice) -> None:
+    """Raises `OpsError` for what this consumer cannot be told."""
     if action == "skip" and consumer == AUDIT:
         raise NotAllowedError(
             "the audit log has every event: `qnt9 consumers set-aside audit` keeps those it cannot "
@@ -82,37 +100,35 @@ async def find(
     topics = [n for t in topics_of(consumer) for n in (t.name, t.redrive(consumer))]
     if choice.topic is not None and choice.topic not in topics:
         raise OpsError(f"{consumer.name} reads {', '.join(topics)}, not {choice.topic!r}")
-    instructions: list[Instruction] = []
-    records = 0
-    for lag in await measure(broker):
-        if lag.group != consumer.group or choice.topic not in {None, lag.topic}:
-            continue
-        if choice.partition not in {None, lag.partition}:
-            continue
-        first = max(lag.end - lag.lag, choice.first or 0)
-        until = lag.end if choice.until is None else min(lag.end, choice.until)
-        if first >= until:
-            continue
-        count = 0
-        async for batch in broker.read(lag.topic, [Range(lag.partition, first, until)]):
-            count += sum(matches(r, type_=choice.type, key=choice.key) for r in batch.records)
-        if count:
-            key = None if choice.key is None else choice.key.encode()
-            instructions.append(
-                Instruction(
-                    action,
-                    lag.topic,
-                    lag.partition,
-                    first,
-                    until,
-                    choice.type,
-                    key,
-                    by.operator,
-                    by.reason,
-                )
-            )
-            records += count
-    return Found(tuple(instructions), records)
+
+
+def _chosen_range(lag: Lag, consumer: Consumer, choice: Choice) -> Range | None:
+    """What a choice names of the unread part of a partition; None where that is nothing."""
+    if lag.group != consumer.group or choice.topic not in {None, lag.topic}:
+        return None
+    if choice.partition not in {None, lag.partition}:
+        return None
+    first = max(lag.end - lag.lag, choice.first or 0)
+    until = lag.end if choice.until is None else min(lag.end, choice.until)
+    found = Range(lag.partition, first, until)
+    return None if found.is_empty else found
+
+
+def _instruction(
+    action: Action, topic: str, range_: Range, choice: Choice, by: ops_events.OperatorContext
+) -> Instruction:
+    key = None if choice.key is None else choice.key.encode()
+    return Instruction(
+        action,
+        topic,
+        range_.partition,
+        range_.start,
+        range_.until,
+        choice.type,
+        key,
+        by.operator,
+        by.reason,
+    )
 
 
 async def instruct(

@@ -10,8 +10,9 @@ import orjson
 from contracts.confidential import PREFIX as ENCRYPTED
 from contracts.personal import Personal
 from contracts.topics import MESSAGES
+from infra.kafka.records import Record
 from infra.messaging.dead_letter_encryption import owner_of
-from infra.messaging.record_reader import Record, RecordReader, Unreadable, headers_as_text
+from infra.messaging.record_reader import RecordReader, Unreadable, headers_as_text
 from operations.message_types import short
 
 _PERSONAL = re.compile(r"^p1\.((?:user|day):[0-9a-f-]+)\.[A-Za-z0-9_-]+$")

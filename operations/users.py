@@ -22,8 +22,8 @@ from contracts.ids import uuid7
 from contracts.personal import Personal
 from contracts.values import Permission
 from infra.messaging.transaction import Transaction, Transactions
+from infra.postgres.personal_data_keys import make_user_key, user_keys
 from infra.postgres.pool import Connection, Pool
-from infra.security.personal_data_keys import make_user_key, user_keys
 
 EVENTS_SHOWN = 10
 SESSIONS_AT_ONCE = 1_000

@@ -1,11 +1,16 @@
 """The topology against the code: every command has its handler, every slice says what it does."""
 
 import importlib
+import inspect
 import pkgutil
-from types import ModuleType
+import re
+import sys
+from pathlib import Path
+from types import FunctionType, ModuleType
 
 import pytest
 
+from contracts.message import Command
 from contracts.physical_topics import physical_topics
 from contracts.topics import AUDIT, CARRIED_BY, TOPICS, Consumer, topics_of
 
@@ -84,3 +89,52 @@ def test_only_redrive_topics_have_no_writer_but_the_operator() -> None:
 def test_the_gateway_writes_command_topics_and_nothing_else() -> None:
     written = {topic.name for topic in physical_topics() if "gateway" in topic.writers}
     assert written == {topic.name for topic in TOPICS if topic.name.endswith(".commands")}
+
+
+COMMANDS = sorted(
+    (
+        (message, consumer)
+        for consumer in CONSUMERS
+        for topic in topics_of(consumer)
+        for message in topic.carries
+        if issubclass(message, Command)
+    ),
+    key=lambda pair: pair[0].__name__,
+)
+
+
+@pytest.mark.parametrize(
+    ("command", "consumer"), COMMANDS, ids=lambda each: getattr(each, "name", None) or each.__name__
+)
+def test_command_is_found_from_topics_by_handles_store_and_tests(
+    command: type[Command], consumer: Consumer
+) -> None:
+    """Starts from the topology alone: the process that consumes the topic has the slice's name."""
+    handler = _handles(f"workers.{consumer.principal}").HANDLES[command]
+    module = sys.modules[handler.__module__]
+    folder, _, name = module.__name__.rpartition(".")
+    assert name == "handlers", "a handler is in handlers.py"
+    assert module.HANDLES[command] is handler, "the table ends the module of its handler"
+    assert command.__name__ in inspect.getsource(module)
+
+    store = importlib.import_module(f"{folder}.store")
+    assert module.store is store, "the handler uses the store.py beside it"
+    assert re.search(r"\b(SELECT|INSERT|UPDATE|DELETE)\b", inspect.getsource(store))
+
+    tests = Path(__file__).parent.joinpath(*folder.split("."))
+    assert (tests / "test_handlers.py").is_file()
+
+
+@pytest.mark.parametrize("package", sorted(set(SLICE_OF.values())))
+def test_consumer_dispatches_by_the_table_of_its_slice_alone(package: str) -> None:
+    consumer = _handles(package).__name__.removesuffix("handlers") + "consumer"
+    if package == "workers.notifications":  # its consumer runs in the process of verification
+        consumer = "workers.verification.consumer"
+    module = importlib.import_module(consumer)
+    assert re.search(r"dispatch_(each|in_bulk)\(([a-z]+\.)?HANDLES, ", inspect.getsource(module))
+    handlers = set(_handles(package).HANDLES.values())
+    assert not [value for value in vars(module).values() if _is_one_of(value, handlers)]
+
+
+def _is_one_of(value: object, handlers: set[object]) -> bool:
+    return isinstance(value, FunctionType) and value in handlers

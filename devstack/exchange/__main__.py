@@ -7,7 +7,7 @@ from devstack.exchange.delivery import ResettableProtocol
 from devstack.exchange.listings import load_listings
 from devstack.exchange.middleware import Exchange
 from devstack.exchange.settings import ExchangeSettings
-from infra.runtime.bootstrap import main
+from infra.composition.bootstrap import main
 from infra.runtime.health import Health
 from infra.runtime.http_server import http_server
 from infra.runtime.lifecycle import GracefulShutdownHandler

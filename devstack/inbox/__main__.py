@@ -6,7 +6,7 @@ from devstack.inbox.mailbox import Mailbox
 from devstack.inbox.settings import InboxSettings
 from devstack.inbox.smtp import Sink, smtp_server
 from devstack.inbox.web import inbox_app
-from infra.runtime.bootstrap import main
+from infra.composition.bootstrap import main
 from infra.runtime.health import Health
 from infra.runtime.http_server import http_server
 from infra.runtime.lifecycle import GracefulShutdownHandler

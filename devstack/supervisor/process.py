@@ -14,6 +14,7 @@ from devstack.supervisor.environment import of_machine
 from devstack.supervisor.layout import Layout
 from devstack.supervisor.log_files import limit_size
 from devstack.supervisor.records import Records
+from infra.runtime.backoff import Backoff, wait_for_event
 
 log = structlog.get_logger()
 
@@ -107,38 +108,44 @@ class Process:
 
     async def _keep(self) -> None:
         """Until it is stopped, whatever fails meanwhile: a full disk has room again one day."""
-        delay, attempts = FIRST_DELAY, 0
+        backoff, attempts = Backoff(FIRST_DELAY, LONGEST_DELAY), 0
         while not self._stop.is_set():
             self.began, self.took = time.monotonic(), None
-            code: int | None = None
-            try:
-                code = await self._live_once()
-                ending = _ending(code)
-            except Exception as error:
-                log.exception("process_not_started", process=self.part.name, again_in=delay)
-                ending = str(error) or repr(error)
+            code, ending = await self._live_to_its_end()
             if self._stop.is_set():
                 log.info("process_stopped", process=self.part.name, code=code)
                 return
             self._ready.clear()
-            lived = time.monotonic() - self.began
             came_up = self._was_ready_since_began()
             attempts = 0 if came_up else attempts + 1
-            if attempts >= ATTEMPTS_TO_COME_UP or (code is None and not self._was_ready):
-                self.state = State.FAILED
-                self.detail = f"ended {attempts} times before it was ready, last {ending}"
-                if code is None:
-                    self.detail = ending
-                self._failing.set()
-            else:
-                self.state, self.detail = State.RESTARTING, ending
-            delay = FIRST_DELAY if lived > LONG_ENOUGH else delay
+            self._judge_ending(code, ending, attempts)
+            if time.monotonic() - self.began > LONG_ENOUGH:
+                backoff.succeed()
+            delay = backoff.fail()
             log.warning("process_died", process=self.part.name, code=code, again_in=delay)
             if came_up:
                 self._tell(f"{self.part.name} ended ({ending}), starting it again")
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._stop.wait(), delay)
-            delay = min(delay * 2, LONGEST_DELAY)
+            await wait_for_event(self._stop, delay)
+
+    async def _live_to_its_end(self) -> tuple[int | None, str]:
+        """Run it once. Returns its exit code, None where it did not start, and how it ended."""
+        try:
+            code = await self._live_once()
+        except Exception as error:
+            log.exception("process_not_started", process=self.part.name)
+            return None, str(error) or repr(error)
+        return code, _ending(code)
+
+    def _judge_ending(self, code: int | None, ending: str, attempts: int) -> None:
+        """Give up on its coming up after some attempts; what was ready once is started again."""
+        if attempts < ATTEMPTS_TO_COME_UP and (code is not None or self._was_ready):
+            self.state, self.detail = State.RESTARTING, ending
+            return
+        self.state = State.FAILED
+        self.detail = ending
+        if code is not None:
+            self.detail = f"ended {attempts} times before it was ready, last {ending}"
+        self._failing.set()
 
     async def _live_once(self) -> int:
         if self.part.prepare:

@@ -2,16 +2,16 @@
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 from devstack.supervisor.credentials import KAFKA_USERS, Credentials
 from devstack.supervisor.environment import dsn, kafka_settings, redis_url
+from devstack.supervisor.options import Options
 from devstack.supervisor.ports import LOOPBACK, Ports
 from devstack.supervisor.probes import readiness
 from devstack.supervisor.process import Process, State
-
-if TYPE_CHECKING:
-    from devstack.supervisor.supervisor import Supervisor
+from devstack.supervisor.system import Step
 
 ORDER = (
     *KAFKA_USERS[2:],
@@ -23,7 +23,28 @@ ORDER = (
 )
 
 
-def progress(supervisor: "Supervisor") -> dict[str, Any]:
+class SupervisedSystem(Protocol):
+    """What a status is made of. The supervisor is one."""
+
+    state: str
+    error: str
+    began: float
+    """By the monotonic clock."""
+
+    @property
+    def processes(self) -> Mapping[str, Process]: ...
+
+    @property
+    def steps(self) -> Mapping[str, Step]: ...
+
+    @property
+    def options(self) -> Options: ...
+
+    @property
+    def credentials(self) -> Credentials: ...
+
+
+def progress(supervisor: SupervisedSystem) -> dict[str, Any]:
     """What a live picture shows; asks nobody."""
     now = time.monotonic()
     units: list[dict[str, Any]] = []
@@ -33,7 +54,9 @@ def progress(supervisor: "Supervisor") -> dict[str, Any]:
             took = now - process.began
         units.append(_unit(process.part.name, process.state, process.detail, took))
         units[-1]["where"] = process.part.where
-    units += [_unit(step.name, step.state, step.detail, step.took) for step in _steps(supervisor)]
+    units += [
+        _unit(step.name, step.state, step.detail, step.took) for step in supervisor.steps.values()
+    ]
     return {
         "state": supervisor.state,
         "error": supervisor.error,
@@ -48,7 +71,7 @@ def progress(supervisor: "Supervisor") -> dict[str, Any]:
     }
 
 
-async def of_running(supervisor: "Supervisor") -> dict[str, Any]:
+async def of_running(supervisor: SupervisedSystem) -> dict[str, Any]:
     """The whole truth, each part asked anew."""
     processes = sorted(supervisor.processes.values(), key=_order)
     states = await asyncio.gather(*(_state(each) for each in processes))
@@ -117,7 +140,3 @@ def _order(process: Process) -> tuple[int, str]:
 
 def _unit(name: str, state: State, detail: str, seconds: float | None) -> dict[str, Any]:
     return {"name": name, "state": state, "detail": detail, "seconds": seconds}
-
-
-def _steps(supervisor: "Supervisor") -> Any:
-    return supervisor.steps.values()

@@ -25,8 +25,8 @@ from gateway.problems import ProblemError
 from infra.messaging.access_changes import CHANNEL, AccessChanges
 from infra.postgres.pool import UNAVAILABLE
 from infra.postgres.reads import Readable
+from infra.runtime.tls import kind_of
 from infra.security.access_tokens import LIFETIME, SKEW, Principal
-from infra.security.tls import kind_of
 
 log = structlog.get_logger(__name__)
 

@@ -20,7 +20,7 @@ from contracts.outcomes import Outcome, outcome_of
 from gateway import queries
 from infra.postgres.pool import UNAVAILABLE
 from infra.postgres.reads import Readable
-from infra.security.tls import kind_of
+from infra.runtime.tls import kind_of
 
 log = structlog.get_logger(__name__)
 

@@ -9,7 +9,7 @@ from starlette.types import Receive, Scope, Send
 
 from gateway.http.endpoints import Answer
 from gateway.problems import PROBLEM_JSON, ProblemError
-from infra.http.connection import ABORT
+from infra.http.scope import ABORT
 
 Headers = Sequence[tuple[bytes, bytes]]
 

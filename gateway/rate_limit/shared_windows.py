@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from gateway.rate_limit.window import SPARED, Check, Count
-from infra.security.tls import kind_of
+from infra.runtime.tls import kind_of
 
 log = structlog.get_logger(__name__)
 

@@ -9,7 +9,8 @@ from gateway.stream.events import Event, event_of
 from gateway.stream.history import MAX_EVENTS
 from gateway.stream.hub import Hub, Subscription
 from gateway.stream.positions import Position, places_of
-from infra.kafka.broadcast_consumer import GoneError, Place, read_range
+from infra.kafka.broadcast_consumer import GoneError, read_range
+from infra.kafka.records import Place
 from infra.runtime.settings import KafkaSettings
 
 MAX_READ_EVENTS = 50_000

@@ -9,7 +9,8 @@ from contracts.topics import QUOTES_EVENTS
 from gateway.stream.history import MAX_EVENTS
 from gateway.stream.hub import Hub
 from gateway.stream.positions import OWN
-from infra.kafka.broadcast_consumer import Place, Watch, watching
+from infra.kafka.broadcast_consumer import Watch, watching
+from infra.kafka.records import Place
 from infra.runtime.settings import KafkaSettings
 
 log = structlog.get_logger(__name__)

@@ -10,7 +10,8 @@ from contracts.events import QuoteUpdated, WatchlistItemAdded, WatchlistItemRemo
 from contracts.message import Message
 from contracts.personal import Personal
 from contracts.topics import MESSAGES
-from infra.messaging.record_reader import Record, parse
+from infra.kafka.records import Record
+from infra.messaging.record_reader import parse
 
 _WANTED = ("ce_id", "ce_type", "ce_time")
 

@@ -18,8 +18,7 @@ from gateway.stream.events import Event, event_of, update_of, update_shown
 from gateway.stream.frames import frame
 from gateway.stream.history import History
 from gateway.stream.positions import Position, places_of
-from infra.kafka.broadcast_consumer import Place
-from infra.messaging.record_reader import Record
+from infra.kafka.records import Place, Record
 from infra.runtime.clock import CLOCK
 from infra.security.access_tokens import Principal
 

@@ -16,8 +16,8 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
 from contracts.topics import USERS_EVENTS, WATCHLISTS_EVENTS
-from infra.kafka.broadcast_consumer import Place
 from infra.kafka.partitioner import partition_of_key
+from infra.kafka.records import Place
 
 OWN = (USERS_EVENTS, WATCHLISTS_EVENTS)
 """Topics whose key is the user's id, so that all of one user's lie in one partition of each."""

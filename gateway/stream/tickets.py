@@ -17,8 +17,8 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from gateway.problems import ProblemError
+from infra.runtime.tls import kind_of
 from infra.security.access_tokens import Principal
-from infra.security.tls import kind_of
 
 log = structlog.get_logger(__name__)
 

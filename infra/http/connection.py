@@ -9,7 +9,7 @@ from uvicorn.server import ServerState
 
 from infra.http.bounds import Phase
 from infra.http.connections import Connections
-from infra.http.cycle import STATUS_LINES, Cycle
+from infra.http.cycle import Cycle
 from infra.http.reader import Head, RequestReader
 from infra.http.refusals import (
     BODY_TIMEOUT,
@@ -18,13 +18,11 @@ from infra.http.refusals import (
     Refusal,
     RefusedError,
     Render,
+    refusal_response,
 )
+from infra.http.scope import Address, address_of, scope_of
 
 log = structlog.get_logger(__name__)
-
-ABORT = "qnt9.abort"
-"""The ASGI extension under which the application finds the means to cut a connection."""
-_ASGI = {"version": "3.0", "spec_version": "2.3"}
 
 
 class HttpConnection(asyncio.BufferedProtocol):
@@ -42,8 +40,8 @@ class HttpConnection(asyncio.BufferedProtocol):
         self.transport: asyncio.Transport = None  # type: ignore[assignment]  # until it is made
         self.phase: Phase | None = None
         self.blocked: asyncio.Future[None] | None = None
-        self._peer: tuple[str, int] | None = None
-        self._server: tuple[str, int] | None = None
+        self._peer: Address | None = None
+        self._server: Address | None = None
         self._key: str | None = None
         self._cycle: Cycle | None = None
         self._is_deaf = False
@@ -60,8 +58,8 @@ class HttpConnection(asyncio.BufferedProtocol):
 
     def connection_made(self, transport: Any) -> None:
         self.transport = transport
-        self._peer = _address(transport.get_extra_info("peername"))
-        self._server = _address(transport.get_extra_info("sockname"))
+        self._peer = address_of(transport.get_extra_info("peername"))
+        self._server = address_of(transport.get_extra_info("sockname"))
         self._state.connections.add(self)  # type: ignore[arg-type]  # uvicorn names its own
         self._key, refusal = self._all.admit(self._peer[0] if self._peer else None)
         self._all.move(self, Phase.HEAD)
@@ -146,21 +144,7 @@ class HttpConnection(asyncio.BufferedProtocol):
             self._all.move(self, wanted)
 
     def begin(self, head: Head) -> None:
-        scope = {
-            "type": "http",
-            "asgi": _ASGI,
-            "http_version": head.version,
-            "method": head.method,
-            "scheme": "http",
-            "path": head.path,
-            "raw_path": head.raw_path,
-            "query_string": head.query,
-            "root_path": "",
-            "headers": head.headers,
-            "client": self._peer,
-            "server": self._server,
-            "extensions": {ABORT: self.transport.abort},
-        }
+        scope = scope_of(head, client=self._peer, server=self._server, abort=self.transport.abort)
         cycle = Cycle(
             self, scope, keep_alive=head.keep_alive, expects_continue=head.expects_continue
         )
@@ -243,12 +227,9 @@ class HttpConnection(asyncio.BufferedProtocol):
             if not cycle.uncommitted:
                 self.transport.close()
                 return
-        fields, body = self._render(refusal, headers)
-        length = (b"content-length", b"%d" % len(body))
-        lines = [*self.default_headers, *fields, length, (b"connection", b"close")]
-        head = STATUS_LINES[refusal.status] + b"".join(b"%b: %b\r\n" % line for line in lines)
+        response = refusal_response(refusal, headers, self._render, self.default_headers)
         is_head = cycle and not cycle.complete and cycle.scope["method"] == "HEAD"
-        self.transport.write(head + b"\r\n" + (b"" if is_head else body))
+        self.transport.write(response.head if is_head else response.head + response.body)
         self._close_gently()
 
     # What the table of connections calls.
@@ -303,7 +284,3 @@ class HttpConnection(asyncio.BufferedProtocol):
         self._all.move(self, Phase.LINGER)
         self.transport.write_eof()
         self._resume()
-
-
-def _address(name: Any) -> tuple[str, int] | None:
-    return (str(name[0]), int(name[1])) if isinstance(name, tuple) else None

@@ -1,26 +1,17 @@
 """One request and its response between a connection and an ASGI application."""
 
 import asyncio
-from http import HTTPStatus
 from typing import Protocol
 
 import structlog
 from starlette.types import ASGIApp, Message, Scope
 
 from infra.http.refusals import CANCELLED, FAILED, Refusal
+from infra.http.status_lines import STATUS_LINES
 
 log = structlog.get_logger(__name__)
 
 
-def _status_line(status: int) -> bytes:
-    try:
-        phrase = HTTPStatus(status).phrase
-    except ValueError:
-        phrase = ""
-    return f"HTTP/1.1 {status} {phrase}\r\n".encode()
-
-
-STATUS_LINES = {status: _status_line(status) for status in range(200, 600)}
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _BODILESS = (204, 304)
 _TEXT = bytes([0x09, *range(0x20, 0x7F), *range(0x80, 0x100)])
@@ -160,22 +151,30 @@ class Cycle:
             elif name == b"connection" and value.lower() == b"close":
                 closes = True
             lines.append(b"%b: %b\r\n" % (name, value))
-        if closes or self.expects_continue or not self._link.drains_body:
-            # Who was told nothing may send its body now or never: only a close makes that clear.
-            self.keep_alive = False
-        if not (self.keep_alive or closes):
-            lines.append(b"connection: close\r\n")
-        if self.scope["method"] == "HEAD":
-            self._left = 0
-        elif not framed and status not in _BODILESS:
-            self._chunked = True
-            lines.append(b"transfer-encoding: chunked\r\n")
+        lines += self._connection_line(closes=closes)
+        lines += self._framing_line(status, framed=framed)
         lines.append(b"\r\n")
         head = b"".join(lines)
         if head.translate(None, _TEXT) != b"\r\n" * len(lines):
             self._left = 0
             raise RuntimeError("a response header holds control characters")
         return head
+
+    def _connection_line(self, *, closes: bool) -> list[bytes]:
+        """Decide whether the connection stays open, and return what the response says of it."""
+        if closes or self.expects_continue or not self._link.drains_body:
+            # Who was told nothing may send its body now or never: only a close makes that clear.
+            self.keep_alive = False
+        return [] if self.keep_alive or closes else [b"connection: close\r\n"]
+
+    def _framing_line(self, status: int, *, framed: bool) -> list[bytes]:
+        """Decide how the body is framed, and return what the response says of it."""
+        if self.scope["method"] == "HEAD":
+            self._left = 0
+        elif not framed and status not in _BODILESS:
+            self._chunked = True
+            return [b"transfer-encoding: chunked\r\n"]
+        return []
 
     def _framed(self, body: bytes, *, more: bool) -> bytes:
         if self.scope["method"] == "HEAD":

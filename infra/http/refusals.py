@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
 
+from infra.http.status_lines import STATUS_LINES
+
 Headers = list[tuple[bytes, bytes]]
 
 Render = Callable[["Refusal", Headers], tuple[Headers, bytes]]
@@ -48,6 +50,25 @@ NOT_IMPLEMENTED = Refusal(501, "not-implemented", "The method or transfer coding
 OVERLOADED = Refusal(503, "overloaded", "Too much is being received at the moment; ask again.")
 CANCELLED = Refusal(503, "draining", "This server is going away; ask again.")
 VERSION = Refusal(505, "version-not-supported", "HTTP/1.1 and HTTP/1.0 are spoken here.")
+
+
+@dataclass(frozen=True, slots=True)
+class RefusalResponse:
+    """The bytes of a response to a refused request. A `HEAD` request gets `head` alone."""
+
+    head: bytes
+    body: bytes
+
+
+def refusal_response(
+    refusal: Refusal, request_headers: Headers, render: Render, default_headers: Headers
+) -> RefusalResponse:
+    """Return the response to a request that is refused; it says that the connection closes."""
+    fields, body = render(refusal, request_headers)
+    length = (b"content-length", b"%d" % len(body))
+    lines = [*default_headers, *fields, length, (b"connection", b"close")]
+    head = STATUS_LINES[refusal.status] + b"".join(b"%b: %b\r\n" % line for line in lines)
+    return RefusalResponse(head + b"\r\n", body)
 
 
 def as_text(refusal: Refusal, _: Headers) -> tuple[Headers, bytes]:

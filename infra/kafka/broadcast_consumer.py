@@ -10,11 +10,8 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from contracts.topics import MAX_RECORD_BYTES
 from infra.kafka.aiokafka_internals import close_connections
 from infra.kafka.connection import connection_options
-from infra.messaging.record_reader import Record
+from infra.kafka.records import Place, Record
 from infra.runtime.settings import KafkaSettings
-
-Place = tuple[str, int]
-"""Topic and partition."""
 
 WAIT_MS = 500
 REQUEST_MS = 20_000

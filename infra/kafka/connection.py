@@ -1,8 +1,6 @@
 """How aiokafka's clients are told where the broker is, who they are, and how often to try again."""
 
-import random
 import ssl
-from collections.abc import Iterator
 from typing import Any
 
 from aiokafka.helpers import create_ssl_context
@@ -11,14 +9,6 @@ from infra.runtime.settings import KafkaSettings
 
 RETRY_BACKOFF_MS = 500
 """aiokafka waits this long wherever it tries again, and has no back-off that grows."""
-
-
-def backoff(least: float, most: float) -> Iterator[float]:
-    """Seconds to wait before each further try, without end: they double, each with some jitter."""
-    wait = least
-    while True:
-        yield wait * random.uniform(0.8, 1.2)  # noqa: S311  # jitter
-        wait = min(wait * 2, most)
 
 
 def connection_options(settings: KafkaSettings) -> dict[str, Any]:

@@ -20,8 +20,9 @@ from aiokafka.errors import (
 )
 
 from contracts.topics import MAX_DEAD_LETTER_BYTES
-from infra.kafka.connection import backoff, connection_options
+from infra.kafka.connection import connection_options
 from infra.kafka.partitioner import partition_by_key
+from infra.runtime.backoff import Backoff
 from infra.runtime.settings import KafkaSettings
 
 log = structlog.get_logger(__name__)
@@ -255,7 +256,8 @@ class Producer:
     async def _connect(self, replacing: AIOKafkaProducer | None = None) -> None:
         if replacing:
             await _stop(replacing)
-        for wait in backoff(*CONNECT_RETRY_SECONDS):
+        backoff = Backoff(*CONNECT_RETRY_SECONDS, jitter=0.2)
+        while True:
             producer = AIOKafkaProducer(
                 **connection_options(self._settings),
                 client_id=self._client_id,
@@ -277,7 +279,7 @@ class Producer:
                     error=type(error).__name__,
                     hint="is it up, and are user name, password and CA file right?",
                 )
-                await asyncio.sleep(wait)
+                await asyncio.sleep(backoff.fail())
             else:
                 self._producer = producer
                 return

@@ -15,7 +15,7 @@ from contracts.topics import MAX_DEAD_LETTER_BYTES
 from infra.kafka.aiokafka_internals import is_in_transaction, retrieve_transaction_error
 from infra.kafka.connection import connection_options
 from infra.kafka.producer import BATCH_BYTES, REQUEST_MS
-from infra.messaging.batch_progress import Place
+from infra.kafka.records import Place
 from infra.runtime.settings import KafkaSettings
 
 log = structlog.get_logger(__name__)

@@ -16,7 +16,7 @@ from pydantic import (
 
 from infra.mail.addresses import parse_sender
 from infra.runtime.settings import ProcessSettings
-from infra.security.tls import CaFile
+from infra.runtime.tls import CaFile
 
 PORTS = {"smtp": 25, "smtps": 465}
 _NEEDED_BY = {"smtp_url": "smtp", "sendgrid_key": "sendgrid"}

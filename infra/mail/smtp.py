@@ -25,7 +25,7 @@ from infra.mail.transport import (
     OutgoingMail,
     RefusedError,
 )
-from infra.security.tls import distrust, is_lasting, kind_of
+from infra.runtime.tls import distrust, is_lasting, kind_of
 
 QUIT_SECONDS = 1.0
 PERMANENT = 500

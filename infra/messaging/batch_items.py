@@ -7,10 +7,10 @@ from datetime import datetime
 from redis.exceptions import RedisError
 
 from contracts.message import Message
+from infra.kafka.records import Record
 from infra.messaging.batch_progress import Batch, Failure
 from infra.messaging.failure_guard import Source
 from infra.messaging.inbound import InboundMessage, PoisonError, RetryableError
-from infra.messaging.record_reader import Record
 from infra.postgres.pool import UNAVAILABLE
 
 DOWN = (*UNAVAILABLE, RetryableError, RedisError)

@@ -17,6 +17,7 @@ from structlog.contextvars import bound_contextvars
 
 from contracts.envelope import Envelope
 from contracts.message import Message
+from infra.kafka.records import Record
 from infra.messaging.batch_items import DOWN, Item, by_key, probe
 from infra.messaging.batch_progress import Batch, Failure
 from infra.messaging.consumer_controls import Controls
@@ -27,7 +28,7 @@ from infra.messaging.dead_letters import DeadLetters
 from infra.messaging.failure_guard import FailureGuard, count_sources
 from infra.messaging.handler_calls import Handle, call
 from infra.messaging.inbound import InboundMessage, PoisonError, RefusedInputError, RetryableError
-from infra.messaging.record_reader import Reader, Record, Refused, Unreadable, Unwanted
+from infra.messaging.record_reader import Reader, Refused, Unreadable, Unwanted
 from infra.messaging.restored_database import AwaitedError
 from infra.messaging.transaction import Transactions
 from infra.observability.telemetry import RECORDS

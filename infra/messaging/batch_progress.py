@@ -4,11 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from infra.kafka.records import Place, Record
 from infra.messaging.dead_letter_owner import Owner
-from infra.messaging.record_reader import Record
-
-Place = tuple[str, int]
-"""A topic and one of its partitions."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import Literal, Protocol
 
 import asyncpg
 
-from infra.messaging.record_reader import Record
+from infra.kafka.records import Record
 from infra.postgres.pool import UNAVAILABLE
 
 Action = Literal["skip", "set-aside"]

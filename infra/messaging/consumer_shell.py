@@ -22,14 +22,15 @@ from faststream.kafka.message import KafkaAckableMessage
 from contracts.topics import Consumer, topics_of
 from infra.kafka.aiokafka_internals import committed_offsets
 from infra.kafka.connection import connection_options
-from infra.kafka.faststream_adapter import DrainFirst, Fetched, batch_of, builder
+from infra.kafka.records import Place
 from infra.messaging.batch_items import DOWN
 from infra.messaging.batch_processor import BatchProcessor
-from infra.messaging.batch_progress import Batch, Place
+from infra.messaging.batch_progress import Batch
 from infra.messaging.consumer_controls import Controls
 from infra.messaging.consumer_policy import Policy
 from infra.messaging.dead_letter_status import DeadLetterStatus
 from infra.messaging.dead_letters import Committed, DeadLetters
+from infra.messaging.faststream_adapter import DrainFirst, Fetched, batch_of, builder
 from infra.messaging.handler_calls import Handle
 from infra.messaging.inbound import RetryableError
 from infra.messaging.record_reader import Reader, RecordReader

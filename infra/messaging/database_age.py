@@ -23,7 +23,8 @@ from contracts.topics import (
 )
 from infra.kafka.broadcast_consumer import stop_client
 from infra.kafka.connection import connection_options
-from infra.messaging.record_reader import RawEventReader, Record, Unreadable
+from infra.kafka.records import Record
+from infra.messaging.record_reader import RawEventReader, Unreadable
 from infra.messaging.restored_database import Memory, RestoredDatabaseError, unknown_messages
 from infra.postgres.pool import UNAVAILABLE, Pool
 from infra.runtime.clock import CLOCK

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from contracts.personal import ErasedError, PersonalKey
+from infra.kafka.records import Record
 from infra.kafka.transactional_producer import Draft, Headers
 from infra.messaging.dead_letter_owner import Erased, Owner
-from infra.messaging.record_reader import EVENT_TOPICS, Record, envelope_of
+from infra.messaging.record_reader import EVENT_TOPICS, envelope_of
 
 ENCRYPTED_FOR = "qnt9_dlq_encrypted_for"
 OWNER_ERASED = "qnt9_dlq_owner_erased"

@@ -4,9 +4,6 @@ Each gets an outcome, which its status then says, and an event, which the audit 
 Kafka removes the dead letter. It can no longer be redriven: its message is not parked any more.
 """
 
-import asyncio
-import random
-
 import asyncpg
 import structlog
 
@@ -19,6 +16,7 @@ from infra.messaging.inbound import InboundMessage, Origin
 from infra.messaging.transaction import ConcurrentDeliveryError, Transactions
 from infra.postgres.pool import TRANSIENT, UNAVAILABLE, Connection
 from infra.postgres.retention import EVERY_SECONDS
+from infra.runtime.backoff import sleep_unevenly
 
 log = structlog.get_logger(__name__)
 
@@ -74,7 +72,7 @@ async def keep_expiring(
 ) -> None:
     """For ever, at times that no two processes share. What fails is tried again the next time."""
     while True:
-        await asyncio.sleep(every * random.uniform(0.5, 1.5))  # noqa: S311  # jitter
+        await sleep_unevenly(every)
         try:
             expired = await expire(transactions, consumer)
         except ConcurrentDeliveryError:

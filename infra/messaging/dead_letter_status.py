@@ -6,8 +6,8 @@ from uuid import UUID
 from contracts.envelope import Envelope
 from contracts.personal import PersonalKey
 from infra.messaging.dead_letter_owner import ERASED, Owners
+from infra.postgres.personal_data_keys import user_key_id
 from infra.postgres.pool import Pool
-from infra.security.personal_data_keys import user_key_id
 
 
 class DeadLetterStatus:

@@ -7,14 +7,15 @@ from uuid import UUID
 
 from contracts.envelope import Envelope
 from contracts.outcomes import Rejected
-from infra.messaging.batch_progress import Batch, Failure, Place, Prefix, SetAside, place_of
+from infra.kafka.records import Place, Record
+from infra.messaging.batch_progress import Batch, Failure, Prefix, SetAside, place_of
 from infra.messaging.consumer_controls import Controls
 from infra.messaging.dead_letter_encryption import actor_of
 from infra.messaging.dead_letter_owner import Owners
 from infra.messaging.dead_letter_status import DeadLetterStatus
 from infra.messaging.dead_letters import DeadLetters
 from infra.messaging.inbound import RetryableError
-from infra.messaging.record_reader import EVENT_TOPICS, Record, envelope_of
+from infra.messaging.record_reader import EVENT_TOPICS, envelope_of
 from infra.messaging.transaction import ConcurrentDeliveryError, Transactions
 from infra.observability.telemetry import RECORDS
 

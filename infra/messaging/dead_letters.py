@@ -19,12 +19,12 @@ from aiokafka.errors import KafkaError
 
 from contracts.topics import MAX_DEAD_LETTER_BYTES, MIB, Consumer, Topic
 from infra.kafka.broadcast_consumer import read_all
+from infra.kafka.records import Place, Record
 from infra.kafka.transactional_producer import Draft, TransactionalWriter, TransactionError
-from infra.messaging.batch_progress import Failure, Place, SetAside
+from infra.messaging.batch_progress import Failure, SetAside
 from infra.messaging.dead_letter_encryption import encrypt
 from infra.messaging.dead_letter_log import DeadLetterLog
 from infra.messaging.inbound import RetryableError
-from infra.messaging.record_reader import Record
 from infra.observability.telemetry import DEAD_LETTERS
 from infra.runtime.settings import KafkaSettings
 

@@ -19,7 +19,7 @@ from redis.exceptions import RedisError
 from contracts.outcomes import Outcome
 from infra.messaging.access_changes import CHANNEL, AccessChanges
 from infra.observability.telemetry import ANNOUNCEMENTS_LOST
-from infra.security.tls import kind_of
+from infra.runtime.tls import kind_of
 
 log = structlog.get_logger(__name__)
 

@@ -1,6 +1,6 @@
 """Records into messages. Nothing in here raises for a bad record: it says what is wrong with it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
@@ -14,20 +14,9 @@ from contracts.confidential import PREFIX, binding, confidential_fields
 from contracts.envelope import Envelope, UnreadableError
 from contracts.message import Event, Message
 from contracts.topics import MAX_DATA_BYTES, TOPICS
+from infra.kafka.records import Record
 from infra.messaging.inbound import InboundMessage, Origin, RawEvent
 from infra.security.client_cipher import ClientCipher
-
-
-class Record(Protocol):
-    """What is used of aiokafka's `ConsumerRecord`."""
-
-    topic: str
-    partition: int
-    offset: int
-    timestamp: int
-    key: bytes | None
-    value: bytes | None
-    headers: Sequence[tuple[str, bytes | None]]
 
 
 @dataclass(frozen=True, slots=True)

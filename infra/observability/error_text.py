@@ -3,7 +3,7 @@
 import asyncio
 import os
 
-from infra.security.tls import distrust
+from infra.runtime.tls import distrust
 
 
 def one_line(text: str) -> str:
@@ -20,12 +20,15 @@ def describe(error: BaseException) -> str:
         return untrusted
     if isinstance(error, TimeoutError | asyncio.TimeoutError) and not str(error):
         return "no answer in time"
-    if isinstance(error, OSError):
-        refused = isinstance(error, ConnectionRefusedError)
-        text = "connection refused" if refused else error.strerror
-        if not text or text.startswith("Connect call failed"):  # asyncio's own words
-            text = os.strerror(error.errno) if error.errno else ""
-        names = [str(each) for each in (error.filename, error.filename2) if each is not None]
-        if text:
-            return one_line(f"{', '.join(names)}: {text}" if names else text)
-    return one_line(str(error)) or type(error).__name__
+    text = _of_system(error) if isinstance(error, OSError) else ""
+    return text or one_line(str(error)) or type(error).__name__
+
+
+def _of_system(error: OSError) -> str:
+    """What the system says, and of which files; empty when it says nothing."""
+    refused = isinstance(error, ConnectionRefusedError)
+    text = "connection refused" if refused else error.strerror
+    if not text or text.startswith("Connect call failed"):  # asyncio's own words
+        text = os.strerror(error.errno) if error.errno else ""
+    names = [str(each) for each in (error.filename, error.filename2) if each is not None]
+    return one_line(f"{', '.join(names)}: {text}" if names and text else text)

@@ -18,6 +18,7 @@ import asyncpg
 
 from infra.postgres.grants import ensure_rights
 from infra.postgres.pool import Connection
+from infra.runtime.backoff import Backoff
 
 FOLDER = Path(__file__).parents[1] / "migrations"
 LOCK = 0x514E5439
@@ -160,13 +161,13 @@ async def _tries(timeouts: LockTimeouts) -> AsyncIterator[float]:
     """The seconds that are waited after this try, until timeouts ends."""
     loop = asyncio.get_running_loop()
     ends = loop.time() + timeouts.seconds
-    waits = FIRST_WAIT
+    backoff = Backoff(FIRST_WAIT, LONGEST_WAIT)
     while True:
+        waits = backoff.fail()
         yield waits
         if loop.time() + waits > ends:
             return
         await asyncio.sleep(waits)
-        waits = min(waits * 2, LONGEST_WAIT)
 
 
 async def _holders(connection: Connection) -> str:

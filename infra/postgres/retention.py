@@ -5,7 +5,6 @@ process removes it, with its own rights. Several instances may run: one at a tim
 """
 
 import asyncio
-import random
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -15,6 +14,7 @@ import structlog
 from prometheus_client import Counter, Gauge
 
 from infra.postgres.pool import TRANSIENT, UNAVAILABLE, Connection, Pool
+from infra.runtime.backoff import sleep_unevenly
 
 log = structlog.get_logger(__name__)
 
@@ -90,7 +90,7 @@ async def run(
 async def run_retention(pool: Pool, rules: Sequence[Rule], *, every: float = EVERY_SECONDS) -> None:
     """For ever, at times that no two processes share. What fails is tried again the next time."""
     while True:
-        await asyncio.sleep(every * random.uniform(0.5, 1.5))  # noqa: S311  # jitter
+        await sleep_unevenly(every)
         for rule in rules:
             try:
                 removed = await run(pool, rule)

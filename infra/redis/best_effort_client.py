@@ -7,7 +7,7 @@ from typing import TypeVar
 import structlog
 from redis.exceptions import RedisError
 
-from infra.security.tls import kind_of
+from infra.runtime.tls import kind_of
 
 log = structlog.get_logger(__name__)
 

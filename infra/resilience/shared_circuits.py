@@ -14,7 +14,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from infra.runtime.clock import CLOCK
-from infra.security.tls import kind_of
+from infra.runtime.tls import kind_of
 
 log = structlog.get_logger(__name__)
 

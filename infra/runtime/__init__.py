@@ -1,1 +1,1 @@
-"""How a process starts, runs and ends: settings, health, lifecycle, its HTTP server, the clock."""
+"""What every process runs on: settings, TLS, the clock, health, lifecycle, its HTTP server."""

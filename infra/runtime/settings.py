@@ -25,9 +25,9 @@ from pydantic import (
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from contracts.topics import MIN_REMEMBERED
+from infra.runtime import secret_policy
+from infra.runtime.tls import CaFile, certificates
 from infra.runtime.unsafe_settings import PLAINTEXT, Violation, accepted, read_risks
-from infra.security import secret_policy
-from infra.security.tls import CaFile, certificates
 
 PREFIX = "QNT9_"
 KEY_BYTES = 32

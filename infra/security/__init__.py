@@ -1,1 +1,1 @@
-"""Seals, tokens, password hashes, TLS, keys of personal data, and the policy of secrets."""
+"""Seals, tokens, password hashes, and the encryption of clients and addresses."""

@@ -6,9 +6,10 @@ from typing import Any
 
 from contracts.personal import PersonalKey
 from infra.audit.entry import Client, entry_of, open_client, sealed_client
+from infra.kafka.records import Record
 from infra.messaging.inbound import InboundMessage, RawEvent
-from infra.messaging.record_reader import RawEventReader, Record, Unreadable
-from infra.security.personal_data_keys import user_key_id
+from infra.messaging.record_reader import RawEventReader, Unreadable
+from infra.postgres.personal_data_keys import user_key_id
 
 _COLUMNS = (
     "event_id",

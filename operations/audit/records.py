@@ -8,12 +8,13 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from contracts.personal import PersonalKey
 from contracts.topics import AUDIT, topics_of
 from infra.audit.entry import entry_of
 from infra.kafka.consumer_groups import Place
-from infra.messaging.record_reader import Record
+from infra.kafka.records import Record
 from infra.postgres.pool import Connection
-from operations import refilled
+from operations.audit import refilled
 from operations.audit import rows as of_log
 from operations.audit.comparison import (
     client_difference,
@@ -76,12 +77,11 @@ async def compare_payloads(conn: Connection) -> Compared:
             )
             for row, event in events:
                 found.rows += 1
-                name = f"{row['topic']}/{row['partition']}, event {row['event_id']}"
-                if event is None:
-                    found.faults.append(f"{name}: its headers and payload are no event")
-                elif columns := differences(row, event):
-                    found.faults.append(f"{name}: {', '.join(columns)} differ from its payload")
-                elif fault := client_difference(row, event, keys):
+                fault = "its headers and payload are no event"
+                if event:
+                    fault = _difference(row, event, keys, "its payload") or ""
+                if fault:
+                    name = f"{row['topic']}/{row['partition']}, event {row['event_id']}"
                     found.faults.append(f"{name}: {fault}")
     return found
 
@@ -94,35 +94,51 @@ async def _compare_rows(
     found: Compared,
 ) -> None:
     """Each row with the record at its topic, partition and offset."""
+    events = await _events_of(broker, page, bounds)
+    matched = [(row, event) for row in page if (event := events.get(_place_of(row)))]
+    keys = await of_log.keys_of(
+        conn, (id_ for row, event in matched for id_ in key_ids(row, event))
+    )
+    absent = [row["event_id"] for row in page if not _is_of(row, events.get(_place_of(row)))]
+    elsewhere = await refilled.proven(conn, absent)
+    for row in page:
+        found.rows += 1
+        event = events.get(_place_of(row))
+        fault: str | None = None
+        if (row["topic"], row["partition"]) not in bounds:
+            fault = "is of a topic that is none of the log's"
+        elif _is_of(row, event):
+            fault = _difference(row, event, keys, "the record")
+        elif row["event_id"] not in elsewhere:
+            fault = "no such record is in Kafka"
+        if fault:
+            topic, partition, offset = _place_of(row)
+            name = f"{topic}/{partition} offset {offset}, event {row['event_id']}"
+            found.faults.append(f"{name}: {fault}")
+
+
+async def _events_of(
+    broker: Broker, page: list[Any], bounds: Mapping[Place, tuple[int, int]]
+) -> dict[tuple[str, int, int], Any]:
+    """The events that Kafka has where the rows of a page say, by topic, partition and offset."""
     offsets: dict[Place, set[int]] = {}
     for row in page:
         place = (row["topic"], row["partition"])
         begin, end = bounds.get(place, (0, 0))
         if begin <= row["offset"] < end:
             offsets.setdefault(place, set()).add(row["offset"])
-    records: dict[tuple[str, int, int], Record] = {}
-    async for record in _fetch(broker, offsets):
-        records[record.topic, record.partition, record.offset] = record
-    events = {at: event for at, record in records.items() if (event := event_of(record))}
-    at_of = [(row, (row["topic"], row["partition"], row["offset"])) for row in page]
-    keys = await of_log.keys_of(
-        conn, (id_ for row, at in at_of if at in events for id_ in key_ids(row, events[at]))
-    )
-    absent = [row["event_id"] for row, at in at_of if not _is_at(row, events.get(at))]
-    elsewhere = await refilled.proven(conn, absent)
-    for row, at in at_of:
-        found.rows += 1
-        name = f"{at[0]}/{at[1]} offset {at[2]}, event {row['event_id']}"
-        if at[:2] not in bounds:
-            found.faults.append(f"{name}: is of a topic that is none of the log's")
-        elif not _is_at(row, events.get(at)):
-            if row["event_id"] in elsewhere:
-                continue
-            found.faults.append(f"{name}: no such record is in Kafka")
-        elif columns := differences(row, events[at]):
-            found.faults.append(f"{name}: {', '.join(columns)} differ from the record")
-        elif fault := client_difference(row, events[at], keys):
-            found.faults.append(f"{name}: {fault}")
+    return {
+        (record.topic, record.partition, record.offset): event
+        async for record in _fetch(broker, offsets)
+        if (event := event_of(record))
+    }
+
+
+def _difference(row: Row, event: Any, keys: Mapping[str, PersonalKey], source: str) -> str | None:
+    """How a row differs from its event, which `source` names; None when it does not."""
+    if columns := differences(row, event):
+        return f"{', '.join(columns)} differ from {source}"
+    return client_difference(row, event, keys)
 
 
 async def _compare_records(
@@ -147,19 +163,20 @@ async def _compare_records(
             found.faults.append(f"{name}: contradicts what the log has under this id")
 
 
-def _is_at(row: Row, event: Any) -> bool:
+def _is_of(row: Row, event: Any) -> bool:
     """Whether this is the event of a row."""
     return event is not None and event.envelope.id == row["event_id"]
+
+
+def _place_of(row: Row) -> tuple[str, int, int]:
+    """Topic, partition and offset of the record that a row was made of."""
+    return row["topic"], row["partition"], row["offset"]
 
 
 def _elsewhere(row: Row, event: Any) -> bool:
     """Whether a row was made of another record, so that the two were not compared yet."""
     origin = event.origin
-    return (row["topic"], row["partition"], row["offset"]) != (
-        origin.topic,
-        origin.partition,
-        origin.offset,
-    )
+    return _place_of(row) != (origin.topic, origin.partition, origin.offset)
 
 
 async def _fetch(broker: Broker, offsets: Mapping[Place, set[int]]) -> AsyncIterator[Record]:

@@ -1,5 +1,6 @@
 """`qnt9 schemas`: what is generated from the contracts."""
 
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import click
@@ -33,23 +34,28 @@ def schemas(*, check: bool, release: bool, folder: Path) -> None:
         raise fail(
             f"{folder}/ is no folder of a checkout: the schemas are made where the source is"
         )
-    if not check:
-        if release:
-            try:
-                generator.release(folder)
-            except generator.BreakingError as error:
-                raise fail(f"{error}\nsee docs/api-versioning.md") from error
-        written = ", ".join(str(page) for page in pages)
-        click.echo(f"{generator.write(folder)} files in {folder}/, and the tables in {written}")
-        for page, generated in pages.items():
-            page.write_text(generated(page.read_text(encoding="utf-8")), encoding="utf-8")
+    if check:
+        _compare(generator.faults(folder), pages)
+        click.echo(f"{folder}/ is what the contracts say")
         return
-    faults = generator.faults(folder)
+    if release:
+        try:
+            generator.release(folder)
+        except generator.BreakingError as error:
+            raise fail(f"{error}\nsee docs/api-versioning.md") from error
+    written = ", ".join(str(page) for page in pages)
+    click.echo(f"{generator.write(folder)} files in {folder}/, and the tables in {written}")
+    for page, generated in pages.items():
+        page.write_text(generated(page.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+def _compare(faults: Sequence[str], pages: Mapping[Path, Callable[[str], str]]) -> None:
+    """Fail with what is stale or incompatible, if anything is."""
+    found = list(faults)
     for page, generated in pages.items():
         text = page.read_text(encoding="utf-8")
         if generated(text) != text:
-            faults.append(f"{page}: a table differs from the contracts")
-    if faults:
+            found.append(f"{page}: a table differs from the contracts")
+    if found:
         hint = "run `make schemas` and commit the result; for a break see docs/api-versioning.md"
-        raise fail("\n".join([*faults, hint]))
-    click.echo(f"{folder}/ is what the contracts say")
+        raise fail("\n".join([*found, hint]))

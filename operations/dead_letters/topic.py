@@ -10,9 +10,9 @@ from uuid import UUID
 from contracts.envelope import Envelope, UnreadableError
 from contracts.personal import ErasedError, PersonalKey
 from contracts.topics import TOPICS, Consumer, Topic
+from infra.kafka.records import Record
 from infra.messaging.dead_letter_encryption import decrypt, is_of_erased, owner_of
 from infra.messaging.dead_letters import PREFIX
-from infra.messaging.record_reader import Record
 from operations.broker import Broker, Range
 from operations.errors import OpsError
 from operations.redaction import printable

@@ -13,8 +13,9 @@ from contracts.ids import derived_uuid7, time_of, uuid7
 from contracts.operator_events import OpsRecovered
 from contracts.topics import AUDIT
 from infra.kafka.consumer_groups import Committed
+from infra.kafka.records import Record
 from infra.messaging.database_age import messages_of
-from infra.messaging.record_reader import Record, headers_as_text
+from infra.messaging.record_reader import headers_as_text
 from infra.postgres.pool import Connection
 from operations import ops_events
 from operations.broker import Broker, Range

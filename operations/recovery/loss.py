@@ -12,7 +12,7 @@ from uuid import UUID
 
 from contracts.envelope import Envelope, UnreadableError
 from contracts.topics import AUDIT, topics_of
-from infra.messaging.record_reader import Record
+from infra.kafka.records import Record
 from infra.postgres.pool import Connection
 from operations.broker import Broker, Range
 from operations.recovery import loss_store

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from contracts.envelope import Envelope, UnreadableError
 from infra.kafka.consumer_groups import Place
-from infra.messaging.record_reader import Record
+from infra.kafka.records import Record
 from infra.postgres.pool import Connection
 from operations.broker import Broker, Range
 from operations.lag import consumers

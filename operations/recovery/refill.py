@@ -13,12 +13,12 @@ from contracts.ids import derived_uuid7, time_of, uuid7
 from contracts.operator_events import OpsRecovered
 from infra.postgres.pool import Connection
 from operations import ops_events as journal
+from operations.audit.refilled import event_topic
 from operations.broker import Broker
 from operations.errors import OpsError
 from operations.record_producer import Copy, Sender
 from operations.recovery import loss_store
 from operations.recovery.loss import KafkaLoss
-from operations.refilled import event_topic
 
 ROWS = 500
 Starts = dict[str, dict[str, int]]

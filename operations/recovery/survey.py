@@ -6,7 +6,7 @@ and earlier recoveries do not have. Partitions are read from their ends backward
 records in a row are known: no batch of a consumer, and no turn of a relay, is larger.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from uuid import UUID
@@ -14,9 +14,9 @@ from uuid import UUID
 from contracts.envelope import Envelope
 from contracts.topics import AUDIT, TOPICS, Consumer
 from infra.kafka.consumer_groups import Place
+from infra.kafka.records import Record
 from infra.messaging.consumer_policy import MAX_COMMANDS
 from infra.messaging.database_age import messages_of
-from infra.messaging.record_reader import Record
 from infra.messaging.restored_database import unknown_messages
 from infra.postgres.pool import Connection
 from operations.broker import Broker, Range
@@ -128,25 +128,39 @@ async def _scan(
     lost: dict[Place, int] = {}
     while tops:
         bottoms = {place: max(begins[place], top - WINDOW) for place, top in tops.items()}
-        for topic in sorted({topic for topic, _ in tops}):
-            ranges = [Range(p, bottoms[t, p], top) for (t, p), top in tops.items() if t == topic]
-            windows: dict[int, list[Record]] = {each.partition: [] for each in ranges}
-            async for batch in broker.read(topic, ranges, at_most=WINDOW):
-                windows[batch.partition] += batch.records
-                seen(len(batch.records))
-            for partition, records in windows.items():
-                place = (topic, partition)
-                messages = readable(records)
-                missing = await unknown(messages) if messages else set()
-                offsets = [record.offset for record, each in messages if each.id in missing]
-                if offsets:
-                    points[place] = min(offsets)
-                    lost[place] = lost.get(place, 0) + len(offsets)
-                if not offsets or bottoms[place] == begins[place]:
-                    del tops[place]
-                else:
-                    tops[place] = bottoms[place]
+        async for place, records in _windows(broker, bottoms, dict(tops), seen):
+            offsets = await _lost_offsets(readable(records), unknown)
+            if offsets:
+                points[place] = min(offsets)
+                lost[place] = lost.get(place, 0) + len(offsets)
+            if not offsets or bottoms[place] == begins[place]:
+                del tops[place]
+            else:
+                tops[place] = bottoms[place]
     return [
         Gap(place, begins[place], point, ends[place], lost[place], cut=0 < begins[place] == point)
         for place, point in sorted(points.items())
     ]
+
+
+async def _lost_offsets(messages: Messages, unknown: Unknown) -> list[int]:
+    """The offsets of the messages that the database does not know."""
+    missing = await unknown(messages) if messages else set()
+    return [record.offset for record, envelope in messages if envelope.id in missing]
+
+
+async def _windows(
+    broker: Broker,
+    bottoms: Mapping[Place, int],
+    tops: Mapping[Place, int],
+    seen: Callable[[int], None],
+) -> AsyncIterator[tuple[Place, list[Record]]]:
+    """All records of each partition from its bottom on and before its top, topic by topic."""
+    for topic in sorted({topic for topic, _ in tops}):
+        ranges = [Range(p, bottoms[t, p], top) for (t, p), top in tops.items() if t == topic]
+        windows: dict[int, list[Record]] = {each.partition: [] for each in ranges}
+        async for batch in broker.read(topic, ranges, at_most=WINDOW):
+            windows[batch.partition] += batch.records
+            seen(len(batch.records))
+        for partition, records in windows.items():
+            yield (topic, partition), records

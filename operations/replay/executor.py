@@ -12,7 +12,7 @@ from dataclasses import replace
 from uuid import UUID
 
 from contracts.operator_events import OpsReplayed
-from infra.messaging.record_reader import Record
+from infra.kafka.records import Record
 from operations import ops_events
 from operations.broker import Broker
 from operations.errors import NotAllowedError

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from infra.kafka.consumer_groups import Place
-from infra.messaging.record_reader import Record
+from infra.kafka.records import Record
 from infra.runtime.clock import CLOCK
 from operations.broker import Broker, Range
 from operations.errors import OpsError, TurnedRoundError

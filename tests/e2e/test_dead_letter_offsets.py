@@ -18,7 +18,8 @@ from infra.kafka.consumer_groups import (
     set_committed,
 )
 from infra.kafka.operator_client import Operator
-from infra.messaging.batch_progress import Failure, Place, SetAside
+from infra.kafka.records import Place
+from infra.messaging.batch_progress import Failure, SetAside
 from infra.messaging.dead_letters import NOTE, DeadLetters, read_from
 from infra.messaging.dead_letters import Committed as CommittedNote
 from infra.messaging.inbound import RetryableError

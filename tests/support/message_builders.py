@@ -14,12 +14,12 @@ from contracts.message import Message
 from contracts.personal import PersonalKey
 from contracts.topics import CARRIED_BY
 from infra.kafka.producer import Producer
-from infra.messaging.batch_progress import Failure, Place, SetAside
+from infra.kafka.records import Place, Record
+from infra.messaging.batch_progress import Failure, SetAside
 from infra.messaging.dead_letters import DeadLetters
 from infra.messaging.inbound import InboundMessage, Origin
-from infra.messaging.record_reader import Record
+from infra.postgres.personal_data_keys import user_key_id
 from infra.security.client_cipher import Client
-from infra.security.personal_data_keys import user_key_id
 
 M = TypeVar("M", bound=Message)
 

@@ -4,9 +4,9 @@ import hashlib
 from uuid import UUID
 
 from contracts.ids import uuid7
+from infra.postgres.personal_data_keys import make_user_key
 from infra.security.address_hmac import address_hash
 from infra.security.password_hashing import Passwords
-from infra.security.personal_data_keys import make_user_key
 from tests.support.postgres import Database
 
 ADDRESS_KEY = bytes(range(32))

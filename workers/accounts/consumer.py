@@ -1,36 +1,25 @@
 """signin., passwords. and accounts.commands → handlers, one at a time, each with a consumer."""
 
+from dataclasses import replace
 from datetime import timedelta
-from functools import partial
 
 from pydantic import Field
 
-from contracts.topics import ACCOUNTS, PASSWORDS, SIGNIN
+from contracts.topics import ACCOUNTS, PASSWORDS, SIGNIN, Consumer
+from infra.composition.process import Worker
 from infra.messaging.consumer_policy import Policy
-from infra.messaging.handler_calls import one_at_a_time
-from infra.runtime.process import Worker
+from infra.messaging.dispatch import dispatch_each
 from infra.runtime.settings import Key, WorkerSettings
 from infra.security.access_tokens import TokenSigner
 from infra.security.password_hashing import Passwords
 from infra.security.seals import OpeningKeys
-from workers.accounts.administration import handlers as administration
-from workers.accounts.administration.handlers import Administration
-from workers.accounts.confirmation import handlers as confirmation
-from workers.accounts.confirmation.handlers import Confirmation
-from workers.accounts.email_undo import handlers as undo
-from workers.accounts.email_undo.handlers import Undoing
-from workers.accounts.passwords import handlers as passwords
-from workers.accounts.passwords.handlers import PasswordDeps
-from workers.accounts.profile import handlers as profiles
-from workers.accounts.profile.handlers import Profiles
-from workers.accounts.sessions import handlers as sessions
+from workers.accounts.dependencies import AccountsDeps
+from workers.accounts.handlers import HANDLES
 from workers.accounts.sessions import retention
-from workers.accounts.sessions.handlers import Sessions
-from workers.accounts.signin import handlers
-from workers.accounts.signin.handlers import Accounts
 
 # Hashing bounds the rate, and the next batch waits for the slowest of this one.
 POLICY = Policy(max_records=50)
+POLICIES: dict[Consumer, Policy] = {SIGNIN: POLICY, PASSWORDS: POLICY, ACCOUNTS: Policy()}
 
 
 class AccountsSettings(WorkerSettings):
@@ -48,65 +37,22 @@ class AccountsSettings(WorkerSettings):
 
 async def start(worker: Worker, settings: AccountsSettings) -> None:
     worker.delete_expired(retention.rules(timedelta(days=settings.accounts_sessions_kept_days)))
-    seals = OpeningKeys([settings.accounts_seal_private])
     signer = TokenSigner(settings.token_private_key)
-    accounts = Accounts(
+    deps = AccountsDeps(
         pool=worker.pool,
         transactions=worker.transactions(SIGNIN),
-        seals=seals,
+        seals=OpeningKeys([settings.accounts_seal_private]),
         passwords=Passwords(),
         signer=signer,
+        checker=signer.checker(),
         address_key=settings.address_key,
-    )
-    await worker.consume(
-        SIGNIN,
-        one_at_a_time({m: partial(handle, accounts) for m, handle in handlers.HANDLES.items()}),
-        transactions=accounts.transactions,
-        policy=POLICY,
-    )
-    guarded = PasswordDeps(
-        pool=worker.pool,
-        transactions=worker.transactions(PASSWORDS),
-        seals=seals,
-        passwords=accounts.passwords,
-    )
-    undoing = Undoing(
-        pool=worker.pool,
-        transactions=guarded.transactions,
-        seals=seals,
-        passwords=accounts.passwords,
-        address_key=settings.address_key,
-    )
-    confirming = Confirmation(
-        pool=worker.pool,
-        transactions=guarded.transactions,
-        seals=seals,
-        passwords=accounts.passwords,
-    )
-    await worker.consume(
-        PASSWORDS,
-        one_at_a_time(
-            {m: partial(handle, guarded) for m, handle in passwords.HANDLES.items()}
-            | {m: partial(handle, confirming) for m, handle in confirmation.HANDLES.items()}
-            | {m: partial(handle, undoing) for m, handle in undo.HANDLES.items()}
-        ),
-        transactions=guarded.transactions,
-        policy=POLICY,
-    )
-    begun = Sessions(
-        transactions=worker.transactions(ACCOUNTS),
-        seals=seals,
-        signer=signer,
         refresh_key=settings.refresh_key,
     )
-    profile = Profiles(transactions=begun.transactions, seals=seals)
-    admins = Administration(transactions=begun.transactions, seals=seals, tokens=signer.checker())
-    await worker.consume(
-        ACCOUNTS,
-        one_at_a_time(
-            {m: partial(handle, begun) for m, handle in sessions.HANDLES.items()}
-            | {m: partial(handle, profile) for m, handle in profiles.HANDLES.items()}
-            | {m: partial(handle, admins) for m, handle in administration.HANDLES.items()}
-        ),
-        transactions=begun.transactions,
-    )
+    for consumer, policy in POLICIES.items():
+        transactions = worker.transactions(consumer)
+        await worker.consume(
+            consumer,
+            dispatch_each(HANDLES, replace(deps, transactions=transactions)),
+            transactions=transactions,
+            policy=policy,
+        )

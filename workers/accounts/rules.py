@@ -1,6 +1,5 @@
 """What the sub-slices of accounts decide alike. Pure."""
 
-import hashlib
 from dataclasses import dataclass, field
 from datetime import timedelta
 from uuid import UUID
@@ -54,8 +53,3 @@ def weakness(password: str, email: str | None) -> Rejected | None:
     if email and contains_address(password, email):
         return Rejected("weak-password", "It must not contain the e-mail address.")
     return None
-
-
-def token_hash(token: str) -> bytes:
-    """What is kept of a token, which is random enough to need no salt."""
-    return hashlib.sha256(token.encode()).digest()

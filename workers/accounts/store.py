@@ -9,8 +9,8 @@ from uuid import UUID
 from asyncpg import Record
 
 from contracts.personal import PersonalKey
+from infra.postgres.personal_data_keys import user_key_id
 from infra.postgres.pool import Connection
-from infra.security.personal_data_keys import user_key_id
 from workers.accounts.rules import Account
 
 

@@ -7,14 +7,9 @@ from contracts.commands import RefreshToken, SignIn
 from contracts.outcomes import SealedOutcome
 from infra.messaging.inbound import InboundMessage, PoisonError
 from infra.messaging.transaction import Transactions
-from infra.runtime.clock import CLOCK
 from infra.security.access_tokens import LIFETIME, TokenSigner
 from infra.security.seals import SealingKey, decode_key
 from workers.accounts.rules import Account
-
-
-def utc_now() -> datetime:
-    return CLOCK.now()
 
 
 def sealed_tokens(

@@ -1,7 +1,7 @@
 """`python -m workers.audit`."""
 
-from infra.runtime.bootstrap import main
-from infra.runtime.process import open_process
+from infra.composition.bootstrap import main
+from infra.composition.process import open_process
 from workers.audit import consumer
 from workers.audit.consumer import AuditSettings
 

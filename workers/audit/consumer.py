@@ -1,7 +1,6 @@
 """Every event topic → the audit log, in bulk."""
 
 import asyncio
-from functools import partial
 
 import asyncpg
 import structlog
@@ -9,16 +8,17 @@ from pydantic import Field
 
 from contracts.topics import AUDIT
 from infra.audit.checkpoints import CheckpointSigner
+from infra.composition.process import Process
 from infra.messaging.consumer_policy import Policy
 from infra.messaging.dead_letter_status import DeadLetterStatus
+from infra.messaging.dispatch import dispatch_in_bulk
 from infra.messaging.record_reader import RawEventReader
 from infra.messaging.restored_database import Memory
 from infra.postgres.pool import UNAVAILABLE, Pool
-from infra.runtime.process import Process
 from infra.runtime.settings import BusSettings, Key
 from workers.audit import store
 from workers.audit.checkpoints import Checkpoints
-from workers.audit.handlers import record_events
+from workers.audit.handlers import HANDLES, AuditDeps
 
 log = structlog.get_logger(__name__)
 
@@ -46,14 +46,14 @@ async def start(process: Process, settings: AuditSettings) -> None:
     )
     process.shutdown.on_shutdown("last checkpoint", checkpoints.make)
     process.shutdown.background("checkpoints", checkpoints.run())
-    memory = Memory()
+    deps = AuditDeps(pool=process.pool, memory=Memory())
     await process.consume(
         AUDIT,
-        partial(record_events, process.pool, memory),
+        dispatch_in_bulk(HANDLES, deps),
         transactions=None,
         policy=POLICY,
         reader=RawEventReader(),
-        memory=memory,
+        memory=deps.memory,
         dead_letter_status=DeadLetterStatus(process.pool, AUDIT.name),
     )
 

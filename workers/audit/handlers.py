@@ -1,11 +1,13 @@
 """Events into the log, a batch at a time."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import structlog
 from prometheus_client import Counter
 
 from contracts.topics import AUDIT
+from infra.messaging.dispatch import BulkHandlers
 from infra.messaging.inbound import InboundMessage, RawEvent
 from infra.messaging.restored_database import Memory
 from infra.postgres.pool import Pool
@@ -20,9 +22,15 @@ CONTRADICTIONS = Counter(
 )
 
 
-async def record_events(
-    pool: Pool, memory: Memory, batch: Sequence[InboundMessage[RawEvent]]
-) -> None:
+@dataclass(frozen=True, kw_only=True)
+class AuditDeps:
+    """What the slice works with."""
+
+    pool: Pool
+    memory: Memory
+
+
+async def record_events(deps: AuditDeps, batch: Sequence[InboundMessage[RawEvent]]) -> None:
     """Add what the log does not have, in one transaction.
 
     Whoever erases a person waits for what their key has opened to be written. An event whose id
@@ -32,13 +40,13 @@ async def record_events(
     """
     sealed = {r.envelope.id: sealed_client(r) for r in batch}
     wanted = {each.key_id for each in sealed.values() if each and each.key_id}
-    async with pool.acquire() as conn, conn.transaction():
-        await memory.confirm(conn, AUDIT.name, [r.envelope.id for r in batch])
+    async with deps.pool.acquire() as conn, conn.transaction():
+        await deps.memory.confirm(conn, AUDIT.name, [r.envelope.id for r in batch])
         stored = await store.stored(conn, [r.envelope.id for r in batch])
         entries, contradicting = split_contradictions(map(entry_of, batch), stored)
         keys = await store.hold_keys(conn, wanted) if wanted else {}
         await store.insert(conn, [(e, open_client(sealed[e.event_id], keys)) for e in entries])
-    memory.remember(batch[-1].envelope.id)
+    deps.memory.remember(batch[-1].envelope.id)
     for entry in contradicting:
         _alarm(entry)
 
@@ -55,4 +63,4 @@ def _alarm(entry: Entry) -> None:
     )
 
 
-HANDLES = {RawEvent: record_events}
+HANDLES: BulkHandlers[AuditDeps] = {RawEvent: record_events}

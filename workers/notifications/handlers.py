@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
 from contracts.message import Message
 from contracts.topics import USERS_EVENTS
+from infra.messaging.dispatch import BulkHandlers
 from infra.messaging.inbound import InboundMessage
 from infra.messaging.restored_database import AwaitedError
 from infra.messaging.transaction import Transaction, Transactions
@@ -35,7 +35,7 @@ from workers.notifications.store import Recipient
 
 
 @dataclass(frozen=True, kw_only=True)
-class Notifications:
+class NotificationsDeps:
     """What queueing mails works with."""
 
     mail_transactions: Transactions
@@ -44,7 +44,7 @@ class Notifications:
     wake_sender: Callable[[], None]
 
 
-async def queue_mails(deps: Notifications, batch: Sequence[InboundMessage[Message]]) -> None:
+async def queue_mails(deps: NotificationsDeps, batch: Sequence[InboundMessage[Message]]) -> None:
     """The whole batch in one transaction; most events call for no mail and are only settled.
 
     What is mailed is what the slice that emitted an event wrote in the database, see
@@ -87,7 +87,7 @@ async def _worth_telling(
 
 
 async def _address_drafts(
-    deps: Notifications,
+    deps: NotificationsDeps,
     tx: Transaction,
     calls: Sequence[InboundMessage[CallsForMail]],
     people: dict[UUID, Recipient],
@@ -124,6 +124,4 @@ async def _address_drafts(
     return drafts
 
 
-HANDLES: dict[type[Message], Callable[[Notifications, Sequence[InboundMessage[Message]]], Any]] = (
-    dict.fromkeys(USERS_EVENTS.carries, queue_mails)
-)
+HANDLES: BulkHandlers[NotificationsDeps] = dict.fromkeys(USERS_EVENTS.carries, queue_mails)

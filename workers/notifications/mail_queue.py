@@ -7,8 +7,8 @@ from uuid import UUID
 
 from contracts.ids import derived_uuid7, time_of
 from contracts.personal import PersonalKey
+from infra.postgres.personal_data_keys import user_key_id
 from infra.postgres.pool import Connection
-from infra.security.personal_data_keys import user_key_id
 from workers.notifications.mail_templates import Draft
 from workers.notifications.rules import ERASED
 

@@ -15,6 +15,7 @@ import jinja2
 from contracts.personal import PersonalKey
 from infra.mail.addresses import on_the_wire, parse_sender
 from infra.mail.transport import OutgoingMail
+from infra.security.mailed_tokens import token_hash
 from workers.notifications.rules import (
     ADDRESS_WANTED,
     EMAIL_CHANGE,
@@ -30,7 +31,6 @@ from workers.notifications.rules import (
     VERIFY,
     greeted_name,
     mailed_token,
-    token_hash,
 )
 
 _FOLDER = Path(__file__).parent / "templates"

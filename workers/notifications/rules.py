@@ -1,7 +1,6 @@
 """What a mail says, whom it is for, and when it is tried again. Pure."""
 
 import base64
-import hashlib
 import hmac
 import re
 import unicodedata
@@ -145,11 +144,6 @@ def mailed_token(key: bytes, mail_id: UUID) -> str:
     """43 url-safe characters that nobody without the key can make."""
     digest = hmac.digest(key, mail_id.bytes, "sha256")
     return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
-
-
-def token_hash(token: str) -> bytes:
-    """What the database knows of a token."""
-    return hashlib.sha256(token.encode()).digest()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,23 +7,20 @@ row is "sending" before its mail can reach anybody; no lock and no transaction i
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
-import asyncpg
 import structlog
-from prometheus_client import Counter
 
-from contracts.events import UserMailFailed
 from contracts.personal import ErasedError
 from infra.mail.delivery_health import DeliveryHealth
 from infra.mail.transport import DeferredError, Mailer, OutgoingMail, RefusedError
 from infra.messaging.transaction import Transactions
-from infra.postgres.pool import CONNECT_SECONDS, TRANSIENT, UNAVAILABLE, Pool
+from infra.postgres.pool import CONNECT_SECONDS, Pool
+from infra.runtime.backoff import Backoff, wait_for_event
 from workers.notifications import mail_queue
 from workers.notifications.mail_queue import Claimed
+from workers.notifications.mail_recording import BACKOFF_SECONDS, DATABASE_DOWN, MailRecording
 from workers.notifications.mail_templates import Messages
 from workers.notifications.rules import Retry
 
@@ -32,7 +29,6 @@ log = structlog.get_logger(__name__)
 POLL_SECONDS = 1.0
 LEASE = timedelta(seconds=20)
 """Renewed while a mail is in hand; what a killed process had comes again after it."""
-BACKOFF_SECONDS = (0.2, 5.0)
 SETTLE_SECONDS = BACKOFF_SECONDS[1] + 2 * CONNECT_SECONDS
 """For so long after the database was away, what others had stays theirs, though its lease ended.
 
@@ -40,15 +36,6 @@ They may be about to record it: the longest back-off, after an attempt to connec
 """
 STALLED_SECONDS = 120.0
 DRAIN_SECONDS = 10.0
-
-MAILS = Counter("qnt9_mails_total", "Attempts to send, by their end", ["template", "result"])
-SENT_AGAIN = Counter(
-    "qnt9_mails_sent_again_total", "Mails sent again because their result was not recorded"
-)
-
-DATABASE_DOWN = (*UNAVAILABLE, *TRANSIENT, asyncpg.PostgresError)
-
-Write = Callable[[], Awaitable[object]]
 
 
 class Sender:
@@ -80,7 +67,7 @@ class Sender:
         self._woken = asyncio.Event()
         self._stopping = asyncio.Event()
         self._stopped = asyncio.Event()
-        self._failures = 0
+        self._backoff = Backoff(*BACKOFF_SECONDS)
         self._progress = self._renewed = time.monotonic()
         self._settled_at = self._progress + SETTLE_SECONDS
 
@@ -122,20 +109,20 @@ class Sender:
             await self._renew()
             claimed = await self._claim(free)  # also of none: it tells whether the database is away
         except DATABASE_DOWN as error:
-            self._failures += 1
-            log.warning("mails_not_claimed", error=type(error).__name__, tries=self._failures)
-            await self._pause(_backoff(self._failures))
+            delay = self._backoff.fail()
+            tries = self._backoff.failures
+            log.warning("mails_not_claimed", error=type(error).__name__, tries=tries)
+            await wait_for_event(self._stopping, delay)
             return
-        if self._failures:
+        if self._backoff.succeed():
             self._settled_at = time.monotonic() + SETTLE_SECONDS
-        self._failures = 0
         for mail in claimed:
             self._begin(mail)
         if not free or len(claimed) < free:
-            await self._wait()
+            await wait_for_event(self._woken, self._poll)
 
     async def _claim(self, free: int) -> list[Claimed]:
-        settled = not self._failures and time.monotonic() >= self._settled_at
+        settled = not self._backoff.failures and time.monotonic() >= self._settled_at
         async with self._pool.acquire() as conn:
             return await mail_queue.claim(
                 conn, free, self._lease, self._in_hand, ended_leases=settled
@@ -168,27 +155,29 @@ class Sender:
             self._woken.set()
 
     async def _deliver(self, mail: Claimed) -> None:
+        recording = MailRecording(self._pool, self._transactions, self.delivery_health, mail)
         try:
             letter = self._letter(mail)
         except ErasedError:
-            await self._end(mail, "cancelled", "the person was erased")
+            await recording.ended("cancelled", "the person was erased")
             return
         except Exception as error:  # noqa: BLE001  # its text may hold what the mail says
             log.error("mail_not_rendered", error=type(error).__name__)  # noqa: TRY400
-            await self._try_later(mail, DeferredError(f"rendering: {type(error).__name__}"))
+            await self._try_later(recording, DeferredError(f"rendering: {type(error).__name__}"))
             return
         try:
-            await self._mailer.deliver(letter, _Record(self, self._pool, mail))
+            await self._mailer.deliver(letter, recording)
         except RefusedError as error:
-            await self._end(mail, "failed", str(error))
+            await recording.ended("failed", str(error))
         except DeferredError as error:
             self.delivery_health.deferred(error, self._retry.asked(error.wait_seconds))
-            await self._try_later(mail, error)
+            await self._try_later(recording, error)
         except DATABASE_DOWN:
             raise
         except Exception as error:  # noqa: BLE001  # as above
             log.error("mail_not_handed_over", error=type(error).__name__)  # noqa: TRY400
-            await self._try_later(mail, DeferredError(type(error).__name__, perhaps_taken=True))
+            failed = DeferredError(type(error).__name__, perhaps_taken=True)
+            await self._try_later(recording, failed)
 
     def _letter(self, mail: Claimed) -> OutgoingMail:
         if mail.key is None:
@@ -202,107 +191,12 @@ class Sender:
             parameters=mail.key.decrypt(mail.parameters),
         )
 
-    async def _try_later(self, mail: Claimed, error: DeferredError) -> None:
+    async def _try_later(self, recording: MailRecording, error: DeferredError) -> None:
+        mail = recording.mail
         chance = random.random()  # noqa: S311  # jitter
         delay = self._retry.delay(mail.attempts, mail.age, chance, error.wait_seconds)
         if delay is None:
-            await self._end(mail, "failed", str(error))
+            await recording.ended("failed", str(error))
             return
         perhaps_sent = mail.again or error.perhaps_taken
-
-        async def write() -> None:
-            async with self._pool.acquire() as conn:
-                await mail_queue.retry_later(
-                    conn, mail, delay, str(error), perhaps_sent=perhaps_sent
-                )
-
-        await self.insist(write)
-        count(mail, "deferred")
-        log.info("mail_deferred", reason=str(error), seconds=round(delay.total_seconds(), 1))
-
-    async def _end(self, mail: Claimed, status: str, reason: str) -> None:
-        """Not sent, for good. The event leaves with the record."""
-
-        async def write() -> None:
-            async with self._transactions.begin() as tx:
-                await mail_queue.lock_user(tx.conn, mail.user_id)
-                if (
-                    await mail_queue.mark_ended(tx.conn, mail, status, reason)
-                    and status == "failed"
-                ):
-                    event = UserMailFailed(
-                        user_id=mail.user_id, mail_id=str(mail.id), template=mail.template
-                    )
-                    tx.emit(event, about=mail.user_id, event_id=mail.failure_id)
-
-        await self.insist(write)
-        count(mail, status)
-        log.warning("mail_ended", status=status, reason=reason)
-
-    async def insist(self, write: Write) -> None:
-        """Until it is written: what has happened to a mail is known nowhere else."""
-        tries = 0
-        while True:
-            try:
-                await write()
-            except DATABASE_DOWN as error:
-                tries += 1
-                log.warning("mail_record_waits", error=type(error).__name__, tries=tries)
-                await asyncio.sleep(_backoff(tries))
-            else:
-                return
-
-    async def _wait(self) -> None:
-        try:
-            async with asyncio.timeout(self._poll):
-                await self._woken.wait()
-        except TimeoutError:
-            pass
-
-    async def _pause(self, seconds: float) -> None:
-        try:
-            async with asyncio.timeout(seconds):
-                await self._stopping.wait()
-        except TimeoutError:
-            pass
-
-
-@dataclass(frozen=True, slots=True)
-class _Record:
-    """What is written about one mail while the server has it before it."""
-
-    sender: Sender
-    pool: Pool
-    mail: Claimed
-
-    async def sending(self) -> bool:
-        async with self.pool.acquire() as conn:
-            may_go = await mail_queue.mark_sending(conn, self.mail)
-        if not may_go:
-            count(self.mail, "dropped")
-            log.info("mail_dropped", reason="no longer wanted, or another sender's")
-        elif self.mail.again:
-            SENT_AGAIN.inc()
-            log.warning(
-                "mail_sent_again", reason="the result of the attempt before was not recorded"
-            )
-        return may_go
-
-    async def sent(self) -> None:
-        async def write() -> None:
-            async with self.pool.acquire() as conn:
-                await mail_queue.mark_sent(conn, self.mail)
-
-        await self.sender.insist(write)
-        self.sender.delivery_health.taken()
-        count(self.mail, "sent")
-        log.info("mail_sent")
-
-
-def count(mail: Claimed, result: str) -> None:
-    MAILS.labels(mail.template, result).inc()
-
-
-def _backoff(tries: int) -> float:
-    least, most = BACKOFF_SECONDS
-    return min(most, least * 2.0 ** min(tries - 1, 10))
+        await recording.deferred(delay, str(error), perhaps_sent=perhaps_sent)

@@ -1,7 +1,7 @@
 """`python -m workers.quotes`."""
 
-from infra.runtime.bootstrap import main
-from infra.runtime.process import open_worker
+from infra.composition.bootstrap import main
+from infra.composition.process import open_worker
 from workers.quotes import consumer
 from workers.quotes.settings import QuotesSettings
 

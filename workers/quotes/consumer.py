@@ -4,14 +4,15 @@ from collections import deque
 from functools import partial
 
 from contracts.topics import QUOTES
+from infra.composition.process import Worker
 from infra.messaging.consumer_policy import Policy
+from infra.messaging.dispatch import dispatch_in_bulk
 from infra.resilience.policies import Change
 from infra.resilience.provider_calls import Upstream
-from infra.runtime.process import Worker
 from workers.quotes.batch_loader import LookUps
 from workers.quotes.cache import HistoryCache, QuoteCache
-from workers.quotes.dependencies import Quotes
-from workers.quotes.handlers import answer, look_up
+from workers.quotes.dependencies import QuotesDeps
+from workers.quotes.handlers import HANDLES, look_up
 from workers.quotes.history import look_up_histories
 from workers.quotes.leases import Leases
 from workers.quotes.provider import Provider
@@ -45,7 +46,7 @@ async def start(worker: Worker, settings: QuotesSettings) -> None:
     if key := settings.second_key:
         url = str(settings.quotes_second_url)
         links.append(link(await enter(open_twelvedata(url, key, timeouts=settings.timeouts))))
-    deps = Quotes(
+    deps = QuotesDeps(
         transactions=worker.transactions(QUOTES),
         pool=worker.pool,
         outcome_notifier=worker.outcome_notifier,
@@ -60,4 +61,4 @@ async def start(worker: Worker, settings: QuotesSettings) -> None:
     deps.searches = LookUps(partial(search_for, deps), gather_seconds=0)
     worker.health.details["providers"] = deps.chain.describe
     worker.shutdown.on_shutdown("look-ups", deps.finish)
-    await worker.consume(QUOTES, partial(answer, deps), transactions=None, policy=POLICY)
+    await worker.consume(QUOTES, dispatch_in_bulk(HANDLES, deps), transactions=None, policy=POLICY)

@@ -30,7 +30,7 @@ A_MINUTE = timedelta(minutes=1)
 
 
 @dataclass(kw_only=True)
-class Quotes:
+class QuotesDeps:
     """The parts, and what is remembered. `changes` are not in the outbox yet."""
 
     transactions: Transactions

@@ -6,7 +6,7 @@ is away: a query changes nothing that would have to be held back for it.
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Iterable, Sequence
 from datetime import datetime
 
 import structlog
@@ -21,14 +21,14 @@ from contracts.events import (
     QuoteUnavailable,
     QuoteUpdated,
 )
-from contracts.message import Command
 from contracts.outcomes import Outcome, Rejected, Succeeded
 from contracts.quotes import CachedQuote, Quote, StaleReason, marked, may_be_shown
+from infra.messaging.dispatch import BulkHandlers
 from infra.runtime.clock import CLOCK
 from workers.quotes import store
 from workers.quotes.batch_loader import LookUp
 from workers.quotes.cache import until_fresh
-from workers.quotes.dependencies import Quotes
+from workers.quotes.dependencies import QuotesDeps
 from workers.quotes.provider import Found, NoPrice, NotFound
 from workers.quotes.provider_fallback import Failed, Verdict
 from workers.quotes.rules import (
@@ -56,18 +56,24 @@ FOLLOW_SECONDS = 0.1
 
 QuoteEntries = dict[str, CachedQuote]
 Priced = tuple[LookUp, Found]
-Handler = Callable[[Quotes, Sequence[Asker]], Awaitable[None]]
 
 
-async def answer(deps: Quotes, batch: Sequence[Asker]) -> None:
-    """Each symbol and each text once, whoever many ask."""
-    now = CLOCK.now()
-    await deps.look_ups.take(wanted([a for a in batch if isinstance(a.data, LookUpQuote)], now))
-    await deps.histories.take(wanted([a for a in batch if isinstance(a.data, LookUpHistory)], now))
-    await deps.searches.take(wanted([a for a in batch if isinstance(a.data, Search)], now))
+async def look_up_quotes(deps: QuotesDeps, batch: Sequence[Asker]) -> None:
+    """Look up each symbol once, whoever many ask for it. Returns before the answers are there."""
+    await deps.look_ups.take(wanted(batch, CLOCK.now()))
 
 
-async def look_up(deps: Quotes, look_ups: Sequence[LookUp]) -> None:
+async def look_up_price_histories(deps: QuotesDeps, batch: Sequence[Asker]) -> None:
+    """Look up each history once, whoever many ask for it. Returns before the answers are there."""
+    await deps.histories.take(wanted(batch, CLOCK.now()))
+
+
+async def search(deps: QuotesDeps, batch: Sequence[Asker]) -> None:
+    """Search for each text once, whoever many ask for it. Returns before the answers are there."""
+    await deps.searches.take(wanted(batch, CLOCK.now()))
+
+
+async def look_up(deps: QuotesDeps, look_ups: Sequence[LookUp]) -> None:
     """What is asked for together, for all who wait for any of it."""
     known = await deps.known([each.subject for each in look_ups])
     now = CLOCK.now()
@@ -98,7 +104,7 @@ async def _all(tasks: Iterable[Awaitable[None]]) -> None:
         raise ExceptionGroup("look-ups failed", errors)
 
 
-async def _follow(deps: Quotes, look_up: LookUp, known: QuoteEntries) -> None:
+async def _follow(deps: QuotesDeps, look_up: LookUp, known: QuoteEntries) -> None:
     """Another worker asks just now: wait for what it finds, or for its end."""
     symbol = look_up.subject
     while look_up.seconds_left > MARGIN_SECONDS:
@@ -113,7 +119,7 @@ async def _follow(deps: Quotes, look_up: LookUp, known: QuoteEntries) -> None:
     await _serve_last_good(deps, look_up, known, "timeout", CLOCK.now())
 
 
-async def _ask(deps: Quotes, look_ups: Sequence[LookUp], known: QuoteEntries) -> None:
+async def _ask(deps: QuotesDeps, look_ups: Sequence[LookUp], known: QuoteEntries) -> None:
     now = CLOCK.now()
     due = [each for each in look_ups if deps.without_price.is_due(each.subject, now)]
     within = max(each.seconds_left for each in look_ups) - MARGIN_SECONDS
@@ -131,7 +137,7 @@ async def _ask(deps: Quotes, look_ups: Sequence[LookUp], known: QuoteEntries) ->
 
 
 async def _judged(
-    deps: Quotes, look_ups: Sequence[LookUp], verdicts: dict[str, Verdict], known: QuoteEntries
+    deps: QuotesDeps, look_ups: Sequence[LookUp], verdicts: dict[str, Verdict], known: QuoteEntries
 ) -> tuple[list[Priced], list[Awaitable[None]]]:
     """Which have a price that can be believed, and what is to be done for each other one."""
     priced: list[Priced] = []
@@ -157,7 +163,7 @@ async def _judged(
     return priced, rest
 
 
-async def _leaps(deps: Quotes, last: Quote | None, found: Found) -> bool:
+async def _leaps(deps: QuotesDeps, last: Quote | None, found: Found) -> bool:
     """Whether the price is one to hold back: pence taken for pounds, most likely."""
     times = price_jump(last, found.quote) if last else None
     if times is None:
@@ -167,7 +173,7 @@ async def _leaps(deps: Quotes, last: Quote | None, found: Found) -> bool:
     return not is_explained(times, splits)
 
 
-async def _serve(deps: Quotes, priced: Sequence[Priced]) -> None:
+async def _serve(deps: QuotesDeps, priced: Sequence[Priced]) -> None:
     """Rows and events, cache, answers; without the rows in time, the others all the same."""
     if not priced:
         return
@@ -184,7 +190,7 @@ async def _serve(deps: Quotes, priced: Sequence[Priced]) -> None:
     await saving
 
 
-async def _save(deps: Quotes, priced: Sequence[Priced], entries: QuoteEntries) -> None:
+async def _save(deps: QuotesDeps, priced: Sequence[Priced], entries: QuoteEntries) -> None:
     """In one order everywhere, so that two workers cannot wait for each other."""
     async with deps.transactions.begin() as tx:
         for each, found in sorted(priced, key=lambda pair: pair[0].subject):
@@ -200,7 +206,7 @@ async def _save(deps: Quotes, priced: Sequence[Priced], entries: QuoteEntries) -
                 tx.emit(event, about=quote.symbol, caused_by=each.askers[0])
 
 
-async def _say_unknown(deps: Quotes, look_up: LookUp) -> None:
+async def _say_unknown(deps: QuotesDeps, look_up: LookUp) -> None:
     symbol, now = look_up.subject, CLOCK.now()
     deps.unknown.mark(symbol, now)
     unknown = CachedQuote(quote=None, fresh_until=now + UNKNOWN_FRESH)
@@ -209,7 +215,7 @@ async def _say_unknown(deps: Quotes, look_up: LookUp) -> None:
     await deps.record(look_up, QuoteNotFound(symbol=symbol, source=deps.chain.first))
 
 
-async def _hold_back(deps: Quotes, look_up: LookUp, quote: Quote, known: QuoteEntries) -> None:
+async def _hold_back(deps: QuotesDeps, look_up: LookUp, quote: Quote, known: QuoteEntries) -> None:
     """The last good quote is shown in its place; an operator hears of it."""
     last = known[look_up.subject].quote
     assert last
@@ -231,7 +237,7 @@ async def _hold_back(deps: Quotes, look_up: LookUp, quote: Quote, known: QuoteEn
 
 
 async def _serve_last_good(
-    deps: Quotes, look_up: LookUp, known: QuoteEntries, reason: StaleReason, until: datetime
+    deps: QuotesDeps, look_up: LookUp, known: QuoteEntries, reason: StaleReason, until: datetime
 ) -> None:
     """Marked as stale, and so in the cache until `until`; or the word that nobody can tell.
 
@@ -256,8 +262,8 @@ def _outcome_of(quote: Quote | None) -> Outcome:
     return Succeeded({"quote": quote.model_dump(mode="json")})
 
 
-HANDLES: dict[type[Command], Handler] = {
-    LookUpQuote: answer,
-    LookUpHistory: answer,
-    Search: answer,
+HANDLES: BulkHandlers[QuotesDeps] = {
+    LookUpQuote: look_up_quotes,
+    LookUpHistory: look_up_price_histories,
+    Search: search,
 }

@@ -20,7 +20,7 @@ from contracts.quotes import CachedQuote, StaleReason, may_be_shown
 from infra.runtime.clock import CLOCK
 from workers.quotes.batch_loader import LookUp
 from workers.quotes.cache import until_fresh
-from workers.quotes.dependencies import Quotes
+from workers.quotes.dependencies import QuotesDeps
 from workers.quotes.provider import FoundHistory, NotFound
 from workers.quotes.provider_fallback import Failed, HistoryVerdict
 from workers.quotes.rules import (
@@ -49,7 +49,7 @@ class Wanted:
     key: HistoryKey
 
 
-async def look_up_histories(deps: Quotes, look_ups: Sequence[LookUp]) -> None:
+async def look_up_histories(deps: QuotesDeps, look_ups: Sequence[LookUp]) -> None:
     """What is asked for together, for all who wait for any of it."""
     wanted = [Wanted(each, _key_of(each)) for each in look_ups]
     known = await deps.history_cache.get([each.key for each in wanted])
@@ -100,7 +100,7 @@ async def _all(tasks: Iterable[Awaitable[None]]) -> None:
 
 
 async def _follow(
-    deps: Quotes, wanted: Wanted, known: Known, quotes: dict[str, CachedQuote]
+    deps: QuotesDeps, wanted: Wanted, known: Known, quotes: dict[str, CachedQuote]
 ) -> None:
     """Another worker asks just now: wait for what it finds, or for its end."""
     key = wanted.key
@@ -117,7 +117,7 @@ async def _follow(
 
 
 async def _ask(
-    deps: Quotes, group: Sequence[Wanted], known: Known, quotes: dict[str, CachedQuote]
+    deps: QuotesDeps, group: Sequence[Wanted], known: Known, quotes: dict[str, CachedQuote]
 ) -> None:
     now = CLOCK.now()
     due = [each.key for each in group if deps.without_price.is_due(each.key, now)]
@@ -133,7 +133,7 @@ async def _ask(
 
 
 async def _serve(
-    deps: Quotes,
+    deps: QuotesDeps,
     wanted: Wanted,
     verdict: HistoryVerdict | None,
     known: Known,
@@ -171,7 +171,7 @@ async def _serve(
 
 
 async def _serve_last(
-    deps: Quotes, wanted: Wanted, known: Known, reason: StaleReason, until: datetime
+    deps: QuotesDeps, wanted: Wanted, known: Known, reason: StaleReason, until: datetime
 ) -> None:
     """The last history, marked, and so in the cache until `until`; or that there is none."""
     last = known.get(wanted.key)

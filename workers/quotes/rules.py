@@ -1,6 +1,6 @@
 """What is wanted, how long a quote is fresh, which leap of a price is held back. Pure."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -179,11 +179,12 @@ _LIKELY: dict[Match, int] = {"wkn": 2, "symbol": 3, "name": 4}
 def as_candidates(text: str, hits: Hits) -> list[Candidate]:
     """Each symbol once, the likeliest first: the very symbol, then number, symbol, name."""
     found: dict[str, tuple[tuple[int, float, str], Candidate]] = {}
-
-    def add(hit: Hit, match: Match, isin: str | None = None) -> None:
+    for hit, match, isin in _matches(text, hits):
         if hit.symbol in found or not is_symbol(hit.symbol):
-            return
-        likely = 0 if hit.symbol in {text, hits.spelling} else 1 if isin else _LIKELY[match]
+            continue
+        likely = 1 if isin else _LIKELY[match]
+        if hit.symbol in {text, hits.spelling}:
+            likely = 0
         candidate = Candidate(
             symbol=hit.symbol,
             name=hit.name,
@@ -194,15 +195,18 @@ def as_candidates(text: str, hits: Hits) -> list[Candidate]:
             match=match,
         )
         found[hit.symbol] = ((likely, -hit.score, hit.symbol), candidate)
+    return [candidate for _, candidate in sorted(found.values(), key=lambda each: each[0])]
 
+
+def _matches(text: str, hits: Hits) -> Iterator[tuple[Hit, Match, str | None]]:
+    """Each hit with what of it the text is, and the ISIN under which it was found."""
     for hit in hits.by_isin:
-        add(hit, "isin" if text == hits.isin else "wkn", hits.isin)
+        yield hit, "isin" if text == hits.isin else "wkn", hits.isin
     for hit in hits.by_wkn:
-        add(hit, "symbol" if hit.symbol.startswith(text) else "wkn")
+        yield hit, "symbol" if hit.symbol.startswith(text) else "wkn", None
     for hit in hits.by_text:
         of_symbol = hit.symbol.startswith(text) or hit.symbol == hits.spelling
-        add(hit, "symbol" if of_symbol else "name")
-    return [candidate for _, candidate in sorted(found.values(), key=lambda each: each[0])]
+        yield hit, "symbol" if of_symbol else "name", None
 
 
 class Throttle:

@@ -21,7 +21,7 @@ from contracts.securities import (
 from infra.postgres.pool import UNAVAILABLE
 from workers.quotes import store
 from workers.quotes.batch_loader import LookUp
-from workers.quotes.dependencies import Quotes
+from workers.quotes.dependencies import QuotesDeps
 from workers.quotes.provider import TROUBLE
 from workers.quotes.provider import Found as Priced
 from workers.quotes.provider_fallback import ProviderFallback
@@ -34,12 +34,12 @@ MARGIN_SECONDS = 0.5
 CURRENCY_SECONDS = 2.0
 
 
-async def search_for(deps: Quotes, look_ups: Sequence[LookUp]) -> None:
+async def search_for(deps: QuotesDeps, look_ups: Sequence[LookUp]) -> None:
     """Each text by itself."""
     await asyncio.gather(*(_search(deps, each) for each in look_ups))
 
 
-async def _search(deps: Quotes, look_up: LookUp) -> None:
+async def _search(deps: QuotesDeps, look_up: LookUp) -> None:
     text = look_up.subject
     found = await deps.cache.get_search(text)
     if found is None:
@@ -53,7 +53,7 @@ async def _search(deps: Quotes, look_up: LookUp) -> None:
     await deps.record_changes()
 
 
-async def _ask(deps: Quotes, look_up: LookUp, within: float) -> Found:
+async def _ask(deps: QuotesDeps, look_up: LookUp, within: float) -> Found:
     """Raises one of `TROUBLE`."""
     text, kind = look_up.subject, sought(look_up.subject).kind
     if kind == "text":
@@ -95,7 +95,7 @@ def _as_typed(look_up: LookUp) -> str:
     return data.text if isinstance(data, Search) else look_up.subject
 
 
-async def _currencies(deps: Quotes, symbols: Sequence[str]) -> dict[str, str]:
+async def _currencies(deps: QuotesDeps, symbols: Sequence[str]) -> dict[str, str]:
     """A search says none: from the quotes we have, the rest from one call for quotes."""
     known = await deps.known(symbols)
     units = {symbol: entry.quote.quoted_unit for symbol, entry in known.items() if entry.quote}
@@ -107,7 +107,7 @@ async def _currencies(deps: Quotes, symbols: Sequence[str]) -> dict[str, str]:
     return units
 
 
-async def _from_memory(deps: Quotes, text: str) -> Found | None:
+async def _from_memory(deps: QuotesDeps, text: str) -> Found | None:
     try:
         quotes = await store.named(deps.pool, text, CANDIDATES)
     except UNAVAILABLE:

@@ -5,9 +5,9 @@ from functools import partial
 
 from pydantic import Field
 
+from infra.composition.bootstrap import main
+from infra.composition.process import open_process
 from infra.postgres.pool import open_session
-from infra.runtime.bootstrap import main
-from infra.runtime.process import open_process
 from infra.runtime.settings import BusSettings, OutcomeSettings
 from workers.relay import retention
 from workers.relay.relay import Relay

@@ -12,6 +12,7 @@ from prometheus_client import Counter, Gauge
 
 from infra.kafka.producer import Producer
 from infra.postgres.pool import TRANSIENT, UNAVAILABLE, Connection, drop_old_plans
+from infra.runtime.backoff import Backoff, wait_for_event
 from workers.relay import store
 from workers.relay.leases import LEASE_SECONDS, Lease, LeaseLostError
 from workers.relay.publishing import publish
@@ -65,7 +66,7 @@ class Relay:
         self._stopped = asyncio.Event()
         self._woken = asyncio.Event()
         self._trouble: str | None = "no session with Postgres yet"
-        self._failures = 0
+        self._backoff = Backoff(*BACKOFF_SECONDS)
         self._rebalanced = self._partitions_due = float("-inf")
         self._progress = self._turn_began = time.monotonic()
         self._in_turn = False
@@ -147,9 +148,9 @@ class Relay:
         except KafkaAwayError as error:
             await self._back_off("Kafka", error)
             return
-        if self._failures:
-            log.info("relay_resumed", after_tries=self._failures)
-        self._trouble, self._failures = None, 0
+        if tries := self._backoff.succeed():
+            log.info("relay_resumed", after_tries=tries)
+        self._trouble = None
         if not full:
             await self._wait()
 
@@ -231,31 +232,22 @@ class Relay:
 
     async def _wait(self) -> None:
         """For a notification, and then a moment for those that come with it."""
-        try:
-            async with asyncio.timeout(self._poll):
-                await self._woken.wait()
-        except TimeoutError:
-            return
-        await asyncio.sleep(GATHER_SECONDS)
+        if await wait_for_event(self._woken, self._poll):
+            await asyncio.sleep(GATHER_SECONDS)
 
     async def _back_off(self, what: str, error: BaseException) -> None:
-        least, most = BACKOFF_SECONDS
-        delay = min(most, least * 2 ** min(self._failures, 10))
-        self._failures += 1
-        self._trouble = f"{what}: {type(error).__name__}, tried {self._failures} times"
+        delay = self._backoff.fail()
+        tries = self._backoff.failures
+        self._trouble = f"{what}: {type(error).__name__}, tried {tries} times"
         self._progress = time.monotonic()
         log.warning(
             "dependency_down",
             dependency=what,
             error=type(error).__name__,
             detail=str(error)[:200],
-            tries=self._failures,
+            tries=tries,
         )
-        try:
-            async with asyncio.timeout(delay):
-                await self._stopping.wait()
-        except TimeoutError:
-            pass
+        await wait_for_event(self._stopping, delay)
 
     def _on_notify(self, *_: object) -> None:
         self._woken.set()

@@ -1,15 +1,13 @@
 """signup.commands → handlers, one at a time."""
 
-from functools import partial
-
 from contracts.topics import SIGNUP
+from infra.composition.process import Worker
 from infra.messaging.consumer_policy import Policy
-from infra.messaging.handler_calls import one_at_a_time
-from infra.runtime.process import Worker
+from infra.messaging.dispatch import dispatch_each
 from infra.runtime.settings import Key, WorkerSettings
 from infra.security.password_hashing import Passwords
 from infra.security.seals import OpeningKeys
-from workers.signup.handlers import HANDLES, Signup
+from workers.signup.handlers import HANDLES, SignupDeps
 
 # Hashing bounds the rate; a small batch is committed before long.
 POLICY = Policy(max_records=50)
@@ -23,7 +21,7 @@ class SignupSettings(WorkerSettings):
 
 
 async def start(worker: Worker, settings: SignupSettings) -> None:
-    deps = Signup(
+    deps = SignupDeps(
         transactions=worker.transactions(SIGNUP),
         seals=OpeningKeys([settings.signup_seal_private]),
         passwords=Passwords(),
@@ -31,7 +29,7 @@ async def start(worker: Worker, settings: SignupSettings) -> None:
     )
     await worker.consume(
         SIGNUP,
-        one_at_a_time({message: partial(handle, deps) for message, handle in HANDLES.items()}),
+        dispatch_each(HANDLES, deps),
         transactions=deps.transactions,
         policy=POLICY,
     )

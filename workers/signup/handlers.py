@@ -7,19 +7,20 @@ from contracts.events import UserSignedUp
 from contracts.ids import derived_uuid7
 from contracts.outcomes import Succeeded
 from contracts.sealed_contents import Application
+from infra.messaging.dispatch import Handlers
 from infra.messaging.inbound import InboundMessage
+from infra.messaging.sealed_data import open_seal
 from infra.messaging.transaction import Transactions
+from infra.postgres.personal_data_keys import make_user_key, user_keys
 from infra.security.address_hmac import address_hash
 from infra.security.password_hashing import Passwords
-from infra.security.personal_data_keys import make_user_key, user_keys
-from infra.security.sealed_data import open_seal
 from infra.security.seals import OpeningKeys, binding
 from workers.signup import store
 from workers.signup.rules import decide
 
 
 @dataclass(frozen=True, kw_only=True)
-class Signup:
+class SignupDeps:
     """What the slice works with."""
 
     transactions: Transactions
@@ -28,7 +29,7 @@ class Signup:
     address_key: bytes
 
 
-async def sign_up(deps: Signup, received: InboundMessage[SignUp]) -> None:
+async def sign_up(deps: SignupDeps, received: InboundMessage[SignUp]) -> None:
     """The same work and the same outcome whether or not the address is taken.
 
     Handled again on a restored database, it makes the same user with the same key, so that what
@@ -68,4 +69,4 @@ async def sign_up(deps: Signup, received: InboundMessage[SignUp]) -> None:
         tx.complete(received, Succeeded(), fingerprint=application.fingerprint)
 
 
-HANDLES = {SignUp: sign_up}
+HANDLES: Handlers[SignupDeps] = {SignUp: sign_up}

@@ -1,24 +1,23 @@
 """verification.commands → handlers, one by one; users.events → mails, in bulk; the sender."""
 
 from datetime import timedelta
-from functools import partial
 from typing import Annotated
 
 from pydantic import AfterValidator, Field, HttpUrl
 
 from contracts.topics import VERIFICATION, VERIFICATION_MAILS
+from infra.composition.process import Worker
 from infra.mail.settings import MailSettings
 from infra.mail.transport_factory import open_mailer
 from infra.messaging.consumer_policy import Policy
-from infra.messaging.handler_calls import one_at_a_time
-from infra.runtime.process import Worker
+from infra.messaging.dispatch import dispatch_each, dispatch_in_bulk
 from infra.runtime.settings import Key, WorkerSettings
 from infra.security.seals import OpeningKeys
-from workers.notifications.handlers import queue_mails
+from workers.notifications import handlers as notifications
 from workers.notifications.mail_templates import Messages
 from workers.notifications.sender import Sender
 from workers.verification import retention
-from workers.verification.handlers import HANDLES, Verification
+from workers.verification.handlers import HANDLES, VerificationDeps
 
 COMMANDS_POLICY = Policy(max_records=100)
 MAILS_POLICY = Policy(max_records=500, in_bulk=True)
@@ -63,7 +62,7 @@ async def start(worker: Worker, settings: VerificationSettings) -> None:
     worker.start("sender loop", sender.run())
     worker.shutdown.on_shutdown("sender", sender.stop)
 
-    deps = Verification(
+    deps = VerificationDeps(
         transactions=transactions,
         mail_transactions=worker.transactions(VERIFICATION_MAILS),
         seals=OpeningKeys([settings.verification_seal_private]),
@@ -73,13 +72,13 @@ async def start(worker: Worker, settings: VerificationSettings) -> None:
     )
     await worker.consume(
         VERIFICATION,
-        one_at_a_time({message: partial(handle, deps) for message, handle in HANDLES.items()}),
+        dispatch_each(HANDLES, deps),
         transactions=deps.transactions,
         policy=COMMANDS_POLICY,
     )
     await worker.consume(
         VERIFICATION_MAILS,
-        partial(queue_mails, deps),
+        dispatch_in_bulk(notifications.HANDLES, deps),
         transactions=deps.mail_transactions,
         policy=MAILS_POLICY,
     )

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from contracts.commands import ForgotPassword, ResendVerification, VerifyEmail
 from contracts.events import (
@@ -12,27 +11,22 @@ from contracts.events import (
     UserVerificationRequested,
 )
 from contracts.ids import time_of
-from contracts.message import Message
 from contracts.outcomes import Succeeded
 from contracts.personal import Personal
 from contracts.sealed_contents import Address, Redemption
+from infra.messaging.dispatch import Handlers
 from infra.messaging.inbound import InboundMessage
+from infra.messaging.sealed_data import open_seal
 from infra.messaging.transaction import Transaction, Transactions
 from infra.security.address_hmac import address_hash
-from infra.security.sealed_data import open_seal
+from infra.security.mailed_tokens import token_hash
 from infra.security.seals import OpeningKeys
 from workers.notifications import mail_queue
 from workers.notifications.allowances import admitted
 from workers.notifications.drafts import mail_id
-from workers.notifications.handlers import Notifications
+from workers.notifications.handlers import NotificationsDeps
 from workers.notifications.mail_templates import Draft
-from workers.notifications.rules import (
-    EMAIL_CHANGE,
-    RESET,
-    VERIFY,
-    occasion,
-    token_hash,
-)
+from workers.notifications.rules import EMAIL_CHANGE, RESET, VERIFY, occasion
 from workers.notifications.store import void_links
 from workers.verification import store
 from workers.verification.rules import (
@@ -48,14 +42,14 @@ from workers.verification.store import Link
 
 
 @dataclass(frozen=True, kw_only=True)
-class Verification(Notifications):
+class VerificationDeps(NotificationsDeps):
     """What the slice works with."""
 
     transactions: Transactions
     seals: OpeningKeys
 
 
-async def verify_email(deps: Verification, received: InboundMessage[VerifyEmail]) -> None:
+async def verify_email(deps: VerificationDeps, received: InboundMessage[VerifyEmail]) -> None:
     """Single use. Whoever comes second finds it done, or the address somebody else's."""
     redemption = open_seal(
         deps.seals,
@@ -84,7 +78,7 @@ async def verify_email(deps: Verification, received: InboundMessage[VerifyEmail]
         tx.complete(received, outcome, fingerprint=redemption.fingerprint)
 
 
-async def _lock(deps: Verification, tx: Transaction, link: Link) -> list[Person]:
+async def _lock(deps: VerificationDeps, tx: Transaction, link: Link) -> list[Person]:
     """Who the link is for, and everybody at the address that it was mailed to."""
     address = address_hash(deps.address_key, link.email)
     if link.purpose == EMAIL_CHANGE:
@@ -93,7 +87,7 @@ async def _lock(deps: Verification, tx: Transaction, link: Link) -> list[Person]
 
 
 async def _move(
-    deps: Verification, tx: Transaction, link: Link, person: Person
+    deps: VerificationDeps, tx: Transaction, link: Link, person: Person
 ) -> tuple[UserEvent, Succeeded]:
     """To another address; then no link to the one before works, and only who asked stays in."""
     address = address_hash(deps.address_key, link.email)
@@ -109,38 +103,41 @@ async def _move(
     return changed, confirmed(at)
 
 
+@dataclass(frozen=True, kw_only=True)
+class _LinkRequest:
+    """What one kind of command asks to be mailed."""
+
+    purpose: str
+    """Of the seal."""
+    template: str
+    recipient: Callable[[Sequence[Person]], Person | None]
+    event: type[UserEvent]
+
+
+_RESEND = _LinkRequest(
+    purpose="resend", template=VERIFY, recipient=who_waits, event=UserVerificationRequested
+)
+_FORGOT = _LinkRequest(
+    purpose="forgot", template=RESET, recipient=owner_of, event=UserPasswordResetRequested
+)
+
+
 async def resend_verification(
-    deps: Verification, received: InboundMessage[ResendVerification]
+    deps: VerificationDeps, received: InboundMessage[ResendVerification]
 ) -> None:
-    await _mail_link(
-        deps,
-        received,
-        purpose="resend",
-        template=VERIFY,
-        whom=who_waits,
-        event=UserVerificationRequested,
-    )
+    """Mail the link of the newest sign-up of an address again, if nobody has verified it."""
+    await _mail_link(deps, received, _RESEND)
 
 
-async def forgot_password(deps: Verification, received: InboundMessage[ForgotPassword]) -> None:
-    await _mail_link(
-        deps,
-        received,
-        purpose="forgot",
-        template=RESET,
-        whom=owner_of,
-        event=UserPasswordResetRequested,
-    )
+async def forgot_password(deps: VerificationDeps, received: InboundMessage[ForgotPassword]) -> None:
+    """Mail a link for a new password to the user who has verified the address."""
+    await _mail_link(deps, received, _FORGOT)
 
 
 async def _mail_link(
-    deps: Verification,
+    deps: VerificationDeps,
     received: InboundMessage[ResendVerification] | InboundMessage[ForgotPassword],
-    *,
-    purpose: str,
-    template: str,
-    whom: Callable[[Sequence[Person]], Person | None],
-    event: type[UserEvent],
+    request: _LinkRequest,
 ) -> None:
     """The outcome is the same whether or not there is anybody at the address, and a mail to it.
 
@@ -150,47 +147,56 @@ async def _mail_link(
         deps.seals,
         received.data.sealed,
         of=received.envelope,
-        purpose=purpose,
+        purpose=request.purpose,
         holds=Address,
     )
     address = address_hash(deps.address_key, wanted.email)
     async with deps.transactions.begin() as tx:
-        person = whom(await store.lock_people(tx.conn, address))
+        person = request.recipient(await store.lock_people(tx.conn, address))
         drafts: list[Draft] = []
         if person and person.key and person.email:
-            about = None
-            if template == VERIFY:
-                client = await store.sign_up_client(tx.conn, person.user_id, person.key)
-                about = occasion(time_of(person.user_id)) | {"client": client}
-            mail = deps.messages.draft(
-                template,
-                mail_id(received.envelope, template, person.user_id),
-                person.user_id,
-                person.key,
-                to=person.email,
-                name=person.display_name,
-                on_request=True,
-                about=about,
-            )
+            mail = await _draft(deps, tx, received, request.template, person)
             if await tx.happened(received):
                 drafts = [mail]  # it was sent, and counted, before the database was restored
             else:
                 drafts = await admitted(tx.conn, deps.address_key, [mail])
         if drafts and person:
-            await void_links(tx.conn, [person.user_id], [template])
+            await void_links(tx.conn, [person.user_id], [request.template])
             await mail_queue.insert_mails(tx.conn, drafts)
-            tx.emit(
-                event(user_id=person.user_id),
-                about=person.user_id,
-                caused_by=received,
-                key=person.key,
-            )
+            event = request.event(user_id=person.user_id)
+            tx.emit(event, about=person.user_id, caused_by=received, key=person.key)
         tx.complete(received, Succeeded(), fingerprint=wanted.fingerprint)
     if drafts:
         deps.wake_sender()
 
 
-HANDLES: dict[type[Message], Callable[[Verification, InboundMessage[Any]], Any]] = {
+async def _draft(
+    deps: VerificationDeps,
+    tx: Transaction,
+    received: InboundMessage[ResendVerification] | InboundMessage[ForgotPassword],
+    template: str,
+    person: Person,
+) -> Draft:
+    """The mail to somebody who is still there; one of a sign-up says when and where that was."""
+    assert person.key
+    assert person.email
+    about = None
+    if template == VERIFY:
+        client = await store.sign_up_client(tx.conn, person.user_id, person.key)
+        about = occasion(time_of(person.user_id)) | {"client": client}
+    return deps.messages.draft(
+        template,
+        mail_id(received.envelope, template, person.user_id),
+        person.user_id,
+        person.key,
+        to=person.email,
+        name=person.display_name,
+        on_request=True,
+        about=about,
+    )
+
+
+HANDLES: Handlers[VerificationDeps] = {
     VerifyEmail: verify_email,
     ResendVerification: resend_verification,
     ForgotPassword: forgot_password,

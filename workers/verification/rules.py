@@ -8,6 +8,7 @@ from uuid import UUID
 from contracts.outcomes import Rejected, Succeeded
 from contracts.personal import PersonalKey
 from contracts.times import in_utc
+from infra.security.mailed_tokens import TokenState, state_of
 from workers.notifications.rules import EMAIL_CHANGE, RESET, VERIFY
 
 ENDED_BY_MOVE = (VERIFY, EMAIL_CHANGE, RESET)
@@ -33,6 +34,10 @@ class Person:
     def waits(self) -> bool:
         """Whether it could still be verified."""
         return not (self.confirmed_at or self.superseded or self.gone)
+
+    def takes(self, purpose: str) -> bool:
+        """Whether a link for this purpose can still give it the address."""
+        return self.waits if purpose == VERIFY else not self.superseded
 
     @property
     def gone(self) -> bool:
@@ -69,17 +74,19 @@ def redeem(
     person = next((p for p in people if token and p.user_id == token.user_id), None)
     if token is None or person is None or person.gone:
         return Rejected("invalid-token")
-    if token.used and person.confirmed_at and person.email == email:
-        return confirmed(person.confirmed_at)
     others = [p for p in people if p is not person]
-    comes = person.waits if token.purpose == VERIFY else not person.superseded
-    if token.used or token.voided or not comes or owner_of(others):
-        return Rejected("invalid-token")
-    if token.expired:
-        return Rejected("expired-token")
-    if token.purpose == VERIFY:
-        return Rejected("proof-required")
-    return Verify(person, tuple(p.user_id for p in others if p.waits))
+    may_take = person.takes(token.purpose) and not owner_of(others)
+    match state_of(token), may_take:
+        case TokenState.USED, _ if person.confirmed_at and person.email == email:
+            return confirmed(person.confirmed_at)
+        case (TokenState.USED | TokenState.VOIDED, _) | (_, False):
+            return Rejected("invalid-token")
+        case TokenState.EXPIRED, _:
+            return Rejected("expired-token")
+        case _ if token.purpose == VERIFY:
+            return Rejected("proof-required")
+        case _:
+            return Verify(person, tuple(p.user_id for p in others if p.waits))
 
 
 def confirmed(at: datetime) -> Succeeded:

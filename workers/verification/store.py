@@ -9,8 +9,8 @@ from datetime import datetime
 from uuid import UUID
 
 from contracts.personal import PersonalKey
+from infra.postgres.personal_data_keys import user_key_id
 from infra.postgres.pool import Connection
-from infra.security.personal_data_keys import user_key_id
 from workers.notifications.rules import VERIFY
 from workers.verification.rules import CONFIRMING, Person, Token
 

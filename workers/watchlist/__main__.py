@@ -1,7 +1,7 @@
 """`python -m workers.watchlist`."""
 
-from infra.runtime.bootstrap import main
-from infra.runtime.process import open_worker
+from infra.composition.bootstrap import main
+from infra.composition.process import open_worker
 from infra.runtime.settings import WorkerSettings
 from workers.watchlist import consumer
 

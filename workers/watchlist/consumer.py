@@ -1,20 +1,19 @@
 """watchlist.commands → handlers, in bulk."""
 
-from functools import partial
-
 from contracts.topics import WATCHLIST
+from infra.composition.process import Worker
 from infra.messaging.consumer_policy import Policy
-from infra.runtime.process import Worker
-from workers.watchlist.handlers import change_watchlists
+from infra.messaging.dispatch import dispatch_in_bulk
+from workers.watchlist.handlers import HANDLES, WatchlistDeps
 
 POLICY = Policy(max_records=500, in_bulk=True)
 
 
 async def start(worker: Worker) -> None:
-    transactions = worker.transactions(WATCHLIST)
+    deps = WatchlistDeps(transactions=worker.transactions(WATCHLIST))
     await worker.consume(
         WATCHLIST,
-        partial(change_watchlists, transactions),
-        transactions=transactions,
+        dispatch_in_bulk(HANDLES, deps),
+        transactions=deps.transactions,
         policy=POLICY,
     )

@@ -1,22 +1,31 @@
 """Commands that change watchlists, a batch at a time."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from contracts.commands import AddToWatchlist, RemoveFromWatchlist
 from contracts.outcomes import Rejected
 from contracts.values import UserId
+from infra.messaging.dispatch import BulkHandlers
 from infra.messaging.inbound import InboundMessage, PoisonError
 from infra.messaging.transaction import Transactions
 from workers.watchlist import store
 from workers.watchlist.rules import WatchlistCommand, decide
 
 
+@dataclass(frozen=True, kw_only=True)
+class WatchlistDeps:
+    """What the slice works with."""
+
+    transactions: Transactions
+
+
 async def change_watchlists(
-    transactions: Transactions, batch: Sequence[InboundMessage[WatchlistCommand]]
+    deps: WatchlistDeps, batch: Sequence[InboundMessage[WatchlistCommand]]
 ) -> None:
     """The whole batch in one transaction, each owner's commands in their order."""
-    async with transactions.begin() as tx:
+    async with deps.transactions.begin() as tx:
         asked = [(_owner(received), received.data.symbol) for received in batch]
         locked = set(await store.lock_owners(tx.conn, sorted({owner for owner, _ in asked})))
         owners = await store.read_owners(tx.conn, [each for each in asked if each[0] in locked])
@@ -47,4 +56,7 @@ def _owner(received: InboundMessage[Any]) -> UserId:
     return received.envelope.actor_id
 
 
-HANDLES = {AddToWatchlist: change_watchlists, RemoveFromWatchlist: change_watchlists}
+HANDLES: BulkHandlers[WatchlistDeps] = {
+    AddToWatchlist: change_watchlists,
+    RemoveFromWatchlist: change_watchlists,
+}

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from contracts.personal import PersonalKey
 from contracts.values import WATCHLIST_LIMITS, Tier, UserId
+from infra.postgres.personal_data_keys import user_key_id
 from infra.postgres.pool import Connection
-from infra.security.personal_data_keys import user_key_id
 from workers.watchlist.rules import Watchlist
 
 

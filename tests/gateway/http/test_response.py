@@ -13,7 +13,7 @@ from gateway.http.middleware import HeadersMiddleware, ProblemMiddleware
 from gateway.http.request import GatewayRequest
 from gateway.http.response import EventStream, response_of, security_headers
 from gateway.problems import ProblemError
-from infra.http.connection import ABORT
+from infra.http.scope import ABORT
 from tests.support.waiting import until
 
 Sent = dict[str, list[str]]

@@ -10,7 +10,8 @@ from aiokafka.errors import KafkaTimeoutError
 from pydantic import SecretStr
 
 from infra.kafka import broadcast_consumer
-from infra.kafka.broadcast_consumer import Place, read_range, watching
+from infra.kafka.broadcast_consumer import read_range, watching
+from infra.kafka.records import Place
 from infra.runtime.settings import KafkaSettings
 
 PLACE: Place = ("users.events", 0)

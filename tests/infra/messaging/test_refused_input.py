@@ -13,7 +13,7 @@ from contracts.outcomes import Rejected
 from contracts.sealed_contents import CONTENTS
 from infra.messaging.inbound import RefusedInputError
 from infra.messaging.record_reader import RecordReader, Refused, Unreadable
-from infra.security.sealed_data import open_seal
+from infra.messaging.sealed_data import open_seal
 from infra.security.seals import OpeningKeys, SealingKey, binding, decode_key
 from tests.support.infra.batch_trial import IN_BULK, ONE_BY_ONE, Trial, a_trial, order
 from tests.support.message_builders import a_record, an_envelope

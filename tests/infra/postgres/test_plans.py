@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 
 from infra.postgres.pool import session_settings
-from operations import refilled
+from operations.audit import refilled
 from operations.recovery import loss_store
 from tests.support.infra.plan_rules import (
     OPTIONAL_FILTERS,

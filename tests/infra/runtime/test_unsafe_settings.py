@@ -6,8 +6,8 @@ import pytest
 
 from gateway.rate_limit.policies import STRICT, excessive
 from gateway.settings import GatewaySettings
+from infra.runtime.secret_policy import secret_violations
 from infra.runtime.unsafe_settings import RISKS
-from infra.security.secret_policy import secret_violations
 
 NAMES = [*GatewaySettings.model_fields, "smtp_url", "smtp_starttls"]
 DSN = "postgresql://qnt9_gateway:wK3_vq9-Tz0aLx@"

@@ -14,7 +14,7 @@ from contracts.personal import Personal, PersonalKey
 from contracts.topics import CARRIED_BY, QUOTES_EVENTS
 from gateway.stream.hub import Hub
 from gateway.stream.positions import OWN, places_of
-from infra.kafka.broadcast_consumer import Place
+from infra.kafka.records import Place
 from infra.security.access_tokens import Principal
 
 START = 100

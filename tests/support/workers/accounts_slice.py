@@ -4,16 +4,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from typing import Any
 from uuid import UUID
 
 from contracts.commands import RefreshToken, SignIn
-from contracts.message import Message
 from contracts.outcomes import Outcome, Rejected, SealedOutcome
 from contracts.topics import ACCOUNTS, SIGNIN, topics_of
 from infra.messaging.batch_processor import BatchProcessor
-from infra.messaging.handler_calls import one_at_a_time
+from infra.messaging.dispatch import dispatch_each
 from infra.messaging.inbound import InboundMessage
 from infra.messaging.record_reader import RecordReader
 from infra.security.access_tokens import Principal, TokenChecker
@@ -32,10 +30,8 @@ from tests.support.outbox import MemoryOutcomeNotifier
 from tests.support.postgres import Database
 from tests.support.users import ADA, PASSWORD, a_user
 from workers.accounts.consumer import POLICY
-from workers.accounts.sessions import handlers as sessions
-from workers.accounts.sessions.handlers import Sessions
-from workers.accounts.signin import handlers
-from workers.accounts.signin.handlers import Accounts
+from workers.accounts.dependencies import AccountsDeps
+from workers.accounts.handlers import HANDLES
 
 PATIENCE = timedelta(seconds=15)
 
@@ -89,8 +85,9 @@ class InterruptedPasswords(Passwords):
 class AccountsSlice:
     """The slice; the gateway's key to it, and the keys to what it answers."""
 
-    parts: Accounts
-    begun: Sessions
+    parts: AccountsDeps
+    begun: AccountsDeps
+    """The same with the transactions of the consumer of sessions that have begun."""
     sealing: SealingKey
     replies: OpeningKeys
     reply_key: str
@@ -133,26 +130,18 @@ class AccountsSlice:
         return received(command, envelope=envelope, key=str(session_of(token)))
 
     async def handle(self, command: InboundMessage[Any]) -> None:
-        if isinstance(command.data, SignIn):
-            await handlers.sign_in(self.parts, command)
-        else:
-            await sessions.HANDLES[type(command.data)](self.begun, command)
+        await HANDLES[type(command.data)](self.deps_of(command), command)
 
     async def take(self, *commands: InboundMessage[Any]) -> None:
         """As a batch of records of the consumer that the first is for."""
-        signing_in = isinstance(commands[0].data, SignIn)
-        consumer = SIGNIN if signing_in else ACCOUNTS
-        handles: dict[type[Message], Callable[..., Any]] = (
-            {m: partial(handle, self.parts) for m, handle in handlers.HANDLES.items()}
-            if signing_in
-            else {m: partial(handle, self.begun) for m, handle in sessions.HANDLES.items()}
-        )
+        consumer = SIGNIN if isinstance(commands[0].data, SignIn) else ACCOUNTS
+        deps = self.deps_of(commands[0])
         work = BatchProcessor(
             consumer.name,
-            one_at_a_time(handles),
+            dispatch_each(HANDLES, deps),
             reader=RecordReader({m.type: m for t in topics_of(consumer) for m in t.carries}, None),
             dead_letters=self.dead_letters,
-            transactions=self.parts.transactions if signing_in else self.begun.transactions,
+            transactions=deps.transactions,
             policy=POLICY,
             sleep=no_sleep,
             touch=lambda: None,
@@ -162,6 +151,9 @@ class AccountsSlice:
             for c in commands
         ]
         await work.take(records)
+
+    def deps_of(self, command: InboundMessage[Any]) -> AccountsDeps:
+        return self.parts if isinstance(command.data, SignIn) else self.begun
 
     async def signed_in(self, email: str = ADA) -> dict[str, Any]:
         """A user's first tokens, or the next ones."""

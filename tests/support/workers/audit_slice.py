@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -11,15 +10,17 @@ import orjson
 
 from contracts.envelope import Envelope
 from contracts.ids import uuid7
+from infra.kafka.records import Record
 from infra.messaging.batch_processor import BatchProcessor
 from infra.messaging.dead_letter_status import DeadLetterStatus
-from infra.messaging.record_reader import RawEventReader, Record
+from infra.messaging.dispatch import dispatch_in_bulk
+from infra.messaging.record_reader import RawEventReader
 from infra.messaging.restored_database import Memory
 from infra.postgres.pool import Pool
 from tests.support.message_builders import NOW, ARecord, MemoryDeadLetters, a_record, no_sleep
 from tests.support.postgres import Database
 from workers.audit.consumer import POLICY
-from workers.audit.handlers import record_events
+from workers.audit.handlers import HANDLES, AuditDeps
 
 
 def an_envelope_of_type(
@@ -72,7 +73,7 @@ def an_audit(database: Database, pool: Pool) -> Audit:
     dead_letters = MemoryDeadLetters()
     work = BatchProcessor(
         "audit",
-        partial(record_events, pool, Memory()),
+        dispatch_in_bulk(HANDLES, AuditDeps(pool=pool, memory=Memory())),
         reader=RawEventReader(),
         dead_letters=dead_letters,
         transactions=None,

@@ -2,9 +2,11 @@
 
 import hashlib
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from contracts.commands import (
     ChangeEmail,
@@ -21,19 +23,14 @@ from contracts.outcomes import Outcome
 from contracts.topics import ACCOUNTS, PASSWORDS
 from infra.messaging.inbound import InboundMessage
 from infra.messaging.transaction import Transactions
+from infra.security.access_tokens import TokenSigner
 from infra.security.seals import OpeningKeys, SealingKey, binding, decode_key
 from tests.support.message_builders import an_envelope, received
 from tests.support.outbox import MemoryOutcomeNotifier
 from tests.support.postgres import Database
 from tests.support.users import ADA, ADDRESS_KEY, PASSWORD, a_user, quick_passwords
-from workers.accounts.confirmation import handlers as confirmation
-from workers.accounts.confirmation.handlers import Confirmation
-from workers.accounts.email_undo import handlers as undo
-from workers.accounts.email_undo.handlers import Undoing
-from workers.accounts.passwords import handlers as passwords
-from workers.accounts.passwords.handlers import PasswordDeps
-from workers.accounts.profile import handlers as profiles
-from workers.accounts.profile.handlers import Profiles
+from workers.accounts.dependencies import AccountsDeps
+from workers.accounts.handlers import HANDLES
 
 NEW_PASSWORD = "Copper-meadow-27-violin"
 PURPOSES: dict[type[Command], str] = {
@@ -51,10 +48,9 @@ PURPOSES: dict[type[Command], str] = {
 class GuardedSlice:
     """The slice, and the gateway's key to it."""
 
-    parts: PasswordDeps
-    profiles: Profiles
-    confirmation: Confirmation
-    undoing: Undoing
+    parts: AccountsDeps
+    profiles: AccountsDeps
+    """The same with the transactions of the consumer of profiles."""
     sealing: SealingKey
     outcome_notifier: MemoryOutcomeNotifier
     database: Database
@@ -76,14 +72,8 @@ class GuardedSlice:
 
     async def handle(self, command: InboundMessage[Any]) -> Outcome:
         """What was announced of it."""
-        if isinstance(command.data, UpdateProfile):
-            await profiles.update_profile(self.profiles, command)
-        elif isinstance(command.data, UndoEmailChange):
-            await undo.undo_email_change(self.undoing, command)
-        elif isinstance(command.data, ConfirmSignUp):
-            await confirmation.confirm_sign_up(self.confirmation, command)
-        else:
-            await passwords.HANDLES[type(command.data)](self.parts, command)
+        deps = self.profiles if isinstance(command.data, UpdateProfile) else self.parts
+        await HANDLES[type(command.data)](deps, command)
         (announced,) = [
             a for a in self.outcome_notifier.announced if a.command_id == command.envelope.id
         ]
@@ -202,22 +192,20 @@ async def a_guarded_slice(database: Database) -> GuardedSlice:
     seals, public = OpeningKeys.generate()
     outcome_notifier = MemoryOutcomeNotifier()
     pool = await database.pool("qnt9_accounts")
-    transactions, hashing = Transactions(pool, PASSWORDS.name, outcome_notifier), quick_passwords()
+    signer = TokenSigner(Ed25519PrivateKey.generate().private_bytes_raw())
+    parts = AccountsDeps(
+        pool=pool,
+        transactions=Transactions(pool, PASSWORDS.name, outcome_notifier),
+        seals=seals,
+        passwords=quick_passwords(),
+        signer=signer,
+        checker=signer.checker(),
+        address_key=ADDRESS_KEY,
+        refresh_key=bytes(32),
+    )
     return GuardedSlice(
-        parts=PasswordDeps(pool=pool, transactions=transactions, seals=seals, passwords=hashing),
-        confirmation=Confirmation(
-            pool=pool, transactions=transactions, seals=seals, passwords=hashing
-        ),
-        undoing=Undoing(
-            pool=pool,
-            transactions=transactions,
-            seals=seals,
-            passwords=hashing,
-            address_key=ADDRESS_KEY,
-        ),
-        profiles=Profiles(
-            transactions=Transactions(pool, ACCOUNTS.name, outcome_notifier), seals=seals
-        ),
+        parts=parts,
+        profiles=replace(parts, transactions=Transactions(pool, ACCOUNTS.name, outcome_notifier)),
         sealing=SealingKey(decode_key(public)),
         outcome_notifier=outcome_notifier,
         database=database,

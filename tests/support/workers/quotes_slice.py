@@ -14,6 +14,7 @@ from contracts.events import Event
 from contracts.outcomes import Outcome
 from contracts.quotes import CachedQuote, Quote, cache_key
 from infra.messaging.batch_processor import BatchProcessor
+from infra.messaging.dispatch import dispatch_in_bulk
 from infra.messaging.inbound import InboundMessage
 from infra.messaging.transaction import Transactions
 from infra.postgres.pool import Pool
@@ -26,8 +27,8 @@ from tests.support.postgres import Database
 from workers.quotes import store
 from workers.quotes.batch_loader import LookUps
 from workers.quotes.cache import HistoryCache, QuoteCache
-from workers.quotes.dependencies import Quotes
-from workers.quotes.handlers import answer, look_up
+from workers.quotes.dependencies import QuotesDeps
+from workers.quotes.handlers import HANDLES, look_up
 from workers.quotes.history import look_up_histories
 from workers.quotes.leases import Leases
 from workers.quotes.provider import Provider
@@ -44,7 +45,7 @@ QUICK = RetryPolicy(least_seconds=0.01, most_seconds=0.02, jitter_seconds=0.01, 
 class QuotesSlice:
     """The slice, and all that it talks to."""
 
-    parts: Quotes
+    parts: QuotesDeps
     work: BatchProcessor
     database: Database
     redis: Redis
@@ -114,7 +115,7 @@ class QuotesSlice:
         """What somebody who searches is told."""
         deadline = datetime.now(UTC) + timedelta(seconds=8)
         command = received(Search(text=text), deadline=deadline, key=text, reply_to="a-gateway")
-        await answer(self.parts, [command])
+        await dispatch_in_bulk(HANDLES, self.parts)([command])
         await self.parts.finish()
         told = {each.command_id: each.outcome for each in self.outcome_notifier.announced}
         return told[command.envelope.id]
@@ -134,10 +135,10 @@ def wired(
     outcome_notifier: MemoryOutcomeNotifier,
     redis: Redis,
     links: Callable[[deque[Change]], ProviderFallback],
-) -> Quotes:
+) -> QuotesDeps:
     """One worker's parts, as its process has them."""
     changes: deque[Change] = deque()
-    parts = Quotes(
+    parts = QuotesDeps(
         transactions=Transactions(pool, "quotes", outcome_notifier),
         pool=pool,
         outcome_notifier=outcome_notifier,

@@ -16,14 +16,14 @@ from tests.support.message_builders import (
 )
 from tests.support.postgres import Database
 from tests.support.users import ADA, PASSWORD
-from workers.signup.handlers import Signup, sign_up
+from workers.signup.handlers import SignupDeps, sign_up
 
 
 @dataclass
 class SignupSlice:
     """The slice, and the gateway's key to it."""
 
-    parts: Signup
+    parts: SignupDeps
     sealing: SealingKey
     work: BatchProcessor
     dead_letters: MemoryDeadLetters

@@ -13,8 +13,8 @@ from contracts.personal import Personal
 from infra.mail.transport import Mailer
 from infra.messaging.batch_processor import BatchProcessor
 from infra.messaging.inbound import InboundMessage
+from infra.postgres.personal_data_keys import user_keys
 from infra.postgres.pool import Pool
-from infra.security.personal_data_keys import user_keys
 from infra.security.seals import SealingKey, binding
 from tests.support.message_builders import (
     ARecord,
@@ -30,7 +30,7 @@ from workers.notifications.handlers import queue_mails
 from workers.notifications.mail_templates import Messages
 from workers.notifications.rules import Retry, mailed_token
 from workers.notifications.sender import Sender
-from workers.verification.handlers import Verification, resend_verification, verify_email
+from workers.verification.handlers import VerificationDeps, resend_verification, verify_email
 
 MAIL_KEY = bytes(range(100, 132))
 
@@ -52,7 +52,7 @@ def messages() -> Messages:
 class VerificationSlice:
     """The slice, and the gateway's key to it."""
 
-    parts: Verification
+    parts: VerificationDeps
     sealing: SealingKey
     work: BatchProcessor
     dead_letters: MemoryDeadLetters

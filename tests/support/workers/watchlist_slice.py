@@ -1,7 +1,6 @@
 """The slice on a real database: commands in batches in, lists and events out."""
 
 from dataclasses import dataclass, field
-from functools import partial
 from uuid import UUID
 
 from contracts.commands import AddToWatchlist, RemoveFromWatchlist
@@ -10,6 +9,8 @@ from contracts.outcomes import Outcome
 from contracts.topics import WATCHLIST, topics_of
 from contracts.values import Tier
 from infra.messaging.batch_processor import BatchProcessor
+from infra.messaging.dispatch import dispatch_in_bulk
+from infra.messaging.handler_calls import Handle
 from infra.messaging.inbound import InboundMessage
 from infra.messaging.record_reader import RecordReader
 from infra.messaging.transaction import Transactions
@@ -18,7 +19,7 @@ from tests.support.outbox import MemoryOutcomeNotifier, revealed, written_events
 from tests.support.postgres import Database
 from tests.support.users import a_user
 from workers.watchlist.consumer import POLICY
-from workers.watchlist.handlers import change_watchlists
+from workers.watchlist.handlers import HANDLES, WatchlistDeps
 from workers.watchlist.rules import WatchlistCommand
 
 Order = InboundMessage[WatchlistCommand]
@@ -39,15 +40,19 @@ class WatchlistSlice:
     database: Database
     dead_letters: MemoryDeadLetters = field(default_factory=MemoryDeadLetters)
 
+    @property
+    def _handle(self) -> Handle:
+        return dispatch_in_bulk(HANDLES, WatchlistDeps(transactions=self.transactions))
+
     async def handle(self, *orders: Order) -> None:
         """As one batch."""
-        await change_watchlists(self.transactions, orders)
+        await self._handle(orders)
 
     async def take(self, *orders: Order) -> None:
         """As a batch of records, good or bad."""
         work = BatchProcessor(
             WATCHLIST.name,
-            partial(change_watchlists, self.transactions),
+            self._handle,
             reader=RecordReader({message.type: message for message in CARRIED}, None),
             dead_letters=self.dead_letters,
             transactions=self.transactions,

@@ -1,5 +1,7 @@
 """Fixtures of these tests."""
 
+from dataclasses import replace
+
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -15,8 +17,7 @@ from tests.support.postgres import Database
 from tests.support.users import ADDRESS_KEY, quick_passwords
 from tests.support.workers.accounts_slice import REFRESH_KEY, AccountsSlice, Clock
 from tests.support.workers.password_slice import GuardedSlice, a_guarded_slice
-from workers.accounts.sessions.handlers import Sessions
-from workers.accounts.signin.handlers import Accounts
+from workers.accounts.dependencies import AccountsDeps
 
 
 @pytest.fixture
@@ -26,22 +27,19 @@ async def deps(database: Database) -> AccountsSlice:
     signing = Ed25519PrivateKey.generate()
     outcome_notifier, clock = MemoryOutcomeNotifier(), Clock()
     pool = await database.pool("qnt9_accounts")
-    parts = Accounts(
+    signer = TokenSigner(signing.private_bytes_raw())
+    parts = AccountsDeps(
         pool=pool,
         transactions=Transactions(pool, SIGNIN.name, outcome_notifier),
         seals=seals,
         passwords=quick_passwords(),
-        signer=TokenSigner(signing.private_bytes_raw()),
+        signer=signer,
+        checker=signer.checker(),
         address_key=ADDRESS_KEY,
-        now=clock,
-    )
-    begun = Sessions(
-        transactions=Transactions(pool, ACCOUNTS.name, outcome_notifier),
-        seals=seals,
-        signer=parts.signer,
         refresh_key=REFRESH_KEY,
         now=clock,
     )
+    begun = replace(parts, transactions=Transactions(pool, ACCOUNTS.name, outcome_notifier))
     return AccountsSlice(
         parts=parts,
         begun=begun,

@@ -7,9 +7,10 @@ from pydantic import ValidationError
 from contracts.events import UserSigninFailed
 from contracts.ids import uuid7
 from contracts.sealed_contents import Credentials
+from infra.security.mailed_tokens import token_hash
 from infra.security.refresh_tokens import refresh_token, session_of
 from tests.support.users import ADA, PASSWORD
-from workers.accounts.rules import Account, token_hash
+from workers.accounts.rules import Account
 from workers.accounts.sessions.rules import (
     GRACE,
     MAX_LATE_RUN,

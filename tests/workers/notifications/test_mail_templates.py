@@ -7,6 +7,7 @@ import pytest
 
 from contracts.ids import uuid7
 from infra.mail.transport import OutgoingMail
+from infra.security.mailed_tokens import token_hash
 from tests.support.message_builders import NOW, a_personal_key
 from tests.support.users import ADA
 from tests.support.workers.verification_slice import MAIL_KEY, messages
@@ -18,7 +19,6 @@ from workers.notifications.rules import (
     VERIFY,
     mailed_token,
     occasion,
-    token_hash,
 )
 
 PERSON = a_personal_key()

@@ -5,7 +5,7 @@ from uuid import UUID
 from contracts.events import UserEmailChanged, UserErased, UserSignedIn, UserTokenReuseDetected
 from contracts.ids import uuid7
 from contracts.personal import PersonalKey
-from infra.security.personal_data_keys import KEY_BYTES
+from infra.postgres.personal_data_keys import KEY_BYTES
 from tests.support.mail_server import MailServer
 from tests.support.message_builders import received
 from tests.support.users import ADA, a_user

@@ -2,13 +2,13 @@
 
 from collections import deque
 from collections.abc import AsyncIterator
-from functools import partial
 
 import pytest
 from redis.asyncio import Redis
 
 from contracts.commands import LookUpQuote, Search
 from infra.messaging.batch_processor import BatchProcessor
+from infra.messaging.dispatch import dispatch_in_bulk
 from infra.messaging.record_reader import RecordReader
 from infra.resilience.policies import Change
 from tests.support.devstack.exchange_client import Client, running_exchange
@@ -17,7 +17,7 @@ from tests.support.outbox import MemoryOutcomeNotifier
 from tests.support.postgres import Database
 from tests.support.workers.quotes_slice import ROLE, QuotesSlice, a_link, wired
 from workers.quotes.consumer import POLICY
-from workers.quotes.handlers import answer
+from workers.quotes.handlers import HANDLES
 from workers.quotes.http_client import Timeouts
 from workers.quotes.provider_fallback import ProviderFallback
 from workers.quotes.yahoo import Yahoo, open_yahoo
@@ -49,7 +49,7 @@ async def deps(
     dead_letters = MemoryDeadLetters()
     work = BatchProcessor(
         "quotes",
-        partial(answer, parts),
+        dispatch_in_bulk(HANDLES, parts),
         reader=RecordReader({LookUpQuote.type: LookUpQuote, Search.type: Search}, None),
         dead_letters=dead_letters,
         transactions=None,

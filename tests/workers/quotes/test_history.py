@@ -12,12 +12,13 @@ from redis.asyncio import Redis
 from contracts.commands import LookUpHistory
 from contracts.history import CachedHistory, HistoryDetail, HistoryKey, HistoryRange, PriceHistory
 from contracts.outcomes import Outcome, Rejected, Succeeded
+from infra.messaging.dispatch import dispatch_in_bulk
 from infra.messaging.inbound import InboundMessage
 from tests.support.devstack.exchange_client import MONDAY_NOON_IN_BERLIN
 from tests.support.message_builders import received
 from tests.support.workers.quote_builders import a_quote
 from tests.support.workers.quotes_slice import QuotesSlice
-from workers.quotes.handlers import answer
+from workers.quotes.handlers import HANDLES
 
 UNKNOWN = Rejected("unknown-symbol")
 UNAVAILABLE = Rejected("history-unavailable")
@@ -34,7 +35,7 @@ def command(
 
 async def outcomes(deps: QuotesSlice, *commands: InboundMessage[LookUpHistory]) -> list[Outcome]:
     """What the askers of one batch are told."""
-    await answer(deps.parts, commands)
+    await dispatch_in_bulk(HANDLES, deps.parts)(commands)
     await deps.parts.finish()
     told = {each.command_id: each.outcome for each in deps.outcome_notifier.announced}
     return [told[each.envelope.id] for each in commands]
@@ -189,9 +190,9 @@ async def test_without_the_cache_server_this_process_remembers(
     deps: QuotesSlice, redis_away: Redis
 ) -> None:
     deps.without_cache(redis_away)
-    await answer(deps.parts, [command("SAP.DE")])
+    await dispatch_in_bulk(HANDLES, deps.parts)([command("SAP.DE")])
     await deps.parts.finish()
-    await answer(deps.parts, [command("SAP.DE")])
+    await dispatch_in_bulk(HANDLES, deps.parts)([command("SAP.DE")])
     await deps.parts.finish()
     assert await deps.calls("SAP.DE") == 1
 

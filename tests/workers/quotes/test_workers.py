@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 
 from contracts.commands import LookUpQuote
 from contracts.outcomes import Outcome, Succeeded
+from infra.messaging.dispatch import dispatch_in_bulk
 from infra.messaging.inbound import InboundMessage
 from infra.resilience.policies import Change
 from tests.support.message_builders import received
@@ -19,8 +20,8 @@ from tests.support.postgres import Database
 from tests.support.waiting import until
 from tests.support.workers.quote_results import staleness, until_asked
 from tests.support.workers.quotes_slice import ROLE, QuotesSlice, a_link, wired
-from workers.quotes.dependencies import Quotes
-from workers.quotes.handlers import answer
+from workers.quotes.dependencies import QuotesDeps
+from workers.quotes.handlers import HANDLES
 from workers.quotes.leases import Leases
 from workers.quotes.provider_fallback import ProviderFallback
 from workers.quotes.yahoo import Yahoo
@@ -30,11 +31,11 @@ from workers.quotes.yahoo import Yahoo
 class Worker:
     """Another process of the same role."""
 
-    parts: Quotes
+    parts: QuotesDeps
     outcome_notifier: MemoryOutcomeNotifier
 
     async def take(self, *commands: InboundMessage[LookUpQuote]) -> None:
-        await answer(self.parts, commands)
+        await dispatch_in_bulk(HANDLES, self.parts)(commands)
 
     async def told(self) -> list[Outcome]:
         await self.parts.finish()

@@ -1,12 +1,10 @@
 """Fixtures of these tests."""
 
-from functools import partial
-
 import pytest
 
 from contracts.commands import SignUp
 from infra.messaging.batch_processor import BatchProcessor
-from infra.messaging.handler_calls import one_at_a_time
+from infra.messaging.dispatch import dispatch_each
 from infra.messaging.record_reader import RecordReader
 from infra.messaging.transaction import Transactions
 from infra.security.seals import OpeningKeys, SealingKey, decode_key
@@ -16,7 +14,7 @@ from tests.support.postgres import Database
 from tests.support.users import ADDRESS_KEY, quick_passwords
 from tests.support.workers.signup_slice import SignupSlice
 from workers.signup.consumer import POLICY
-from workers.signup.handlers import HANDLES, Signup
+from workers.signup.handlers import HANDLES, SignupDeps
 
 
 @pytest.fixture
@@ -25,7 +23,7 @@ async def deps(database: Database) -> SignupSlice:
     transactions = Transactions(
         await database.pool("qnt9_signup"), "signup", MemoryOutcomeNotifier()
     )
-    parts = Signup(
+    parts = SignupDeps(
         transactions=transactions,
         seals=seals,
         passwords=quick_passwords(),
@@ -34,7 +32,7 @@ async def deps(database: Database) -> SignupSlice:
     dead_letters = MemoryDeadLetters()
     work = BatchProcessor(
         "signup",
-        one_at_a_time({message: partial(handle, parts) for message, handle in HANDLES.items()}),
+        dispatch_each(HANDLES, parts),
         reader=RecordReader({SignUp.type: SignUp}, None),
         dead_letters=dead_letters,
         transactions=transactions,

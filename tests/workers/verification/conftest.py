@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
-from functools import partial
 
 import pytest
 
@@ -13,7 +12,7 @@ from infra.mail.settings import MailSettings
 from infra.mail.smtp import Smtp
 from infra.mail.transport import Mailer
 from infra.messaging.batch_processor import BatchProcessor
-from infra.messaging.handler_calls import one_at_a_time
+from infra.messaging.dispatch import dispatch_each
 from infra.messaging.record_reader import RecordReader
 from infra.messaging.transaction import Transactions
 from infra.postgres.pool import Pool
@@ -36,7 +35,7 @@ from tests.support.workers.verification_slice import (
 from workers.notifications.rules import Retry
 from workers.notifications.sender import Sender
 from workers.verification.consumer import COMMANDS_POLICY
-from workers.verification.handlers import HANDLES, Verification
+from workers.verification.handlers import HANDLES, VerificationDeps
 
 
 @pytest.fixture
@@ -46,7 +45,7 @@ async def deps(database: Database) -> VerificationSlice:
     outcome_notifier = MemoryOutcomeNotifier()
     transactions = Transactions(pool, "verification", outcome_notifier)
     woken: list[bool] = []
-    parts = Verification(
+    parts = VerificationDeps(
         transactions=transactions,
         mail_transactions=Transactions(pool, "verification-mails"),
         seals=seals,
@@ -57,7 +56,7 @@ async def deps(database: Database) -> VerificationSlice:
     dead_letters = MemoryDeadLetters()
     work = BatchProcessor(
         "verification",
-        one_at_a_time({message: partial(handle, parts) for message, handle in HANDLES.items()}),
+        dispatch_each(HANDLES, parts),
         reader=RecordReader({message.type: message for message in HANDLES}, None),
         dead_letters=dead_letters,
         transactions=transactions,

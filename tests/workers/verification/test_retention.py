@@ -6,9 +6,10 @@ from typing import Any
 
 from contracts.topics import MIN_REMEMBERED
 from infra.postgres.retention import run
+from infra.security.mailed_tokens import token_hash
 from tests.support.users import ADA
 from tests.support.workers.verification_slice import VerificationSlice
-from workers.notifications.rules import MAILS_WANTED, token_hash
+from workers.notifications.rules import MAILS_WANTED
 from workers.verification.retention import rules
 
 KEEP = timedelta(days=30)

@@ -13,6 +13,7 @@ from contracts.outcomes import Rejected, Succeeded
 from contracts.personal import Personal
 from contracts.sealed_contents import Redemption
 from contracts.times import in_utc
+from infra.security.mailed_tokens import token_hash
 from tests.support.message_builders import NOW, a_personal_key
 from tests.support.users import ADA
 from workers.notifications.rules import (
@@ -21,7 +22,6 @@ from workers.notifications.rules import (
     changes_of_address,
     greeted_name,
     mailed_token,
-    token_hash,
 )
 from workers.verification.rules import Person, Token, Verify, redeem, who_waits
 

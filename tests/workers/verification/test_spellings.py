@@ -2,7 +2,7 @@
 
 import pytest
 
-from infra.security.personal_data_keys import user_keys
+from infra.postgres.personal_data_keys import user_keys
 from tests.support.users import a_user
 from tests.support.workers.link_requests import asks, forget
 from tests.support.workers.verification_slice import VerificationSlice

@@ -1,35 +1,22 @@
 """Commands of admins about other users, or about themselves."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 from uuid import UUID
 
 from contracts.commands import ChangePermissions, ChangeTier
-from contracts.message import Message
 from contracts.outcomes import Rejected, Succeeded
 from contracts.sealed_contents import AdminProof
+from infra.messaging.dispatch import Handlers
 from infra.messaging.inbound import InboundMessage, PoisonError
-from infra.messaging.transaction import Transactions
-from infra.security.access_tokens import TokenChecker, TokenError
-from infra.security.sealed_data import open_seal
-from infra.security.seals import OpeningKeys
+from infra.messaging.sealed_data import open_seal
+from infra.security.access_tokens import TokenError
 from workers.accounts.administration import store
 from workers.accounts.administration.rules import decide, known, told
-
-
-@dataclass(frozen=True, kw_only=True)
-class Administration:
-    """What the commands of admins work with."""
-
-    transactions: Transactions
-    seals: OpeningKeys
-    tokens: TokenChecker
+from workers.accounts.dependencies import AccountsDeps
 
 
 async def change_standing(
-    deps: Administration, received: InboundMessage[ChangeTier | ChangePermissions]
+    deps: AccountsDeps, received: InboundMessage[ChangeTier | ChangePermissions]
 ) -> None:
     """Whether the actor is an admin, and not the last one, is decided with all admins locked.
 
@@ -61,7 +48,7 @@ async def change_standing(
 
 
 def _proven_session(
-    deps: Administration, received: InboundMessage[ChangeTier | ChangePermissions], actor_id: UUID
+    deps: AccountsDeps, received: InboundMessage[ChangeTier | ChangePermissions], actor_id: UUID
 ) -> UUID | None:
     """The session of the token that the actor asked with. None where that is not proven."""
     if received.data.proof is None:
@@ -75,13 +62,13 @@ def _proven_session(
     )
     taken_at = datetime.fromtimestamp(received.origin.timestamp_ms / 1000, UTC)
     try:
-        principal = deps.tokens.check(proof.token, at=taken_at)
+        principal = deps.checker.check(proof.token, at=taken_at)
     except TokenError:
         return None
     return principal.session_id if principal.user_id == actor_id else None
 
 
-HANDLES: dict[type[Message], Callable[[Administration, InboundMessage[Any]], Any]] = {
+HANDLES: Handlers[AccountsDeps] = {
     ChangeTier: change_standing,
     ChangePermissions: change_standing,
 }

@@ -4,38 +4,23 @@ The link shows that somebody reads the mailbox, the proof that this person chose
 link never makes a password valid that somebody else chose, whoever presses it.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
-
 from contracts.commands import ConfirmSignUp
 from contracts.events import UserEmailVerified, UserPasswordCheckFailed
-from contracts.message import Message
 from contracts.outcomes import Outcome, Rejected
 from contracts.personal import Personal
 from contracts.sealed_contents import SignUpProof
+from infra.messaging.dispatch import Handlers
 from infra.messaging.inbound import InboundMessage
-from infra.messaging.transaction import Transaction, Transactions
-from infra.postgres.pool import Pool
-from infra.security.password_hashing import Passwords
-from infra.security.sealed_data import open_seal
-from infra.security.seals import OpeningKeys
+from infra.messaging.sealed_data import open_seal
+from infra.messaging.transaction import Transaction
+from infra.security.mailed_tokens import token_hash
 from workers.accounts.confirmation import store
 from workers.accounts.confirmation.rules import Confirmable, SignUp, confirmed, redeem, unproven
-from workers.accounts.rules import MAX_OPTIMISTIC_RETRIES, token_hash
+from workers.accounts.dependencies import AccountsDeps
+from workers.accounts.rules import MAX_OPTIMISTIC_RETRIES
 
 
-@dataclass(frozen=True, kw_only=True)
-class Confirmation:
-    """What confirming a sign-up works with."""
-
-    pool: Pool
-    transactions: Transactions
-    seals: OpeningKeys
-    passwords: Passwords
-
-
-async def confirm_sign_up(deps: Confirmation, received: InboundMessage[ConfirmSignUp]) -> None:
+async def confirm_sign_up(deps: AccountsDeps, received: InboundMessage[ConfirmSignUp]) -> None:
     """Single use; whoever comes second finds it done, or the address somebody else's.
 
     The password is compared outside of the transaction, and again where it changed meanwhile.
@@ -82,7 +67,7 @@ def _same(seen: object, now: Confirmable) -> bool:
     )
 
 
-async def _proves(deps: Confirmation, proof: SignUpProof, sign_up: SignUp) -> bool:
+async def _proves(deps: AccountsDeps, proof: SignUpProof, sign_up: SignUp) -> bool:
     if sign_up.has_secret(proof.signup_secret):
         return True
     if proof.password is None:
@@ -117,6 +102,6 @@ def _refuse(
     return unproven(proof)
 
 
-HANDLES: dict[type[Message], Callable[[Confirmation, InboundMessage[Any]], Any]] = {
+HANDLES: Handlers[AccountsDeps] = {
     ConfirmSignUp: confirm_sign_up,
 }

@@ -11,6 +11,7 @@ from contracts.outcomes import Rejected, Succeeded
 from contracts.personal import PersonalKey
 from contracts.sealed_contents import SignUpProof
 from contracts.times import in_utc
+from infra.security.mailed_tokens import TokenState, state_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,11 @@ class SignUp:
         """Whether it can still be confirmed."""
         return not (self.confirmed_at or self.ended)
 
+    @property
+    def is_gone(self) -> bool:
+        """Whether it was superseded or erased, so that nothing of it may be read."""
+        return self.ended or self.key is None or self.email is None
+
     def has_secret(self, secret: str | None) -> bool:
         """Whether this is the secret with which the sign-up was answered."""
         if secret is None or self.secret_hash is None:
@@ -60,17 +66,19 @@ def redeem(
 ) -> Confirmable | Succeeded | Rejected:
     """What a link does, given every sign-up of the address of the one that it is for."""
     one = next((each for each in sign_ups if link and each.user_id == link.user_id), None)
-    if link is None or one is None or one.ended or one.key is None or one.email is None:
+    if link is None or one is None or one.is_gone:
         return Rejected("invalid-token")
-    if link.used and one.confirmed_at:
-        return confirmed(one.confirmed_at)
     others = [each for each in sign_ups if each is not one]
     taken = any(each.confirmed_at and not each.ended for each in others)
-    if link.used or link.voided or not one.waits or taken:
-        return Rejected("invalid-token")
-    if link.expired:
-        return Rejected("expired-token")
-    return Confirmable(one, tuple(each.user_id for each in others if each.waits))
+    match state_of(link), one.waits and not taken:
+        case TokenState.USED, _ if one.confirmed_at:
+            return confirmed(one.confirmed_at)
+        case (TokenState.USED | TokenState.VOIDED, _) | (_, False):
+            return Rejected("invalid-token")
+        case TokenState.EXPIRED, _:
+            return Rejected("expired-token")
+        case _:
+            return Confirmable(one, tuple(each.user_id for each in others if each.waits))
 
 
 def unproven(proof: SignUpProof) -> Rejected:

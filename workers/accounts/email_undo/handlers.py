@@ -3,41 +3,25 @@
 Whoever changed the address knew the password, so the account gets a new one in the same step.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
-
 from contracts.commands import UndoEmailChange
 from contracts.events import UserEmailChangeUndone
-from contracts.message import Message
 from contracts.outcomes import Outcome, Rejected, Succeeded
 from contracts.personal import Personal
 from contracts.sealed_contents import EmailUndo
+from infra.messaging.dispatch import Handlers
 from infra.messaging.inbound import InboundMessage
-from infra.messaging.transaction import Transaction, Transactions
-from infra.postgres.pool import Pool
+from infra.messaging.sealed_data import open_seal
+from infra.messaging.transaction import Transaction
 from infra.security.address_hmac import address_hash
-from infra.security.password_hashing import Passwords
-from infra.security.sealed_data import open_seal
-from infra.security.seals import OpeningKeys
+from infra.security.mailed_tokens import token_hash
+from workers.accounts.dependencies import AccountsDeps
 from workers.accounts.email_undo import store
 from workers.accounts.email_undo.store import Change
-from workers.accounts.rules import refusal, token_hash, weakness
+from workers.accounts.rules import refusal, weakness
 from workers.accounts.store import end_sessions
 
 
-@dataclass(frozen=True, kw_only=True)
-class Undoing:
-    """What undoing a change of address works with."""
-
-    pool: Pool
-    transactions: Transactions
-    seals: OpeningKeys
-    passwords: Passwords
-    address_key: bytes
-
-
-async def undo_email_change(deps: Undoing, received: InboundMessage[UndoEmailChange]) -> None:
+async def undo_email_change(deps: AccountsDeps, received: InboundMessage[UndoEmailChange]) -> None:
     """Single use. Nothing is hashed for a token that does not work anyway."""
     undo = open_seal(
         deps.seals,
@@ -62,7 +46,7 @@ async def undo_email_change(deps: Undoing, received: InboundMessage[UndoEmailCha
 
 
 async def _undo(
-    deps: Undoing,
+    deps: AccountsDeps,
     tx: Transaction,
     received: InboundMessage[UndoEmailChange],
     undo: EmailUndo,
@@ -97,6 +81,6 @@ async def _undo(
     return Succeeded()
 
 
-HANDLES: dict[type[Message], Callable[[Undoing, InboundMessage[Any]], Any]] = {
+HANDLES: Handlers[AccountsDeps] = {
     UndoEmailChange: undo_email_change,
 }

@@ -1,7 +1,6 @@
 """Commands that take a password: it is changed or reset, or proves who asks."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -12,7 +11,6 @@ from contracts.events import (
     UserPasswordChanged,
     UserPasswordReset,
 )
-from contracts.message import Message
 from contracts.outcomes import Outcome, Rejected, Succeeded
 from contracts.personal import Personal
 from contracts.sealed_contents import (
@@ -22,33 +20,25 @@ from contracts.sealed_contents import (
     PasswordReset,
     SealedContent,
 )
+from infra.messaging.dispatch import Handlers
 from infra.messaging.inbound import InboundMessage, PoisonError
-from infra.messaging.transaction import Transaction, Transactions
-from infra.postgres.pool import Connection, Pool
-from infra.security.password_hashing import Passwords
-from infra.security.sealed_data import open_seal
-from infra.security.seals import OpeningKeys
+from infra.messaging.sealed_data import open_seal
+from infra.messaging.transaction import Transaction
+from infra.postgres.pool import Connection
+from infra.security.mailed_tokens import token_hash
+from workers.accounts.dependencies import AccountsDeps
 from workers.accounts.passwords import store
 from workers.accounts.passwords.rules import unproven
-from workers.accounts.rules import MAX_OPTIMISTIC_RETRIES, Account, refusal, token_hash, weakness
+from workers.accounts.rules import MAX_OPTIMISTIC_RETRIES, Account, refusal, weakness
 from workers.accounts.store import Locked, end_sessions, lock_account
 
 C = TypeVar("C", bound=SealedContent)
 Lock = Callable[[Connection, Account], Awaitable[Locked | None]]
+Prepare = Callable[[], Awaitable[None]]
 Act = Callable[[Transaction, Locked], Awaitable[Outcome]]
 
 
-@dataclass(frozen=True, kw_only=True)
-class PasswordDeps:
-    """What the commands that take a password work with."""
-
-    pool: Pool
-    transactions: Transactions
-    seals: OpeningKeys
-    passwords: Passwords
-
-
-async def change_password(deps: PasswordDeps, received: InboundMessage[ChangePassword]) -> None:
+async def change_password(deps: AccountsDeps, received: InboundMessage[ChangePassword]) -> None:
     """Whoever has stolen a session is out; the one that asked stays."""
     change = _opened(deps, received, "password-change", PasswordChange)
     new_hash: str | None = None
@@ -70,7 +60,7 @@ async def change_password(deps: PasswordDeps, received: InboundMessage[ChangePas
     await _with_password(deps, received, change, change.current_password, act, prepare=renew)
 
 
-async def reset_password(deps: PasswordDeps, received: InboundMessage[ResetPassword]) -> None:
+async def reset_password(deps: AccountsDeps, received: InboundMessage[ResetPassword]) -> None:
     """Single use. Nothing is hashed for a token that does not work anyway."""
     reset = _opened(deps, received, "password-reset", PasswordReset)
     hashed = token_hash(reset.token)
@@ -95,7 +85,7 @@ async def reset_password(deps: PasswordDeps, received: InboundMessage[ResetPassw
         tx.complete(received, outcome, fingerprint=reset.fingerprint)
 
 
-async def change_email(deps: PasswordDeps, received: InboundMessage[ChangeEmail]) -> None:
+async def change_email(deps: AccountsDeps, received: InboundMessage[ChangeEmail]) -> None:
     """Nothing changes yet, and whether somebody has the address is not looked up here."""
     change = _opened(deps, received, "email-change", EmailChange)
     session_id = received.data.session_id
@@ -113,7 +103,7 @@ async def change_email(deps: PasswordDeps, received: InboundMessage[ChangeEmail]
     await _with_password(deps, received, change, change.password, act)
 
 
-async def erase_account(deps: PasswordDeps, received: InboundMessage[EraseAccount]) -> None:
+async def erase_account(deps: AccountsDeps, received: InboundMessage[EraseAccount]) -> None:
     """The event says who is gone and nothing more: the key to anything else is, too."""
     erasure = _opened(deps, received, "erase", Erasure)
 
@@ -133,37 +123,50 @@ async def erase_account(deps: PasswordDeps, received: InboundMessage[EraseAccoun
 
 
 async def _with_password(
-    deps: PasswordDeps,
+    deps: AccountsDeps,
     received: InboundMessage[Any],
     content: SealedContent,
     password: str,
     act: Act,
     *,
-    prepare: Callable[[], Awaitable[None]] | None = None,
+    prepare: Prepare | None = None,
     lock: Lock = lock_account,
 ) -> None:
-    """Acts on the actor's account, locked, if this is its password.
+    """Act on the actor's account, locked, if this is its password; settle the command.
 
-    One that changed while the password was checked is looked at anew.
+    One that changed while the password was checked is looked at anew, `MAX_OPTIMISTIC_RETRIES`
+    times at most. `prepare` runs before the lock, where the password matches.
     """
     user_id = _actor(received)
-    account = None
     for _ in range(MAX_OPTIMISTIC_RETRIES):
         account = await store.find_user(deps.pool, user_id)
         if account is None:
-            break
-        async with deps.passwords.slot() as slot:
-            matches = await slot.matches(password, account.password_hash)
-        if matches and prepare:
-            await prepare()
+            await _reject(deps, received, content, "unknown-user")
+            return
+        matches = await _matches(deps, password, account, prepare)
         async with deps.transactions.begin() as tx:
-            user = await lock(tx.conn, account)
-            if user:
+            if user := await lock(tx.conn, account):
                 outcome = await act(tx, user) if matches else _refuse(tx, received, user)
                 tx.complete(received, outcome, fingerprint=content.fingerprint)
                 return
+    await _reject(deps, received, content, "try-again")
+
+
+async def _matches(
+    deps: AccountsDeps, password: str, account: Account, prepare: Prepare | None
+) -> bool:
+    """Whether it is the account's password; if so, what comes before the lock is done, too."""
+    async with deps.passwords.slot() as slot:
+        matches = await slot.matches(password, account.password_hash)
+    if matches and prepare:
+        await prepare()
+    return matches
+
+
+async def _reject(
+    deps: AccountsDeps, received: InboundMessage[Any], content: SealedContent, code: str
+) -> None:
     async with deps.transactions.begin() as tx:
-        code = "try-again" if account else "unknown-user"
         tx.complete(received, Rejected(code), fingerprint=content.fingerprint)
 
 
@@ -185,7 +188,7 @@ async def _set_password(
     tx.user_changed(user_id)
 
 
-def _opened(deps: PasswordDeps, received: InboundMessage[Any], purpose: str, holds: type[C]) -> C:
+def _opened(deps: AccountsDeps, received: InboundMessage[Any], purpose: str, holds: type[C]) -> C:
     return open_seal(
         deps.seals, received.data.sealed, of=received.envelope, purpose=purpose, holds=holds
     )
@@ -197,7 +200,7 @@ def _actor(received: InboundMessage[Any]) -> UUID:
     return received.envelope.actor_id
 
 
-HANDLES: dict[type[Message], Callable[[PasswordDeps, InboundMessage[Any]], Any]] = {
+HANDLES: Handlers[AccountsDeps] = {
     ChangePassword: change_password,
     ResetPassword: reset_password,
     ChangeEmail: change_email,

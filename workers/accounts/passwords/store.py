@@ -4,8 +4,8 @@ import secrets
 from uuid import UUID
 
 from contracts.personal import PersonalKey
+from infra.postgres.personal_data_keys import KEY_BYTES
 from infra.postgres.pool import Connection, Pool
-from infra.security.personal_data_keys import KEY_BYTES
 from workers.accounts.rules import Account, MailedToken
 from workers.accounts.store import Locked, account_of, locked
 

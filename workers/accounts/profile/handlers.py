@@ -1,31 +1,18 @@
 """Commands about what users say of themselves."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
-
 from contracts.commands import UpdateProfile
 from contracts.events import UserProfileUpdated
-from contracts.message import Message
 from contracts.outcomes import Outcome, Rejected, Succeeded
 from contracts.personal import Personal
 from contracts.sealed_contents import ProfileChange
+from infra.messaging.dispatch import Handlers
 from infra.messaging.inbound import InboundMessage, PoisonError
-from infra.messaging.transaction import Transactions
-from infra.security.sealed_data import open_seal
-from infra.security.seals import OpeningKeys
+from infra.messaging.sealed_data import open_seal
+from workers.accounts.dependencies import AccountsDeps
 from workers.accounts.profile import store
 
 
-@dataclass(frozen=True, kw_only=True)
-class Profiles:
-    """What the commands about profiles work with."""
-
-    transactions: Transactions
-    seals: OpeningKeys
-
-
-async def update_profile(deps: Profiles, received: InboundMessage[UpdateProfile]) -> None:
+async def update_profile(deps: AccountsDeps, received: InboundMessage[UpdateProfile]) -> None:
     """The outcome holds nothing of the profile, which would outlive it in the inbox."""
     user_id = received.envelope.actor_id
     if user_id is None:
@@ -50,6 +37,6 @@ async def update_profile(deps: Profiles, received: InboundMessage[UpdateProfile]
         tx.complete(received, outcome, fingerprint=change.fingerprint)
 
 
-HANDLES: dict[type[Message], Callable[[Profiles, InboundMessage[Any]], Any]] = {
+HANDLES: Handlers[AccountsDeps] = {
     UpdateProfile: update_profile,
 }

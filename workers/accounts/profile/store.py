@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from contracts.personal import PersonalKey
+from infra.postgres.personal_data_keys import user_key_id
 from infra.postgres.pool import Connection
-from infra.security.personal_data_keys import user_key_id
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,5 @@
 """Commands about sessions that have begun: refreshed, ended from within, ended from another."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from contracts.commands import RefreshToken, RevokeSession, SignOut
@@ -13,35 +9,25 @@ from contracts.events import (
     UserTokenRefreshed,
     UserTokenReuseDetected,
 )
-from contracts.message import Command, Message
+from contracts.message import Command
 from contracts.outcomes import Rejected, Succeeded
+from infra.messaging.dispatch import Handlers
 from infra.messaging.inbound import InboundMessage, PoisonError
-from infra.messaging.transaction import Transaction, Transactions
-from infra.security.access_tokens import TokenSigner
+from infra.messaging.sealed_data import open_seal
+from infra.messaging.transaction import Transaction
 from infra.security.client_cipher import Client
-from infra.security.sealed_data import open_seal
-from infra.security.seals import OpeningKeys, binding
-from workers.accounts.rules import token_hash
+from infra.security.mailed_tokens import token_hash
+from infra.security.seals import binding
+from workers.accounts.dependencies import AccountsDeps
 from workers.accounts.sessions import store
 from workers.accounts.sessions.rules import Refresh, RefreshDecision, classify_refresh
 from workers.accounts.store import Locked
-from workers.accounts.tokens import deadline_now, reply_key_of, sealed_tokens, utc_now
+from workers.accounts.tokens import deadline_now, reply_key_of, sealed_tokens
 
 SessionEvent = UserTokenRefreshed | UserTokenReuseDetected | UserSignedOut | UserSessionRevoked
 
 
-@dataclass(frozen=True, kw_only=True)
-class Sessions:
-    """What the commands about sessions work with."""
-
-    transactions: Transactions
-    seals: OpeningKeys
-    signer: TokenSigner
-    refresh_key: bytes
-    now: Callable[[], datetime] = utc_now
-
-
-async def refresh_token(deps: Sessions, received: InboundMessage[RefreshToken]) -> None:
+async def refresh_token(deps: AccountsDeps, received: InboundMessage[RefreshToken]) -> None:
     """A new pair before the deadline, or nothing is spent: nobody is left to take it."""
     deadline = await deadline_now(deps.transactions, received, deps.now())
     reply_key = reply_key_of(received.data)
@@ -87,7 +73,7 @@ async def refresh_token(deps: Sessions, received: InboundMessage[RefreshToken]) 
         tx.complete(received, outcome)
 
 
-async def sign_out(deps: Sessions, received: InboundMessage[SignOut]) -> None:
+async def sign_out(deps: AccountsDeps, received: InboundMessage[SignOut]) -> None:
     """The session is over, whether or not this ended it."""
     session_id, user_id = received.data.session_id, _actor(received)
     async with deps.transactions.begin() as tx:
@@ -98,7 +84,7 @@ async def sign_out(deps: Sessions, received: InboundMessage[SignOut]) -> None:
         tx.complete(received, Succeeded())
 
 
-async def revoke_session(deps: Sessions, received: InboundMessage[RevokeSession]) -> None:
+async def revoke_session(deps: AccountsDeps, received: InboundMessage[RevokeSession]) -> None:
     """Somebody else's session is as unknown as one that never was."""
     session_id, user_id = received.data.session_id, _actor(received)
     async with deps.transactions.begin() as tx:
@@ -137,7 +123,7 @@ def _actor(received: InboundMessage[SignOut] | InboundMessage[RevokeSession]) ->
     return received.envelope.actor_id
 
 
-HANDLES: dict[type[Message], Callable[[Sessions, InboundMessage[Any]], Any]] = {
+HANDLES: Handlers[AccountsDeps] = {
     RefreshToken: refresh_token,
     SignOut: sign_out,
     RevokeSession: revoke_session,

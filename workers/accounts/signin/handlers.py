@@ -1,95 +1,98 @@
 """Commands about accounts."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from enum import Enum, auto
 from uuid import UUID
 
 from contracts.commands import SignIn
 from contracts.events import UserSignedIn, UserSigninFailed
 from contracts.ids import derived_uuid7
-from contracts.message import Message
 from contracts.outcomes import Rejected
 from contracts.personal import PersonalKey
 from contracts.sealed_contents import Credentials
+from infra.messaging.dispatch import Handlers
 from infra.messaging.inbound import InboundMessage
-from infra.messaging.transaction import Transaction, Transactions
-from infra.postgres.pool import Pool
-from infra.security.access_tokens import TokenSigner
+from infra.messaging.sealed_data import open_seal
+from infra.messaging.transaction import Transaction
+from infra.postgres.personal_data_keys import day_key
 from infra.security.address_hmac import address_hash
 from infra.security.client_cipher import Client
-from infra.security.password_hashing import HashingSlot, Passwords
-from infra.security.personal_data_keys import day_key
+from infra.security.mailed_tokens import token_hash
+from infra.security.password_hashing import HashingSlot
 from infra.security.refresh_tokens import refresh_token
-from infra.security.sealed_data import open_seal
-from infra.security.seals import OpeningKeys, SealingKey, binding
-from workers.accounts.rules import MAX_OPTIMISTIC_RETRIES, Account, token_hash
+from infra.security.seals import SealingKey, binding
+from workers.accounts.dependencies import AccountsDeps
+from workers.accounts.rules import MAX_OPTIMISTIC_RETRIES, Account
 from workers.accounts.signin import store
 from workers.accounts.signin.rules import Check, failure
 from workers.accounts.store import Locked, lock_account
-from workers.accounts.tokens import deadline_now, reply_key_of, sealed_tokens, utc_now
+from workers.accounts.tokens import deadline_now, reply_key_of, sealed_tokens
 
 
-@dataclass(frozen=True, kw_only=True)
-class Accounts:
-    """What the slice works with."""
+class Attempt(Enum):
+    """What one look at the account came to."""
 
-    pool: Pool
-    transactions: Transactions
-    seals: OpeningKeys
-    passwords: Passwords
-    signer: TokenSigner
-    address_key: bytes
-    now: Callable[[], datetime] = utc_now
+    SETTLED = auto()
+    TOO_LATE = auto()
+    CHANGED = auto()
+    """The account changed while its password was checked."""
 
 
-async def sign_in(deps: Accounts, received: InboundMessage[SignIn]) -> None:
-    """A session before the deadline, or none: after it, nobody is left to take the tokens."""
-    deadline = await deadline_now(deps.transactions, received, deps.now())
-    if deps.now() < deadline and await _attempt(deps, received, deadline):
-        return
-    async with deps.transactions.begin() as tx:
-        tx.complete(received, Rejected("try-again"))
+async def sign_in(deps: AccountsDeps, received: InboundMessage[SignIn]) -> None:
+    """A session before the deadline, or none: after it, nobody is left to take the tokens.
 
-
-async def _attempt(deps: Accounts, received: InboundMessage[SignIn], deadline: datetime) -> bool:
-    """False when the deadline passed first, or the account never stood still.
-
-    One that changed while its password was checked is looked at anew: a changed password wins
-    over a sign-in with the old one, and a hash that another sign-in renewed harms nobody.
+    An account that changed while its password was checked is looked at anew: a changed password
+    wins over a sign-in with the old one, and a hash that another sign-in renewed harms nobody.
     """
-    reply_key = reply_key_of(received.data)
-    credentials = open_seal(
-        deps.seals,
-        received.data.sealed,
-        of=received.envelope,
-        purpose="signin",
-        holds=Credentials,
-    )
-    address = address_hash(deps.address_key, credentials.email)
-    for _ in range(MAX_OPTIMISTIC_RETRIES):
-        account = await store.find_account(deps.pool, address)
-        async with deps.passwords.slot() as slot:
-            if deps.now() >= deadline:
-                return False
-            check = await _check(slot, credentials.password, account)
+    deadline = await deadline_now(deps.transactions, received, deps.now())
+    attempt = Attempt.TOO_LATE
+    if deps.now() < deadline:
+        reply_key = reply_key_of(received.data)
+        credentials = open_seal(
+            deps.seals,
+            received.data.sealed,
+            of=received.envelope,
+            purpose="signin",
+            holds=Credentials,
+        )
+        for _ in range(MAX_OPTIMISTIC_RETRIES):
+            attempt = await _attempt(deps, received, credentials, reply_key, deadline)
+            if attempt is not Attempt.CHANGED:
+                break
+    if attempt is not Attempt.SETTLED:
         async with deps.transactions.begin() as tx:
-            locked = await lock_account(tx.conn, account) if account else None
-            if deps.now() >= deadline:
-                return False
-            if account is None:
-                _refuse(tx, received, failure(None), about=address, key=await day_key(tx.conn))
-                return True
-            if locked and check.matches:
-                await _begin_session(
-                    deps, tx, received, locked=locked, check=check, reply_key=reply_key
-                )
-                return True
-            if locked:
-                _refuse(tx, received, failure(account), about=account.user_id, key=locked.key)
-                return True
-    return False
+            tx.complete(received, Rejected("try-again"))
+
+
+async def _attempt(
+    deps: AccountsDeps,
+    received: InboundMessage[SignIn],
+    credentials: Credentials,
+    reply_key: SealingKey,
+    deadline: datetime,
+) -> Attempt:
+    """Check the password, then settle the command if the account is still the one checked."""
+    address = address_hash(deps.address_key, credentials.email)
+    account = await store.find_account(deps.pool, address)
+    async with deps.passwords.slot() as slot:
+        if deps.now() >= deadline:
+            return Attempt.TOO_LATE
+        check = await _check(slot, credentials.password, account)
+    async with deps.transactions.begin() as tx:
+        locked = await lock_account(tx.conn, account) if account else None
+        if deps.now() >= deadline:
+            return Attempt.TOO_LATE
+        if account is None:
+            _refuse(tx, received, failure(None), about=address, key=await day_key(tx.conn))
+        elif locked is None:
+            return Attempt.CHANGED
+        elif check.matches:
+            await _begin_session(
+                deps, tx, received, locked=locked, check=check, reply_key=reply_key
+            )
+        else:
+            _refuse(tx, received, failure(account), about=account.user_id, key=locked.key)
+    return Attempt.SETTLED
 
 
 async def _check(slot: HashingSlot, password: str, account: Account | None) -> Check:
@@ -100,7 +103,7 @@ async def _check(slot: HashingSlot, password: str, account: Account | None) -> C
 
 
 async def _begin_session(
-    deps: Accounts,
+    deps: AccountsDeps,
     tx: Transaction,
     received: InboundMessage[SignIn],
     *,
@@ -153,4 +156,4 @@ def _refuse(
     tx.complete(received, Rejected("invalid-credentials"))
 
 
-HANDLES: dict[type[Message], Callable[[Accounts, InboundMessage[Any]], Any]] = {SignIn: sign_in}
+HANDLES: Handlers[AccountsDeps] = {SignIn: sign_in}

@@ -16,14 +16,15 @@ from contracts.topics import ACCOUNTS
 from contracts.values import Permission, Tier
 from infra.messaging.inbound import InboundMessage, PoisonError
 from infra.messaging.transaction import Transactions
+from infra.postgres.personal_data_keys import user_key_id
 from infra.security.access_tokens import TokenSigner
-from infra.security.personal_data_keys import user_key_id
 from infra.security.seals import OpeningKeys, SealingKey, binding, decode_key
 from tests.support.message_builders import A_CLIENT, an_envelope, received
 from tests.support.outbox import MemoryOutcomeNotifier, events, outcomes, revealed, written_events
 from tests.support.postgres import Database
-from tests.support.users import a_user
-from workers.accounts.administration.handlers import Administration, change_standing
+from tests.support.users import ADDRESS_KEY, a_user, quick_passwords
+from workers.accounts.administration.handlers import change_standing
+from workers.accounts.dependencies import AccountsDeps
 
 ADMIN = Permission.ADMIN.value
 
@@ -32,7 +33,7 @@ ADMIN = Permission.ADMIN.value
 class AdminSlice:
     """The slice, and who waits for it."""
 
-    parts: Administration
+    parts: AccountsDeps
     outcome_notifier: MemoryOutcomeNotifier
     database: Database
     sealing: SealingKey
@@ -107,12 +108,19 @@ class AdminSlice:
 @pytest.fixture
 async def deps(database: Database) -> AdminSlice:
     outcome_notifier = MemoryOutcomeNotifier()
-    transactions = Transactions(
-        await database.pool("qnt9_accounts"), ACCOUNTS.name, outcome_notifier
-    )
+    pool = await database.pool("qnt9_accounts")
     seals, public = OpeningKeys.generate()
     signer = a_signer()
-    parts = Administration(transactions=transactions, seals=seals, tokens=signer.checker())
+    parts = AccountsDeps(
+        pool=pool,
+        transactions=Transactions(pool, ACCOUNTS.name, outcome_notifier),
+        seals=seals,
+        passwords=quick_passwords(),
+        signer=signer,
+        checker=signer.checker(),
+        address_key=ADDRESS_KEY,
+        refresh_key=bytes(32),
+    )
     return AdminSlice(parts, outcome_notifier, database, SealingKey(decode_key(public)), signer)
 
 

@@ -7,8 +7,8 @@ import pytest
 
 from contracts.events import UserEmailChangeUndone
 from contracts.outcomes import Outcome, Rejected, Succeeded
+from infra.postgres.personal_data_keys import user_keys
 from infra.security.address_hmac import address_hash
-from infra.security.personal_data_keys import user_keys
 from tests.support.outbox import events, revealed
 from tests.support.users import ADA, ADDRESS_KEY, PASSWORD, a_user
 from tests.support.workers.password_slice import NEW_PASSWORD, GuardedSlice

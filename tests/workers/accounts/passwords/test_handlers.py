@@ -1,4 +1,5 @@
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -8,7 +9,6 @@ from contracts.events import (
     UserPasswordChanged,
     UserPasswordCheckFailed,
     UserPasswordReset,
-    UserProfileUpdated,
 )
 from contracts.ids import uuid7
 from contracts.outcomes import Rejected, Succeeded
@@ -18,20 +18,14 @@ from tests.support.outbox import events, revealed, written_events
 from tests.support.users import ADA, PASSWORD
 from tests.support.workers.accounts_slice import InterruptedPasswords
 from tests.support.workers.password_slice import NEW_PASSWORD, GuardedSlice
-from workers.accounts.passwords.handlers import PasswordDeps
+from workers.accounts.dependencies import AccountsDeps
 
 WRONG = Rejected("wrong-password")
 INVALID = Rejected("invalid-token")
 
 
-def interrupted(guarded: GuardedSlice, passwords: InterruptedPasswords) -> PasswordDeps:
-    parts = guarded.parts
-    return PasswordDeps(
-        pool=parts.pool,
-        transactions=parts.transactions,
-        seals=parts.seals,
-        passwords=passwords,
-    )
+def interrupted(guarded: GuardedSlice, passwords: InterruptedPasswords) -> AccountsDeps:
+    return replace(guarded.parts, passwords=passwords)
 
 
 async def test_a_changed_password_ends_every_session_but_the_one_that_asked(
@@ -224,21 +218,3 @@ async def test_another_address_is_only_asked_for(guarded: GuardedSlice) -> None:
 async def test_the_address_that_one_has_needs_no_asking(guarded: GuardedSlice) -> None:
     assert await guarded.change_email(await guarded.user(), ADA.upper()) == Succeeded()
     assert not await events(guarded.database)
-
-
-async def test_a_profile_changes_in_what_is_given(guarded: GuardedSlice) -> None:
-    ada = await guarded.user(display_name="Ada")
-    for profile, name in (
-        ({}, "Ada"),
-        ({"display_name": "Ada"}, "Ada"),
-        ({"display_name": "Ada King"}, "Ada King"),
-        ({"display_name": None}, None),
-    ):
-        assert await guarded.update_profile(ada, **profile) == Succeeded()
-        assert (await guarded.row(ada))["display_name"] == name
-    changed, taken_away = await events(guarded.database)
-    assert isinstance(changed, UserProfileUpdated)
-    assert await revealed(guarded.database, changed.display_name) == "Ada King"
-    assert taken_away == UserProfileUpdated(user_id=ada, client=taken_away.client)
-    inbox = str(await guarded.database.fetch("SELECT outcome FROM inbox"))
-    assert "King" not in inbox

@@ -63,20 +63,20 @@ class Process:
         """Start a consumer; it is stopped before anything it uses.
 
         It joins its group when the database knows what the group has read (`database_age`);
-        `memory` is what it remembers itself, and `parking` where it keeps what it sets aside, where
-        it has no transactions for that.
+        `memory` is what it remembers itself, and `dead_letter_status` where it keeps what it sets
+        aside, where it has no transactions for that.
         """
         shell = ConsumerShell(
             consumer,
             self.settings,
             handle,
+            client_id=self.settings.instance,
             transactions=transactions,
             cipher=self.cipher,
             policy=policy,
             reader=reader,
             controls=Controls(consumer.name, PostgresControls(self.pool, consumer.name)),
             dead_letter_status=dead_letter_status,
-            client_id=self.settings.instance,
         )
         self.health.alive[consumer.name] = lambda: None if shell.alive else "no progress"
         self.health.ready[consumer.name] = lambda: shell.problem

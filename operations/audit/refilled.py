@@ -10,7 +10,7 @@ from uuid import UUID
 
 from contracts.operator_events import OpsRecovered
 from contracts.topics import AUDIT, OPS_EVENTS, topics_of
-from infra.messaging.record_reader import Record
+from infra.kafka.records import Record
 from infra.postgres.pool import Connection
 from operations.audit import rows as of_log
 from operations.audit.comparison import client_difference, differences, event_of, key_ids

@@ -106,19 +106,25 @@ def _keys(given: Mapping[str, str]) -> Iterator[tuple[str, str]]:
 
 def _passwords(given: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     holders: dict[str, str] = {}
-    for name in (*_PLAIN, *_WITH_PASSWORD):
-        if name not in given:
-            continue
-        password = _password_in(given[name]) if name in _WITH_PASSWORD else given[name]
+    for name, password in _given_passwords(given):
         if password is None:
-            if name not in _MAY_HAVE_NONE:
-                yield name, "has no password"
+            yield name, "has no password"
             continue
         if fault := weak_password(password):
             yield name, fault if name in _PLAIN else f"its password {fault}"
         elif password in holders:
             yield name, f"has the password of QNT9_{holders[password].upper()}"
         holders[password] = name
+
+
+def _given_passwords(given: Mapping[str, str]) -> Iterator[tuple[str, str | None]]:
+    """Each password that is given, also within a URL; None where one is missing."""
+    yield from ((name, given[name]) for name in _PLAIN if name in given)
+    for name in _WITH_PASSWORD:
+        if name in given:
+            password = _password_in(given[name])
+            if password is not None or name not in _MAY_HAVE_NONE:
+                yield name, password
 
 
 def _password_in(url: str) -> str | None:

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from infra.security.secret_policy import weak_key, weak_password
+from infra.runtime.secret_policy import weak_key, weak_password
 
 
 @pytest.mark.parametrize(

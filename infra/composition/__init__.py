@@ -1,0 +1,1 @@
+"""How a process is put together of the other packages of `infra`, and how it begins."""
