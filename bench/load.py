@@ -1,4 +1,4 @@
-"""The load: a closed loop over keep-alive connections, in a process of its own.
+"""The load: a closed or open loop over keep-alive connections, in a process of its own.
 
 `python -m bench.load` reads a pickled `Plan` from stdin, warms up and prints `warm`; a line on
 stdin begins the measurement; the result is one line of JSON. Raw HTTP/1.1 with requests made
@@ -11,7 +11,7 @@ import os
 import pickle
 import sys
 import time
-from collections import Counter
+from collections import Counter, deque
 from dataclasses import dataclass, field
 from itertools import count, cycle
 from typing import cast
@@ -21,6 +21,8 @@ import uvloop
 MARK = b"##########"
 """Ten characters of a request that become the number of that request, so that no two are equal."""
 
+TICK_SECONDS = 0.001
+"""How often an open loop looks for what is due."""
 GRACE_SECONDS = 60.0
 """What is still on its way after the end is waited for; later it is an error."""
 CARRIED = b'"refresh_token":"'
@@ -42,6 +44,8 @@ class Plan:
     seconds: float
     number_of_requests: int | None = None
     warmup_requests: int | None = None
+    rate: float | None = None
+    """Open loop: so many requests a second, whatever the answers do. Otherwise a closed loop."""
     carries: bool = False
     """Each client has a session of its own, and asks with the token it was answered with."""
 
@@ -65,7 +69,7 @@ class Load:
         self._plan = plan
         self._numbers = count(plan.first_number)
         self._requests = cycle([request.partition(MARK) for request in plan.requests])
-        self._clients: list[_Client] = []
+        self._clients: list[Client] = []
         self.tally = Tally()
         self._busy = 0
         self._left: int | None = None
@@ -77,7 +81,7 @@ class Load:
         loop, plan = asyncio.get_running_loop(), self._plan
         for number in range(plan.clients):
             port = plan.ports[number % len(plan.ports)]
-            _, client = await loop.create_connection(lambda: _Client(self), plan.host, port)
+            _, client = await loop.create_connection(lambda: Client(self), plan.host, port)
             self._clients.append(client)
 
     async def phase(self, seconds: float, requests: int | None = None) -> tuple[Tally, float]:
@@ -104,12 +108,19 @@ class Load:
             return None
         else:
             self._left -= 1
+        return self._next_request()
+
+    def _next_request(self) -> bytes:
         before, mark, after = next(self._requests)
         return b"%s%010d%s" % (before, next(self._numbers), after) if mark else before
 
     @property
     def carries(self) -> bool:
         return self._plan.carries
+
+    def asked_at(self) -> float:
+        """When the request that was taken last was due; its latency counts from then."""
+        return time.perf_counter()
 
     def answered(self, status: int, latency: float, at: float) -> None:
         tally = self.tally
@@ -118,13 +129,14 @@ class Load:
         if at <= self._ends or self._left is not None:
             tally.within += 1
 
-    def idle(self) -> None:
+    def idle(self, _: "Client") -> None:
+        """This one has nothing more to ask for, or its connection has ended."""
         self._busy -= 1
         if not self._busy:
             self._done.set()
 
 
-class _Client(asyncio.Protocol):
+class Client(asyncio.Protocol):
     """One connection: asks, reads one answer, asks again."""
 
     def __init__(self, load: Load) -> None:
@@ -142,12 +154,12 @@ class _Client(asyncio.Protocol):
         request = self._load.take()
         if request is None or self._transport is None:
             self._waiting = False
-            self._load.idle()
+            self._load.idle(self)
             return
         if self._load.carries:
             request = self._own = self._own or request
         self._waiting = True
-        self._asked = time.perf_counter()
+        self._asked = self._load.asked_at()
         self._transport.write(request)
 
     def data_received(self, data: bytes) -> None:
@@ -168,7 +180,7 @@ class _Client(asyncio.Protocol):
         if self._waiting:
             self._load.tally.lost += 1
             self._waiting = False
-            self._load.idle()
+            self._load.idle(self)
 
 
 def carried_over(request: bytes, answer: bytes) -> bytes:
@@ -193,8 +205,64 @@ def answer_length(buffer: bytes) -> int | None:
     return end + len(_HEAD_END) + int(value)
 
 
+class OpenLoad(Load):
+    """Requests at fixed times. One that is sent late counts from when it was due.
+
+    So a service that stands still for a second is seen by all who would have asked then, which a
+    closed loop omits (coordinated omission).
+    """
+
+    def __init__(self, plan: Plan, rate: float) -> None:
+        super().__init__(plan)
+        self._rate = rate
+        self._due: deque[float] = deque()
+        self._free: deque[Client] = deque()
+        self._asked_at = 0.0
+
+    async def phase(self, seconds: float, requests: int | None = None) -> tuple[Tally, float]:
+        self.tally, self._done = Tally(), asyncio.Event()
+        self._free = deque(self._clients)
+        total = requests or round(seconds * self._rate)
+        began, scheduled = time.perf_counter(), 0
+        self._ends = began + total / self._rate
+        while scheduled < total:
+            while scheduled < total and (due := began + scheduled / self._rate) <= _now():
+                self._due.append(due)
+                scheduled += 1
+            while self._due and self._free:
+                self._free.popleft().next()
+            await asyncio.sleep(TICK_SECONDS)
+        await self._answered(began + seconds + GRACE_SECONDS)
+        return self.tally, time.perf_counter() - began
+
+    async def _answered(self, deadline: float) -> None:
+        """All that is due was asked and answered, or the deadline has passed."""
+        while self._due or len(self._free) < len(self._clients):
+            if _now() > deadline:
+                self.tally.lost += len(self._due) + len(self._clients) - len(self._free)
+                self._due.clear()
+                return
+            await asyncio.sleep(TICK_SECONDS)
+
+    def take(self) -> bytes | None:
+        if not self._due:
+            return None
+        self._asked_at = self._due.popleft()
+        return self._next_request()
+
+    def asked_at(self) -> float:
+        return self._asked_at
+
+    def idle(self, client: Client) -> None:
+        self._free.append(client)
+
+
+def _now() -> float:
+    return time.perf_counter()
+
+
 async def run(plan: Plan) -> None:
-    load = Load(plan)
+    load = Load(plan) if plan.rate is None else OpenLoad(plan, plan.rate)
     await load.connect()
     await load.phase(plan.warmup_seconds, plan.warmup_requests)
     print("warm", flush=True)

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any
 
@@ -45,6 +45,9 @@ class Measurement:
     """From the last answer until everything that belongs to it was done."""
     client_share: float
     """Of one core, taken by those who ask."""
+    p999_ms: float = 0.0
+    rate: float | None = None
+    """Of an open loop, requests a second that were due."""
 
     @property
     def cpu(self) -> float:
@@ -52,7 +55,13 @@ class Measurement:
 
 
 async def measure(
-    system: System, scenario: Scenario, clients: int, seconds: float, people: People
+    system: System,
+    scenario: Scenario,
+    clients: int,
+    seconds: float,
+    people: People,
+    *,
+    rate: float | None = None,
 ) -> Measurement:
     """Warm up, wait until that is digested, measure, wait until that is digested too."""
     if scenario.carries and clients > len(people.everybody):
@@ -68,25 +77,26 @@ async def measure(
         seconds=seconds,
         number_of_requests=number,
         warmup_requests=WARMUP_HASHES if scenario.hashes else None,
+        rate=rate,
         carries=scenario.carries,
     )
     load = await _ask(plan)
     try:
         await _line(load)
         await _settled(system, scenario)
-        before = system.cpu()
+        before, began = system.cpu(), time.perf_counter()
         assert load.stdin
         load.stdin.write(b"go\n")
         result = json.loads(await _line(load))
         settle_seconds = await _settled(system, scenario)
-        used = {part: after - before.get(part, 0.0) for part, after in system.cpu().items()}
+        used = system.own(before, system.cpu(), time.perf_counter() - began)
     except BaseException:
         with suppress(ProcessLookupError):
             load.kill()
         raise
     finally:
         await load.wait()
-    return _summary(system, scenario, result, used, settle_seconds)
+    return replace(_summary(system, scenario, result, used, settle_seconds), rate=rate)
 
 
 def _summary(
@@ -109,6 +119,7 @@ def _summary(
         per_second=result["within"] / seconds,
         p50_ms=percentile(latencies, 0.50) * 1000,
         p99_ms=percentile(latencies, 0.99) * 1000,
+        p999_ms=percentile(latencies, 0.999) * 1000,
         errors=errors,
         cpu_per_1000={part: each / answered * 1000 for part, each in used.items()},
         settle_seconds=settle_seconds,
@@ -120,7 +131,7 @@ def percentile(ordered: Sequence[float], share: float) -> float:
     """The smallest value that so large a share does not exceed."""
     if not ordered:
         return float("nan")
-    return ordered[max(0, -(-len(ordered) * round(share * 100) // 100) - 1)]
+    return ordered[max(0, -(-len(ordered) * round(share * 1000) // 1000) - 1)]
 
 
 async def _ask(plan: Plan) -> asyncio.subprocess.Process:

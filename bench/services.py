@@ -9,12 +9,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import asyncpg
+from confluent_kafka.admin import NewTopic  # type: ignore[attr-defined]  # exported, but not by name
 
+from bench.plain.equal_relay import TOPIC
+from bench.plain.equal_store import CHAINS
 from bench.plain.settings import PlainSettings
 from bench.product import ROOT, BenchError, Stack
 from bench.scenarios import Settles
 from bench.systems import HOST, System
 from devstack.supervisor.environment import dsn, redis_url
+from devstack.supervisor.system import operator
+from infra.kafka.operator_client import Operator
 
 FIRST_PORT = 200
 """Counted from the port base, out of the way of the system's own."""
@@ -32,10 +37,20 @@ class Service:
     processes: int
     pool: int
     """Connections of each process; more made no difference or made it slower."""
+    publishes: bool = False
+    """Has the system's duties, which are those of a PUT, and so uses Kafka too."""
 
 
 SERVICES = (
     Service("usual", "usual: FastAPI, a transaction, one process", "usual", 1, 10),
+    Service(
+        "equal",
+        "equal duties: leanest, with outbox, audit chain and Kafka",
+        "equal",
+        1,
+        16,
+        publishes=True,
+    ),
     Service("lean", "leanest: Starlette, one statement, one process", "lean", 1, 10),
     Service("lean-2", "leanest, two processes", "lean", 2, 8),
 )
@@ -66,7 +81,11 @@ async def _running(service: Service, stack: Stack, ports: tuple[int, ...]) -> As
         smtp_host=HOST,
         smtp_port=stack.ports.smtp,
         pool=service.pool,
+        kafka_bootstrap=f"{HOST}:{stack.ports.kafka}",
+        kafka_password=stack.credentials.kafka["operator"],
     )
+    if service.publishes:
+        await asyncio.to_thread(_make_topic, stack)
     shared = {p["name"]: p["pid"] for p in stack.status["processes"]}
     children: list[asyncio.subprocess.Process] = []
     try:
@@ -74,9 +93,17 @@ async def _running(service: Service, stack: Stack, ports: tuple[int, ...]) -> As
             children.append(await _spawn(service, settings, port))  # noqa: PERF401 - each is owned
         await asyncio.gather(*(_listens(port) for port in ports))
         parts = {f"service-{n}" if n else "service": c.pid for n, c in enumerate(children)}
-        parts |= {name: shared[name] for name in ("postgres", "valkey")}
+        used = ("postgres", "valkey", "kafka") if service.publishes else ("postgres", "valkey")
+        parts |= {name: shared[name] for name in used}
         yield System(
-            service.name, service.title, ports, parts, database, connection, Mailed(connection)
+            service.name,
+            service.title,
+            ports,
+            parts,
+            database,
+            connection,
+            Published(connection) if service.publishes else Mailed(connection),
+            frozenset({"put_watchlist"}) if service.publishes else None,
         )
     finally:
         for child in children:
@@ -128,6 +155,27 @@ async def _listens(port: int) -> None:
                     return
     except TimeoutError as error:
         raise BenchError(f"a plain service does not listen on port {port}") from error
+
+
+def _make_topic(stack: Stack) -> None:
+    admin = Operator(operator(stack.credentials, stack.ports))
+    [made] = admin.create_topics([NewTopic(TOPIC, CHAINS, 1)]).values()
+    made.result()
+
+
+class Published:
+    """A service with the system's duties has done its work when Kafka has every event."""
+
+    def __init__(self, connection: "asyncpg.Connection[asyncpg.Record]") -> None:
+        self._connection = connection
+
+    async def done(self, what: Settles) -> bool:
+        if what is Settles.NOTHING:
+            return True
+        done: bool = await self._connection.fetchval(
+            "SELECT NOT EXISTS (SELECT FROM outbox WHERE published_at IS NULL)"
+        )
+        return done
 
 
 class Mailed:

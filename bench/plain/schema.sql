@@ -1,5 +1,6 @@
--- The tables of the plain services: those of the system without inbox, outbox and keys, with the
--- same indexes where they answer the same question. The audit log is an ordinary table.
+-- The tables of the plain services: those of the system without inbox and keys, with the same indexes
+-- where they answer the same question. The audit log is an ordinary table. The last three tables are
+-- those of the service with the system's duties.
 
 CREATE TABLE users (
     id                 uuid        PRIMARY KEY,
@@ -64,3 +65,28 @@ CREATE TABLE audit_log (
 );
 CREATE INDEX audit_log_user ON audit_log (user_id, created_at DESC);
 CREATE INDEX audit_log_action ON audit_log (action, created_at DESC);
+
+CREATE TABLE outbox (
+    seq          bigint      PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
+    id           uuid        NOT NULL,
+    key          text        NOT NULL,
+    payload      text        NOT NULL,
+    headers      jsonb       NOT NULL,
+    published_at timestamptz
+);
+CREATE INDEX outbox_unpublished ON outbox (seq) WHERE published_at IS NULL;
+
+CREATE TABLE audit_heads (
+    chain  int    PRIMARY KEY,
+    length bigint NOT NULL DEFAULT 0,
+    hash   bytea  NOT NULL DEFAULT decode(repeat('00', 32), 'hex')
+);
+INSERT INTO audit_heads SELECT generate_series(0, 5);
+
+CREATE TABLE audit_chain (
+    chain    int    NOT NULL REFERENCES audit_heads,
+    sequence bigint NOT NULL,
+    event_id uuid   NOT NULL UNIQUE,
+    hash     bytea  NOT NULL,
+    PRIMARY KEY (chain, sequence)
+);

@@ -21,6 +21,9 @@ class PlainSettings:
     smtp_host: str
     smtp_port: int
     pool: int
+    kafka_bootstrap: str = ""
+    kafka_password: str = ""
+    """Of the broker's operator, for the service that publishes events."""
 
     @property
     def public_key(self) -> bytes:

@@ -47,6 +47,7 @@ async def plain(  # noqa: PLR0917 - pytest passes them by name
             smtp_host="127.0.0.1",
             smtp_port=mails.port,
             pool=2,
+            kafka_bootstrap="127.0.0.1:1",
         )
         monkeypatch.setenv(VARIABLE, settings.to_environment()[VARIABLE])
         database = await asyncpg.connect(dsn)
@@ -59,4 +60,4 @@ async def plain(  # noqa: PLR0917 - pytest passes them by name
         await opened.enter_async_context(app.router.lifespan_context(app))
         transport = httpx.ASGITransport(app, client=("203.0.113.7", 1))
         http = httpx.AsyncClient(transport=transport, base_url="http://plain/api/v1")
-        yield Plain(await opened.enter_async_context(http), database, people, mails, redis)
+        yield Plain(await opened.enter_async_context(http), database, people, mails, redis, dsn)

@@ -1,3 +1,4 @@
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from urllib.parse import urlsplit
@@ -7,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from bench.load import MARK, Load, Plan, answer_length, carried_over
+from bench.load import MARK, Load, OpenLoad, Plan, answer_length, carried_over
 from infra.runtime.http_server import http_server
 
 
@@ -17,8 +18,11 @@ class Seen:
     def __init__(self) -> None:
         self.bodies: list[bytes] = []
         self.status = 200
+        self.stands_still = 0.0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        wait, self.stands_still = self.stands_still, 0.0
+        await asyncio.sleep(wait)
         self.bodies.append(await Request(scope, receive).body())
         await Response("x" * 70_000, self.status)(scope, receive, send)
 
@@ -86,3 +90,22 @@ async def test_each_client_carries_a_token_of_its_own(port: int, seen: Seen) -> 
     await load.connect()
     await load.phase(10, 12)
     assert set(seen.bodies) == {b'{"refresh_token":"tok%03d"}' % n for n in range(4)}
+
+
+async def test_open_loop_asks_at_its_rate_whatever_the_answers_take(seen: Seen, port: int) -> None:
+    load = OpenLoad(a_plan(port), 100)
+    await load.connect()
+    tally, took = await load.phase(0.5)
+    assert tally.statuses == {200: 50}
+    assert 0.4 <= took < 10
+
+
+async def test_open_loop_counts_the_wait_for_a_free_connection(seen: Seen, port: int) -> None:
+    """One connection and a service that stands still at first: all who were due then waited."""
+    seen.stands_still = 0.5
+    load = OpenLoad(replace(a_plan(port), clients=1), 100)
+    await load.connect()
+    tally, _ = await load.phase(0.3)
+    assert len(tally.latencies) == 30
+    assert min(tally.latencies) > 0.2 - 0.05
+    assert sorted(tally.latencies)[15] > 0.3

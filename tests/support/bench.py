@@ -8,10 +8,10 @@ import httpx
 from redis.asyncio import Redis
 
 from bench.people import People
-from bench.plain import lean, usual
+from bench.plain import equal, lean, usual
 from tests.support.mail_server import MailServer
 
-APPS: dict[str, Any] = {"usual": usual.app, "lean": lean.app}
+APPS: dict[str, Any] = {"usual": usual.app, "lean": lean.app, "equal": equal.app}
 
 
 @dataclass
@@ -23,6 +23,7 @@ class Plain:
     people: People
     mails: MailServer
     redis: Redis
+    dsn: str
 
     def as_person(self, number: int = 0) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.people.tokens()[number]}"}
