@@ -51,7 +51,7 @@ prove: .venv/dev ## run the proofs at full size, results in docs/evidence/; NAME
 	@QNT9_PROVE=full $(BIN)/pytest -m prove $(if $(NAME),-k "$(NAME)") $(ARGS)
 
 .PHONY: bench
-bench: .venv/dev ## compare with two plain services, results in docs/evidence/; ARGS="--only put_watchlist --clients 64 --seconds 5"
+bench: .venv/dev ## compare with three plain services, results in docs/evidence/; ARGS="--only put_watchlist --clients 64 --seconds 5"
 	@$(BIN)/python -m bench $(ARGS)
 
 .PHONY: check

@@ -64,7 +64,7 @@ def main(  # noqa: PLR0917 - click passes them by name
     port_base: int,
     output: Path | None,
 ) -> None:
-    """Measure the system against two plain services, side by side, in one run."""
+    """Measure the system against three plain services in one run, and say which aims hold."""
     arguments = " ".join(sys.argv[1:])
     command = f"make bench ARGS={shlex.quote(arguments)}" if arguments else "make bench"
     options = BenchOptions(

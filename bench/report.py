@@ -7,6 +7,7 @@ from rich.console import Console
 
 from bench import tables
 from bench.accounting import ByPart
+from bench.aims import Aim, aims
 from bench.measure import Measurement
 from bench.product import NAME
 from bench.profiling import Profile
@@ -14,13 +15,15 @@ from bench.profiling import Profile
 WRITES = "put_watchlist"
 
 HEAD = """\
-# The system against two plain services
+# The system against three plain services
 
 Written by `make bench`; see [bench/README.md](../../bench/README.md) for what is the same in all of
 them and what the plain ones do not have. All share one machine with those who ask.
 
 * **qnt9**: the system as `qnt9 up` starts it, one gateway. A PUT is answered when its transaction
   is done; the CPU of what follows, until its event is in the audit log, is counted too.
+* **equal**: the leanest service with the system's duties for a PUT: item, audit row, link of the
+  hash chain and event in one transaction, and a relay to the same Kafka, in one process.
 * **usual**: FastAPI and asyncpg, a transaction a request, one process.
 * **lean**, **lean-2**: Starlette, one statement a request, one and two processes.
 
@@ -39,6 +42,21 @@ class Report:
     memory: dict[str, ByPart] = field(default_factory=dict)
     profiles: dict[str, Profile | str] = field(default_factory=dict)
     took: float = 0.0
+    open_loop: list[Measurement] = field(default_factory=list)
+    idle_cpu: ByPart = field(default_factory=dict)
+    """Of the system, CPU-seconds a second while nobody asks."""
+    idle_memory: ByPart = field(default_factory=dict)
+    hashes_per_second: float | None = None
+
+    def aims(self) -> list[Aim]:
+        """Every aim, with what this run has measured of it."""
+        held = self.memory.get(NAME)
+        return aims(
+            self.measurements,
+            hashes_per_second=self.hashes_per_second,
+            memory_mib=sum(held.values()) if held else None,
+            idle_ms=sum(self.idle_cpu.values()) * 1000 if self.idle_cpu else None,
+        )
 
     @property
     def slowest(self) -> str:
@@ -59,12 +77,16 @@ class Report:
         """What comes after the comparisons."""
         written = {m.scenario for m in self.measurements}
         sheets = [tables.breakdown(name, self.measurements) for name in sorted(written)]
+        if self.open_loop:
+            sheets.append(tables.open_loop(self.open_loop))
+        if self.idle_cpu:
+            sheets.append(tables.idle(self.idle_cpu, self.idle_memory))
         if self.memory:
             sheets.append(tables.memory(self.memory))
         for part, profile in self.profiles.items():
             if isinstance(profile, Profile) and profile.samples:
                 sheets += profile.sheets(f"{part} under PUT, 64 clients")
-        return sheets
+        return [*sheets, tables.aims(self.aims())]
 
     def print_rest(self, console: Console) -> None:
         for sheet in self.sheets():

@@ -11,7 +11,7 @@ from pathlib import Path
 from redis.asyncio import Redis
 from rich.console import Console
 
-from bench import machine, tables
+from bench import idle, machine, tables
 from bench.measure import Measurement, measure
 from bench.people import (
     People,
@@ -33,6 +33,11 @@ WARMUP_SECONDS = 4.0
 PUT = next(s for s in SCENARIOS if s.name == "put_watchlist")
 PROFILED = ("gateway", "watchlist", "relay", "audit")
 PROFILED_CLIENTS = 64
+OPEN_LOOPS = ("qnt9", "equal", "lean")
+OPEN_LOOP_SHARES = (0.25, 0.5, 0.75)
+OPEN_LOOP_SECONDS = 10.0
+CONNECTIONS = 256
+"""Of an open loop: a request that is due waits only if so many are on their way."""
 PROFILED_SECONDS = 8.0
 
 
@@ -62,8 +67,16 @@ async def run(options: BenchOptions, console: Console) -> str:
             people = await _populate(stack, services)
             systems = [stack.system, *services]
             await _warm_up(systems, people)
+            idle_memory, idle_cpu = stack.system.memory(), await idle.cpu(stack.system)
+            for service in services:
+                shared = idle.SHARED & service.parts.keys()
+                service.idle_of_others.update({part: idle_cpu[part] for part in shared})
             measurements = await _measure_all(options, systems, people, console)
             report = Report(options.command, await machine.facts(stack), measurements)
+            report.idle_cpu, report.idle_memory = idle_cpu, idle_memory
+            if any(scenario.hashes for scenario in options.scenarios):
+                report.hashes_per_second = await idle.hashes_per_second()
+            report.open_loop = await _measure_open_loops(options, systems, people, measurements)
             report.memory = {system.name: system.memory() for system in systems}
             for part in options.profile:
                 report.profiles[part] = await _profile(stack, part, people, data)
@@ -101,7 +114,7 @@ async def _measure_all(
     done: list[Measurement] = []
     for scenario in options.scenarios:
         for turn, clients in enumerate(options.clients):
-            for system in (*systems[turn % len(systems) :], *systems[: turn % len(systems)]):
+            for system in _in_turn(systems, scenario, turn):
                 if scenario.changes_lists or (scenario.shows_lists and not turn):
                     await lists_as_at_the_start(system.connection, people)
                 if scenario.carries:
@@ -114,6 +127,34 @@ async def _measure_all(
                     style="dim",
                 )
         console.print(tables.comparison(scenario.name, done).to_rich())
+    return done
+
+
+def _in_turn(systems: Sequence[System], scenario: Scenario, turn: int) -> Sequence[System]:
+    """Those that take these requests, each time another one first."""
+    first = turn % len(systems)
+    return [s for s in (*systems[first:], *systems[:first]) if s.takes(scenario)]
+
+
+async def _measure_open_loops(
+    options: BenchOptions,
+    systems: Sequence[System],
+    people: People,
+    measurements: Sequence[Measurement],
+) -> list[Measurement]:
+    """PUT at shares of what each of the compared services has done in a closed loop."""
+    done = []
+    for system in systems:
+        rates = [
+            m.per_second for m in measurements if (m.scenario, m.system) == (PUT.name, system.name)
+        ]
+        if system.name not in OPEN_LOOPS or not rates:
+            continue
+        for share in OPEN_LOOP_SHARES:
+            await lists_as_at_the_start(system.connection, people)
+            rate = max(1.0, max(rates) * share)
+            seconds = max(options.seconds, OPEN_LOOP_SECONDS)
+            done.append(await measure(system, PUT, CONNECTIONS, seconds, people, rate=rate))
     return done
 
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from rich.box import SIMPLE
 from rich.table import Table
 
+from bench.accounting import ByPart
+from bench.aims import Aim
 from bench.measure import Measurement
 from bench.product import NAME
 from bench.scenarios import SCENARIOS
@@ -69,7 +71,7 @@ def comparison(scenario: str, measurements: Iterable[Measurement]) -> Sheet:
 
 
 def _in_order(measurements: Iterable[Measurement]) -> list[Measurement]:
-    order = (NAME, "usual", "lean", "lean-2")
+    order = (NAME, "equal", "usual", "lean", "lean-2")
     return sorted(measurements, key=lambda m: (m.clients, order.index(m.system)))
 
 
@@ -107,6 +109,47 @@ def breakdown(scenario: str, measurements: Iterable[Measurement]) -> Sheet:
         rows.append(("seconds until all is done", *(f"{m.settle_seconds:.2f}" for m in mine)))
     title = f"QNT9's CPU-seconds per 1,000 by part: {scenario}"
     return Sheet(title, ("part", *(f"{m.clients} clients" for m in mine)), rows)
+
+
+def open_loop(measurements: Sequence[Measurement]) -> Sheet:
+    """Latencies at fixed rates, by the share of what each service can do in a closed loop."""
+    columns = ("service", "requests/s", "p50 ms", "p99 ms", "p99.9 ms", "CPU-s per 1,000", "errors")
+    rows = [
+        (
+            m.system,
+            f"{m.rate or 0:,.0f}",
+            f"{m.p50_ms:.1f}",
+            f"{m.p99_ms:.1f}",
+            f"{m.p999_ms:.1f}",
+            f"{m.cpu:.2f}",
+            ", ".join(f"{what}: {n}" for what, n in m.errors.items()) or "0",
+        )
+        for m in measurements
+    ]
+    title = "PUT at 25, 50 and 75 % of capacity, open loop, coordinated omission corrected"
+    return Sheet(title, columns, rows, grouped=True)
+
+
+def idle(used: ByPart, held: ByPart) -> Sheet:
+    """What the whole system takes while nobody asks for anything."""
+    parts = sorted(held, key=lambda part: -used.get(part, 0.0))
+    rows = [("all of it", f"{sum(used.values()) * 1000:.1f}", f"{sum(held.values()):,.0f}")]
+    rows += [(part, f"{used.get(part, 0.0) * 1000:.1f}", f"{held[part]:,.0f}") for part in parts]
+    return Sheet("QNT9 idle", ("part", "CPU ms per s", "MiB"), rows)
+
+
+def aims(found: Sequence[Aim]) -> Sheet:
+    """Which aims hold."""
+    rows = [
+        (
+            aim.what,
+            f"{'at least' if aim.at_least else 'at most'} {aim.bound:g}",
+            "not measured" if aim.value is None else f"{aim.value:.3g}",
+            {True: "yes", False: "no", None: "-"}[aim.holds],
+        )
+        for aim in found
+    ]
+    return Sheet("Aims", ("aim", "bound", "measured", "holds"), rows)
 
 
 def memory(held: dict[str, dict[str, float]]) -> Sheet:

@@ -1,14 +1,17 @@
 import asyncio
 import sys
+from dataclasses import replace
 
 import psutil
 import pytest
 
 from bench.accounting import cpu_seconds, memory_mib
+from bench.aims import RATIOS, Aim, aims
 from bench.measure import Measurement, percentile
 from bench.profiling import Profile
 from bench.report import Report
-from bench.tables import breakdown, comparison
+from bench.systems import System
+from bench.tables import breakdown, comparison, open_loop
 
 BURN = "import time\nwhile time.process_time() < 0.3: pass\nprint(flush=True)\ninput()"
 
@@ -33,7 +36,7 @@ OURS = a_measurement("qnt9", 3000.0, gateway=0.3, postgres=0.1)
 PLAIN = a_measurement("lean", 2000.0, service=0.6, postgres=0.2)
 
 
-@pytest.mark.parametrize(("share", "value"), [(0.5, 50), (0.99, 99), (0.01, 1)])
+@pytest.mark.parametrize(("share", "value"), [(0.5, 50), (0.99, 99), (0.999, 100), (0.01, 1)])
 def test_a_percentile_is_a_value_that_was_measured(share: float, value: float) -> None:
     assert percentile(list(range(1, 101)), share) == value
 
@@ -82,3 +85,40 @@ async def test_the_cpu_of_a_tree_is_counted_also_of_children_that_ended() -> Non
         child.kill()
         await child.wait()
     assert not psutil.pid_exists(child.pid)
+
+
+def the_aim(what: str, found: list[Aim]) -> Aim:
+    [aim] = [each for each in found if each.what == what]
+    return aim
+
+
+def test_aim_holds_by_the_ratio_of_one_run() -> None:
+    equal = a_measurement("equal", 1500.0, service=0.4, postgres=0.2)
+    found = aims([OURS, equal], hashes_per_second=None, memory_mib=900, idle_ms=39)
+    rate = the_aim("put_watchlist, 64 clients: requests/s, QNT9 / equal", found)
+    cpu = the_aim("put_watchlist, 64 clients: CPU-s per 1,000, QNT9 / equal", found)
+    assert (rate.value, rate.holds) == (2.0, True)
+    assert (round(cpu.value or 0, 2), cpu.holds) == (0.67, True)
+    assert the_aim("memory after all of it, MiB", found).holds is False
+    assert the_aim("idle CPU, ms per s", found).holds is True
+
+
+def test_aim_that_was_not_measured_neither_holds_nor_fails() -> None:
+    found = aims([OURS], hashes_per_second=None, memory_mib=None, idle_ms=None)
+    assert {aim.holds for aim in found} == {None}
+    assert len(found) > len(RATIOS)
+
+
+def test_open_loop_measurement_is_no_capacity() -> None:
+    slow = replace(OURS, per_second=1.0, rate=1.0)
+    equal = a_measurement("equal", 1500.0, service=0.4)
+    found = aims([slow, OURS, equal], hashes_per_second=None, memory_mib=None, idle_ms=None)
+    assert the_aim("put_watchlist, 64 clients: requests/s, QNT9 / equal", found).value == 2.0
+    sheet = open_loop([slow])
+    assert sheet.rows[0][:2] == ("qnt9", "1")
+
+
+def test_idle_share_of_the_system_is_not_charged_to_others() -> None:
+    system = System("equal", "", (), {}, "x", None, None, idle_of_others={"kafka": 0.1})  # type: ignore[arg-type]
+    used = system.own({"kafka": 1.0, "service": 1.0}, {"kafka": 3.0, "service": 2.0}, 10.0)
+    assert used == {"kafka": 1.0, "service": 1.0}
