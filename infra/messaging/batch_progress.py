@@ -38,7 +38,7 @@ class Prefix:
     until: int
     """The offset of the first record that is not finished."""
     complete: bool = True
-    letters: list[SetAside] = field(default_factory=list)
+    dead_letters: list[SetAside] = field(default_factory=list)
 
 
 class Batch:
@@ -75,14 +75,14 @@ class Batch:
                 continue
             prefix.until = record.offset + 1
             if failure := self._finished[place]:
-                prefix.letters.append(SetAside(record, failure))
+                prefix.dead_letters.append(SetAside(record, failure))
         return found
 
     def reached(self) -> dict[Place, int]:
         """The next offset of each partition: behind what is finished, and written if need be."""
         return {
-            place: prefix.letters[0].record.offset
-            if prefix.letters and place not in self.written
+            place: prefix.dead_letters[0].record.offset
+            if prefix.dead_letters and place not in self.written
             else prefix.until
             for place, prefix in self.prefixes().items()
         }

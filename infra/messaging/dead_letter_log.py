@@ -25,11 +25,11 @@ class DeadLetterLog:
         self._reasons: Counter[str] = Counter()
         self._last: SetAside | None = None
 
-    def add(self, letters: Sequence[SetAside]) -> None:
+    def add(self, dead_letters: Sequence[SetAside]) -> None:
         """These were written."""
-        if letters:
-            self._reasons.update(each.failure.reason for each in letters)
-            self._last = letters[-1]
+        if dead_letters:
+            self._reasons.update(each.failure.reason for each in dead_letters)
+            self._last = dead_letters[-1]
             if self._now() - self._logged_at >= EVERY_SECONDS:
                 self.flush()
 
@@ -41,7 +41,7 @@ class DeadLetterLog:
         log.error(
             "dead_letters_written",
             consumer=self._consumer,
-            letters=self._reasons.total(),
+            dead_letters=self._reasons.total(),
             reasons=dict(self._reasons.most_common(REASONS_SHOWN)),
             topic=record.topic,
             partition=record.partition,

@@ -42,7 +42,7 @@ class SettingAside:
         self._controls = controls
         self._touch = touch
         self._decided: dict[tuple[str, int, int], Failure] = {}
-        """Of records whose letter is not written yet: one before them is not finished."""
+        """Of records whose dead letter is not written yet: one before them is not finished."""
 
     async def is_decided(self, record: Record, batch: Batch) -> bool:
         """Whether it is known what becomes of this record, without reading it."""
@@ -95,22 +95,24 @@ class SettingAside:
         Raises `RetryableError`, and errors of the database, when some are not written; the batch
         says which are.
         """
-        wanted = {place: p for place, p in batch.prefixes().items() if p.letters}
+        wanted = {place: p for place, p in batch.prefixes().items() if p.dead_letters}
         for ahead in batch.set_aside_ahead():
             if paused and ahead.failure.kind == "handler":
                 continue
             self._decided[place_of(ahead.record)] = ahead.failure
-        letters = [letter for prefix in wanted.values() for letter in prefix.letters]
-        for each in letters:
+        dead_letters = [
+            dead_letter for prefix in wanted.values() for dead_letter in prefix.dead_letters
+        ]
+        for each in dead_letters:
             self._decided[place_of(each.record)] = each.failure
-        if not letters:
+        if not dead_letters:
             return
-        await self._park(letters)
-        owners = await self._owners_of(letters)
+        await self._park(dead_letters)
+        owners = await self._owners_of(dead_letters)
         for prefix in wanted.values():
-            prefix.letters = [
+            prefix.dead_letters = [
                 replace(each, owner=owners.get(actor_of(each.record) or NOBODY))
-                for each in prefix.letters
+                for each in prefix.dead_letters
             ]
         ended = await asyncio.gather(
             *(self._write(place, prefix, batch) for place, prefix in wanted.items()),
@@ -122,27 +124,27 @@ class SettingAside:
 
     async def _write(self, place: Place, prefix: Prefix, batch: Batch) -> None:
         self._touch()
-        await self._dead_letters.write(place, prefix.letters, prefix.until)
+        await self._dead_letters.write(place, prefix.dead_letters, prefix.until)
         batch.written.add(place)
-        for each in prefix.letters:
+        for each in prefix.dead_letters:
             del self._decided[place_of(each.record)]
             self._count(each.record, "dead_letter")
 
-    async def _park(self, letters: list[SetAside]) -> None:
+    async def _park(self, dead_letters: list[SetAside]) -> None:
         """Remember what waits as dead letters: the status of a command says so, and it is known."""
         if self._dead_letter_status is None:
             return
         parked = [
             (envelope, each.failure.reason)
-            for each in letters
+            for each in dead_letters
             if (envelope := envelope_of(each.record))
         ]
         if parked:
             await self._dead_letter_status.mark_all_dead_lettered(parked)
 
-    async def _owners_of(self, letters: list[SetAside]) -> Owners:
+    async def _owners_of(self, dead_letters: list[SetAside]) -> Owners:
         """Those of the commands among them whose owners are known."""
-        actors = {actor for each in letters if (actor := actor_of(each.record))}
+        actors = {actor for each in dead_letters if (actor := actor_of(each.record))}
         return (
             await self._dead_letter_status.owners(actors)
             if self._dead_letter_status and actors

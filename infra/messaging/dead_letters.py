@@ -2,10 +2,10 @@
 
 The content of a person's command is encrypted under that person's key (`dead_letter_encryption`).
 
-Exactly one for each record that is set aside, however often it is read: letters are written in the
-transaction that commits the offset behind their records, by the one writer of that partition. An
-offset that an operator has moved back is noticed by the note beside it, which is missing then: what
-the dead-letter topic holds of the partition is read once and not written again.
+Exactly one for each record that is set aside, however often it is read: dead letters are written in
+the transaction that commits the offset behind their records, by the one writer of that partition.
+An offset that an operator has moved back is noticed by the note beside it, which is missing then:
+what the dead-letter topic holds of the partition is read once and not written again.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ log = structlog.get_logger(__name__)
 
 PREFIX = "qnt9_dlq_"
 NOTE = "letters before "
-"""Beside a committed offset: the letters of the partition are of records before this one."""
+"""Beside a committed offset: the dead letters of the partition are of records before this one."""
 NOTE_END = "\0"
 """confluent-kafka reads the note up to a zero byte, which the broker's answer does not have."""
 HEADROOM = 64 * 1024
@@ -71,9 +71,9 @@ def draft_of(consumer: Consumer, record: Record, failure: Failure) -> Draft:
     return record.key, value, headers
 
 
-def read_from(letter: Record) -> tuple[str, int, int] | None:
-    """The place at which the consumer read the record of this letter; None if it does not say."""
-    about = _about(letter)
+def read_from(dead_letter: Record) -> tuple[str, int, int] | None:
+    """Where the consumer read the record of this dead letter; None if it does not say."""
+    about = _about(dead_letter)
     try:
         if again := about.get("redriven_as"):
             topic, partition, offset = again.rsplit(":", 2)
@@ -93,7 +93,7 @@ class _Partition:
     committed: int = -1
     """The offset that its group had committed when its writer was opened."""
     known: set[int] = field(default_factory=set)
-    """Offsets from there on whose records have their letter already."""
+    """Offsets from there on whose records have their dead letter already."""
     scanned: bool = False
     writer: TransactionalWriter | None = None
     used: float = 0.0
@@ -120,11 +120,11 @@ class DeadLetters:
         self._partitions: dict[Place, _Partition] = {}
         self._log = DeadLetterLog(consumer.name)
 
-    async def write(self, place: Place, letters: Sequence[SetAside], until: int) -> None:
-        """Write the letters, and commit `until` as the next offset of their partition.
+    async def write(self, place: Place, dead_letters: Sequence[SetAside], until: int) -> None:
+        """Write the dead letters, and commit `until` as the next offset of their partition.
 
         Raises `RetryableError` when that is not known to have happened. Called again with the same
-        letters, it finds out whether it had, and does what is left.
+        dead letters, it finds out whether it had, and does what is left.
         """
         await self.notes([place])
         state = self._partitions[place]
@@ -132,7 +132,7 @@ class DeadLetters:
             if state.writer is None:
                 await self._open(place, state)
             assert state.writer
-            left = [e for e in letters if e.record.offset >= state.committed]
+            left = [e for e in dead_letters if e.record.offset >= state.committed]
             left = [e for e in left if e.record.offset not in state.known]
             if until > state.committed:
                 drafts = [self._draft(each) for each in left]
@@ -147,15 +147,15 @@ class DeadLetters:
             DEAD_LETTERS.labels(self._consumer.name, each.failure.kind).inc()
         self._log.add(left)
 
-    def _draft(self, letter: SetAside) -> Draft:
-        draft = draft_of(self._consumer, letter.record, letter.failure)
-        return encrypt(draft, letter.owner) if letter.owner else draft
+    def _draft(self, dead_letter: SetAside) -> Draft:
+        draft = draft_of(self._consumer, dead_letter.record, dead_letter.failure)
+        return encrypt(draft, dead_letter.owner) if dead_letter.owner else draft
 
     async def notes(self, places: Iterable[Place]) -> dict[Place, str]:
         """What belongs beside the committed offset of each partition.
 
-        A note that an operator has removed stays away until the letters there were read. Raises
-        `RetryableError` when the broker does not answer.
+        A note that an operator has removed stays away until the dead letters there were read.
+        Raises `RetryableError` when the broker does not answer.
         """
         places = list(places)
         if unknown := [place for place in places if place not in self._partitions]:
@@ -197,12 +197,12 @@ class DeadLetters:
             state.note = note
 
     async def _scan(self, place: Place, state: _Partition) -> None:
-        """Which of the records to come have their letter already."""
+        """Which of the records to come have their dead letter already."""
         found = set()
-        async for letters in read_all(
+        async for dead_letters in read_all(
             self._settings, client_id=self._client_id, place=(self._targets[place[0]], 0)
         ):
-            origins = map(read_from, letters)
+            origins = map(read_from, dead_letters)
             found |= {o[2] for o in origins if o and o[:2] == place and o[2] >= state.committed}
         state.known = found
         state.note = f"{NOTE}{max(found, default=-1) + 1}{NOTE_END}"

@@ -18,7 +18,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """What the options say: of which consumers and topics, and which letters."""
+    """What the options say: of which consumers and topics, and which dead letters."""
 
     dlq_topics: tuple[DeadLetterTopic, ...]
     filter: DeadLetterFilter

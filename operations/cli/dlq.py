@@ -78,7 +78,7 @@ def list_(  # noqa: PLR0917 - click passes them by name
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Letters that were looked for, among how many; whether the page ended before they did."""
+    """Dead letters that were looked for, among how many; whether the page ended before they did."""
 
     dead_letters: list[Listed]
     of: int
@@ -106,11 +106,11 @@ def show_(number: Number, data: Path, *, as_json: bool) -> None:
     if number.first != number.last:
         raise click.UsageError("one dead letter at a time")
     dead_letter, done = run(_one(both_settings(data), number))
-    content = _letter_json(dead_letter, done)
+    content = _dead_letter_json(dead_letter, done)
     if as_json:
         click.echo(json.dumps(content, default=str, ensure_ascii=False, indent=2))
         return
-    click.echo(wrapped(_letter_text(dead_letter, content)))
+    click.echo(wrapped(_dead_letter_text(dead_letter, content)))
 
 
 async def _listed(
@@ -119,7 +119,7 @@ async def _listed(
     listed: list[Listed] = []
     seen = 0
     async with opened(*settings) as repository:
-        dead_letters = repository.open_letters(wanted.dlq_topics, lambda _: True, after)
+        dead_letters = repository.open_dead_letters(wanted.dlq_topics, lambda _: True, after)
         async with aclosing(dead_letters):
             async for dead_letter, _ in dead_letters:
                 if page is not None and len(listed) == page:
@@ -169,7 +169,7 @@ def _listed_json(dead_letter: Listed) -> dict[str, Any]:
     }
 
 
-def _letter_json(dead_letter: DeadLetter, done: Action | None) -> dict[str, Any]:
+def _dead_letter_json(dead_letter: DeadLetter, done: Action | None) -> dict[str, Any]:
     shown = show(dead_letter.record)
     return {
         **_listed_json(Listed.of(dead_letter)),
@@ -183,7 +183,7 @@ def _letter_json(dead_letter: DeadLetter, done: Action | None) -> dict[str, Any]
     }
 
 
-def _letter_text(dead_letter: DeadLetter, content: dict[str, Any]) -> str:
+def _dead_letter_text(dead_letter: DeadLetter, content: dict[str, Any]) -> str:
     done = content["dealt_with"]
     about = {
         "id": dead_letter.number,

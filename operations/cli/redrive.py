@@ -29,7 +29,7 @@ STOPPED = "stopped; what was done is marked: run the same command again for the 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Which letters, and how."""
+    """Which dead letters, and how."""
 
     verb: str
     numbers: tuple[Number, ...]
@@ -42,7 +42,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Outlet:
-    """Where letters go, and where it is told."""
+    """Where dead letters go, and where it is told."""
 
     sender: Sender
     reports: Reports
@@ -50,7 +50,7 @@ class Outlet:
 
 @dataclass
 class Tally:
-    """What became of the letters."""
+    """What became of the dead letters."""
 
     done: Counter[str] = field(default_factory=Counter)
     before: list[str] = field(default_factory=list)
@@ -160,7 +160,7 @@ async def _deal(settings: Settings, asked: Asked) -> None:
 
 
 async def _look(repository: DeadLetterRepository, asked: Asked, tally: Tally) -> None:
-    async with aclosing(_letters(repository, asked, tally)) as dead_letters:
+    async with aclosing(_dead_letters(repository, asked, tally)) as dead_letters:
         async for batch in redrives.batches(dead_letters):
             doubtful: list[DeadLetter] = []
             if asked.verb == "redriven":
@@ -176,7 +176,7 @@ async def _deal_with(
     pace = Pace(asked.rate)
     at_once = redrives.AT_ONCE if asked.rate is None else max(1, int(asked.rate / 4))
     with Progress(asked.verb, total) as progress:
-        async with aclosing(_letters(repository, asked, tally)) as dead_letters:
+        async with aclosing(_dead_letters(repository, asked, tally)) as dead_letters:
             async for batch in redrives.batches(dead_letters, min(at_once, redrives.AT_ONCE)):
                 await pace.wait_for(len(batch))
                 event_id = await outlet.reports.event_for(batch[0].dlq_topic, len(batch))
@@ -199,18 +199,20 @@ async def _deal_with(
 
 async def _count(repository: DeadLetterRepository, asked: Asked) -> int:
     """For the progress, of what one sees now."""
-    async with aclosing(_letters(repository, asked, Tally())) as dead_letters:
+    async with aclosing(_dead_letters(repository, asked, Tally())) as dead_letters:
         return sum([1 async for _ in dead_letters])
 
 
-async def _letters(
+async def _dead_letters(
     repository: DeadLetterRepository, asked: Asked, tally: Tally
 ) -> AsyncGenerator[DeadLetter, None]:
     """Those to deal with; the others go into the tally."""
     if asked.numbers:
         dead_letters = repository.named(dict.fromkeys(asked.numbers))
     else:
-        dead_letters = repository.open_letters(asked.chosen.dlq_topics, asked.chosen.filter.matches)
+        dead_letters = repository.open_dead_letters(
+            asked.chosen.dlq_topics, asked.chosen.filter.matches
+        )
     async with aclosing(dead_letters):
         async for dead_letter, before in dead_letters:
             if before:

@@ -17,7 +17,7 @@ Kind = Literal["redriven", "discarded"]
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """What was done about a letter."""
+    """What was done about a dead letter."""
 
     offset: int
     action: Kind
@@ -27,7 +27,7 @@ class Action:
 
 
 async def actions(conn: Connection, topic: str) -> dict[int, Action]:
-    """Everything that was done about letters of a topic, by offset."""
+    """Everything that was done about dead letters of a topic, by offset."""
     rows = await conn.fetch(
         """
         SELECT "offset", action, operator, reason, acted_at
@@ -56,7 +56,7 @@ async def claim(
     *,
     event_id: UUID | None = None,
 ) -> set[tuple[str, int]]:
-    """Mark letters as dealt with; those that another transaction has not dealt with first.
+    """Mark dead letters as dealt with; those that another transaction has not dealt with first.
 
     `event_id` is the event that will tell of them later; None when this transaction does.
     """
@@ -66,7 +66,7 @@ async def claim(
                (topic, "offset", action, operator, reason, message_id, event_id)
         SELECT topic, "offset", $1, $2, $3, message_id, $7
           FROM unnest($4::text[], $5::bigint[], $6::uuid[])
-            AS letter (topic, "offset", message_id)
+            AS dead_letter (topic, "offset", message_id)
          ORDER BY topic, "offset"
             ON CONFLICT DO NOTHING
         RETURNING topic, "offset"
@@ -120,9 +120,9 @@ async def unclaim(conn: Connection, dead_letters: Sequence[DeadLetter]) -> None:
     await conn.execute(
         """
         DELETE FROM dead_letter_actions
-         USING unnest($1::text[], $2::bigint[]) AS letter (topic, "offset")
-         WHERE dead_letter_actions.topic = letter.topic
-           AND dead_letter_actions."offset" = letter."offset"
+         USING unnest($1::text[], $2::bigint[]) AS dead_letter (topic, "offset")
+         WHERE dead_letter_actions.topic = dead_letter.topic
+           AND dead_letter_actions."offset" = dead_letter."offset"
         """,
         [dead_letter.record.topic for dead_letter in dead_letters],
         [dead_letter.record.offset for dead_letter in dead_letters],

@@ -9,7 +9,7 @@ from operations.redaction import Wanted
 
 @dataclass(frozen=True, slots=True)
 class DeadLetterFilter:
-    """What a letter must have; None is any. Times are of its last failure: from, and before."""
+    """What a dead letter must have; None is any. Times are of its last failure."""
 
     record: Wanted = field(default_factory=Wanted)
     failure: str | None = None

@@ -1,12 +1,12 @@
 """Dead letters sent again to the one consumer that failed, or given up.
 
-One transaction a batch: the letters are marked, Kafka acknowledges, then the marks are committed.
-Whatever is cut off leaves them unmarked, so the same command takes them again; what had been sent
-comes twice then, under the same `ce_id`, and the consumer's inbox makes that harmless. Two
-operators at once wait for each other's marks.
+One transaction a batch: the dead letters are marked, Kafka acknowledges, then the marks are
+committed. Whatever is cut off leaves them unmarked, so the same command takes them again; what had
+been sent comes twice then, under the same `ce_id`, and the consumer's inbox makes that harmless.
+Two operators at once wait for each other's marks.
 
-An inbox forgets what was handled long ago, but not while its message is parked. So an old letter
-is sent while its message is, and otherwise never: it may have been handled (ADR 15).
+An inbox forgets what was handled long ago, but not while its message is parked. So an old dead
+letter is sent while its message is, and otherwise never: it may have been handled (ADR 15).
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -44,7 +44,7 @@ DOUBTFUL = f"it is older than {REDRIVE_SAFE_AGE.days} days, and may have been ha
 
 
 def why_not(dead_letter: DeadLetter) -> str | None:
-    """Why a letter cannot be sent again; it can still be discarded."""
+    """Why a dead letter cannot be sent again; it can still be discarded."""
     if dead_letter.erased:
         return "its user was erased, and nobody can read it any more"
     if dead_letter.cut:
@@ -68,7 +68,7 @@ async def doubtful(conn: Connection, dead_letters: Sequence[DeadLetter]) -> list
 def copy_of(dead_letter: DeadLetter) -> Copy:
     """The record as it was before it was set aside, `ce_id` and all, with what became of it since.
 
-    A consumer that fails on it again goes on counting where the letter stops.
+    A consumer that fails on it again goes on counting where the dead letter stops.
     """
     record = dead_letter.record
     return Copy(record.key, record.value, list(record.headers))
@@ -83,7 +83,7 @@ async def redrive(
     *,
     event_id: UUID | None = None,
 ) -> Dealt:
-    """Letters of one box, in their order. Returns when Kafka has them and they are marked.
+    """Dead letters of one box, in their order. Returns when Kafka has them and they are marked.
 
     With `event_id` the caller publishes the event that tells of them; without, it is done here.
     """
@@ -106,7 +106,7 @@ async def discard(
     *,
     event_id: UUID | None = None,
 ) -> Dealt:
-    """Letters of one box, for good; commands among them have failed. `event_id` as above."""
+    """Dead letters of one box, for good; commands among them have failed. `event_id` as above."""
     async with _marked(pool, "discarded", dead_letters, by, event_id) as (conn, dealt):
         if dealt.done:
             if carries_commands(dlq_topic) and _ids(dealt.done):

@@ -1,9 +1,9 @@
 """What a run did about dead letters, as one event of the audit log instead of one for each batch.
 
 Marks carry the id of the event that will tell of them. It is published when a box is done, after
-a thousand letters or a minute, and in the end, however the run ends. A run that was killed leaves
-marks that nobody has told; the next one tells of them, under the id that they have, at the time
-that they have: told twice, it is the same event.
+a thousand dead letters or a minute, and in the end, however the run ends. A run that was killed
+leaves marks that nobody has told; the next one tells of them, under the id that they have, at the
+time that they have: told twice, it is the same event.
 """
 
 from collections.abc import AsyncIterator
@@ -37,22 +37,22 @@ class Reports:
         self._sender = sender
         self._event_id: UUID | None = None
         self._box: DeadLetterTopic | None = None
-        self._letters = 0
+        self._dead_letters = 0
         self._since = 0.0
 
     async def event_for(self, dlq_topic: DeadLetterTopic, dead_letters: int) -> UUID:
-        """The id under which the next letters of a box will be told."""
+        """The id under which the next dead letters of a box will be told."""
         full = (
-            self._letters + dead_letters > MAX_DEAD_LETTERS
+            self._dead_letters + dead_letters > MAX_DEAD_LETTERS
             or monotonic() - self._since > MAX_SECONDS
         )
         if self._event_id and (full or dlq_topic != self._box):
             await self.report()
         if self._event_id is None:
             self._event_id, self._box = uuid7(), dlq_topic
-            self._letters, self._since = 0, monotonic()
+            self._dead_letters, self._since = 0, monotonic()
             await self._session.execute(_LOCK, str(self._event_id))
-        self._letters += dead_letters
+        self._dead_letters += dead_letters
         return self._event_id
 
     async def report(self) -> None:

@@ -1,4 +1,4 @@
-"""Where letters are read from the broker and held against what was done about them."""
+"""Where dead letters are read from the broker and held against what was done about them."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
@@ -9,7 +9,7 @@ from infra.postgres.pool import Pool
 from infra.runtime.settings import KafkaSettings, PostgresSettings
 from operations.broker import Broker, Range
 from operations.database import open_database
-from operations.dead_letters import topic as on_letters
+from operations.dead_letters import topic as on_dead_letters
 from operations.dead_letters.actions import Action, actions, key_of
 from operations.dead_letters.topic import DeadLetter, DeadLetterTopic, Number
 from operations.errors import OpsError
@@ -25,12 +25,12 @@ class DeadLetterRepository:
     broker: Broker
     pool: Pool
 
-    async def open_letters(
+    async def open_dead_letters(
         self, dlq_topics: Sequence[DeadLetterTopic], wanted: Wanted, after: Number | None = None
     ) -> AsyncGenerator[Seen, None]:
         """What is not dealt with, box by box, in the order in which it was set aside.
 
-        With `after`, what follows that letter in this order.
+        With `after`, what follows that dead letter in this order.
         """
         if after:
             names = [dlq_topic.name for dlq_topic in dlq_topics]
@@ -41,20 +41,22 @@ class DeadLetterRepository:
             )
         for dlq_topic in dlq_topics:
             done = await self.done(dlq_topic)
-            everything = await on_letters.whole(self.broker, dlq_topic)
+            everything = await on_dead_letters.whole(self.broker, dlq_topic)
             if after and dlq_topic == after.dlq_topic:
                 everything = replace(everything, start=max(everything.start, after.last + 1))
             left = after_the_marked(everything, set(done))
-            async for encrypted in on_letters.read(self.broker, dlq_topic, [left]):
+            async for encrypted in on_dead_letters.read(self.broker, dlq_topic, [left]):
                 dead_letter = await self._decrypted(encrypted)
                 if dead_letter.record.offset not in done and wanted(dead_letter):
                     yield dead_letter, None
 
     async def named(self, numbers: Iterable[Number]) -> AsyncGenerator[Seen, None]:
-        """These letters, and what was done about them."""
+        """These dead letters, and what was done about them."""
         for number in numbers:
             done = await self.done(number.dlq_topic)
-            async for dead_letter in on_letters.read(self.broker, number.dlq_topic, [number.range]):
+            async for dead_letter in on_dead_letters.read(
+                self.broker, number.dlq_topic, [number.range]
+            ):
                 yield await self._decrypted(dead_letter), done.get(dead_letter.record.offset)
 
     async def _decrypted(self, dead_letter: DeadLetter) -> DeadLetter:
@@ -67,18 +69,18 @@ class DeadLetterRepository:
     async def check(self, numbers: Iterable[Number]) -> None:
         """Raises `OpsError` that says which of them are not there."""
         for number in numbers:
-            there = await on_letters.whole(self.broker, number.dlq_topic)
+            there = await on_dead_letters.whole(self.broker, number.dlq_topic)
             if missing := absent(number, there):
                 raise OpsError(f"{number.dlq_topic.name} {missing}; nothing was done")
 
     async def done(self, dlq_topic: DeadLetterTopic) -> dict[int, Action]:
-        """What was done about letters of this box, by offset."""
+        """What was done about dead letters of this box, by offset."""
         async with self.pool.acquire() as conn:
             return await actions(conn, dlq_topic.dead_letters)
 
 
 def absent(number: Number, there: Range) -> str | None:
-    """Which letters of a number are not there, and which of its box are; None when all are."""
+    """Which dead letters of a number are not there, and which of its box are; None when all are."""
     parts = [
         (first, last)
         for first, last in (

@@ -22,7 +22,7 @@ _NUMBER = re.compile(r"^(?P<box>[A-Za-z0-9._-]+?)(?:\.dlq)?:(?P<first>\d+)(?:-(?
 
 @dataclass(frozen=True, slots=True)
 class DeadLetterTopic:
-    """Where one consumer's letters from one topic lie. Its name is `<topic>.<consumer>`."""
+    """Where one consumer's dead letters from one topic lie. Its name is `<topic>.<consumer>`."""
 
     topic: Topic
     consumer: Consumer
@@ -48,7 +48,7 @@ BOXES = {
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """A letter, or some in a row: `watchlist.commands.watchlist:17`, `…:17-28`."""
+    """A dead letter, or some in a row: `watchlist.commands.watchlist:17`, `…:17-28`."""
 
     dlq_topic: DeadLetterTopic
     first: int
@@ -134,7 +134,7 @@ class DeadLetter:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """What a list shows of a letter, without its content."""
+    """What a list shows of a dead letter, without its content."""
 
     dlq_topic: DeadLetterTopic
     number: str
@@ -159,7 +159,7 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Letters of one consumer that were set aside for the same reason."""
+    """Dead letters of one consumer that were set aside for the same reason."""
 
     dlq_topic: DeadLetterTopic
     reason: str

@@ -185,7 +185,7 @@ async def handled(stack: Stack, source: Source) -> dict[object, datetime]:
     return {row[0]: row[1] for row in rows}
 
 
-async def letters(stack: Stack, source: Source) -> Counter[Place]:
+async def dead_letters(stack: Stack, source: Source) -> Counter[Place]:
     """How many dead letters there are of each place that this test has filled."""
     records = await stack.records(source.topic.dead_letters(source.consumer))
     return Counter(place for place in map(read_from, records) if place in source.content.all)
@@ -246,15 +246,15 @@ async def test_bad_records_hold_nobody_up(stack: Stack, evidence: Evidence) -> N
             return (await handled(stack, source)).keys() >= expected(source)
 
         async def all_set_aside(source: Source = source) -> bool:
-            return set(await letters(stack, source)) >= source.bad
+            return set(await dead_letters(stack, source)) >= source.bad
 
         what = f"{source.name} by {source.consumer.name}"
         await eventually(all_handled, seconds=SECONDS_TO_FINISH, every=0.5, what=f"all of {what}")
-        await eventually(all_set_aside, seconds=60, every=0.5, what=f"all letters of {what}")
+        await eventually(all_set_aside, seconds=60, every=0.5, what=f"all dead letters of {what}")
         turns[what] = slowest_turn(source, await handled(stack, source), away)
         slowness.look()
     for source in found:
-        assert await letters(stack, source) == Counter(source.bad), source.name
+        assert await dead_letters(stack, source) == Counter(source.bad), source.name
     status = await asyncio.to_thread(stack.status)
     assert all(each["state"] == "ready" for each in status["processes"]), "nothing to do by hand"
     slowest = max(turns, key=lambda each: turns[each])

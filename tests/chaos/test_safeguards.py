@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from tests.support.chaos.source_mutation import (
+    DEAD_LETTERS_WITHOUT_THEIR_OFFSET,
     GIVES_UP_A_PART,
     HUNG_SERVERS_NOT_REMEMBERED,
     LEASES_WITHOUT_END,
-    LETTERS_WITHOUT_THEIR_OFFSET,
     LOG_LINES_THAT_RAISE,
     ONE_KEY_CANCELS_THE_OTHERS,
     RAISES_IN_THE_BATCH,
@@ -50,11 +50,11 @@ def test_safeguard_taken_out_is_noticed(tmp_path: Path, cuts: tuple[Cut, ...], p
 
 @pytest.mark.prove
 @pytest.mark.timeout(600)
-async def test_letters_without_their_offset_are_noticed(stack: Stack, tmp_path: Path) -> None:
+async def test_dead_letters_without_their_offset_are_noticed(stack: Stack, tmp_path: Path) -> None:
     (tmp_path / STATUS).write_text(json.dumps(stack.status()), "utf-8")
     path = "tests/e2e/test_dead_letter_offsets.py"
     standing = {STANDING: str(tmp_path)}
-    cuts = LETTERS_WITHOUT_THEIR_OFFSET
+    cuts = DEAD_LETTERS_WITHOUT_THEIR_OFFSET
     await asyncio.to_thread(fails_without, tmp_path, cuts, path, standing)
 
 

@@ -41,9 +41,9 @@ def test_each_consumer_of_a_topic_has_a_redrive_and_a_dead_letter_topic() -> Non
         for consumer in topic.consumers:
             redrive = PHYSICAL[f"{topic.name}.{consumer.name}.redrive"]
             assert redrive.readers == {(consumer.principal, consumer.group)}
-            letters = PHYSICAL[f"{topic.name}.{consumer.name}.dlq"]
-            assert letters.writers == {consumer.principal}
-            assert letters.max_message_bytes == MAX_DEAD_LETTER_BYTES
+            dead_letters = PHYSICAL[f"{topic.name}.{consumer.name}.dlq"]
+            assert dead_letters.writers == {consumer.principal}
+            assert dead_letters.max_message_bytes == MAX_DEAD_LETTER_BYTES
 
 
 def test_only_events_are_watched_and_own_dead_letters() -> None:

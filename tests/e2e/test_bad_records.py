@@ -70,8 +70,8 @@ async def test_bad_records_are_set_aside_whole_and_the_next_good_one_is_handled_
 
     async def all_set_aside() -> dict[int, Any]:
         """The good one of another key did not have to wait for it."""
-        letters = await dead_letters(stack, source)
-        return letters if letters.keys() >= {offsets[name] for name in spoilt} else {}
+        found = await dead_letters(stack, source)
+        return found if found.keys() >= {offsets[name] for name in spoilt} else {}
 
     found = await eventually(all_set_aside, what="the dead letters")
     for name, record in spoilt.items():
@@ -123,24 +123,26 @@ async def test_a_record_without_key_and_value_is_set_aside_too(stack: Stack) -> 
 
 async def dead_letters(stack: Stack, source: Source) -> dict[int, Any]:
     """What was set aside of this source, by the offset it had there."""
-    letters = await stack.records(source.topic.dead_letters(source.consumer))
+    dead_letters = await stack.records(source.topic.dead_letters(source.consumer))
     found = {}
-    for letter in letters:
-        headers = dict(letter.headers)
+    for dead_letter in dead_letters:
+        headers = dict(dead_letter.headers)
         place = (headers[f"{PREFIX}topic"].decode(), int(headers[f"{PREFIX}partition"]))
         if place == (source.name, source.partition):
             offset = int(headers[f"{PREFIX}offset"])
             assert offset not in found, "set aside twice"
-            found[offset] = letter
+            found[offset] = dead_letter
     return found
 
 
-def assert_whole(letter: Any, record: Raw, source: Source) -> None:
+def assert_whole(dead_letter: Any, record: Raw, source: Source) -> None:
     """Original bytes and headers, and why, how often, since when and where from."""
-    assert (letter.key, letter.value) == (record.key, record.value)
-    kept = [(name, value) for name, value in letter.headers if not name.startswith(PREFIX)]
+    assert (dead_letter.key, dead_letter.value) == (record.key, record.value)
+    kept = [(name, value) for name, value in dead_letter.headers if not name.startswith(PREFIX)]
     assert kept == record.headers
-    about = {n.removeprefix(PREFIX): v.decode() for n, v in letter.headers if n.startswith(PREFIX)}
+    about = {
+        n.removeprefix(PREFIX): v.decode() for n, v in dead_letter.headers if n.startswith(PREFIX)
+    }
     assert about["reason"]
     assert int(about["attempts"]) >= 1
     assert about["consumer"] == source.consumer.name

@@ -71,12 +71,12 @@ async def test_records_that_wait_are_skipped_or_set_aside_as_an_operator_says(
     assert found.keys() == {skipped.id, handled.id}
     assert found[skipped.id]["code"] == "discarded"
 
-    async def letter() -> Any:
-        letters = await stack.records(WATCHLIST_COMMANDS.dead_letters(WATCHLIST))
-        return [each for each in letters if each.key == aside.key]
+    async def dead_letter() -> Any:
+        dead_letters = await stack.records(WATCHLIST_COMMANDS.dead_letters(WATCHLIST))
+        return [each for each in dead_letters if each.key == aside.key]
 
-    [found_letter] = await eventually(letter, what="the dead letter")
-    assert b"a trial" in (dict(found_letter.headers)["qnt9_dlq_reason"] or b"")
+    [found_dead_letter] = await eventually(dead_letter, what="the dead letter")
+    assert b"a trial" in (dict(found_dead_letter.headers)["qnt9_dlq_reason"] or b"")
 
     async def told_to_audit() -> bool:
         return await audited(stack, "ops.consumer_instructed", reason="a trial of skipping") == 1

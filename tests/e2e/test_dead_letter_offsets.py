@@ -1,4 +1,4 @@
-"""Dead letters and the offsets behind them, on a real broker: each letter once, whoever writes."""
+"""Dead letters and the offsets behind them, on a real broker: each is written once."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
@@ -72,9 +72,9 @@ class Trial:
         set_committed(self.admin, self.consumer.group, {self.place: Committed(offset)})
 
     async def written(self) -> list[int]:
-        """Of which offsets there are letters, each as often as there are."""
-        letters = await self.stack.records(self.topic.dead_letters(self.consumer))
-        return sorted(place[2] for letter in letters if (place := read_from(letter)))
+        """Of which offsets there are dead letters, each as often as there are."""
+        dead_letters = await self.stack.records(self.topic.dead_letters(self.consumer))
+        return sorted(place[2] for dead_letter in dead_letters if (place := read_from(dead_letter)))
 
 
 @pytest.fixture
@@ -94,7 +94,7 @@ async def trial(stack: Stack) -> AsyncIterator[Trial]:
         future.result(30)
 
 
-async def test_offset_is_committed_with_the_letters_before_it(trial: Trial) -> None:
+async def test_offset_is_committed_with_the_dead_letters_before_it(trial: Trial) -> None:
     killed, started_again = trial.process(), trial.process()
     await killed.write(trial.place, trial.bad(0, 2, 5), 6)
     await started_again.write(trial.place, trial.bad(0, 2, 5), 6)
@@ -120,7 +120,7 @@ async def test_process_that_comes_back_writes_nothing_more(trial: Trial) -> None
     await owner.release()
 
 
-async def test_after_a_reset_of_the_group_no_letter_is_written_again(trial: Trial) -> None:
+async def test_after_a_reset_of_the_group_no_dead_letter_is_written_again(trial: Trial) -> None:
     before = trial.process()
     await before.write(trial.place, trial.bad(0, 2, 5), 6)
     await before.release()
@@ -131,6 +131,6 @@ async def test_after_a_reset_of_the_group_no_letter_is_written_again(trial: Tria
     assert await trial.written() == [0, 2, 5, 6]
     assert trial.reached() == 7
     assert committed(trial.admin, trial.consumer.group)[trial.place].note.startswith(NOTE), (
-        "the next process need not read the letters again"
+        "the next process need not read the dead letters again"
     )
     await after.release()

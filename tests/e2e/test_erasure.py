@@ -71,13 +71,13 @@ async def in_dead_letter(stack: Stack, user: User) -> str:
         await record.send(producer, WATCHLIST_COMMANDS.name)
 
     async def set_aside() -> bool:
-        return await letter_of(stack, envelope.id) is not None
+        return await dead_letter_of(stack, envelope.id) is not None
 
     await eventually(set_aside, seconds=120, what="a dead letter")
     return text
 
 
-async def letter_of(stack: Stack, command_id: UUID) -> Any:
+async def dead_letter_of(stack: Stack, command_id: UUID) -> Any:
     """The dead letter of a command; None while there is none."""
     for record in await stack.records(DEAD_LETTERS):
         if dict(record.headers).get("ce_id") == str(command_id).encode():
@@ -152,13 +152,15 @@ def test_before_nothing_personal_is_in_clear_on_a_topic(gone: Gone) -> None:
 async def test_dead_letter_of_an_erased_user_can_only_be_discarded(
     stack: Stack, gone: Gone
 ) -> None:
-    [letter] = [
+    [dead_letter] = [
         record
         for record in await stack.records(DEAD_LETTERS)
         if dict(record.headers).get(ENCRYPTED_FOR) == gone.key.id.encode()
     ]
-    assert gone.canaries["letter"].encode() in (decrypt(letter, gone.key).value or b""), "its key"
-    number = f"watchlist.commands.watchlist:{letter.offset}"
+    assert gone.canaries["letter"].encode() in (decrypt(dead_letter, gone.key).value or b""), (
+        "its key"
+    )
+    number = f"watchlist.commands.watchlist:{dead_letter.offset}"
     assert gone.canaries["letter"] not in stack.qnt9("dlq", "show", number)
     redriven = stack.run("dlq", "redrive", number, "--reason", "a test")
     assert "its user was erased" in redriven.stdout + redriven.stderr

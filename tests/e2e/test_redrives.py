@@ -30,7 +30,7 @@ from tests.support.e2e.records import Raw, good_record
 from tests.support.message_builders import an_envelope
 from tests.support.stack import Stack, eventually
 
-LETTERS = WATCHLIST_COMMANDS.dead_letters(WATCHLIST)
+DEAD_LETTERS = WATCHLIST_COMMANDS.dead_letters(WATCHLIST)
 REDRIVE = WATCHLIST_COMMANDS.redrive(WATCHLIST)
 BOX = f"{WATCHLIST_COMMANDS.name}.{WATCHLIST.name}"
 
@@ -51,17 +51,19 @@ async def test_a_dead_letter_of_a_bug_is_redriven_after_the_fix_to_the_one_that_
         await conn.execute(BUG.format(symbol=symbol))
         try:
             await record.send(producer, WATCHLIST_COMMANDS.name)
-            letter = await eventually(lambda: letter_of(stack, record), what="the dead letter")
+            dead_letter = await eventually(
+                lambda: dead_letter_of(stack, record), what="the dead letter"
+            )
         finally:
             await conn.execute(FIX)
-    assert letter
-    assert letter["reason"] == "RaiseError in a handler"
+    assert dead_letter
+    assert dead_letter["reason"] == "RaiseError in a handler"
     assert await status_of(stack, record) == {"status": "pending", "parked": True}
-    assert symbol in stack.qnt9("dlq", "show", letter["number"])
+    assert symbol in stack.qnt9("dlq", "show", dead_letter["number"])
 
     await at_rest(stack)
     before, sizes = looking.committed(), sizes_of(looking)
-    stack.qnt9("dlq", "redrive", letter["number"], "--why", "the bug is mended")
+    stack.qnt9("dlq", "redrive", dead_letter["number"], "--why", "the bug is mended")
     await eventually(lambda: succeeded(stack, record), what="the effect")
     await at_rest(stack)
     moved = {place for place, at in looking.committed().items() if before.get(place) != at}
@@ -69,17 +71,17 @@ async def test_a_dead_letter_of_a_bug_is_redriven_after_the_fix_to_the_one_that_
     assert {group for group, _ in moved} == {WATCHLIST.group, AUDIT.group}
     assert sizes_of(looking) == {**sizes, REDRIVE: sizes[REDRIVE] + 1}
     assert await status_of(stack, record) == {"status": "succeeded", "parked": False}
-    assert await letter_of(stack, record) is None
+    assert await dead_letter_of(stack, record) is None
     assert await effects_of(stack, owner, record) == (1, 1, 1)
 
     # Nothing is marked any more: as if it had been killed between acknowledgement and mark.
     async with stack.postgres() as conn:
         await conn.execute("DELETE FROM dead_letter_actions WHERE message_id = $1", record.id)
-    stack.qnt9("dlq", "redrive", letter["number"])
+    stack.qnt9("dlq", "redrive", dead_letter["number"])
     await at_rest(stack)
     assert looking.size(REDRIVE) == sizes[REDRIVE] + 2
     assert await effects_of(stack, owner, record) == (1, 1, 1)
-    again = stack.run("dlq", "redrive", letter["number"])
+    again = stack.run("dlq", "redrive", dead_letter["number"])
     assert (again.returncode, again.stdout) == (0, "nothing to do\n")
     assert looking.size(REDRIVE) == sizes[REDRIVE] + 2
 
@@ -93,22 +95,22 @@ CREATE TRIGGER a_bug BEFORE INSERT ON watchlist_items
 FIX = "DROP TRIGGER a_bug ON watchlist_items; DROP FUNCTION a_bug()"
 
 
-async def letter_of(stack: Stack, record: Raw) -> dict[str, Any] | None:
+async def dead_letter_of(stack: Stack, record: Raw) -> dict[str, Any] | None:
     """As the list has it, if it does."""
     listed = json.loads(
         await asyncio.to_thread(stack.qnt9, "dlq", "list", WATCHLIST_COMMANDS.name, "--json")
     )
-    for letter in reversed(listed):
-        number = letter["number"]
+    for dead_letter in reversed(listed):
+        number = dead_letter["number"]
         shown = json.loads(await asyncio.to_thread(stack.qnt9, "dlq", "show", number, "--json"))
         if shown["headers"].get("ce_id") == str(record.id):
-            found: dict[str, Any] = letter
+            found: dict[str, Any] = dead_letter
             return found
     return None
 
 
 def sizes_of(looking: Looking) -> dict[str, int]:
-    return {name: looking.size(name) for name in (WATCHLIST_COMMANDS.name, LETTERS, REDRIVE)}
+    return {name: looking.size(name) for name in (WATCHLIST_COMMANDS.name, DEAD_LETTERS, REDRIVE)}
 
 
 async def status_of(stack: Stack, record: Raw) -> dict[str, Any]:
@@ -137,7 +139,7 @@ async def effects_of(stack: Stack, owner: UUID, record: Raw) -> tuple[int, int, 
         )
 
 
-async def letters_of_a_bug_that_is_gone(stack: Stack, number: int) -> list[Raw]:
+async def dead_letters_of_a_fixed_bug(stack: Stack, number: int) -> list[Raw]:
     """Good commands that lie as dead letters, as the worker sets them aside."""
     credentials = load_or_create(Layout(stack.data))
     records = [good_record(WATCHLIST_COMMANDS, credentials) for _ in range(number)]
@@ -156,16 +158,16 @@ async def letters_of_a_bug_that_is_gone(stack: Stack, number: int) -> list[Raw]:
     async with stack.producer() as producer:
         for record in records:
             await producer.send_and_wait(
-                LETTERS, record.value, key=record.key, headers=[*record.headers, *headers]
+                DEAD_LETTERS, record.value, key=record.key, headers=[*record.headers, *headers]
             )
     return records
 
 
 async def test_a_redrive_that_was_killed_loses_and_doubles_nothing(stack: Stack) -> None:
     looking = Looking(stack)
-    records = await letters_of_a_bug_that_is_gone(stack, 30)
+    records = await dead_letters_of_a_fixed_bug(stack, 30)
     ids = {record.id for record in records}
-    first = looking.size(LETTERS) - len(records)
+    first = looking.size(DEAD_LETTERS) - len(records)
     words = ("dlq", "redrive", f"{BOX}:{first}-{first + len(records) - 1}")
     before = looking.size(REDRIVE)
 
@@ -173,7 +175,7 @@ async def test_a_redrive_that_was_killed_loses_and_doubles_nothing(stack: Stack)
         return await asyncio.to_thread(looking.size, REDRIVE) >= before + 8
 
     with killed_when_begun(stack, *words, "--rate", "8"):
-        await eventually(begun, seconds=120, what="the first letters")
+        await eventually(begun, seconds=120, what="the first dead letters")
     assert looking.size(REDRIVE) < before + len(records)
     stack.qnt9(*words)
     sent = Counter(i for i in map(id_of, await stack.records(REDRIVE)) if i in ids)
@@ -193,7 +195,7 @@ async def test_a_redrive_that_was_killed_loses_and_doubles_nothing(stack: Stack)
 
 
 async def test_a_discarded_command_has_failed_and_is_not_listed_any_more(stack: Stack) -> None:
-    [record] = await letters_of_a_bug_that_is_gone(stack, 1)
+    [record] = await dead_letters_of_a_fixed_bug(stack, 1)
     async with stack.postgres() as conn:
         await conn.execute(
             """
@@ -203,7 +205,7 @@ async def test_a_discarded_command_has_failed_and_is_not_listed_any_more(stack: 
             record.id,
             AddToWatchlist.type,
         )
-    number = f"{BOX}:{Looking(stack).size(LETTERS) - 1}"
+    number = f"{BOX}:{Looking(stack).size(DEAD_LETTERS) - 1}"
     assert (await status_of(stack, record))["parked"] is True
     assert stack.run("dlq", "discard", number).returncode == 2, "without a reason"
     assert stack.run("dlq", "discard", f"{BOX}:999999", "--reason", "x").returncode == 1
@@ -214,7 +216,7 @@ async def test_a_discarded_command_has_failed_and_is_not_listed_any_more(stack: 
         "code": "discarded",
     }
     listed = json.loads(stack.qnt9("dlq", "list", "--json"))
-    assert number not in {letter["number"] for letter in listed}
+    assert number not in {dead_letter["number"] for dead_letter in listed}
     shown = stack.qnt9("dlq", "show", number)
     assert f"of no use {record.id}" in " ".join(shown.split()), "lines end at 80 columns"
 

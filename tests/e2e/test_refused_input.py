@@ -66,8 +66,8 @@ async def status_says_refused(stack: Stack, record: Raw, command: type[Command])
 
 
 async def is_set_aside(stack: Stack, topic: Topic, place: tuple[str, int, int]) -> bool:
-    letters = [topic.dead_letters(consumer) for consumer in topic.consumers]
-    return place in map(read_from, await stack.records(*letters))
+    dead_letters = [topic.dead_letters(consumer) for consumer in topic.consumers]
+    return place in map(read_from, await stack.records(*dead_letters))
 
 
 @pytest.mark.parametrize(("command", "role", "purpose"), ACCEPTED_ONLY)

@@ -67,7 +67,7 @@ async def everybody_goes_on(stack: Stack, expected: set[str]) -> None:
         assert (await http.get("/api/v1/users/me/activity")).status_code == 200
 
 
-async def letters(stack: Stack) -> int:
+async def dead_letters(stack: Stack) -> int:
     topics = [USERS_EVENTS.dead_letters(consumer) for consumer in (AUDIT, VERIFICATION_MAILS)]
     return len(await stack.records(*topics))
 
@@ -80,7 +80,7 @@ async def test_rollout_with_new_type_and_new_value_stops_nobody(
     stack: Stack, newer: Path, order: tuple[tuple[str, ...], ...]
 ) -> None:
     """Whichever side is first; each step is looked at with both versions at work."""
-    before = await letters(stack)
+    before = await dead_letters(stack)
     async with AsyncExitStack() as rolled_out:
         done: set[str] = set()
         for roles in order:
@@ -91,6 +91,6 @@ async def test_rollout_with_new_type_and_new_value_stops_nobody(
             await everybody_goes_on(stack, expected)
     # And back again: the version before meets what the next one has left.
     await everybody_goes_on(stack, {OLD_REASON})
-    assert await letters(stack) == before
+    assert await dead_letters(stack) == before
     status = stack.status()
     assert all(each["state"] == "ready" for each in status["processes"]), status

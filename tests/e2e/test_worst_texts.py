@@ -118,7 +118,7 @@ async def test_worst_texts(stack: Stack, evidence: Evidence) -> None:
     user, other = await stack.admin(PASSWORD), await stack.verified_user()
     requests = await asyncio.to_thread(worst_requests, OWN, OF_DOCUMENT)
     assert len(requests) == OWN + OF_DOCUMENT
-    letters = await dead_letters(stack)
+    already = await dead_letters(stack)
     before = await latencies(stack, other, lambda count: count >= CALM)
     sending = asyncio.create_task(send_all(stack, user, requests))
     watching = asyncio.create_task(unready(stack, sending.done))
@@ -127,7 +127,7 @@ async def test_worst_texts(stack: Stack, evidence: Evidence) -> None:
     assert statuses.total() == len(requests)
     assert len(meanwhile) >= MEANWHILE
     assert not statuses[429], "what a limit refuses proves nothing"
-    assert await dead_letters(stack) == letters
+    assert await dead_letters(stack) == already
     assert not not_ready
     calm, felt = p99(before), p99(meanwhile)
     counts = [f"{count} of {status}" for status, count in sorted(statuses.items())]
@@ -140,7 +140,7 @@ async def test_worst_texts(stack: Stack, evidence: Evidence) -> None:
             "requests": f"{OWN} of hypothesis, {OF_DOCUMENT} of schemathesis, {AT_ONCE} at once",
             "answers": ", ".join(counts),
             "answers 5xx": 0,
-            "new dead letters": f"0 in {len(DEAD_LETTERS)} topics ({letters} records before)",
+            "new dead letters": f"0 in {len(DEAD_LETTERS)} topics ({already} records before)",
             "processes that were not ready or ended": len(not_ready),
             "PUT of the other user before": f"{len(before)}, p99 {calm * 1000:.0f} ms",
             "PUT of the other user meanwhile": f"{len(meanwhile)}, p99 {felt * 1000:.0f} ms",

@@ -128,7 +128,7 @@ def a_record(
 
 
 @dataclass
-class Letter:
+class WrittenDeadLetter:
     """A record that was set aside, and why."""
 
     record: Record
@@ -139,10 +139,10 @@ class MemoryDeadLetters(DeadLetters):
     """Dead letters as Kafka would have acknowledged them."""
 
     def __init__(self) -> None:
-        self.written: list[Letter] = []
+        self.written: list[WrittenDeadLetter] = []
 
-    async def write(self, place: Place, letters: Sequence[SetAside], until: int) -> None:  # noqa: ARG002
-        self.written += [Letter(each.record, each.failure) for each in letters]
+    async def write(self, place: Place, dead_letters: Sequence[SetAside], until: int) -> None:  # noqa: ARG002
+        self.written += [WrittenDeadLetter(each.record, each.failure) for each in dead_letters]
 
 
 @dataclass

@@ -157,7 +157,7 @@ class Sender:
     async def _deliver(self, mail: Claimed) -> None:
         recording = MailRecording(self._pool, self._transactions, self.delivery_health, mail)
         try:
-            letter = self._letter(mail)
+            outgoing = self._outgoing(mail)
         except ErasedError:
             await recording.ended("cancelled", "the person was erased")
             return
@@ -166,7 +166,7 @@ class Sender:
             await self._try_later(recording, DeferredError(f"rendering: {type(error).__name__}"))
             return
         try:
-            await self._mailer.deliver(letter, recording)
+            await self._mailer.deliver(outgoing, recording)
         except RefusedError as error:
             await recording.ended("failed", str(error))
         except DeferredError as error:
@@ -179,7 +179,7 @@ class Sender:
             failed = DeferredError(type(error).__name__, perhaps_taken=True)
             await self._try_later(recording, failed)
 
-    def _letter(self, mail: Claimed) -> OutgoingMail:
+    def _outgoing(self, mail: Claimed) -> OutgoingMail:
         if mail.key is None:
             raise ErasedError(str(mail.user_id))
         return self._messages.render(

@@ -13,7 +13,7 @@ from infra.mail.settings import MailSettings
 from infra.mail.smtp import Smtp
 from infra.mail.transport import DeferredError, Mailer, RefusedError
 from infra.mail.transport_factory import open_mailer
-from tests.support.infra.mail_builders import Note, a_letter, a_plain_letter
+from tests.support.infra.mail_builders import Note, a_plain_mail, an_outgoing_mail
 from tests.support.sendgrid_server import (
     KEY,
     Answer,
@@ -52,7 +52,7 @@ async def mailer(api: SendGridApi) -> AsyncIterator[Mailer]:
 async def deferred(mailer: Mailer) -> tuple[DeferredError, Note]:
     note = Note()
     with pytest.raises(DeferredError) as raised:
-        await mailer.deliver(a_letter(), note)
+        await mailer.deliver(an_outgoing_mail(), note)
     return raised.value, note
 
 
@@ -67,7 +67,7 @@ async def test_the_settings_say_which_way_mail_leaves(api: SendGridApi) -> None:
 async def test_a_mail_is_posted_as_the_documentation_has_it(
     api: SendGridApi, mailer: Mailer
 ) -> None:
-    outgoing, note = a_letter(name="Ada"), Note()
+    outgoing, note = an_outgoing_mail(name="Ada"), Note()
     await mailer.deliver(outgoing, note)
     assert note.lines == ["sending", "sent"]
     (sent,), (head,) = api.taken, api.heads
@@ -104,7 +104,9 @@ async def test_names_and_addresses_beyond_ascii_go_as_they_are(
 ) -> None:
     mail_from = '"Börse, Zürich" <no-reply@example.com>'
     writer = Messages(mail_from=mail_from, public_url=PUBLIC_URL, key=MAIL_KEY)
-    await mailer.deliver(a_letter("dörte@bücher.example", name="Dörte 🦉", by=writer), Note())
+    await mailer.deliver(
+        an_outgoing_mail("dörte@bücher.example", name="Dörte 🦉", by=writer), Note()
+    )
     (sent,) = api.taken
     assert sent.recipient == "dörte@bücher.example"
     assert sent.from_.name == '"Börse, Zürich"', "in quotes, lest it be read as two"
@@ -113,12 +115,12 @@ async def test_names_and_addresses_beyond_ascii_go_as_they_are(
 
 
 async def test_a_sender_without_a_name_has_none(api: SendGridApi, mailer: Mailer) -> None:
-    await mailer.deliver(a_plain_letter(From="no-reply@example.com"), Note())
+    await mailer.deliver(a_plain_mail(From="no-reply@example.com"), Note())
     assert '"from":{"email":"no-reply@example.com"}' in api.bodies[0].decode()
 
 
 async def test_no_line_break_leaves_in_a_field(api: SendGridApi, mailer: Mailer) -> None:
-    outgoing = a_plain_letter()
+    outgoing = a_plain_mail()
     object.__setattr__(outgoing, "recipient", "ada@example.com\r\nBcc: eve@example.com")
     note = Note()
     with pytest.raises(RefusedError, match="line break") as refused:
@@ -131,7 +133,7 @@ async def test_no_line_break_leaves_in_a_field(api: SendGridApi, mailer: Mailer)
 async def test_the_same_mail_is_the_same_request_and_connections_serve_again(
     api: SendGridApi, mailer: Mailer
 ) -> None:
-    outgoing = a_letter()
+    outgoing = an_outgoing_mail()
     for _ in range(3):
         await mailer.deliver(outgoing, Note())
     assert len(set(api.bodies)) == 1
@@ -140,10 +142,10 @@ async def test_the_same_mail_is_the_same_request_and_connections_serve_again(
 
 async def test_a_mail_that_may_not_go_is_not_handed_over(api: SendGridApi, mailer: Mailer) -> None:
     note = Note(may_go=False)
-    await mailer.deliver(a_letter(), note)
+    await mailer.deliver(an_outgoing_mail(), note)
     assert note.lines == ["sending"]
     assert not api.taken
-    await mailer.deliver(a_letter(), Note())
+    await mailer.deliver(an_outgoing_mail(), Note())
     assert len(api.taken) == 1
 
 
@@ -183,7 +185,7 @@ async def test_what_is_accepted_is_sent_however_the_answer_ends(
     monkeypatch.setattr(sendgrid, "TOLD_SECONDS", 0.1)
     api.script.append(Hang())
     note = Note()
-    await mailer.deliver(a_letter(), note)
+    await mailer.deliver(an_outgoing_mail(), note)
     assert note.lines == ["sending", "sent"]
 
 
@@ -291,21 +293,21 @@ async def test_a_mail_that_is_refused_is_refused_for_good_and_says_no_address(
 ) -> None:
     api.script.append(answer)
     with pytest.raises(RefusedError) as refused:
-        await mailer.deliver(a_letter(), Note())
+        await mailer.deliver(an_outgoing_mail(), Note())
     assert str(refused.value) == reason
 
 
 async def test_an_address_that_it_does_not_take_is_refused(
     api: SendGridApi, mailer: Mailer
 ) -> None:
-    outgoing = a_plain_letter()
+    outgoing = a_plain_mail()
     object.__setattr__(outgoing, "recipient", "nobody")
     with pytest.raises(RefusedError, match=r"^400 personalizations\.0\.to\.0\.email$"):
         await mailer.deliver(outgoing, Note())
 
 
 async def test_what_is_too_large_is_refused(api: SendGridApi, mailer: Mailer) -> None:
-    outgoing = a_plain_letter(Subject="x" * 2**20)
+    outgoing = a_plain_mail(Subject="x" * 2**20)
     with pytest.raises(RefusedError, match=r"^413$"):
         await mailer.deliver(outgoing, Note())
 
@@ -314,12 +316,12 @@ async def test_neither_key_nor_address_is_told_to_anybody(
     api: SendGridApi, mailer: Mailer, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    await mailer.deliver(a_letter(), Note())
+    await mailer.deliver(an_outgoing_mail(), Note())
     api.script += [an_error(401, "ada@example.com"), Drop()]
     for _ in range(2):
         error, _ = await deferred(mailer)
         assert KEY not in repr(error)
         assert error.__cause__ is None
-    told = caplog.text + repr(mailer) + repr(settings_for(api.url)) + repr(a_letter())
+    told = caplog.text + repr(mailer) + repr(settings_for(api.url)) + repr(an_outgoing_mail())
     assert KEY not in told
     assert "ada@example.com" not in told

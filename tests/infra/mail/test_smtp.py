@@ -7,7 +7,7 @@ from infra.mail.addresses import parse_sender
 from infra.mail.settings import MailSettings
 from infra.mail.smtp import Smtp
 from infra.mail.transport import DeferredError, RefusedError
-from tests.support.infra.mail_builders import Note, a_letter
+from tests.support.infra.mail_builders import Note, an_outgoing_mail
 from tests.support.mail_server import running_mail_server
 from tests.support.workers.verification_slice import FROM
 
@@ -71,7 +71,7 @@ def test_what_is_no_sender_is_refused(sender: str) -> None:
 async def test_a_mail_that_may_not_go_is_not_handed_over() -> None:
     async with running_mail_server() as server:
         note = Note(may_go=False)
-        await Smtp(settings(server.url)).deliver(a_letter(), note)
+        await Smtp(settings(server.url)).deliver(an_outgoing_mail(), note)
         assert note.lines == ["sending"]
         assert not server.taken
 
@@ -79,7 +79,7 @@ async def test_a_mail_that_may_not_go_is_not_handed_over() -> None:
 async def test_an_address_beyond_ascii_goes_to_a_server_that_takes_it() -> None:
     async with running_mail_server() as server:
         note = Note()
-        await Smtp(settings(server.url)).deliver(a_letter("dörte@example.com"), note)
+        await Smtp(settings(server.url)).deliver(an_outgoing_mail("dörte@example.com"), note)
         assert note.lines == ["sending", "sent"]
         (taken,) = server.taken
         assert taken.recipient == "dörte@example.com"
@@ -89,21 +89,21 @@ async def test_an_address_beyond_ascii_goes_to_a_server_that_takes_it() -> None:
 async def test_an_address_beyond_ascii_is_refused_where_the_server_cannot_take_it() -> None:
     async with running_mail_server(utf8=False) as server:
         with pytest.raises(RefusedError):
-            await Smtp(settings(server.url)).deliver(a_letter("dörte@example.com"), Note())
+            await Smtp(settings(server.url)).deliver(an_outgoing_mail("dörte@example.com"), Note())
 
 
 async def test_a_server_that_wants_no_login_from_us_is_a_fault_to_mend_not_the_mails() -> None:
     async with running_mail_server() as server:
         url = server.url.replace("//", "//user:password@")
         with pytest.raises(DeferredError):
-            await Smtp(settings(url, environment="development")).deliver(a_letter(), Note())
+            await Smtp(settings(url, environment="development")).deliver(an_outgoing_mail(), Note())
 
 
 async def test_a_sender_that_is_refused_waits_for_an_operator() -> None:
     async with running_mail_server() as server:
         server.at_sender.append("550 5.7.1 not in that name")
         with pytest.raises(DeferredError, match=r"^550 5\.7\.1$") as error:
-            await Smtp(settings(server.url)).deliver(a_letter(), Note())
+            await Smtp(settings(server.url)).deliver(an_outgoing_mail(), Note())
         assert error.value.ours
 
 
@@ -111,7 +111,7 @@ async def test_a_sender_that_is_put_off_calls_nobody() -> None:
     async with running_mail_server() as server:
         server.at_sender.append("451 4.3.0 later")
         with pytest.raises(DeferredError, match=r"^451 4\.3\.0$") as error:
-            await Smtp(settings(server.url)).deliver(a_letter(), Note())
+            await Smtp(settings(server.url)).deliver(an_outgoing_mail(), Note())
         assert not error.value.ours
 
 
@@ -132,7 +132,7 @@ async def test_a_server_that_does_not_let_us_in_for_good_waits_for_an_operator(
     async with await asyncio.start_server(accept, "127.0.0.1", 0) as server:
         url = f"smtp://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         with pytest.raises(DeferredError) as error:
-            await Smtp(settings(url)).deliver(a_letter(), Note())
+            await Smtp(settings(url)).deliver(an_outgoing_mail(), Note())
     assert (str(error.value), error.value.ours) == (reason, ours)
 
 
@@ -158,7 +158,7 @@ async def test_what_is_wrong_with_us_ends_no_mail_though_the_server_waits_for_th
         server.at_recipient.append(answer)
         note = Note()
         with pytest.raises(DeferredError) as error:
-            await Smtp(settings(server.url)).deliver(a_letter(), note)
+            await Smtp(settings(server.url)).deliver(an_outgoing_mail(), note)
         assert (str(error.value), error.value.ours) == (reason, True)
         assert not error.value.perhaps_taken
         assert not note.lines
@@ -181,7 +181,7 @@ async def test_what_is_wrong_with_the_recipient_ends_the_mail(answer: str, reaso
     async with running_mail_server() as server:
         server.at_recipient.append(answer)
         with pytest.raises(RefusedError) as error:
-            await Smtp(settings(server.url)).deliver(a_letter(), Note())
+            await Smtp(settings(server.url)).deliver(an_outgoing_mail(), Note())
         assert str(error.value) == reason
 
 
@@ -189,12 +189,12 @@ async def test_a_recipient_who_is_put_off_calls_nobody() -> None:
     async with running_mail_server() as server:
         server.at_recipient.append("450 4.7.1 Greylisted")
         with pytest.raises(DeferredError, match=r"^450 4\.7\.1$") as error:
-            await Smtp(settings(server.url)).deliver(a_letter(), Note())
+            await Smtp(settings(server.url)).deliver(an_outgoing_mail(), Note())
         assert not error.value.ours
 
 
 async def test_without_the_tls_that_was_asked_for_nothing_is_sent() -> None:
     async with running_mail_server() as server:
         with pytest.raises(DeferredError):
-            await Smtp(settings(server.url, smtp_starttls=True)).deliver(a_letter(), Note())
+            await Smtp(settings(server.url, smtp_starttls=True)).deliver(an_outgoing_mail(), Note())
         assert not server.taken

@@ -123,10 +123,10 @@ async def test_a_failing_record_is_tried_as_often_as_the_policy_says(single: Tri
     single.deps.fails_for("A")
     await single.take(order("A"))
     assert single.deps.tried == ["A"] * ONE_BY_ONE.attempts
-    [letter] = single.dead_letters.written
-    assert letter.failure.attempts == ONE_BY_ONE.attempts
-    assert letter.failure.first_at
-    assert letter.failure.reason == "LookupError in a handler", "never the text of the error"
+    [dead_letter] = single.dead_letters.written
+    assert dead_letter.failure.attempts == ONE_BY_ONE.attempts
+    assert dead_letter.failure.first_at
+    assert dead_letter.failure.reason == "LookupError in a handler", "never the text of the error"
 
 
 async def test_poison_is_set_aside_at_once_with_its_reason(single: Trial) -> None:

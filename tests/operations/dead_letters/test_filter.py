@@ -13,9 +13,9 @@ from operations.redaction import Wanted
 from tests.support.operations.dead_letter_builders import FAILED_AT, WATCHLIST, a_letter
 
 A_MINUTE = timedelta(minutes=1)
-LETTER = a_letter(RemoveFromWatchlist(symbol="AAPL"), reason="RaiseError in a handler")
-KEY = (LETTER.record.key or b"").decode()
-CORRELATION = LETTER.envelope.correlation_id if LETTER.envelope else ""
+DEAD_LETTER = a_letter(RemoveFromWatchlist(symbol="AAPL"), reason="RaiseError in a handler")
+KEY = (DEAD_LETTER.record.key or b"").decode()
+CORRELATION = DEAD_LETTER.envelope.correlation_id if DEAD_LETTER.envelope else ""
 
 
 @pytest.mark.parametrize(
@@ -36,12 +36,12 @@ CORRELATION = LETTER.envelope.correlation_id if LETTER.envelope else ""
     ],
     ids=["failure", "from", "to", "type", "key", "correlation id"],
 )
-def test_a_filter_chooses_a_letter_and_not_another(
+def test_a_filter_chooses_a_dead_letter_and_not_another(
     chosen: dict[str, object], other: dict[str, object]
 ) -> None:
-    assert DeadLetterFilter().matches(LETTER)
-    assert DeadLetterFilter(**chosen).matches(LETTER)  # type: ignore[arg-type]  # each a field
-    assert not DeadLetterFilter(**other).matches(LETTER)  # type: ignore[arg-type]
+    assert DeadLetterFilter().matches(DEAD_LETTER)
+    assert DeadLetterFilter(**chosen).matches(DEAD_LETTER)  # type: ignore[arg-type]  # each a field
+    assert not DeadLetterFilter(**other).matches(DEAD_LETTER)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_a_filter_chooses_a_letter_and_not_another(
         (30, 40, "has no dead letters 30 to 40: it has 10 to 19"),
     ],
 )
-def test_letters_that_are_not_there_are_named(first: int, last: int, said: str | None) -> None:
+def test_dead_letters_that_are_not_there_are_named(first: int, last: int, said: str | None) -> None:
     assert absent(Number(WATCHLIST, first, last), Range(0, 10, 20)) == said
 
 

@@ -47,7 +47,7 @@ async def marked(database: Database) -> list[tuple[int, str]]:
     return [(row["offset"], row["action"]) for row in rows]
 
 
-async def test_a_letter_goes_to_the_one_that_failed_as_it_was_and_is_marked(
+async def test_a_dead_letter_goes_to_the_one_that_failed_as_it_was_and_is_marked(
     database: Database,
 ) -> None:
     dead_letter, sender = a_letter(), MemorySender()
@@ -67,7 +67,7 @@ async def test_a_letter_goes_to_the_one_that_failed_as_it_was_and_is_marked(
     )
 
 
-async def test_a_letter_is_marked_only_when_the_broker_has_it(database: Database) -> None:
+async def test_a_dead_letter_is_marked_only_when_the_broker_has_it(database: Database) -> None:
     class NoBroker(MemorySender):
         async def send(self, topic: str, copies: Iterable[Copy]) -> None:
             await super().send(topic, copies)
@@ -81,7 +81,7 @@ async def test_a_letter_is_marked_only_when_the_broker_has_it(database: Database
     assert await parked(database, dead_letter)
 
 
-async def test_two_operators_at_once_send_a_letter_once(database: Database) -> None:
+async def test_two_operators_at_once_send_a_dead_letter_once(database: Database) -> None:
     dead_letter, sender = a_letter(), MemorySender()
     await park(database, dead_letter)
     pool = await database.pool()
@@ -113,7 +113,7 @@ async def test_a_command_that_fails_again_at_once_is_parked_in_the_end(database:
 @pytest.mark.parametrize(
     ("age", "sent"), [(REDRIVE_SAFE_AGE, False), (REDRIVE_SAFE_AGE - A_MINUTE, True)]
 )
-async def test_an_old_letter_that_waits_for_nothing_may_have_been_handled_and_is_not_sent(
+async def test_an_old_dead_letter_that_waits_for_nothing_may_have_been_handled_and_is_not_sent(
     database: Database, age: timedelta, *, sent: bool
 ) -> None:
     dead_letter, waits = (a_letter(failed_at=datetime.now(UTC) - age) for _ in range(2))
@@ -125,7 +125,7 @@ async def test_an_old_letter_that_waits_for_nothing_may_have_been_handled_and_is
     assert len(sender.to(WATCHLIST.redrive)) == len(await marked(database)) == len(dealt.done)
 
 
-async def test_an_old_letter_whose_repetition_is_harmless_is_always_sent(
+async def test_an_old_dead_letter_whose_repetition_is_harmless_is_always_sent(
     database: Database,
 ) -> None:
     dead_letter, sender = a_letter(dlq_topic="users.events.audit"), MemorySender()
@@ -213,7 +213,7 @@ def test_what_was_cut_or_is_too_big_cannot_be_sent_again() -> None:
     assert why_not(a_letter(b"x" * MAX_RECORD_BYTES))
 
 
-def test_a_redriven_record_is_the_letter_with_its_history() -> None:
+def test_a_redriven_record_is_the_dead_letter_with_its_history() -> None:
     dead_letter = a_letter()
     copy = copy_of(dead_letter)
     assert (copy.key, copy.value) == (dead_letter.record.key, dead_letter.record.value)

@@ -21,7 +21,7 @@ from tests.support.postgres import Database
 BY = OperatorContext("ada", "the bug is mended")
 
 
-def a_recent_letter(dlq_topic: str = WATCHLIST.name) -> DeadLetter:
+def a_recent_dead_letter(dlq_topic: str = WATCHLIST.name) -> DeadLetter:
     """An old one would not be sent while nothing waits for it."""
     return a_letter(dlq_topic=dlq_topic, failed_at=datetime.now(UTC))
 
@@ -29,7 +29,7 @@ def a_recent_letter(dlq_topic: str = WATCHLIST.name) -> DeadLetter:
 async def redriven(
     pool: Pool, sender: MemorySender, reports: Reports, dead_letters: Iterable[DeadLetter]
 ) -> None:
-    """One transaction a letter, as at a slow rate."""
+    """One transaction a dead letter, as at a slow rate."""
     for dead_letter in dead_letters:
         event_id = await reports.event_for(dead_letter.dlq_topic, 1)
         await redrive(pool, sender, dead_letter.dlq_topic, [dead_letter], BY, event_id=event_id)
@@ -49,8 +49,8 @@ def reported(sender: MemorySender) -> list[OpsRedriven]:
 
 async def test_a_slow_run_leaves_one_event_for_each_box(database: Database) -> None:
     pool, sender = await database.pool(), MemorySender()
-    ours = [a_recent_letter() for _ in range(30)]
-    others = [a_recent_letter(dlq_topic="users.events.audit") for _ in range(5)]
+    ours = [a_recent_dead_letter() for _ in range(30)]
+    others = [a_recent_dead_letter(dlq_topic="users.events.audit") for _ in range(5)]
     async with reporting(pool, sender) as reports:
         await redriven(pool, sender, reports, [*ours, *others])
     assert [event.offsets for event in reported(sender)] == [
@@ -60,9 +60,11 @@ async def test_a_slow_run_leaves_one_event_for_each_box(database: Database) -> N
     assert {(event.operator, event.reason) for event in reported(sender)} == {("ada", BY.reason)}
 
 
-async def test_a_long_run_leaves_an_event_for_each_thousand_letters(database: Database) -> None:
+async def test_a_long_run_leaves_an_event_for_each_thousand_dead_letters(
+    database: Database,
+) -> None:
     pool, sender = await database.pool(), MemorySender()
-    dead_letters = [a_recent_letter() for _ in range(2_100)]
+    dead_letters = [a_recent_dead_letter() for _ in range(2_100)]
     async with reporting(pool, sender) as reports:
         for begin in range(0, len(dead_letters), 100):
             batch = dead_letters[begin : begin + 100]
@@ -73,7 +75,7 @@ async def test_a_long_run_leaves_an_event_for_each_thousand_letters(database: Da
 
 
 async def test_a_run_that_fails_or_is_stopped_tells_what_it_has_done(database: Database) -> None:
-    pool, sender, dead_letter = await database.pool(), MemorySender(), a_recent_letter()
+    pool, sender, dead_letter = await database.pool(), MemorySender(), a_recent_dead_letter()
     stopped = stop_after(pool, sender, dead_letter)
     with pytest.raises(KeyboardInterrupt):
         await stopped
@@ -89,7 +91,7 @@ async def test_what_a_killed_run_has_not_told_is_told_by_the_next_one_as_the_sam
                 raise OpsError("the broker is away")
             await super().send(topic, copies)
 
-    pool, dead_letters = await database.pool(), [a_recent_letter() for _ in range(3)]
+    pool, dead_letters = await database.pool(), [a_recent_dead_letter() for _ in range(3)]
     silent, sender = NoJournal(), MemorySender()
     with pytest.raises(OpsError):
         async with reporting(pool, silent) as reports:
@@ -114,7 +116,7 @@ async def test_what_a_run_that_is_alive_has_still_to_tell_is_left_to_it(
 ) -> None:
     pool, sender, other = await database.pool(), MemorySender(), MemorySender()
     async with reporting(pool, sender) as reports:
-        await redriven(pool, sender, reports, [a_recent_letter()])
+        await redriven(pool, sender, reports, [a_recent_dead_letter()])
         async with reporting(pool, other):
             pass
         assert reported(other) == []

@@ -44,7 +44,7 @@ def test_a_range_that_runs_backwards_is_refused() -> None:
         Number.of("watchlist.commands.watchlist:28-17")
 
 
-def test_a_letter_says_why_how_often_since_when_and_where_from() -> None:
+def test_a_dead_letter_says_why_how_often_since_when_and_where_from() -> None:
     dead_letter = a_letter(reason="ValueError in a handler")
     assert dead_letter.reason == "ValueError in a handler"
     assert dead_letter.attempts == "3"
@@ -56,7 +56,7 @@ def test_a_letter_says_why_how_often_since_when_and_where_from() -> None:
     )
 
 
-def test_a_letter_without_any_header_that_can_be_read_is_a_letter_too() -> None:
+def test_a_dead_letter_without_any_header_that_can_be_read_is_a_dead_letter_too() -> None:
     record = a_letter().record
     record.headers = [
         ("ce_id", None),
@@ -69,7 +69,7 @@ def test_a_letter_without_any_header_that_can_be_read_is_a_letter_too() -> None:
     assert dead_letter.came_from == "?:?:?"
 
 
-def test_letters_are_grouped_by_consumer_and_reason_the_latest_trouble_last() -> None:
+def test_dead_letters_are_grouped_by_consumer_and_reason_the_latest_trouble_last() -> None:
     later = FAILED_AT + timedelta(minutes=5)
     dead_letters = [
         a_letter(reason="slow", failed_at=later),

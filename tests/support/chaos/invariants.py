@@ -21,8 +21,8 @@ def every_command_ended(entries: Iterable[Entry], seen: Seen) -> Iterator[str]:
                 yield f"I1: {command.type} {command.id} has no outcome"
             if command.id in seen.parked:
                 yield f"I1: {command.type} {command.id} is parked"
-        for letter in traces.dead_letters:
-            yield f"I1: {letter.type} {letter.id} was set aside"
+        for dead_letter in traces.dead_letters:
+            yield f"I1: {dead_letter.type} {dead_letter.id} was set aside"
 
 
 def one_effect(entries: Iterable[Entry], seen: Seen) -> Iterator[str]:

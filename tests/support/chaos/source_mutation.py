@@ -66,7 +66,7 @@ RAISES_IN_THE_BATCH = (
         "# raised again when the rest is written\n            raise",
     ),
 )
-LETTERS_WITHOUT_THEIR_OFFSET = (
+DEAD_LETTERS_WITHOUT_THEIR_OFFSET = (
     Cut(
         "infra/kafka/transactional_producer.py",
         """await self._producer.send_offsets_to_transaction(

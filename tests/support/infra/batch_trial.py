@@ -73,11 +73,11 @@ class Trial:
 
     @property
     def set_aside(self) -> list[object]:
-        return [letter.record for letter in self.dead_letters.written]
+        return [dead_letter.record for dead_letter in self.dead_letters.written]
 
     @property
     def reasons(self) -> list[str]:
-        return [letter.failure.reason for letter in self.dead_letters.written]
+        return [dead_letter.failure.reason for dead_letter in self.dead_letters.written]
 
 
 async def a_trial(database: Database, policy: Policy) -> Trial:

@@ -1,4 +1,4 @@
-"""A letter as the slice writes it, and who notes what became of it."""
+"""A mail as the slice writes it, and who notes what became of it."""
 
 from email.message import EmailMessage
 from uuid import UUID
@@ -27,7 +27,7 @@ class Note:
         self.lines.append("sent")
 
 
-def a_letter(
+def an_outgoing_mail(
     to: str = "ada@example.com", *, name: str | None = None, by: Messages | None = None
 ) -> OutgoingMail:
     by = by or messages()
@@ -42,7 +42,7 @@ def a_letter(
     )
 
 
-def a_plain_letter(**changed: str) -> OutgoingMail:
+def a_plain_mail(**changed: str) -> OutgoingMail:
     """With headers that the slice would not write."""
     mail = EmailMessage()
     headers = {"From": FROM, "Message-ID": "<1@example.com>", "Auto-Submitted": "auto-generated"}

@@ -97,9 +97,9 @@ async def test_broken_json_is_set_aside_and_the_rest_recorded(audit: Audit) -> N
     broken = a_record(b"{", envelope=an_envelope_of_type("qnt9.x.y.v1"), topic="users.events")
     await audit.take(broken, an_event_record())
     assert len(await audit.rows()) == 1
-    [letter] = audit.dead_letters.written
-    assert letter.record is broken
-    assert "not JSON" in letter.failure.reason
+    [dead_letter] = audit.dead_letters.written
+    assert dead_letter.record is broken
+    assert "not JSON" in dead_letter.failure.reason
 
 
 async def test_a_row_that_postgres_refuses_is_isolated(audit: Audit) -> None:
@@ -107,7 +107,7 @@ async def test_a_row_that_postgres_refuses_is_isolated(audit: Audit) -> None:
     refused.partition = 2**40
     await audit.take(*(an_event_record(key=f"key {n}") for n in range(20)), refused)
     assert len(await audit.rows()) == 20
-    assert [letter.record for letter in audit.dead_letters.written] == [refused]
+    assert [dead_letter.record for dead_letter in audit.dead_letters.written] == [refused]
 
 
 async def test_the_role_can_insert_and_nothing_else(database: Database) -> None:

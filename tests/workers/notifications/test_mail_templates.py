@@ -44,22 +44,22 @@ def rendered(draft: Draft) -> OutgoingMail:
     )
 
 
-def part(letter: OutgoingMail, subtype: str) -> str:
-    body = letter.content.get_body(preferencelist=(subtype,))
+def part(outgoing: OutgoingMail, subtype: str) -> str:
+    body = outgoing.content.get_body(preferencelist=(subtype,))
     assert body
     return str(body.get_content()).replace("\r\n", "\n")
 
 
 def test_the_link_stands_on_a_line_of_its_own_and_in_the_page() -> None:
     draft = a_draft()
-    letter = rendered(draft)
+    outgoing = rendered(draft)
     token = mailed_token(MAIL_KEY, draft.id)
     link = f"https://qnt9.example.com/reset?token={token}"
-    assert link in part(letter, "plain").splitlines()
-    assert f'href="{link}"' in part(letter, "html")
+    assert link in part(outgoing, "plain").splitlines()
+    assert f'href="{link}"' in part(outgoing, "html")
     assert draft.token_hash == token_hash(token)
-    assert "Hello Ada," in part(letter, "plain")
-    assert "Hello Ada," in part(letter, "html")
+    assert "Hello Ada," in part(outgoing, "plain")
+    assert "Hello Ada," in part(outgoing, "html")
 
 
 def test_the_headers_say_who_writes_and_that_nobody_should_answer() -> None:
@@ -98,10 +98,10 @@ def test_nothing_in_a_mail_is_fetched_from_anybody(template: str) -> None:
 
 def test_a_repeated_sign_up_is_told_without_any_token() -> None:
     draft = a_draft(SIGNUP_REPEATED)
-    letter = rendered(draft)
+    outgoing = rendered(draft)
     assert draft.token_hash is None
-    assert "token" not in letter.content.as_string()
-    assert "tried to sign up" in part(letter, "plain")
+    assert "token" not in outgoing.content.as_string()
+    assert "tried to sign up" in part(outgoing, "plain")
 
 
 @pytest.mark.parametrize("subtype", ["plain", "html"])
@@ -115,40 +115,40 @@ def test_mail_of_a_sign_up_says_when_and_from_where_and_quotes_the_name(subtype:
 
 
 def test_nobody_without_a_name_is_greeted_by_one() -> None:
-    letter = rendered(a_draft(name=None))
-    assert part(letter, "plain").startswith("Hello,\n")
-    assert "Hello,</p>" in part(letter, "html")
+    outgoing = rendered(a_draft(name=None))
+    assert part(outgoing, "plain").startswith("Hello,\n")
+    assert "Hello,</p>" in part(outgoing, "html")
 
 
 def test_markup_in_a_name_is_text() -> None:
-    letter = rendered(a_draft(name='<img src=x onerror="a">'))
-    assert "<img" not in part(letter, "html")
-    assert "&lt;img" in part(letter, "html")
-    assert "Hello <img" in part(letter, "plain")
+    outgoing = rendered(a_draft(name='<img src=x onerror="a">'))
+    assert "<img" not in part(outgoing, "html")
+    assert "&lt;img" in part(outgoing, "html")
+    assert "Hello <img" in part(outgoing, "plain")
 
 
 def test_line_breaks_in_a_name_make_neither_header_nor_line() -> None:
-    letter = rendered(a_draft(name="Ada\r\nBcc eve\r\n\r\nPay me"))
-    assert letter.content["Bcc"] is None
-    assert part(letter, "plain").startswith("Hello Ada Bcc eve Pay me,\n")
+    outgoing = rendered(a_draft(name="Ada\r\nBcc eve\r\n\r\nPay me"))
+    assert outgoing.content["Bcc"] is None
+    assert part(outgoing, "plain").startswith("Hello Ada Bcc eve Pay me,\n")
 
 
 def test_text_beyond_ascii_survives() -> None:
-    letter = rendered(a_draft(name="Zoë 王"))
-    assert "Hello Zoë 王," in part(letter, "plain")
-    assert "Hello Zoë 王," in part(letter, "html")
+    outgoing = rendered(a_draft(name="Zoë 王"))
+    assert "Hello Zoë 王," in part(outgoing, "plain")
+    assert "Hello Zoë 王," in part(outgoing, "html")
 
 
 def test_a_domain_beyond_ascii_is_written_for_the_wire() -> None:
-    letter = rendered(a_draft(to="ada@exämple.com"))
-    assert letter.recipient == letter.content["To"] == "ada@xn--exmple-cua.com"
-    assert not letter.needs_utf8
+    outgoing = rendered(a_draft(to="ada@exämple.com"))
+    assert outgoing.recipient == outgoing.content["To"] == "ada@xn--exmple-cua.com"
+    assert not outgoing.needs_utf8
 
 
 def test_an_address_beyond_ascii_needs_a_server_that_takes_it() -> None:
-    letter = rendered(a_draft(to="dörte@example.com"))
-    assert letter.needs_utf8
-    assert "To: dörte@example.com\r\n" in letter.content.as_bytes(policy=policy.SMTPUTF8).decode()
+    outgoing = rendered(a_draft(to="dörte@example.com"))
+    assert outgoing.needs_utf8
+    assert "To: dörte@example.com\r\n" in outgoing.content.as_bytes(policy=policy.SMTPUTF8).decode()
 
 
 def test_address_and_name_are_not_readable_in_the_row() -> None:

@@ -48,11 +48,11 @@ class Interrupted:
     event: Callable[[], Awaitable[object]]
     happened: bool = False
 
-    async def deliver(self, letter: OutgoingMail, journal: DeliveryRecord) -> None:
+    async def deliver(self, outgoing: OutgoingMail, journal: DeliveryRecord) -> None:
         if not self.happened:
             self.happened = True
             await self.event()
-        await self.mailer.deliver(letter, journal)
+        await self.mailer.deliver(outgoing, journal)
 
 
 @asynccontextmanager

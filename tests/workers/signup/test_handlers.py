@@ -106,8 +106,8 @@ async def test_a_seal_moved_to_another_command_does_not_open(deps: SignupSlice) 
     record = deps.record(other)
     record.value = stolen.data.model_dump_json().encode()
     await deps.work.take([record])
-    (letter,) = deps.dead_letters.written
-    assert letter.failure.reason == "the seal cannot be opened"
+    (dead_letter,) = deps.dead_letters.written
+    assert dead_letter.failure.reason == "the seal cannot be opened"
     assert not await deps.users()
 
 

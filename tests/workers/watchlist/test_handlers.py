@@ -156,8 +156,8 @@ async def test_a_command_of_nobody_is_set_aside_alone(deps: WatchlistSlice) -> N
     with pytest.raises(PoisonError):
         await deps.handle(add(None, "AAPL"))
     await deps.take(add(ada, "AAPL"), add(None, "AAPL"), add(ada, "MSFT"))
-    (letter,) = deps.dead_letters.written
-    assert letter.failure.reason == "a watchlist command without an actor"
+    (dead_letter,) = deps.dead_letters.written
+    assert dead_letter.failure.reason == "a watchlist command without an actor"
     assert list(await deps.items(ada)) == ["AAPL", "MSFT"]
 
 
@@ -169,8 +169,8 @@ async def test_a_row_that_the_database_refuses_is_set_aside_alone(deps: Watchlis
     orders = [add(owner, symbol) for symbol in ("A", "B") for owner in owners]
     orders.insert(5, add(owners[3], "BAD"))
     await deps.take(*orders)
-    (letter,) = deps.dead_letters.written
-    assert letter.failure.reason == "CheckViolationError in a handler"
+    (dead_letter,) = deps.dead_letters.written
+    assert dead_letter.failure.reason == "CheckViolationError in a handler"
     for owner in owners:
         assert list(await deps.items(owner)) == ["A", "B"]
         assert await deps.told(owner) == [("added", "A"), ("added", "B")]

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from infra.mail.settings import MailSettings
 from infra.mail.smtp import Smtp
 from infra.mail.transport import DeferredError
-from tests.support.infra.mail_builders import Note, a_letter
+from tests.support.infra.mail_builders import Note, an_outgoing_mail
 from tests.support.infra.tls.authority import Authority, Certificate
 from tests.support.mail_server import MailServer
 from tests.support.workers.verification_slice import FROM
@@ -64,7 +64,7 @@ async def refusal(server: MailServer, refused: MailSettings) -> str:
     note = Note()
     async with asyncio.timeout(SECONDS):
         with pytest.raises(DeferredError) as error:
-            await Smtp(refused).deliver(a_letter(), note)
+            await Smtp(refused).deliver(an_outgoing_mail(), note)
     assert (note.lines, server.taken) == ([], [])
     assert not error.value.perhaps_taken
     assert error.value.ours or refused.smtp_seconds != SECONDS
@@ -79,7 +79,9 @@ async def test_with_the_authority_and_a_login_it_takes_mail(
 ) -> None:
     async with a_server(way, certificate) as server:
         note = Note()
-        await Smtp(settings(way, server, authority.file, host=host)).deliver(a_letter(), note)
+        await Smtp(settings(way, server, authority.file, host=host)).deliver(
+            an_outgoing_mail(), note
+        )
         assert note.lines == ["sending", "sent"]
         assert server.logged_in == 1
         assert [mail.recipient for mail in server.taken] == ["ada@example.com"]
@@ -146,7 +148,9 @@ async def test_a_server_that_goes_in_the_middle_of_the_handshake_calls_no_operat
     async with going_in_the_handshake(alert) as port:
         server = MailServer(port=port)
         with pytest.raises(DeferredError) as error:
-            await Smtp(settings("smtps", server, authority.file)).deliver(a_letter(), Note())
+            await Smtp(settings("smtps", server, authority.file)).deliver(
+                an_outgoing_mail(), Note()
+            )
     assert not error.value.ours
     assert not error.value.perhaps_taken
 

@@ -255,7 +255,7 @@ async def test_without_a_deadline_or_with_a_bad_reply_key_it_is_set_aside(
     await deps.user()
     token = (await deps.signed_in())["refresh_token"]
     await deps.take(deps.refresh(token, patience=None), deps.refresh(token, reply_key="*"))
-    assert [letter.failure.reason for letter in deps.dead_letters.written] == [
+    assert [dead_letter.failure.reason for dead_letter in deps.dead_letters.written] == [
         "a command for tokens without a deadline",
         "the reply key is not valid",
     ]

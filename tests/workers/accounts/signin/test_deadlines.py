@@ -64,8 +64,8 @@ async def test_a_deadline_that_passes_while_hashing_is_heeded(
 async def test_without_a_deadline_it_is_set_aside(deps: AccountsSlice) -> None:
     await deps.user()
     await deps.take(deps.command(patience=None))
-    (letter,) = deps.dead_letters.written
-    assert letter.failure.reason == "a command for tokens without a deadline"
+    (dead_letter,) = deps.dead_letters.written
+    assert dead_letter.failure.reason == "a command for tokens without a deadline"
     assert await nothing_happened(deps)
 
 
@@ -166,8 +166,8 @@ async def test_a_bad_reply_key_is_set_aside_before_any_work(
     deps.with_passwords(passwords)
     command = deps.command(reply_key=reply_key)
     await deps.take(command)
-    (letter,) = deps.dead_letters.written
-    assert letter.failure.reason == "the reply key is not valid"
+    (dead_letter,) = deps.dead_letters.written
+    assert dead_letter.failure.reason == "the reply key is not valid"
     assert passwords.slots == 0
     assert await nothing_happened(deps)
 
