@@ -5,6 +5,7 @@ from pathlib import Path
 
 TESTS = Path(__file__).parent
 SUPPORT = TESTS / "support"
+MAX_LINES = 300
 
 
 def test_helper_module_lives_in_support() -> None:
@@ -28,3 +29,12 @@ def test_test_module_is_imported_by_nobody() -> None:
         and ".test_" in (node.module or "")
     ]
     assert found == []
+
+
+def test_module_of_tests_has_at_most_300_lines() -> None:
+    long = [
+        str(path.relative_to(TESTS))
+        for path in sorted(TESTS.rglob("*.py"))
+        if len(path.read_text("utf-8").splitlines()) > MAX_LINES
+    ]
+    assert long == []

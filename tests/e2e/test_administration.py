@@ -13,7 +13,8 @@ import pytest
 from tests.support.e2e.broker_view import at_rest
 from tests.support.e2e.outages import is_problem
 from tests.support.e2e.second_gateway import second_gateway
-from tests.support.stack import Stack, User, eventually
+from tests.support.eventually import eventually
+from tests.support.stack import Stack, User
 
 FELT_SECONDS = 1.0
 USERS = "/api/v1/admin/users"

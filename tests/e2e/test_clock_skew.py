@@ -10,7 +10,8 @@ import pytest
 
 from tests.support.chaos.source_mutation import Cut, mutated
 from tests.support.e2e.second_gateway import operations_url, second_gateway
-from tests.support.stack import Stack, User, eventually
+from tests.support.eventually import eventually
+from tests.support.stack import Stack, User
 
 OWN_TIME = "return datetime.now(UTC)"
 

@@ -10,7 +10,8 @@ import httpx
 
 from tests.support.e2e.outages import counted, is_problem, stopped, until_well
 from tests.support.e2e.second_gateway import operations_url, second_gateway
-from tests.support.stack import Stack, User, eventually
+from tests.support.eventually import eventually
+from tests.support.stack import Stack, User
 
 EXIT_SECONDS = 20.0
 

@@ -9,7 +9,8 @@ import asyncpg
 
 from contracts.envelope import Envelope
 from contracts.ids import uuid7
-from tests.support.stack import Stack, eventually
+from tests.support.eventually import eventually
+from tests.support.stack import Stack
 
 KEYS = 7
 

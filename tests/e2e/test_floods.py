@@ -11,9 +11,10 @@ import pytest
 
 from tests.support.e2e.broker_view import at_rest
 from tests.support.e2e.outages import is_problem, stopped
+from tests.support.eventually import eventually
 from tests.support.evidence import Evidence
 from tests.support.sizes import size
-from tests.support.stack import PASSWORD, Stack, User, eventually
+from tests.support.stack import PASSWORD, Stack, User
 
 SIGN_UPS = size(300, 3_000)
 LEFT = SIGN_UPS // 3

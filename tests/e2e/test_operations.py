@@ -24,7 +24,8 @@ from tests.support.e2e.broker_view import (
     read_in,
     send_good,
 )
-from tests.support.stack import Stack, eventually
+from tests.support.eventually import eventually
+from tests.support.stack import Stack
 
 REDRIVE = WATCHLIST_COMMANDS.redrive(WATCHLIST)
 

@@ -13,7 +13,8 @@ from tests.support.e2e.outages import (
     symbols,
     until_settled,
 )
-from tests.support.stack import PASSWORD, Stack, eventually
+from tests.support.eventually import eventually
+from tests.support.stack import PASSWORD, Stack
 
 PUBLISH_SECONDS = 3.0
 WAIT_SECONDS = 5.0

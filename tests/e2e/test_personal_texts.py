@@ -8,8 +8,9 @@ import httpx
 import pytest
 
 from tests.support.e2e.text_search import Piece, everything, places_of
+from tests.support.eventually import eventually
 from tests.support.sizes import size
-from tests.support.stack import PASSWORD, Stack, User, eventually
+from tests.support.stack import PASSWORD, Stack, User
 
 pytestmark = pytest.mark.prove
 

@@ -27,8 +27,9 @@ from tests.support.e2e.broker_view import (
     killed_when_begun,
 )
 from tests.support.e2e.records import Raw, good_record
+from tests.support.eventually import eventually
 from tests.support.message_builders import an_envelope
-from tests.support.stack import Stack, eventually
+from tests.support.stack import Stack
 
 DEAD_LETTERS = WATCHLIST_COMMANDS.dead_letters(WATCHLIST)
 REDRIVE = WATCHLIST_COMMANDS.redrive(WATCHLIST)

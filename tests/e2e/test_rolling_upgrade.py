@@ -18,7 +18,8 @@ from tests.support.e2e.next_version import (
     next_version,
     running,
 )
-from tests.support.stack import ROOT, Stack, User, eventually
+from tests.support.eventually import eventually
+from tests.support.stack import ROOT, Stack, User
 
 PRODUCERS = ("accounts",)
 CONSUMERS = ("audit", "verification")

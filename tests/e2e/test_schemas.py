@@ -10,7 +10,8 @@ from jsonschema import Draft202012Validator, FormatChecker
 from contracts.topics import TOPICS
 from operations.schemas.asyncapi import asyncapi
 from operations.schemas.examples import read_examples
-from tests.support.stack import PASSWORD, ROOT, Stack, eventually
+from tests.support.eventually import eventually
+from tests.support.stack import PASSWORD, ROOT, Stack
 
 DOCUMENT = asyncapi(read_examples(ROOT / "schemas"))
 CAUSED = {

@@ -10,7 +10,8 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from tests.support.stack import Stack, eventually, link_in
+from tests.support.eventually import eventually
+from tests.support.stack import Stack, link_in
 
 VICTIM, SECOND_DEVICE = "Quiet-Harbour-61-lamp", "Slow-Meadow-27-violin"
 ATTACKER = "Brass-Window-83-kite"

@@ -24,7 +24,8 @@ from tests.support.e2e.stream_client import (
     published,
     user_id,
 )
-from tests.support.stack import Stack, User, eventually
+from tests.support.eventually import eventually
+from tests.support.stack import Stack, User
 
 WATCHLISTS = "watchlists.events"
 ADDED = "qnt9.watchlist."

@@ -7,11 +7,11 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 from uuid import uuid4
 
 import asyncpg
@@ -21,10 +21,9 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from contracts.topics import MAX_DEAD_LETTER_BYTES
 from devstack.supervisor.control import ACT_SECONDS, ask
 from devstack.supervisor.layout import Layout
+from tests.support.eventually import eventually
 from tests.support.process_guard import watch_folder
 from tests.support.run_report import note_started
-
-T = TypeVar("T")
 
 ROOT = Path(__file__).parents[2]
 WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
@@ -43,25 +42,6 @@ SETTINGS = {
     "QNT9_QUOTES_OPEN_SECONDS": str(OPEN_SECONDS),
 }
 """What a system is started with, unless the environment says otherwise."""
-
-
-async def eventually(
-    probe: Callable[[], Awaitable[T]],
-    *,
-    seconds: float = 60,
-    what: str = "it",
-    every: float = 0.05,
-) -> T:
-    """Ask until the answer is truthy. Fails with the last answer after the deadline."""
-    loop = asyncio.get_running_loop()
-    ends = loop.time() + seconds
-    while True:
-        answer = await probe()
-        if answer:
-            return answer
-        if loop.time() > ends:
-            raise AssertionError(f"{what} did not happen within {seconds} s; last: {answer!r}")
-        await asyncio.sleep(every)
 
 
 @dataclass(frozen=True)

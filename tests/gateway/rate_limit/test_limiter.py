@@ -2,7 +2,6 @@
 
 import os
 import re
-import time
 from uuid import uuid4
 
 import pytest
@@ -23,12 +22,11 @@ from gateway.rate_limit.policies import (
     ByTier,
     Quota,
 )
-from gateway.rate_limit.shared_windows import ANSWER_SECONDS, SharedWindows
+from gateway.rate_limit.shared_windows import SharedWindows
 from gateway.routes import ENDPOINTS
 from tests.support.gateway.cache_servers import calls
+from tests.support.gateway.limits import SECRET, a_user, allowed
 from tests.support.stack import ROOT
-
-SECRET = os.urandom(32)
 
 
 @pytest.fixture
@@ -40,24 +38,6 @@ def limits(redis: Redis) -> Limits:
 def alone(redis_away: Redis) -> Limits:
     """A process whose cache server is away."""
     return Limits(SharedWindows(redis_away), STRICT, SECRET)
-
-
-def a_user(tier: str = "free", **changes: str) -> Caller:
-    values = {"client": f"2001:db8:{uuid4().hex[:4]}:{uuid4().hex[:4]}::1", "account": uuid4().hex}
-    return Caller(**({"session": uuid4().hex} | values | changes), tier=tier)
-
-
-async def allowed(limits: Limits, policies: Policies, caller: Caller, tries: int) -> int:
-    """How many of so many requests are let through."""
-    refused = []
-    for _ in range(tries):
-        try:
-            await limits.take(policies, caller)
-        except ProblemError as error:
-            refused.append(error)
-    assert all(error.code == "rate-limited" for error in refused)
-    assert all(int(error.headers["Retry-After"]) >= 1 for error in refused)
-    return tries - len(refused)
 
 
 async def refusal(limits: Limits, policies: Policies, caller: Caller) -> ProblemError:
@@ -240,60 +220,6 @@ async def test_a_stolen_token_guesses_no_more_from_many_addresses_and_leaves_the
     thieves = [a_user(account=account, session=stolen) for _ in range(8)]
     assert sum([await allowed(limits, PASSWORD, thief, 1) for thief in thieves]) == 5
     assert await allowed(limits, PASSWORD, a_user(account=account), 5) == 5
-
-
-async def test_without_the_cache_server_signing_up_is_a_quarter(alone: Limits) -> None:
-    client = "203.0.113.9"
-    tries = [await allowed(alone, SIGN_UP, Caller(client, uuid4().hex), 1) for _ in range(10)]
-    assert sum(tries) == 2
-
-
-async def test_without_the_cache_server_guessing_ends_sooner(alone: Limits) -> None:
-    caller = a_user()
-    assert await allowed(alone, SIGN_IN, caller, 8) == 2
-    owner = a_user()
-    await allowed(alone, SIGN_IN, owner, 1)
-    await alone.succeeded(await alone.take(SIGN_IN, owner))
-    assert await allowed(alone, SIGN_IN, owner, 8) == 2
-
-
-async def test_without_the_cache_server_what_was_not_tried_is_no_failure_either(
-    alone: Limits,
-) -> None:
-    caller = a_user()
-    for _ in range(3):
-        await alone.not_tried(await alone.take(SIGN_IN, caller))
-    assert await allowed(alone, SIGN_IN, caller, 8) == 2
-
-
-async def test_what_was_not_tried_is_given_back_where_it_was_counted(
-    limits: Limits, alone: Limits
-) -> None:
-    caller = a_user()
-    counted_alone = await alone.take(SIGN_IN, caller)
-    assert await allowed(limits, SIGN_IN, caller, 8) == 5
-    await limits.not_tried(counted_alone)
-    assert await allowed(limits, SIGN_IN, caller, 1) == 0
-
-
-async def test_without_the_cache_server_reading_goes_on(alone: Limits) -> None:
-    assert await allowed(alone, READ, a_user(), 130) == 120
-
-
-async def test_without_the_cache_server_and_memory_what_is_closed_is_refused(
-    alone: Limits, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for windows in (alone._open, alone._closed):
-        monkeypatch.setattr(windows, "_most_keys", 0)
-    assert await allowed(alone, READ, a_user(), 5) == 5
-    assert await allowed(alone, SIGN_IN, a_user(), 5) == 0
-
-
-async def test_without_the_cache_server_nobody_waits_long(alone: Limits) -> None:
-    began = time.monotonic()
-    for _ in range(100):
-        await alone.take(READ, a_user())
-    assert time.monotonic() - began < 100 * ANSWER_SECONDS / 3
 
 
 async def test_no_address_is_in_the_cache_server(limits: Limits, redis: Redis) -> None:

@@ -25,7 +25,8 @@ from infra.kafka.producer import (
     RefusedError,
 )
 from infra.runtime.settings import KafkaSettings
-from tests.support.stack import PORT_BASE, eventually
+from tests.support.eventually import eventually
+from tests.support.stack import PORT_BASE
 
 PORTS = Ports(PORT_BASE + 800)
 KEYS = [f"key {number}".encode() for number in range(24)]

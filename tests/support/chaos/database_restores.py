@@ -8,7 +8,8 @@ from pathlib import Path
 from devstack.supervisor.layout import Layout
 from infra.messaging.database_age import OLDER
 from tests.support.chaos.faults import READY_SECONDS
-from tests.support.stack import Stack, eventually
+from tests.support.eventually import eventually
+from tests.support.stack import Stack
 
 RECOVERY_SECONDS = 600
 UNPUBLISHED_SECONDS = 2

@@ -14,7 +14,8 @@ import psutil
 from devstack.supervisor.control import ask
 from devstack.supervisor.layout import Layout
 from tests.support.chaos.ledger import Ledger
-from tests.support.stack import Stack, eventually
+from tests.support.eventually import eventually
+from tests.support.stack import Stack
 
 READY_SECONDS = 90.0
 BETWEEN_KILLS = 1.5

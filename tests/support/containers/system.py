@@ -17,7 +17,8 @@ from devstack.supervisor.options import Options
 from devstack.supervisor.ports import Ports
 from devstack.supervisor.status import endpoints
 from tests.support.containers.infrastructure import infrastructure
-from tests.support.stack import ROOT, STATUS, eventually
+from tests.support.eventually import eventually
+from tests.support.stack import ROOT, STATUS
 
 DRAIN_SECONDS = 30
 

@@ -24,7 +24,8 @@ from infra.runtime.settings import KafkaSettings
 from operations.broker import Broker
 from operations.lag import measure
 from tests.support.e2e.records import Raw, good_record
-from tests.support.stack import Stack, eventually
+from tests.support.eventually import eventually
+from tests.support.stack import Stack
 
 Place = tuple[str, int]
 SECONDS = 20.0

@@ -20,7 +20,8 @@ from devstack.supervisor.layout import Layout
 from devstack.supervisor.options import Options
 from devstack.supervisor.ports import Ports
 from tests.support.chaos.source_mutation import Cut, mutated
-from tests.support.stack import Stack, eventually
+from tests.support.eventually import eventually
+from tests.support.stack import Stack
 
 NEW_TYPE = "qnt9.user.signin_noticed.v1"
 NEW_REASON = "wrong_password_again"

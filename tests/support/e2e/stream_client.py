@@ -11,7 +11,8 @@ from uuid import UUID
 import httpx
 import jwt
 
-from tests.support.stack import Stack, User, eventually
+from tests.support.eventually import eventually
+from tests.support.stack import Stack, User
 
 STREAM = "/api/v1/stream"
 TICKET = "/api/v1/stream/ticket"

@@ -1,0 +1,22 @@
+"""Requests and answers that tests of the HTTP contract share."""
+
+from typing import Any
+
+import httpx
+
+ITEM = "/api/v1/watchlist/AAPL"
+
+
+def problem(answer: httpx.Response, status: int, code: str) -> dict[str, Any]:
+    """The problem, which must be whole."""
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    body: dict[str, Any] = answer.json()
+    assert body["code"] == code
+    assert body["type"] == f"urn:qnt9:problem:{code}"
+    assert body["status"] == status
+    assert body["title"]
+    assert body["detail"]
+    assert body["request_id"] == answer.headers["x-request-id"]
+    assert body.keys() - {"errors"} == {"type", "title", "status", "detail", "code", "request_id"}
+    return body
