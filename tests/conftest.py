@@ -99,6 +99,7 @@ SECOND_SYSTEM = (
     "tests/e2e/test_many_streams.py",
     "tests/e2e/test_quote_outage.py",
     "tests/e2e/test_repetitions.py",
+    "tests/e2e/test_repetitions_after_crash.py",
 )
 """Tests that run against a second system, about half of the time that all tests of a whole system
 take."""
