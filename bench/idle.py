@@ -5,8 +5,8 @@ import os
 import time
 
 from bench.accounting import ByPart
-from bench.people import PASSWORD
 from bench.systems import System
+from bench.users import PASSWORD
 from infra.security.password_hashing import Passwords
 
 SETTLE_SECONDS = 3.0

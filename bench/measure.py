@@ -13,10 +13,10 @@ from typing import Any
 
 from bench.accounting import ByPart
 from bench.load import GRACE_SECONDS, Plan
-from bench.people import People
 from bench.product import ROOT, BenchError
 from bench.scenarios import Scenario
 from bench.systems import HOST, System
+from bench.users import Users
 
 WARMUP_SECONDS = 0.8
 WARMUP_HASHES = 8
@@ -59,19 +59,19 @@ async def measure(
     scenario: Scenario,
     clients: int,
     seconds: float,
-    people: People,
+    users: Users,
     *,
     rate: float | None = None,
 ) -> Measurement:
     """Warm up, wait until that is digested, measure, wait until that is digested too."""
-    if scenario.carries and clients > len(people.everybody):
-        raise BenchError(f"{scenario.name}: there are {len(people.everybody)} sessions, not more")
+    if scenario.carries and clients > len(users.everybody):
+        raise BenchError(f"{scenario.name}: there are {len(users.everybody)} sessions, not more")
     number = scenario.number_of_requests(clients, seconds)
     plan = Plan(
         host=HOST,
         ports=system.ports,
         clients=clients,
-        requests=tuple(scenario.requests(people)),
+        requests=tuple(scenario.requests(users)),
         first_number=next(_blocks) * NUMBERS_EACH,
         warmup_seconds=WARMUP_SECONDS,
         seconds=seconds,

@@ -12,7 +12,7 @@ from pathlib import Path
 from bench.tables import Sheet
 
 SAMPLES_PER_SECOND = 250
-SHOWN = 20
+DISPLAYED = 20
 _FRAME = re.compile(r"^(?P<function>.+) \((?P<file>.+?)(?::\d+)?\)$")
 
 
@@ -52,7 +52,7 @@ class Profile:
     def _sheet(self, title: str, counted: Counter[str]) -> Sheet:
         rows = [
             (function, f"{number / self.samples:.1%}")
-            for function, number in counted.most_common(SHOWN)
+            for function, number in counted.most_common(DISPLAYED)
         ]
         return Sheet(title, ("function", "share of its CPU"), rows)
 

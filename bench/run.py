@@ -13,13 +13,6 @@ from rich.console import Console
 
 from bench import idle, machine, tables
 from bench.measure import Measurement, measure
-from bench.people import (
-    People,
-    fill_cache,
-    lists_as_at_the_start,
-    sessions_as_at_the_start,
-    settle_in,
-)
 from bench.plain.settings import decoded
 from bench.product import ROOT, Stack, running_product
 from bench.profiling import Profile, Profiler
@@ -27,6 +20,13 @@ from bench.report import Report
 from bench.scenarios import SCENARIOS, Scenario
 from bench.services import running_services
 from bench.systems import System
+from bench.users import (
+    Users,
+    fill_cache,
+    lists_as_at_the_start,
+    sessions_as_at_the_start,
+    settle_in,
+)
 
 CLIENTS = (1, 16, 64, 256)
 WARMUP_SECONDS = 4.0
@@ -64,22 +64,22 @@ async def run(options: BenchOptions, console: Console) -> str:
             running_product(data, options.port_base) as stack,
             running_services(stack) as services,
         ):
-            people = await _populate(stack, services)
+            users = await _populate(stack, services)
             systems = [stack.system, *services]
-            await _warm_up(systems, people)
+            await _warm_up(systems, users)
             idle_memory, idle_cpu = stack.system.memory(), await idle.cpu(stack.system)
             for service in services:
                 shared = idle.SHARED & service.parts.keys()
                 service.idle_of_others.update({part: idle_cpu[part] for part in shared})
-            measurements = await _measure_all(options, systems, people, console)
+            measurements = await _measure_all(options, systems, users, console)
             report = Report(options.command, await machine.facts(stack), measurements)
             report.idle_cpu, report.idle_memory = idle_cpu, idle_memory
             if any(scenario.hashes for scenario in options.scenarios):
                 report.hashes_per_second = await idle.hashes_per_second()
-            report.open_loop = await _measure_open_loops(options, systems, people, measurements)
+            report.open_loop = await _measure_open_loops(options, systems, users, measurements)
             report.memory = {system.name: system.memory() for system in systems}
             for part in options.profile:
-                report.profiles[part] = await _profile(stack, part, people, data)
+                report.profiles[part] = await _profile(stack, part, users, data)
             report.took = time.monotonic() - began
             report.print_rest(console)
             return report.to_markdown()
@@ -87,28 +87,28 @@ async def run(options: BenchOptions, console: Console) -> str:
         shutil.rmtree(data, ignore_errors=True)
 
 
-async def _populate(stack: Stack, services: Sequence[System]) -> People:
+async def _populate(stack: Stack, services: Sequence[System]) -> Users:
     keys = stack.credentials.keys
-    people = People(decoded(keys["QNT9_TOKEN_PRIVATE_KEY"]))
-    await settle_in(stack.system.connection, people, decoded(keys["QNT9_ADDRESS_KEY"]))
+    users = Users(decoded(keys["QNT9_TOKEN_PRIVATE_KEY"]))
+    await settle_in(stack.system.connection, users, decoded(keys["QNT9_ADDRESS_KEY"]))
     for service in services:
-        await settle_in(service.connection, people, None)
+        await settle_in(service.connection, users, None)
     async with Redis.from_url(stack.status["redis"]["url"]) as redis:
         await fill_cache(redis)
     for system in (stack.system, *services):
         await system.connection.execute("ANALYZE")
-    return people
+    return users
 
 
-async def _warm_up(systems: Sequence[System], people: People) -> None:
+async def _warm_up(systems: Sequence[System], users: Users) -> None:
     """What runs for years is warm: Kafka's compiler has seen the path, caches are filled."""
     for system in systems:
-        await lists_as_at_the_start(system.connection, people)
-        await measure(system, PUT, PROFILED_CLIENTS, WARMUP_SECONDS, people)
+        await lists_as_at_the_start(system.connection, users)
+        await measure(system, PUT, PROFILED_CLIENTS, WARMUP_SECONDS, users)
 
 
 async def _measure_all(
-    options: BenchOptions, systems: Sequence[System], people: People, console: Console
+    options: BenchOptions, systems: Sequence[System], users: Users, console: Console
 ) -> list[Measurement]:
     """Side by side: every service with so many clients before any has more. The order turns."""
     done: list[Measurement] = []
@@ -116,10 +116,10 @@ async def _measure_all(
         for turn, clients in enumerate(options.clients):
             for system in _in_turn(systems, scenario, turn):
                 if scenario.changes_lists or (scenario.shows_lists and not turn):
-                    await lists_as_at_the_start(system.connection, people)
+                    await lists_as_at_the_start(system.connection, users)
                 if scenario.carries:
-                    await sessions_as_at_the_start(system.connection, people)
-                m = await measure(system, scenario, clients, options.seconds, people)
+                    await sessions_as_at_the_start(system.connection, users)
+                m = await measure(system, scenario, clients, options.seconds, users)
                 done.append(m)
                 console.print(
                     f"{m.scenario:<14} {m.clients:>4} clients  {m.system:<7} "
@@ -139,7 +139,7 @@ def _in_turn(systems: Sequence[System], scenario: Scenario, turn: int) -> Sequen
 async def _measure_open_loops(
     options: BenchOptions,
     systems: Sequence[System],
-    people: People,
+    users: Users,
     measurements: Sequence[Measurement],
 ) -> list[Measurement]:
     """PUT at shares of what each of the compared services has done in a closed loop."""
@@ -151,17 +151,17 @@ async def _measure_open_loops(
         if system.name not in OPEN_LOOPS or not rates:
             continue
         for share in OPEN_LOOP_SHARES:
-            await lists_as_at_the_start(system.connection, people)
+            await lists_as_at_the_start(system.connection, users)
             rate = max(1.0, max(rates) * share)
             seconds = max(options.seconds, OPEN_LOOP_SECONDS)
-            done.append(await measure(system, PUT, CONNECTIONS, seconds, people, rate=rate))
+            done.append(await measure(system, PUT, CONNECTIONS, seconds, users, rate=rate))
     return done
 
 
-async def _profile(stack: Stack, part: str, people: People, data: Path) -> Profile | str:
+async def _profile(stack: Stack, part: str, users: Users, data: Path) -> Profile | str:
     """One part of the system, while 64 clients put."""
     profiler = Profiler(stack.system.parts[part], PROFILED_SECONDS, data)
     recorded, _ = await asyncio.gather(
-        profiler.record(), measure(stack.system, PUT, PROFILED_CLIENTS, PROFILED_SECONDS, people)
+        profiler.record(), measure(stack.system, PUT, PROFILED_CLIENTS, PROFILED_SECONDS, users)
     )
     return recorded

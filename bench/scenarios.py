@@ -8,7 +8,7 @@ from enum import Enum
 import orjson
 
 from bench.load import MARK
-from bench.people import PASSWORD, SYMBOLS, People, symbol
+from bench.users import PASSWORD, SYMBOLS, Users, symbol
 
 REQUESTS = 4_000
 """Made beforehand and asked in turn; those that write carry a number that makes each different."""
@@ -34,7 +34,7 @@ class Scenario:
 
     name: str
     title: str
-    requests: Callable[[People], list[bytes]]
+    requests: Callable[[Users], list[bytes]]
     settles: Settles = Settles.NOTHING
     shows_lists: bool = False
     changes_lists: bool = False
@@ -65,34 +65,34 @@ def _request(method: str, path: str, token: str | None = None, body: object = No
     return "\r\n".join([*lines, "", ""]).encode() + content
 
 
-def _put_watchlist(people: People) -> list[bytes]:
-    chance, tokens = random.Random(1), people.tokens()
+def _put_watchlist(users: Users) -> list[bytes]:
+    chance, tokens = random.Random(1), users.tokens()
     made = []
     for _ in range(REQUESTS):
-        person = chance.choice(people.everybody)
+        person = chance.choice(users.everybody)
         path = f"/watchlist/{chance.choice(person.symbols)}"
         note = f"order {_NUMBER}: buy below 101.25, look again on Friday"
         made.append(_request("PUT", path, tokens[person.number], {"note": note}))
     return made
 
 
-def _get_watchlist(people: People) -> list[bytes]:
-    return [_request("GET", "/watchlist", token) for token in people.tokens()]
+def _get_watchlist(users: Users) -> list[bytes]:
+    return [_request("GET", "/watchlist", token) for token in users.tokens()]
 
 
-def _users_me(people: People) -> list[bytes]:
-    return [_request("GET", "/users/me", token) for token in people.tokens()]
+def _users_me(users: Users) -> list[bytes]:
+    return [_request("GET", "/users/me", token) for token in users.tokens()]
 
 
-def _cached_quote(people: People) -> list[bytes]:
-    chance, tokens = random.Random(2), people.tokens()
+def _cached_quote(users: Users) -> list[bytes]:
+    chance, tokens = random.Random(2), users.tokens()
     return [
         _request("GET", f"/quotes/{symbol(chance.randrange(SYMBOLS))}", chance.choice(tokens))
         for _ in range(REQUESTS)
     ]
 
 
-def _sign_up(_: People) -> list[bytes]:
+def _sign_up(_: Users) -> list[bytes]:
     body = {
         "email": f"new-{_NUMBER}@example.com",
         "password": PASSWORD,
@@ -101,17 +101,17 @@ def _sign_up(_: People) -> list[bytes]:
     return [_request("POST", "/auth/signup", body=body)]
 
 
-def _sign_in(people: People) -> list[bytes]:
+def _sign_in(users: Users) -> list[bytes]:
     return [
         _request("POST", "/auth/signin", body={"email": person.email, "password": PASSWORD})
-        for person in people.everybody
+        for person in users.everybody
     ]
 
 
-def _refresh(people: People) -> list[bytes]:
+def _refresh(users: Users) -> list[bytes]:
     return [
         _request("POST", "/auth/refresh", body={"refresh_token": person.refresh_token})
-        for person in people.everybody
+        for person in users.everybody
     ]
 
 

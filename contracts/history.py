@@ -95,7 +95,7 @@ class CachedHistory(BaseModel):
     stale_reason: StaleReason | None = None
 
     @cached_property
-    def shown(self) -> PriceHistory:
+    def displayed(self) -> PriceHistory:
         """The history, marked when the provider failed."""
         return self.history.marked(self.stale_reason) if self.stale_reason else self.history
 

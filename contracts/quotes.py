@@ -41,8 +41,8 @@ class Quote(BaseModel):
         return self.model_dump(mode="json")
 
 
-MAX_SHOWN = timedelta(hours=24)
-SHOWN_OVER_A_WEEKEND = timedelta(hours=96)
+MAX_DISPLAYED = timedelta(hours=24)
+DISPLAYED_OVER_A_WEEKEND = timedelta(hours=96)
 AT_ONCE = timedelta(minutes=5)
 """The hard time: so long after its soft time a quote is shown at once while a newer one comes."""
 
@@ -59,7 +59,7 @@ class CachedQuote(BaseModel):
     fresh_until: datetime
     stale_reason: StaleReason | None = None
 
-    def shown(self) -> Quote | None:
+    def displayed(self) -> Quote | None:
         """The quote, marked when the provider failed."""
         if self.quote is None or self.stale_reason is None:
             return self.quote
@@ -78,10 +78,12 @@ class Fetched(Protocol):
     def fetched_at(self) -> datetime: ...
 
 
-def may_be_shown(quote: Fetched, now: datetime) -> bool:
+def may_be_displayed(quote: Fetched, now: datetime) -> bool:
     """Whether a last good quote is still worth showing while its provider fails."""
     age = now - quote.fetched_at
-    return age <= (SHOWN_OVER_A_WEEKEND if _weekend_since(quote.fetched_at, now) else MAX_SHOWN)
+    return age <= (
+        DISPLAYED_OVER_A_WEEKEND if _weekend_since(quote.fetched_at, now) else MAX_DISPLAYED
+    )
 
 
 def cache_key(symbol: str) -> str:

@@ -27,7 +27,7 @@ _PERSONAL_NAMES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class Displayed:
     """One record. `problem` says why no consumer could read it; then `data` may be its text."""
 
     time: datetime
@@ -43,14 +43,14 @@ class Shown:
     problem: str | None
 
 
-def show(record: Record) -> Shown:
+def show(record: Record) -> Displayed:
     """The record in clear text, but personal and sealed values as what they are."""
     headers = {printable(name): printable(text) for name, text in headers_as_text(record).items()}
     if "ce_client" in headers:
         headers["ce_client"] = "(encrypted)"
     owner = owner_of(record)
     read = _READER.read(record) if owner is None else None
-    return Shown(
+    return Displayed(
         time=datetime.fromtimestamp(max(record.timestamp, 0) / 1000, UTC),
         topic=record.topic,
         partition=record.partition,
@@ -101,8 +101,12 @@ class Wanted:
 
 
 def _searched(record: Record) -> str:
-    shown = show(record)
-    parts = (shown.key or "", *shown.headers.values(), orjson.dumps(shown.data).decode())
+    displayed = show(record)
+    parts = (
+        displayed.key or "",
+        *displayed.headers.values(),
+        orjson.dumps(displayed.data).decode(),
+    )
     return "\n".join(parts)
 
 

@@ -25,7 +25,7 @@ from infra.messaging.transaction import Transaction, Transactions
 from infra.postgres.personal_data_keys import make_user_key, user_keys
 from infra.postgres.pool import Connection, Pool
 
-EVENTS_SHOWN = 10
+MAX_EVENTS = 10
 SESSIONS_AT_ONCE = 1_000
 
 
@@ -55,13 +55,13 @@ async def make_admin(
 ) -> Admin | None:
     """None when nobody has verified the address, and there is no password to make a user with."""
     async with transactions.begin() as tx:
-        people = await _lock_people(tx.conn, address_hash)
-        owner = next((each for each in people if each["verified"]), None)
+        users = await _lock_users(tx.conn, address_hash)
+        owner = next((each for each in users if each["verified"]), None)
         if owner:
             return await _promote(tx, owner, operator)
         if password_hash is None:
             return None
-        for waiting in people:
+        for waiting in users:
             await _end_sign_up(tx, waiting["id"])
         user_id = uuid7()
         await _insert_verified(
@@ -109,7 +109,7 @@ def _made_admin(user_id: UUID, former: list[str], operator: str) -> UserPermissi
     )
 
 
-async def _lock_people(conn: Connection, address_hash: str) -> list[Record]:
+async def _lock_users(conn: Connection, address_hash: str) -> list[Record]:
     """Every sign-up of an address that has not ended, locked in id order; one operator at a time.
 
     The lock of the address is for the one that nobody has signed up with.
@@ -251,5 +251,5 @@ async def last_events(pool: Pool, user_id: UUID) -> list[Record]:
          LIMIT $2
         """,
         user_id,
-        EVENTS_SHOWN,
+        MAX_EVENTS,
     )

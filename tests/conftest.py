@@ -16,7 +16,7 @@ from tests.support.evidence import Evidence
 from tests.support.postgres import Database, Server, copy_of, migrated_template, running_server
 from tests.support.process_guard import Guard
 from tests.support.run_report import STARTED, lines, seconds_by_file
-from tests.support.stack import PORT_BASE, STANDING, Stack, StandingStack, running_stack
+from tests.support.stack import EXTERNAL, PORT_BASE, ExternalStack, Stack, running_stack
 from tests.support.valkey import running_valkey
 
 GUARD = pytest.StashKey[Guard]()
@@ -76,8 +76,8 @@ async def redis_away() -> AsyncIterator[Redis]:
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """The whole system, started when the first test asks for it, or the one that stands already."""
-    if standing := os.environ.get(STANDING):
-        yield StandingStack(Path(standing))
+    if standing := os.environ.get(EXTERNAL):
+        yield ExternalStack(Path(standing))
         return
     with running_stack(tmp_path_factory.mktemp("stack"), port_base=PORT_BASE) as running:
         yield running

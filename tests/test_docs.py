@@ -60,15 +60,15 @@ def asvs_rows() -> list[list[str]]:
 
 @pytest.mark.parametrize("row", asvs_rows(), ids=lambda row: row[0])
 def test_a_requirement_of_asvs_has_a_state_and_what_shows_it_exists(row: list[str]) -> None:
-    _, short, state, shown = row
+    _, short, state, displayed = row
     assert short
     assert state in _STATES
-    paths = _PATH.findall(shown)
+    paths = _PATH.findall(displayed)
     assert not [path for path in paths if not (ROOT / path).exists()]
     if state == "met":
-        assert paths or "ruff" in shown, "what is met is shown by a file"
+        assert paths or "ruff" in displayed, "what is met is shown by a file"
     else:
-        assert shown
+        assert displayed
 
 
 def test_each_requirement_of_asvs_is_judged_once_in_its_chapter() -> None:

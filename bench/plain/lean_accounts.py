@@ -65,9 +65,9 @@ async def refresh(request: Request) -> Response:
     taken = await parts.limits.take(REFRESH, caller(request))
     rotation = Rotation.of(body.refresh_token, parts.settings.refresh_key)
     row = await store.rotate(parts.pool, rotation, client_of(request)) if rotation else None
-    judged = row["judgement"] if row else INVALID
-    if row is None or rotation is None or judged not in GOOD:
-        raise Refused(401, CODES[judged])
+    evaluated = row["judgement"] if row else INVALID
+    if row is None or rotation is None or evaluated not in GOOD:
+        raise Refused(401, CODES[evaluated])
     account = Account(row["id"], row["tier"], row["verified"], row["permissions"], row["version"])
     pair = token_pair(parts.signer, account, rotation.session_id, rotation.successor)
     return answer(200, pair, taken)

@@ -211,21 +211,21 @@ async def refresh(
         row = await store.lock_token(conn, rotation)
         spent = row is not None and row["spent_ago"] is not None
         used = spent and await store.is_used(conn, rotation.follows)
-        judged = judge(row, successor_used=used)
-        if row and judged == FRESH:
+        evaluated = evaluate(row, successor_used=used)
+        if row and evaluated == FRESH:
             await store.rotate(conn, rotation)
-        if row and judged == REUSED:
+        if row and evaluated == REUSED:
             await store.end_session(conn, rotation.session_id)
-        if row and judged in ACTIONS:
+        if row and evaluated in ACTIONS:
             details = {"session_id": str(rotation.session_id)}
-            await store.log(conn, row["id"], ACTIONS[judged], details, client)
-    if row is None or judged not in GOOD:
-        raise HTTPException(401, CODES[judged])
+            await store.log(conn, row["id"], ACTIONS[evaluated], details, client)
+    if row is None or evaluated not in GOOD:
+        raise HTTPException(401, CODES[evaluated])
     account = Account(row["id"], row["tier"], row["verified"], row["permissions"], row["version"])
     return Tokens(**token_pair(state.signer, account, rotation.session_id, rotation.successor))
 
 
-def judge(row: "asyncpg.Record | None", *, successor_used: bool) -> str:
+def evaluate(row: "asyncpg.Record | None", *, successor_used: bool) -> str:
     if row is None:
         return INVALID
     return judgement(

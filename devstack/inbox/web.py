@@ -19,7 +19,7 @@ from devstack.inbox.message import Message
 from infra.runtime.health import Health
 
 MESSAGES: Final = Gauge("qnt9_inbox_messages", "Mails held at present")
-SHOWN_ON_PAGE: Final = 200
+DISPLAYED_ON_PAGE: Final = 200
 _LINK = re.compile(r"https?://[^\s<>\"']*[^\s<>\"'.,;:!?)\]]")
 _HEAD = re.compile(r"<head\b[^>]*>", re.IGNORECASE)
 _OPEN_IN_NEW_TAB = '<base target="_blank">'
@@ -74,7 +74,7 @@ class _Views:
 
     def page(self, request: Request) -> Response:
         to = request.query_params.get("to", "").strip()
-        messages = self._mailbox.messages(to or None, SHOWN_ON_PAGE)
+        messages = self._mailbox.messages(to or None, DISPLAYED_ON_PAGE)
         return self._html("list.html", messages=messages, held=len(self._mailbox), to=to)
 
     def message_page(self, request: Request) -> Response:

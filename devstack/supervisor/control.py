@@ -17,7 +17,7 @@ log = structlog.get_logger()
 
 NAME = "control.sock"
 
-_STANDING = threading.Lock()
+_WORKING_DIRECTORY = threading.Lock()
 
 Answer = dict[str, Any]
 Respond = Callable[[dict[str, Any]], Awaitable[Answer]]
@@ -115,5 +115,5 @@ def _within(layout: Layout) -> Iterator[None]:
 
     Where a process stands is the same for all of its threads, so one at a time.
     """
-    with _STANDING, contextlib.chdir(layout.run):
+    with _WORKING_DIRECTORY, contextlib.chdir(layout.run):
         yield

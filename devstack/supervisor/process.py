@@ -124,7 +124,7 @@ class Process:
             delay = backoff.fail()
             log.warning("process_died", process=self.part.name, code=code, again_in=delay)
             if came_up:
-                self._tell(f"{self.part.name} ended ({ending}), starting it again")
+                self._report(f"{self.part.name} ended ({ending}), starting it again")
             await wait_for_event(self._stop, delay)
 
     async def _live_to_its_end(self) -> tuple[int | None, str]:
@@ -199,7 +199,7 @@ class Process:
         self.took = time.monotonic() - self.began
         self.state, self.detail = State.READY, ""
         if self._was_ready:
-            self._tell(f"{self.part.name} is back")
+            self._report(f"{self.part.name} is back")
         self._was_ready = True
         self._failing.clear()
         self._ready.set()
@@ -230,7 +230,7 @@ class Process:
     def _was_ready_since_began(self) -> bool:
         return self.took is not None
 
-    def _tell(self, what: str) -> None:
+    def _report(self, what: str) -> None:
         """To a terminal that may be gone, or a file on a disk that may be full."""
         with contextlib.suppress(OSError):
             self._announce(what)

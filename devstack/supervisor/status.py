@@ -75,7 +75,7 @@ async def of_running(supervisor: SupervisedSystem) -> dict[str, Any]:
     """The whole truth, each part asked anew."""
     processes = sorted(supervisor.processes.values(), key=_order)
     states = await asyncio.gather(*(_state(each) for each in processes))
-    told = await asyncio.gather(*(_told(each) for each in processes))
+    reported = await asyncio.gather(*(_reported(each) for each in processes))
     state = supervisor.state
     if state == "ready" and any(each != State.READY for each in states):
         state = "degraded"
@@ -87,12 +87,12 @@ async def of_running(supervisor: SupervisedSystem) -> dict[str, Any]:
             {
                 "name": process.part.name,
                 "pid": process.pid,
-                "state": shown,
+                "state": displayed,
                 "health_url": process.part.health_url,
-                **({"problems": why} if (why := _problems(process, shown, said)) else {}),
+                **({"problems": why} if (why := _problems(process, displayed, said)) else {}),
                 **({"details": said["details"]} if said and said.get("details") else {}),
             }
-            for process, shown, said in zip(processes, states, told, strict=True)
+            for process, displayed, said in zip(processes, states, reported, strict=True)
         ],
     }
 
@@ -116,19 +116,19 @@ async def _state(process: Process) -> str:
     return process.state if answers or process.state != State.READY else "unready"
 
 
-async def _told(process: Process) -> dict[str, Any] | None:
+async def _reported(process: Process) -> dict[str, Any] | None:
     url = process.part.health_url
     asked = process.state in {State.READY, State.STARTING}
     return await readiness(url) if url and asked else None
 
 
-def _problems(process: Process, shown: str, said: dict[str, Any] | None) -> dict[str, str]:
+def _problems(process: Process, displayed: str, said: dict[str, Any] | None) -> dict[str, str]:
     """Why a part is not ready, by check; nothing for one that is, or that somebody stopped."""
-    if shown in {State.READY, State.STOPPED}:
+    if displayed in {State.READY, State.STOPPED}:
         return {}
     if said and said.get("problems"):
         return dict(said["problems"])
-    if shown == "unready":
+    if displayed == "unready":
         return {"process": "does not answer"}
     return {"process": process.detail} if process.detail else {}
 

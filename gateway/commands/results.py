@@ -109,7 +109,7 @@ class CommandResults:
             if overdue:
                 with suppress(*UNAVAILABLE):
                     for row in await queries.outcomes(self._pool, overdue):
-                        self._tell_row(row["id"], row["outcome"], row["fingerprint"])
+                        self._report_row(row["id"], row["outcome"], row["fingerprint"])
 
     def _overdue(self) -> list[UUID]:
         age = LOST_AFTER_SECONDS if self.listening else 0.0
@@ -120,7 +120,7 @@ class CommandResults:
             if any(since <= before for since, _ in waiting)
         ]
 
-    def _tell_row(self, command_id: UUID, outcome: Any, fingerprint: str | None) -> None:
+    def _report_row(self, command_id: UUID, outcome: Any, fingerprint: str | None) -> None:
         """A row that is no outcome is as none: whoever waits is answered 202."""
         try:
             self._resolve(command_id, CommandResult(outcome_of(outcome), fingerprint))

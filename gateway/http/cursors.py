@@ -18,10 +18,10 @@ Place = tuple[datetime, UUID]
 
 def page_of(rows: Sequence[Record], limit: int) -> tuple[list[Record], str | None]:
     """What is shown of one row more than that, and the cursor to the rest."""
-    shown = list(rows[:limit])
+    displayed = list(rows[:limit])
     if len(rows) <= limit:
-        return shown, None
-    return shown, write_cursor((shown[-1]["created_at"], shown[-1]["id"]))
+        return displayed, None
+    return displayed, write_cursor((displayed[-1]["created_at"], displayed[-1]["id"]))
 
 
 def write_cursor(place: Place) -> str:

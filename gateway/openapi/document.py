@@ -87,13 +87,15 @@ def problem_codes(endpoint: Endpoint) -> tuple[str, ...]:
 
 def document(endpoints: tuple[Endpoint, ...]) -> dict[str, Any]:
     """The whole document."""
-    shown = [endpoint for endpoint in endpoints if endpoint.path.startswith(("/api/", "/.well"))]
-    bodies = {(e.body, "validation") for e in shown if e.body}
-    answers = {(m, "serialization") for e in shown for m in e.answers.values() if m}
+    displayed = [
+        endpoint for endpoint in endpoints if endpoint.path.startswith(("/api/", "/.well"))
+    ]
+    bodies = {(e.body, "validation") for e in displayed if e.body}
+    answers = {(m, "serialization") for e in displayed for m in e.answers.values() if m}
     models = sorted(bodies | answers | {(ProblemDetails, "serialization")}, key=_model_name)
     refs, definitions = models_json_schema(models, ref_template=_COMPONENT)  # type: ignore[arg-type]
     paths: dict[str, dict[str, Any]] = defaultdict(dict)
-    for endpoint in shown:
+    for endpoint in displayed:
         paths[endpoint.path][endpoint.method.lower()] = _operation(endpoint, refs)
     return {
         "openapi": "3.1.0",
@@ -104,7 +106,7 @@ def document(endpoints: tuple[Endpoint, ...]) -> dict[str, Any]:
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": "/"}],
-        "tags": _tags(shown),
+        "tags": _tags(displayed),
         "paths": dict(paths),
         "components": {
             "schemas": definitions.get("$defs", {}),
@@ -113,7 +115,7 @@ def document(endpoints: tuple[Endpoint, ...]) -> dict[str, Any]:
                 name: {"description": text, "schema": {"type": "string"}}
                 for name, text in _HEADERS.items()
             },
-            "examples": problem_examples(code for e in shown for code in problem_codes(e)),
+            "examples": problem_examples(code for e in displayed for code in problem_codes(e)),
             "securitySchemes": {
                 "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
                 "ticket": {"type": "apiKey", "in": "query", "name": "ticket"},
@@ -122,9 +124,9 @@ def document(endpoints: tuple[Endpoint, ...]) -> dict[str, Any]:
     }
 
 
-def _tags(shown: Iterable[Endpoint]) -> list[dict[str, str]]:
+def _tags(displayed: Iterable[Endpoint]) -> list[dict[str, str]]:
     """One a module, which says in its first line what it is about."""
-    modules = {_tag(endpoint): endpoint.handler.__module__ for endpoint in shown}
+    modules = {_tag(endpoint): endpoint.handler.__module__ for endpoint in displayed}
     return [
         {"name": name, "description": (import_module(module).__doc__ or "").partition("\n")[0]}
         for name, module in sorted(modules.items())

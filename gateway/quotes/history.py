@@ -14,7 +14,7 @@ from contracts.commands import LookUpHistory
 from contracts.history import CachedHistory, HistoryKey, PriceHistory
 from contracts.ids import uuid7
 from contracts.outcomes import Rejected, Succeeded
-from contracts.quotes import AT_ONCE, may_be_shown
+from contracts.quotes import AT_ONCE, may_be_displayed
 from gateway.commands.publisher import CommandPublisher, Intent
 from gateway.context import RequestContext
 from gateway.problems import ProblemError
@@ -76,32 +76,32 @@ class Histories:
         """
         cached = await self._cache.get(keys)
         now = CLOCK.now()
-        shown: dict[HistoryKey, PriceHistory] = {}
+        displayed: dict[HistoryKey, PriceHistory] = {}
         for key, entry in cached.items():
             if found := self._at_once(context, key, entry, now):
-                shown[key] = found
-        missing = [key for key in keys if key not in shown][:RENEWED_AT_ONCE]
+                displayed[key] = found
+        missing = [key for key in keys if key not in displayed][:RENEWED_AT_ONCE]
         tasks = {key: self._begin(context, key) for key in missing}
         if tasks:
             await asyncio.wait(tasks.values(), timeout=PATIENT_SECONDS)
-        for key in (key for key in keys if key not in shown):
+        for key in (key for key in keys if key not in displayed):
             task, last = tasks.get(key), _last(cached.get(key), now)
             answer = task.result() if task and task.done() else None
             if isinstance(answer, PriceHistory):
-                shown[key] = answer
+                displayed[key] = answer
             elif last:
-                shown[key] = last
-        return shown
+                displayed[key] = last
+        return displayed
 
     def _at_once(
         self, context: RequestContext, key: HistoryKey, entry: CachedHistory, now: datetime
     ) -> PriceHistory | None:
         """What is shown without a wait; one past its soft time is renewed behind it."""
         if entry.fresh_until > now:
-            return entry.shown
-        if entry.fresh_until + AT_ONCE > now and may_be_shown(entry.history, now):
+            return entry.displayed
+        if entry.fresh_until + AT_ONCE > now and may_be_displayed(entry.history, now):
             self._begin(context, key)
-            return entry.shown
+            return entry.displayed
         return None
 
     def _begin(self, context: RequestContext, key: HistoryKey) -> asyncio.Task[_Answer]:
@@ -126,6 +126,6 @@ class Histories:
 
 def _last(entry: CachedHistory | None, now: datetime) -> PriceHistory | None:
     """What may be shown when no newer one came in time."""
-    if entry is None or not may_be_shown(entry.history, now):
+    if entry is None or not may_be_displayed(entry.history, now):
         return None
     return entry.history.marked(entry.stale_reason or "timeout")

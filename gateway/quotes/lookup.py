@@ -14,7 +14,7 @@ from typing import Any
 from contracts.commands import LookUpQuote
 from contracts.ids import uuid7
 from contracts.outcomes import Rejected, Succeeded
-from contracts.quotes import AT_ONCE, CachedQuote, Quote, marked, may_be_shown
+from contracts.quotes import AT_ONCE, CachedQuote, Quote, marked, may_be_displayed
 from gateway.commands.publisher import CommandPublisher, Intent
 from gateway.context import RequestContext
 from gateway.problems import ProblemError
@@ -73,18 +73,18 @@ class Quotes:
     ) -> dict[str, Quote | ProblemError]:
         """The same of several, each for itself."""
         cached = await self._cache.quotes(symbols)
-        shown: dict[str, Quote | ProblemError] = {}
+        displayed: dict[str, Quote | ProblemError] = {}
         now = CLOCK.now()
         for symbol in symbols:
             entry = cached.get(symbol)
             if entry and entry.fresh_until > now:
-                shown[symbol] = self._found(symbol, entry.shown())
+                displayed[symbol] = self._found(symbol, entry.displayed())
             elif entry and (quote := _at_once(entry, now)):
                 self._begin(context, symbol)
-                shown[symbol] = quote
-        missing = [symbol for symbol in symbols if symbol not in shown]
+                displayed[symbol] = quote
+        missing = [symbol for symbol in symbols if symbol not in displayed]
         answers = await asyncio.gather(*(self._wait(context, s, cached.get(s)) for s in missing))
-        return shown | dict(zip(missing, answers, strict=True))
+        return displayed | dict(zip(missing, answers, strict=True))
 
     async def many(
         self, context: RequestContext, symbols: Sequence[str]
@@ -94,12 +94,14 @@ class Quotes:
         now = CLOCK.now()
         fresh = {s for s, entry in cached.items() if entry.fresh_until > now}
         self._renew(context, [symbol for symbol in symbols if symbol not in fresh])
-        shown: dict[str, dict[str, Any]] = {}
+        displayed: dict[str, dict[str, Any]] = {}
         for symbol, entry in cached.items():
-            quote = entry.shown() if symbol in fresh else _at_once(entry, now) or _last(entry, now)
+            quote = (
+                entry.displayed() if symbol in fresh else _at_once(entry, now) or _last(entry, now)
+            )
             if quote:
-                shown[symbol] = quote.as_json
-        return shown
+                displayed[symbol] = quote.as_json
+        return displayed
 
     async def exists(self, context: RequestContext, symbol: str) -> bool:
         """False only for a symbol that a provider says it does not have."""
@@ -198,13 +200,13 @@ def _marked_entry(quote: Quote, now: datetime) -> CachedQuote:
 
 def _at_once(entry: CachedQuote, now: datetime) -> Quote | None:
     """What may be shown without waiting for a newer one."""
-    if entry.quote and entry.fresh_until + AT_ONCE > now and may_be_shown(entry.quote, now):
-        return entry.shown()
+    if entry.quote and entry.fresh_until + AT_ONCE > now and may_be_displayed(entry.quote, now):
+        return entry.displayed()
     return None
 
 
 def _last(entry: CachedQuote, now: datetime) -> Quote | None:
     """What may be shown when no newer one came in time."""
-    if entry.quote is None or not may_be_shown(entry.quote, now):
+    if entry.quote is None or not may_be_displayed(entry.quote, now):
         return None
     return marked(entry.quote, entry.stale_reason or "timeout")

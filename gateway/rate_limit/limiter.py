@@ -205,10 +205,12 @@ class Limits:
     ) -> list[tuple[str, str]]:
         """Of what is told to clients, the one that is nearest to its end."""
         headers = [("RateLimit-Policy", self._text(policies, tier))]
-        shown = [each for each in counted if each.policy.shown and each.count.remaining >= 0]
-        if shown:
+        displayed = [
+            each for each in counted if each.policy.displayed and each.count.remaining >= 0
+        ]
+        if displayed:
             nearest = min(
-                shown,
+                displayed,
                 key=lambda each: (not each.count.refused, each.count.remaining / each.check.most),
             )
             count = nearest.count
@@ -237,7 +239,7 @@ class Limits:
             left = self._refusals.get(each.check.key, 0.0) - now
             if left > 0:
                 headers = [("RateLimit-Policy", self._text(policies, tier))]
-                if each.policy.shown:
+                if each.policy.displayed:
                     headers.append(_rate_limit(each.policy, 0, left))
                 raise self._refusal(each.policy, left, headers)
             self._refusals.pop(each.check.key, None)

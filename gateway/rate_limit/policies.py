@@ -51,7 +51,7 @@ class Policy:
     name: str
     by: By
     closed: bool = False
-    shown: bool = True
+    displayed: bool = True
     until_success: bool = False
     spares_known_by: str | None = None
     failures: bool = False
@@ -62,28 +62,32 @@ _FAILURES = "signin-failures"
 
 SIGN_UP = (
     Policy("signup-client", By.CLIENT, closed=True),
-    Policy("signup-network", By.NETWORK, closed=True, shown=False),
+    Policy("signup-network", By.NETWORK, closed=True, displayed=False),
 )
 """Not by account: anybody may name an address, and its owner shall not be shut out by that."""
 SIGN_IN = (
     Policy("signin-client", By.CLIENT, closed=True),
-    Policy("signin-network", By.NETWORK, closed=True, shown=False),
+    Policy("signin-network", By.NETWORK, closed=True, displayed=False),
     Policy(
-        "signin-account", By.ACCOUNT, closed=True, shown=False, spares_known_by="signin-failures"
+        "signin-account",
+        By.ACCOUNT,
+        closed=True,
+        displayed=False,
+        spares_known_by="signin-failures",
     ),
     Policy(
         "signin-account-day",
         By.ACCOUNT,
         closed=True,
-        shown=False,
+        displayed=False,
         failures=True,
         spares_known_by="signin-failures",
     ),
-    Policy("signin-failures", By.PAIR, closed=True, shown=False, until_success=True),
+    Policy("signin-failures", By.PAIR, closed=True, displayed=False, until_success=True),
     Policy(
         "signin-everybody",
         By.EVERYBODY,
-        shown=False,
+        displayed=False,
         failures=True,
         slows=True,
         spares_known_by="signin-failures",
@@ -95,14 +99,14 @@ Over everybody a request only waits: whoever sprays must not lock all the others
 """
 MAIL = (
     Policy("mail-client", By.CLIENT, closed=True),
-    Policy("mail-network", By.NETWORK, closed=True, shown=False),
+    Policy("mail-network", By.NETWORK, closed=True, displayed=False),
 )
 """For whatever mails an address that the caller names.
 
 How much one address is mailed is counted where mails are made (`workers/notifications/allowances`):
 asking too often is answered as always, and nothing is sent.
 """
-EMAIL_CHANGE = (*MAIL, Policy("mail-account", By.ACCOUNT, closed=True, shown=False))
+EMAIL_CHANGE = (*MAIL, Policy("mail-account", By.ACCOUNT, closed=True, displayed=False))
 """For a signed-in user who asks for another address, also counted by that user."""
 
 _CLIENT = Policy("client", By.CLIENT)
@@ -122,7 +126,7 @@ STREAM = (_CLIENT, Policy("stream", By.ACCOUNT), Policy("stream-token", By.SESSI
 REFRESH = (Policy("refresh-client", By.CLIENT),)
 PASSWORD = (
     *WRITE,
-    Policy("password-failures", By.SESSION, closed=True, shown=False, until_success=True),
+    Policy("password-failures", By.SESSION, closed=True, displayed=False, until_success=True),
 )
 """For what a signed-in user must give the password again: a stolen token shall not guess it.
 

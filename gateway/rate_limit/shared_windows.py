@@ -93,7 +93,7 @@ class SharedWindows:
                 await self._trip(asking)
         finally:
             self._travelling = None
-            _tell_none(self._waiting)
+            _report_none(self._waiting)
             self._waiting = []
 
     async def _trip(self, asking: list[Waiting]) -> None:
@@ -118,7 +118,7 @@ class SharedWindows:
         except AWAY as error:
             self._without(asking, error)
         finally:
-            _tell_none(asking)
+            _report_none(asking)
 
     async def _answer(self, keys: list[str], arguments: list[int]) -> list[int]:
         """Raises `TimeoutError`, but not for an answer that is here while this process was busy."""
@@ -138,11 +138,11 @@ class SharedWindows:
         TRIPS.labels("failed").inc()
         log.warning("limits_counted_locally", error=kind_of(error))
         self._away_until = asyncio.get_running_loop().time() + AGAIN_SECONDS
-        _tell_none([*asking, *self._waiting])
+        _report_none([*asking, *self._waiting])
         self._waiting = []
 
 
-def _tell_none(asking: list[Waiting]) -> None:
+def _report_none(asking: list[Waiting]) -> None:
     for _, answer in asking:
         if not answer.done():
             answer.set_result(None)

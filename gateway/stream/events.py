@@ -59,7 +59,7 @@ def event_of(record: Record) -> Event | None:
     )
 
 
-def shown(event: Event) -> dict[str, Any]:
+def displayed(event: Event) -> dict[str, Any]:
     """Id, type and time of any event; of the data what its type is known to have in clear."""
     return {"id": event.id, "type": event.type, "time": event.time, "data": _data(event)}
 
@@ -79,7 +79,7 @@ def update_of(event: Event) -> QuoteUpdated | None:
     return parsed if isinstance(parsed, QuoteUpdated) else None
 
 
-def update_shown(update: QuoteUpdated) -> dict[str, Any]:
+def update_displayed(update: QuoteUpdated) -> dict[str, Any]:
     return update.model_dump(mode="json", exclude=_personal(QuoteUpdated))
 
 

@@ -10,7 +10,7 @@ import structlog
 from aiokafka.errors import KafkaError
 
 from gateway.stream.catch_up import CatchUp, LostError, Missed
-from gateway.stream.events import Event, change_of, shown
+from gateway.stream.events import Event, change_of, displayed
 from gateway.stream.frames import ending, frame, heartbeat, opening
 from gateway.stream.hub import Hub, Subscription, Update
 from gateway.stream.positions import Position, Positions
@@ -131,7 +131,7 @@ class Feed:
         if event.offset < self._position.of(event.topic):
             return b""
         self._position = self._position.after(event.topic, event.offset)
-        sent = frame("own", shown(event), position=self._at())
+        sent = frame("own", displayed(event), position=self._at())
         if event.offset < self._subscription.start.of(event.topic):
             return sent  # the watchlist was read later than this happened
         change = change_of(event)

@@ -14,7 +14,7 @@ from prometheus_client import Counter, Gauge
 from contracts.events import QuoteUpdated
 from contracts.topics import QUOTES_EVENTS
 from gateway.problems import ProblemError
-from gateway.stream.events import Event, event_of, update_of, update_shown
+from gateway.stream.events import Event, event_of, update_displayed, update_of
 from gateway.stream.frames import frame
 from gateway.stream.history import History
 from gateway.stream.positions import Position, places_of
@@ -191,6 +191,6 @@ class Hub:
     def _offer_update(self, event: Event) -> None:
         followers = self._by_symbol.get(event.key.decode(errors="replace"))
         if followers and (update := update_of(event)):
-            offered = Update(update, frame("quote", update_shown(update)))
+            offered = Update(update, frame("quote", update_displayed(update)))
             for subscription in followers:
                 subscription.offer(offered)

@@ -16,8 +16,8 @@ async def show(call: Call, deps: GatewayDeps) -> Answer:
     rows = await queries.activity(
         deps.pool, call.caller.user_id, before=before, limit=page.limit + 1
     )
-    shown, cursor = page_of(rows, page.limit)
-    return Answer(200, {"activity": [dict(row) for row in shown], "next_cursor": cursor})
+    displayed, cursor = page_of(rows, page.limit)
+    return Answer(200, {"activity": [dict(row) for row in displayed], "next_cursor": cursor})
 
 
 ENDPOINTS = (

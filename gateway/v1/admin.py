@@ -47,8 +47,8 @@ async def users(call: Call, deps: GatewayDeps) -> Answer:
         before=place[1] if place else None,
         limit=page.limit + 1,
     )
-    shown, cursor = page_of(rows, page.limit)
-    return Answer(200, {"users": [dict(row) for row in shown], "next_cursor": cursor})
+    displayed, cursor = page_of(rows, page.limit)
+    return Answer(200, {"users": [dict(row) for row in displayed], "next_cursor": cursor})
 
 
 async def audit(call: Call, deps: GatewayDeps) -> Answer:
@@ -64,8 +64,8 @@ async def audit(call: Call, deps: GatewayDeps) -> Answer:
         before=read_cursor(page.cursor),
         limit=page.limit + 1,
     )
-    shown, cursor = page_of(rows, page.limit)
-    return Answer(200, {"entries": [dict(row) for row in shown], "next_cursor": cursor})
+    displayed, cursor = page_of(rows, page.limit)
+    return Answer(200, {"entries": [dict(row) for row in displayed], "next_cursor": cursor})
 
 
 async def _change(call: Call, deps: GatewayDeps, command: ChangeTier | ChangePermissions) -> Answer:

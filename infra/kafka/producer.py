@@ -191,7 +191,7 @@ class Producer:
         except (KafkaTimeoutError, TimeoutError) as error:
             raise BrokerUnavailableError from error
         except KafkaError as error:
-            raise self._judged(producer, topic, error) from error
+            raise self._evaluated(producer, topic, error) from error
         acknowledged: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         sent.add_done_callback(partial(self._settle, producer, topic, acknowledged))
         return batch.record_count(), acknowledged
@@ -222,7 +222,7 @@ class Producer:
         if isinstance(error, KafkaTimeoutError):
             error = IndeterminateError("not acknowledged in time")
         elif isinstance(error, KafkaError):
-            error = self._judged(producer, topic, error)
+            error = self._evaluated(producer, topic, error)
         if acknowledged.done():
             return
         if sent.cancelled():
@@ -232,7 +232,7 @@ class Producer:
         else:
             acknowledged.set_result(None)
 
-    def _judged(self, producer: AIOKafkaProducer, topic: str, error: KafkaError) -> Exception:
+    def _evaluated(self, producer: AIOKafkaProducer, topic: str, error: KafkaError) -> Exception:
         """What a failed batch means; the numbers of the producer's batches have a gap now."""
         self._renew(producer, error)
         if error.retriable or isinstance(error, _FATAL):

@@ -15,7 +15,7 @@ from infra.mail.transport import DELIVERY_SECONDS, DeferredError, DeliveryRecord
 
 PATH = "/v3/mail/send"
 ACCEPTED = 202
-TOLD_SECONDS = 1.0
+READ_SECONDS = 1.0
 MAX_REASON_BYTES = 64 * 1024
 CONNECTIONS = 50
 KEPT_SECONDS = 30.0
@@ -60,9 +60,9 @@ class SendGrid:
         try:
             if response.status_code == ACCEPTED and handing.begun:
                 await record.sent()
-                await _told(response)  # to its end, so that the connection serves the next mail
+                await _reported(response)  # to its end, so that the connection serves the next mail
                 return
-            reply = Reply(response.status_code, response.headers, await _told(response))
+            reply = Reply(response.status_code, response.headers, await _reported(response))
             raise verdict(reply, datetime.now(UTC))
         finally:
             await response.aclose()
@@ -103,13 +103,13 @@ async def open_sendgrid(settings: MailSettings) -> AsyncIterator[SendGrid]:
         yield SendGrid(http)
 
 
-async def _told(response: httpx.Response) -> bytes:
+async def _reported(response: httpx.Response) -> bytes:
     """As much of the body as comes soon: what has become of the mail is known by the status."""
-    told = bytearray()
+    reported = bytearray()
     with suppress(httpx.HTTPError, TimeoutError):
-        async with asyncio.timeout(TOLD_SECONDS):
+        async with asyncio.timeout(READ_SECONDS):
             async for chunk in response.aiter_raw(MAX_REASON_BYTES):
-                told += chunk
-                if len(told) >= MAX_REASON_BYTES:
+                reported += chunk
+                if len(reported) >= MAX_REASON_BYTES:
                     break
-    return bytes(told)
+    return bytes(reported)

@@ -11,7 +11,7 @@ from infra.messaging.batch_progress import SetAside
 log = structlog.get_logger(__name__)
 
 EVERY_SECONDS = 5.0
-REASONS_SHOWN = 12
+MAX_REASONS = 12
 """Most frequent first. A burst of many sorts of bad records hides none of them."""
 
 
@@ -42,7 +42,7 @@ class DeadLetterLog:
             "dead_letters_written",
             consumer=self._consumer,
             dead_letters=self._reasons.total(),
-            reasons=dict(self._reasons.most_common(REASONS_SHOWN)),
+            reasons=dict(self._reasons.most_common(MAX_REASONS)),
             topic=record.topic,
             partition=record.partition,
             last_offset=record.offset,

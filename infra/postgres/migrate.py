@@ -85,7 +85,7 @@ class LockTimeouts:
 
     lock_seconds: float = 0.5
     seconds: float = 300.0
-    tell: Callable[[str], None] = lambda _: None
+    report: Callable[[str], None] = lambda _: None
 
 
 LOCK_TIMEOUTS = LockTimeouts()
@@ -132,7 +132,7 @@ async def _alone(connection: Connection, timeouts: LockTimeouts) -> None:
             "SELECT pg_try_advisory_lock($1)", LOCK, timeout=ANSWER_SECONDS
         ):
             return
-        timeouts.tell(f"another migration is under way; tries again in {waits:.1f} s")
+        timeouts.report(f"another migration is under way; tries again in {waits:.1f} s")
     raise MigrationError(f"another migration is still under way after {timeouts.seconds:.0f} s")
 
 
@@ -147,7 +147,7 @@ async def _when_free(
         try:
             return await _apply(connection, name, timeouts.lock_seconds, step)
         except asyncpg.LockNotAvailableError:
-            timeouts.tell(
+            timeouts.report(
                 f"{name}: a table is locked by {await _holders(connection)}; "
                 f"tries again in {waits:.1f} s"
             )

@@ -55,7 +55,7 @@ class Health:
         return _answer(self.alive)
 
     async def _ready(self, _: Request) -> Response:
-        details = {name: tell() for name, tell in self.details.items()}
+        details = {name: report() for name, report in self.details.items()}
         if degraded := _problems(self.degraded):
             details["degraded"] = degraded
         return _answer({"process": self._starting, **self.ready}, details)

@@ -79,8 +79,8 @@ async def http_server(
         await asyncio.wait({serving, listening}, return_when=asyncio.FIRST_COMPLETED)
         listening.cancel()
         try:
-            shown = f"[{host}]" if family is socket.AF_INET6 else host
-            yield f"http://{shown}:{listener.getsockname()[1]}"
+            displayed = f"[{host}]" if family is socket.AF_INET6 else host
+            yield f"http://{displayed}:{listener.getsockname()[1]}"
         finally:
             server.should_exit = True
             await serving

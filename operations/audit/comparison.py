@@ -66,8 +66,8 @@ def differences(row: Mapping[str, Any], event: InboundMessage[RawEvent]) -> list
 def key_ids(row: Mapping[str, Any], event: InboundMessage[RawEvent]) -> list[str]:
     """The keys that decide what the clear columns have to be."""
     sealed = sealed_client(event)
-    people = [row["user_id"], event.envelope.actor_id]
-    ids = [user_key_id(person) for person in people if person]
+    users = [row["user_id"], event.envelope.actor_id]
+    ids = [user_key_id(person) for person in users if person]
     return [*ids, sealed.key_id] if sealed and sealed.key_id else ids
 
 

@@ -53,8 +53,8 @@ async def compare(broker: Broker, conn: Connection, seen: Seen = lambda _: None)
     async with conn.transaction(isolation="repeatable_read", readonly=True):
         begins, ends = await broker.beginnings(places), await broker.ends(places)
         bounds = {place: (begins[place], ends[place]) for place in places}
-        told = await refilled.refilled_ranges(broker, ends)
-        await refilled.prove(broker, conn, told, seen)
+        reported = await refilled.refilled_ranges(broker, ends)
+        await refilled.prove(broker, conn, reported, seen)
         async for page in of_log.all_rows(conn):
             await _compare_rows(broker, conn, page, bounds, found)
             seen(len(page))

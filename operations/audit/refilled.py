@@ -30,13 +30,13 @@ async def refilled_ranges(broker: Broker, ends: dict[tuple[str, int], int]) -> R
         for record in batch.records:
             event = event_of(record)
             if event and event.envelope.type == OpsRecovered.type:
-                for topic, partition, first, until in _told(event.data.body):
+                for topic, partition, first, until in _reported(event.data.body):
                     end = min(until, ends.get((topic, partition), 0))
                     found.setdefault(topic, []).append(Range(partition, first, end))
     return found
 
 
-def _told(body: Any) -> Iterator[tuple[str, int, int, int]]:
+def _reported(body: Any) -> Iterator[tuple[str, int, int, int]]:
     ranges = body.get("refilled") if isinstance(body, dict) else None
     for each in ranges or ():
         match each:

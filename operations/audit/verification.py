@@ -10,7 +10,7 @@ from infra.postgres.pool import Connection
 from operations.audit.hash_chain import START, leaf, link
 
 PAGE = 1_000
-SHOWN = 10
+DISPLAYED = 10
 """Of rows that are in no chain, so many are named."""
 
 Row = asyncpg.Record
@@ -195,7 +195,7 @@ async def _unchained(conn: Connection) -> list[str]:
          ORDER BY created_at, event_id
          LIMIT $1
         """,
-        SHOWN,
+        DISPLAYED,
     )
     return [
         f"event {row['event_id']} is {'linked twice' if row['links'] else 'in no chain'}"

@@ -12,7 +12,7 @@ from operations.broker import Broker
 from operations.cli.runner import Progress
 from operations.database import open_connection
 
-SHOWN = 10
+DISPLAYED = 10
 """Of chains with unproven entries, so many are named."""
 
 
@@ -91,9 +91,9 @@ def _unproven(report: Report) -> list[str]:
     lines = ["not compared with Kafka: that nothing is missing or slipped in is proven for entries"]
     lines[0] += " that a checkpoint covers, and for no others"
     chains = sorted(report.unproven.items())
-    lines += [f"unproven: {name}, entries {a} to {b}" for name, (a, b) in chains[:SHOWN]]
-    if len(chains) > SHOWN:
-        lines.append(f"unproven: {len(chains) - SHOWN} more chains, see --json")
+    lines += [f"unproven: {name}, entries {a} to {b}" for name, (a, b) in chains[:DISPLAYED]]
+    if len(chains) > DISPLAYED:
+        lines.append(f"unproven: {len(chains) - DISPLAYED} more chains, see --json")
     lines.append("unproven: recorded_at of every entry, which is the time of its record in Kafka")
     lines.append("unproven: entries that were recorded after the last checkpoint and removed")
     return lines

@@ -146,12 +146,12 @@ def _group_text(group: Group, limit: int) -> str:
         f"{group.dlq_topic.consumer.name} could not handle {many}: {group.reason}",
         f"  {times} UTC",
     ]
-    shown = group.dead_letters[-limit:] if limit else ()
-    if hidden := len(group.dead_letters) - len(shown):
+    displayed = group.dead_letters[-limit:] if limit else ()
+    if hidden := len(group.dead_letters) - len(displayed):
         lines.append(f"  {hidden:,} older, not shown")
     lines += [
         f"  {dead_letter.number}  {dead_letter.last_failure:%m-%d %H:%M:%S}  {dead_letter.type}"
-        for dead_letter in shown
+        for dead_letter in displayed
     ]
     return "\n".join(lines)
 
@@ -170,16 +170,16 @@ def _listed_json(dead_letter: Listed) -> dict[str, Any]:
 
 
 def _dead_letter_json(dead_letter: DeadLetter, done: Action | None) -> dict[str, Any]:
-    shown = show(dead_letter.record)
+    displayed = show(dead_letter.record)
     return {
         **_listed_json(Listed.of(dead_letter)),
         "attempts": dead_letter.attempts,
         "cut": dead_letter.cut,
         "dealt_with": asdict(done) if done else None,
-        "key": shown.key,
-        "headers": shown.headers,
-        "data": shown.data,
-        "unreadable": shown.problem,
+        "key": displayed.key,
+        "headers": displayed.headers,
+        "data": displayed.data,
+        "unreadable": displayed.problem,
     }
 
 

@@ -118,8 +118,8 @@ def explanation(error: Exception) -> str | None:
     if isinstance(error, subprocess.TimeoutExpired):
         program = error.cmd if isinstance(error.cmd, str) else " ".join(map(str, error.cmd))
         return f"{program} did not end within {error.timeout:.0f} s"
-    told = (OpsError, MigrationError, TopologyError, SilentError, OSError, UnicodeError)
-    prefixes = {told: "", (asyncpg.PostgresError,): "PostgreSQL: ", (KafkaError,): "Kafka: "}
+    reported = (OpsError, MigrationError, TopologyError, SilentError, OSError, UnicodeError)
+    prefixes = {reported: "", (asyncpg.PostgresError,): "PostgreSQL: ", (KafkaError,): "Kafka: "}
     for kinds, prefix in prefixes.items():
         if isinstance(error, kinds):
             return prefix + describe(error)

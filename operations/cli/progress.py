@@ -47,7 +47,7 @@ class Picture:
         self._console = console
         self._live: Live | None = None
         self._spinners: dict[str, Spinner] = {}
-        self._shown: dict[str, tuple[str, str]] = {}
+        self._displayed: dict[str, tuple[str, str]] = {}
         self._began = time.monotonic()
 
     def show(self, progress: Progress) -> None:
@@ -89,10 +89,10 @@ class Picture:
     def _print_changes(self, units: list[dict[str, Any]]) -> None:
         for unit in units:
             now = (unit["state"], unit["detail"])
-            if self._shown.get(unit["name"]) == now or unit["state"] == "waiting":
+            if self._displayed.get(unit["name"]) == now or unit["state"] == "waiting":
                 continue
-            fetching = unit["state"] == "preparing" and unit["name"] in self._shown
-            self._shown[unit["name"]] = now
+            fetching = unit["state"] == "preparing" and unit["name"] in self._displayed
+            self._displayed[unit["name"]] = now
             if fetching:
                 continue  # a line for each jar would be too much
             what = unit["detail"]

@@ -10,7 +10,7 @@ from infra.postgres.pool import Connection, open_session
 from infra.runtime.settings import KafkaSettings, PostgresSettings
 from operations.broker import Broker
 from operations.cli.options import data_option
-from operations.cli.recover_report import loss_facts, shown, shown_loss
+from operations.cli.recover_report import displayed, displayed_loss, loss_facts
 from operations.cli.runner import Progress, both_settings, run
 from operations.ops_events import OperatorContext, this_operator
 from operations.record_producer import Sender
@@ -64,8 +64,8 @@ def recover(
     if as_json:
         click.echo(json.dumps(apply.facts(found) | loss_facts(loss), indent=2))
     else:
-        click.echo(shown(found))
-        click.echo(shown_loss(loss))
+        click.echo(displayed(found))
+        click.echo(displayed_loss(loss))
     if dry_run:
         click.echo("nothing was changed", err=True)
         return

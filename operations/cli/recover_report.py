@@ -13,7 +13,7 @@ LOST_FOR_GOOD = (
 )
 
 
-def shown(found: Survey) -> str:
+def displayed(found: Survey) -> str:
     """What the database has lost."""
     if found.is_current:
         return "the database knows everything that was read from Kafka"
@@ -36,7 +36,7 @@ def _row(group: str, gap: Gap) -> tuple[str, str, str, str, str]:
     return group, place, str(gap.point), str(gap.until), str(gap.lost)
 
 
-def shown_loss(loss: KafkaLoss) -> str:
+def displayed_loss(loss: KafkaLoss) -> str:
     """What Kafka has lost, and what of it cannot be had again."""
     if loss.is_none:
         return "Kafka has every event that the audit log has"

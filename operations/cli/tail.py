@@ -17,7 +17,7 @@ from operations.cli.options import check_type, data_option
 from operations.cli.runner import broker_settings, run
 from operations.cli.tables import wrapped
 from operations.errors import TurnedRoundError
-from operations.redaction import Shown, Wanted, show
+from operations.redaction import Displayed, Wanted, show
 from operations.replay.offset_ranges import resolve
 from operations.replay.offset_spec import BEGINNING, Moment, Point
 
@@ -98,15 +98,15 @@ def tail(  # noqa: PLR0917 - click passes them by name
 
 
 async def _tail(settings: KafkaSettings, asked: Asked) -> None:
-    shown = 0
+    displayed = 0
     async with Broker(settings) as broker, aclosing(_records(broker, asked)) as records:
         async for record in records:
             if not asked.wanted.matches(record):
                 continue
             each = show(record)
             click.echo(_as_json(each) if asked.as_json else wrapped(line_of(each)))
-            shown += 1
-            if shown == asked.limit:
+            displayed += 1
+            if displayed == asked.limit:
                 return
 
 
@@ -130,15 +130,15 @@ async def _records(broker: Broker, asked: Asked) -> AsyncGenerator[Any, None]:
             yield record
 
 
-def line_of(shown: Shown) -> str:
+def line_of(displayed: Displayed) -> str:
     """Time, place, type, key, data: a message on one line."""
-    when = f"{shown.time:%Y-%m-%d %H:%M:%S}.{shown.time.microsecond // 1000:03}"
-    what = shown.type or "?"
-    body = json.dumps(shown.data, ensure_ascii=False)
-    problem = f"  UNREADABLE: {shown.problem}" if shown.problem else ""
-    key = f"key={shown.key}" if shown.key is not None else "no key"
-    return f"{when}  {shown.partition}:{shown.offset}  {what}  {key}  {body}{problem}"
+    when = f"{displayed.time:%Y-%m-%d %H:%M:%S}.{displayed.time.microsecond // 1000:03}"
+    what = displayed.type or "?"
+    body = json.dumps(displayed.data, ensure_ascii=False)
+    problem = f"  UNREADABLE: {displayed.problem}" if displayed.problem else ""
+    key = f"key={displayed.key}" if displayed.key is not None else "no key"
+    return f"{when}  {displayed.partition}:{displayed.offset}  {what}  {key}  {body}{problem}"
 
 
-def _as_json(shown: Shown) -> str:
-    return json.dumps(asdict(shown), default=str, ensure_ascii=False)
+def _as_json(displayed: Displayed) -> str:
+    return json.dumps(asdict(displayed), default=str, ensure_ascii=False)

@@ -31,13 +31,13 @@ def topics(data: Path, *, create: bool, everything: bool, as_json: bool) -> None
         ensure_topology(settings)
     lines = compare_topology(settings).lines()
     logical = {topic.name for topic in TOPICS}
-    shown = [t for t in physical_topics() if everything or as_json or t.name in logical]
+    displayed = [t for t in physical_topics() if everything or as_json or t.name in logical]
     if as_json:
-        answer = {"same": not lines, "differences": lines, "topics": [*map(_as_json, shown)]}
+        answer = {"same": not lines, "differences": lines, "topics": [*map(_as_json, displayed)]}
         click.echo(json.dumps(answer, indent=2))
     else:
         heading = ("TOPIC", "PARTITIONS", "KEPT", "WRITTEN BY", "READ BY")
-        click.echo(table([heading, *map(_row, shown)], right=frozenset({1})))
+        click.echo(table([heading, *map(_row, displayed)], right=frozenset({1})))
         click.echo()
         click.echo("\n".join(lines) if lines else "the broker is as the contracts say")
     if lines:

@@ -114,11 +114,11 @@ def end_sessions(who: str | None, data: Path, *, everybody: bool) -> None:
 
 async def _end_sessions(settings: _Accounts, who: str | None) -> int:
     async with open_database(settings) as pool, _outcome_notifier(settings) as outcome_notifier:
-        people: list[UUID | None] = [None]
+        user_ids: list[UUID | None] = [None]
         if who is not None:
             email, user_id = _named(who)
-            people = [row["id"] for row in await users.find(pool, email=email, user_id=user_id)]
-            if not people:
+            user_ids = [row["id"] for row in await users.find(pool, email=email, user_id=user_id)]
+            if not user_ids:
                 raise fail("there is no such user")
         now = await pool.fetchval("SELECT now()")
         operator = this_operator(None).operator
@@ -126,7 +126,7 @@ async def _end_sessions(settings: _Accounts, who: str | None) -> int:
         return sum(
             [
                 await users.end_sessions(transactions, each, begun_before=now, operator=operator)
-                for each in people
+                for each in user_ids
             ]
         )
 

@@ -108,7 +108,7 @@ async def done_under(conn: Connection, event_id: UUID) -> list[Record]:
     )
 
 
-async def mark_told(conn: Connection, event_id: UUID) -> None:
+async def mark_reported(conn: Connection, event_id: UUID) -> None:
     """Its event is published."""
     await conn.execute(
         "UPDATE dead_letter_actions SET told_at = now() WHERE event_id = $1", event_id

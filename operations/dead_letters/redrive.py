@@ -93,7 +93,7 @@ async def redrive(
             await actions.unpark(conn, _ids(dealt.done))
             await sender.send(dlq_topic.redrive, map(copy_of, dealt.done))
             if event_id is None:
-                await _tell(sender, OpsRedriven, dlq_topic, dealt.done, by)
+                await _report(sender, OpsRedriven, dlq_topic, dealt.done, by)
     return dealt
 
 
@@ -113,11 +113,11 @@ async def discard(
                 await actions.give_up(conn, dlq_topic.consumer.name, dealt.done)
                 await actions.unpark(conn, _ids(dealt.done))
             if event_id is None:
-                await _tell(sender, OpsDiscarded, dlq_topic, dealt.done, by)
+                await _report(sender, OpsDiscarded, dlq_topic, dealt.done, by)
     return dealt
 
 
-async def _tell(
+async def _report(
     sender: Sender,
     kind: type[OpsRedriven | OpsDiscarded],
     dlq_topic: DeadLetterTopic,

@@ -58,18 +58,18 @@ class Reports:
     async def report(self) -> None:
         """Publish the event of what was done since the last one, if anything was."""
         if self._event_id:
-            await self._tell(self._event_id)
+            await self._report(self._event_id)
             await self._session.execute(_UNLOCK, str(self._event_id))
             self._event_id = None
 
-    async def tell_what_was_left(self) -> None:
+    async def report_what_was_left(self) -> None:
         """Of runs that were killed; what a run that is alive has still to tell is left to it."""
         for event_id in await actions.untold(self._session):
             if await self._session.fetchval(_TRY_LOCK, str(event_id)):
-                await self._tell(event_id)
+                await self._report(event_id)
                 await self._session.execute(_UNLOCK, str(event_id))
 
-    async def _tell(self, event_id: UUID) -> None:
+    async def _report(self, event_id: UUID) -> None:
         async with self._pool.acquire() as conn:
             done = await actions.done_under(conn, event_id)
             if not done:
@@ -85,7 +85,7 @@ class Reports:
             time = max(row["acted_at"] for row in done)
             about = done[0]["topic"]
             await ops_events.record(self._sender, event, about=about, id_=event_id, time=time)
-            await actions.mark_told(conn, event_id)
+            await actions.mark_reported(conn, event_id)
 
 
 @asynccontextmanager
@@ -93,7 +93,7 @@ async def reporting(pool: Pool, sender: Sender) -> AsyncIterator[Reports]:
     """Everything is told on leaving, also when the run was stopped or failed."""
     async with pool.acquire() as session:
         reports = Reports(pool, session, sender)
-        await reports.tell_what_was_left()
+        await reports.report_what_was_left()
         try:
             yield reports
         except BaseException:

@@ -77,7 +77,7 @@ async def apply(
     for consumer, gaps in found.groups.items():
         moved = {gap.place: Committed(gap.point) for gap in gaps}
         await broker.set_committed(consumer.group, moved)
-    await _tell(sender, recovery, found, by)
+    await _report(sender, recovery, found, by)
     return recovery
 
 
@@ -125,7 +125,7 @@ async def _keep(
         await store.insert_events(conn, list(events.values()))
 
 
-async def _tell(
+async def _report(
     sender: Sender, recovery: Recovery, found: Survey, by: ops_events.OperatorContext
 ) -> None:
     """On `ops.events`, under the same id however often it is told."""

@@ -53,10 +53,10 @@ async def refill(
         after = (rows[-1]["chain"], rows[-1]["sequence"])
         seen(len(rows))
     await loss_store.publish_again(conn)
-    await _tell(broker, conn, sender, by, (run, starts))
+    await _report(broker, conn, sender, by, (run, starts))
 
 
-async def _tell(
+async def _report(
     broker: Broker,
     conn: Connection,
     sender: Sender,

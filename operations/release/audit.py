@@ -32,10 +32,10 @@ def audit(requirements: Path, env: Mapping[str, str] | None = None) -> Verdict:
         )
     except subprocess.TimeoutExpired:
         return _not_run(f"no answer within {SECONDS} s")
-    return judge(done.stdout, done.stderr)
+    return evaluate(done.stdout, done.stderr)
 
 
-def judge(out: str, err: str) -> Verdict:
+def evaluate(out: str, err: str) -> Verdict:
     """What pip-audit found. Anything but a complete answer is no clean bill."""
     try:
         dependencies = json.loads(out)["dependencies"]

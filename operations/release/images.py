@@ -53,7 +53,7 @@ def ask_docker(image: str) -> str:
         raise ImagesError(f"{image}: no answer within {SECONDS} s") from error
     digest = done.stdout.strip()
     if done.returncode or not _DIGEST.fullmatch(digest):
-        raise ImagesError(f"{image}: {' '.join(done.stderr.split()) or 'no digest was told'}")
+        raise ImagesError(f"{image}: {' '.join(done.stderr.split()) or 'no digest was reported'}")
     return digest
 
 

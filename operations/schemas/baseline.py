@@ -24,7 +24,7 @@ WIDENED = {r"^[A-Z0-9^][A-Z0-9.\-=^]{0,19}$": SYMBOL_PATTERN}
 """Released patterns, and what stands in their place: it accepts all that they did (ADR 22)."""
 
 COMMAND_PREFIX = "qnt9.command."
-_ABOUT_PEOPLE = ("title", "description", "examples")
+_DESCRIPTIONS = ("title", "description", "examples")
 """Keywords that no program acts on; free to change."""
 
 Shape = dict[str, Any]
@@ -149,7 +149,7 @@ def _shape(schema: dict[str, Any]) -> Shape:
 def _for_programs(node: Any) -> Any:
     match node:
         case dict():
-            return {k: _for_programs(v) for k, v in node.items() if k not in _ABOUT_PEOPLE}
+            return {k: _for_programs(v) for k, v in node.items() if k not in _DESCRIPTIONS}
         case list():
             return [_for_programs(value) for value in node]
         case str():

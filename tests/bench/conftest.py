@@ -8,9 +8,9 @@ import httpx
 import pytest
 from redis.asyncio import Redis
 
-from bench.people import People, fill_cache, lists_as_at_the_start, settle_in
 from bench.plain.settings import VARIABLE, PlainSettings
 from bench.services import SCHEMA
+from bench.users import Users, fill_cache, lists_as_at_the_start, settle_in
 from devstack.supervisor.credentials import generate_keys
 from tests.support.bench import APPS, Plain
 from tests.support.mail_server import running_mail_server
@@ -53,11 +53,11 @@ async def plain(  # noqa: PLR0917 - pytest passes them by name
         database = await asyncpg.connect(dsn)
         opened.push_async_callback(database.close)
         await database.execute(SCHEMA.read_text("utf-8"))
-        people = People(settings.private_key)
-        await settle_in(database, people, None)
-        await lists_as_at_the_start(database, people)
+        users = Users(settings.private_key)
+        await settle_in(database, users, None)
+        await lists_as_at_the_start(database, users)
         await fill_cache(redis)
         await opened.enter_async_context(app.router.lifespan_context(app))
         transport = httpx.ASGITransport(app, client=("203.0.113.7", 1))
         http = httpx.AsyncClient(transport=transport, base_url="http://plain/api/v1")
-        yield Plain(await opened.enter_async_context(http), database, people, mails, redis, dsn)
+        yield Plain(await opened.enter_async_context(http), database, users, mails, redis, dsn)

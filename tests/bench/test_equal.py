@@ -38,7 +38,7 @@ async def put_some(plain: Plain) -> None:
     answers = await asyncio.gather(
         *(
             plain.http.put(
-                f"/watchlist/{plain.people.everybody[n % 3].symbols[n]}",
+                f"/watchlist/{plain.users.everybody[n % 3].symbols[n]}",
                 json={"note": f"note {n}"},
                 headers=plain.as_person(n % 3),
             )

@@ -4,7 +4,7 @@ import httpx
 import orjson
 import pytest
 
-from bench.people import FOLLOWED, LISTED, PASSWORD, sessions_as_at_the_start
+from bench.users import FOLLOWED, LISTED, PASSWORD, sessions_as_at_the_start
 from tests.support.bench import Plain
 from tests.support.waiting import until
 
@@ -12,7 +12,7 @@ pytestmark = pytest.mark.postgres
 
 
 async def test_a_put_makes_the_item_and_its_row_in_the_audit_log(plain: Plain) -> None:
-    person = plain.people.everybody[0]
+    person = plain.users.everybody[0]
     path = f"/watchlist/{person.symbols[-1]}"
     for status, note in ((201, "first"), (200, "then")):
         answer = await plain.http.put(path, json={"note": note}, headers=plain.as_person())
@@ -45,8 +45,8 @@ async def test_a_put_is_checked(plain: Plain, path: str, note: str, status: int)
 
 
 async def test_a_full_list_takes_no_more_but_a_new_note(plain: Plain) -> None:
-    person = plain.people.everybody[0]
-    others = [s for other in plain.people.everybody[1:4] for s in other.symbols]
+    person = plain.users.everybody[0]
+    others = [s for other in plain.users.everybody[1:4] for s in other.symbols]
     free = [s for s in dict.fromkeys(others) if s not in person.symbols]
     await plain.database.executemany(
         "INSERT INTO watchlist_items (user_id, symbol) VALUES ($1, $2)",
@@ -63,12 +63,12 @@ async def test_a_full_list_takes_no_more_but_a_new_note(plain: Plain) -> None:
 
 
 async def test_reads_show_what_there_is(plain: Plain) -> None:
-    person = plain.people.everybody[3]
+    person = plain.users.everybody[3]
     headers = plain.as_person(3)
-    shown = (await plain.http.get("/watchlist", headers=headers)).json()
-    assert [item["symbol"] for item in shown["items"]] == sorted(person.symbols[:FOLLOWED])
-    assert all(item["quote"]["symbol"] == item["symbol"] for item in shown["items"])
-    assert shown["limit"] == 50
+    displayed = (await plain.http.get("/watchlist", headers=headers)).json()
+    assert [item["symbol"] for item in displayed["items"]] == sorted(person.symbols[:FOLLOWED])
+    assert all(item["quote"]["symbol"] == item["symbol"] for item in displayed["items"])
+    assert displayed["limit"] == 50
     profile = (await plain.http.get("/users/me", headers=headers)).json()
     assert (profile["id"], profile["email"]) == (str(person.id), person.email)
     quote = (await plain.http.get("/quotes/x0001.de", headers=headers)).json()
@@ -101,7 +101,7 @@ async def test_a_sign_up_makes_an_account_and_sends_the_mail(plain: Plain) -> No
 
 
 async def test_signing_in_gives_tokens_that_are_taken(plain: Plain) -> None:
-    email = plain.people.everybody[0].email
+    email = plain.users.everybody[0].email
     answer = await plain.http.post("/auth/signin", json={"email": email, "password": PASSWORD})
     assert answer.status_code == 200
     headers = {"Authorization": f"Bearer {answer.json()['access_token']}"}
@@ -117,8 +117,8 @@ async def refreshed(plain: Plain, token: str) -> httpx.Response:
 
 
 async def test_a_refresh_token_rotates_and_a_copy_ends_the_session(plain: Plain) -> None:
-    await sessions_as_at_the_start(plain.database, plain.people)
-    person = plain.people.everybody[0]
+    await sessions_as_at_the_start(plain.database, plain.users)
+    person = plain.users.everybody[0]
     first = await refreshed(plain, person.refresh_token)
     assert first.status_code == 200, first.text
     second = first.json()["refresh_token"]
@@ -143,8 +143,8 @@ async def test_a_refresh_token_rotates_and_a_copy_ends_the_session(plain: Plain)
 
 
 async def test_a_spent_token_is_forgiven_for_ten_seconds(plain: Plain) -> None:
-    await sessions_as_at_the_start(plain.database, plain.people)
-    person = plain.people.everybody[0]
+    await sessions_as_at_the_start(plain.database, plain.users)
+    person = plain.users.everybody[0]
     assert (await refreshed(plain, person.refresh_token)).status_code == 200
     await plain.database.execute(
         "UPDATE refresh_tokens SET spent_at = spent_at - interval '10 seconds'"
@@ -153,8 +153,8 @@ async def test_a_spent_token_is_forgiven_for_ten_seconds(plain: Plain) -> None:
 
 
 async def test_of_two_refreshes_at_once_both_get_the_one_successor(plain: Plain) -> None:
-    await sessions_as_at_the_start(plain.database, plain.people)
-    token = plain.people.everybody[0].refresh_token
+    await sessions_as_at_the_start(plain.database, plain.users)
+    token = plain.users.everybody[0].refresh_token
     answers = await asyncio.gather(*(refreshed(plain, token) for _ in range(8)))
     assert {answer.status_code for answer in answers} == {200}
     assert len({answer.json()["refresh_token"] for answer in answers}) == 1
@@ -162,7 +162,7 @@ async def test_of_two_refreshes_at_once_both_get_the_one_successor(plain: Plain)
 
 
 async def test_the_token_of_a_sign_in_can_be_refreshed(plain: Plain) -> None:
-    body = {"email": plain.people.everybody[0].email, "password": PASSWORD}
+    body = {"email": plain.users.everybody[0].email, "password": PASSWORD}
     tokens = (await plain.http.post("/auth/signin", json=body)).json()
     assert (await refreshed(plain, tokens["refresh_token"])).status_code == 200
 

@@ -148,9 +148,9 @@ def test_what_was_half_written_when_a_log_was_read_is_found_the_next_time(tmp_pa
 
 def test_a_group_that_was_moved_is_told_of() -> None:
     group = "qnt9.audit"
-    for stood, stands, told_of in ((5, 5, 0), (5, 7, 0), (5, 4, 1), (5, 10, 1)):
+    for stood, stands, is_reported in ((5, 5, 0), (5, 7, 0), (5, 4, 1), (5, 10, 1)):
         found = [*moved({(group, PLACE): stood}, {(group, PLACE): stands}, ENDS)]
-        assert len(found) == told_of, stands
+        assert len(found) == is_reported, stands
     assert [*moved({(group, PLACE): 5}, {}, ENDS)], "its offsets are gone"
     assert not [*moved({("chaos.fresh", PLACE): 5}, {}, ENDS)], "not a group of the system"
 

@@ -18,7 +18,7 @@ from devstack.supervisor.credentials import Credentials, load_or_create
 from devstack.supervisor.layout import Layout
 from infra.messaging.dead_letters import read_from
 from tests.support.chaos.waiting_times import Away, Sent, Slowness, waits
-from tests.support.e2e.records import SPOILT, UNKNOWN_TYPE, Raw, good_record, is_command
+from tests.support.e2e.records import CORRUPTED, UNKNOWN_TYPE, Raw, good_record, is_command
 from tests.support.eventually import eventually
 from tests.support.evidence import Evidence
 from tests.support.sizes import size
@@ -112,8 +112,8 @@ def sorts(topic: Topic) -> list[Callable[[Raw], Raw]]:
     fails = [_for_another] if is_command(topic) and topic != QUOTES_COMMANDS else []
     if fails:
         left_out.add("header not UTF-8")
-    chosen = {name: SPOILT[name] for name in SPOILT if name not in left_out}
-    last = SPOILT[UNKNOWN_TYPE] if is_command(topic) else _no_id
+    chosen = {name: CORRUPTED[name] for name in CORRUPTED if name not in left_out}
+    last = CORRUPTED[UNKNOWN_TYPE] if is_command(topic) else _no_id
     return [*chosen.values(), *fails, _too_big, last]
 
 
@@ -154,7 +154,7 @@ async def fill(stack: Stack, found: list[Source], count: int) -> None:
                 ]
                 places = [[await each for each in pair] for pair in sent]
                 source.content.all |= {_place(at) for pair in places for at in pair}
-                source.content.bad |= {_place(spoilt) for _, spoilt in places}
+                source.content.bad |= {_place(corrupted) for _, corrupted in places}
                 source.content.sent += [
                     Sent(record, at.partition, at.offset, at.timestamp)
                     for (record, _), (at, _) in zip(pairs, places, strict=True)

@@ -25,7 +25,7 @@ from tests.support.chaos.source_mutation import (
     mutated,
 )
 from tests.support.sizes import size
-from tests.support.stack import ROOT, STANDING, STATUS, Stack
+from tests.support.stack import EXTERNAL, ROOT, STATUS, Stack
 
 NOTHING_MORE: Mapping[str, str] = {}
 CASES = (
@@ -53,7 +53,7 @@ def test_safeguard_taken_out_is_noticed(tmp_path: Path, cuts: tuple[Cut, ...], p
 async def test_dead_letters_without_their_offset_are_noticed(stack: Stack, tmp_path: Path) -> None:
     (tmp_path / STATUS).write_text(json.dumps(stack.status()), "utf-8")
     path = "tests/e2e/test_dead_letter_offsets.py"
-    standing = {STANDING: str(tmp_path)}
+    standing = {EXTERNAL: str(tmp_path)}
     cuts = DEAD_LETTERS_WITHOUT_THEIR_OFFSET
     await asyncio.to_thread(fails_without, tmp_path, cuts, path, standing)
 

@@ -10,7 +10,7 @@ import pytest
 from tests.support.containers.engine import why_not
 from tests.support.containers.system import postgres_in_a_container, system_on_containers
 from tests.support.postgres import OUTSIDE
-from tests.support.stack import PORT_BASE, ROOT, STANDING
+from tests.support.stack import EXTERNAL, PORT_BASE, ROOT
 
 PORTS = PORT_BASE + 200
 """Beside the system of the other tests, which may be up."""
@@ -59,4 +59,4 @@ def test_what_needs_the_system_passes_on_kafka_postgres_and_redis_in_containers(
     data: Path,
 ) -> None:
     with system_on_containers(data, PORTS):
-        assert " passed" in run(WITH_THE_SYSTEM, **{STANDING: str(data)})
+        assert " passed" in run(WITH_THE_SYSTEM, **{EXTERNAL: str(data)})

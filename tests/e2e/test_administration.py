@@ -10,7 +10,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from tests.support.e2e.broker_view import at_rest
+from tests.support.e2e.broker_view import until_quiescent
 from tests.support.e2e.outages import is_problem
 from tests.support.e2e.second_gateway import second_gateway
 from tests.support.eventually import eventually
@@ -256,7 +256,7 @@ async def test_the_operator_makes_the_first_admin(stack: Stack) -> None:
             return wanted <= {each["action"] for each in answer.json()["entries"]}
 
         await eventually(recorded, what="the audit log")
-    await at_rest(stack)
+    await until_quiescent(stack)
     async with stack.postgres() as conn:
         query = "SELECT count(*) FROM mails JOIN users ON users.id = user_id WHERE email = $1"
         assert await conn.fetchval(query, email) == 0, "who writes mails has read of it"

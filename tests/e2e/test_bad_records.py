@@ -13,8 +13,8 @@ from gateway.commands.status_token import Handle
 from infra.messaging.dead_letters import PREFIX
 from infra.security.seals import decode_key
 from tests.support.e2e.records import (
+    CORRUPTED,
     ENVELOPE_READABLE,
-    SPOILT,
     UNKNOWN_TYPE,
     Raw,
     good_record,
@@ -53,9 +53,9 @@ async def test_bad_records_are_set_aside_whole_and_the_next_good_one_is_handled_
 ) -> None:
     credentials = load_or_create(Layout(stack.data))
     offsets: dict[str, int] = {}
-    spoilt = {n: spoil(good_record(source.topic, credentials)) for n, spoil in SPOILT.items()}
+    corrupted = {n: spoil(good_record(source.topic, credentials)) for n, spoil in CORRUPTED.items()}
     async with stack.producer() as producer:
-        for name, record in spoilt.items():
+        for name, record in corrupted.items():
             offsets[name] = await record.send(producer, source.name, source.partition)
         good = good_record(source.topic, credentials)
         await good.send(producer, source.name, source.partition)
@@ -65,28 +65,28 @@ async def test_bad_records_are_set_aside_whole_and_the_next_good_one_is_handled_
 
     await eventually(handled, seconds=NEXT_WITHIN_SECONDS, what="the good record")
     if not is_command(source.topic):
-        unheard_of = spoilt.pop(UNKNOWN_TYPE)
+        unheard_of = corrupted.pop(UNKNOWN_TYPE)
         if source.consumer == AUDIT:
             await eventually(lambda: was_handled(stack, source, unheard_of), what="the new type")
 
     async def all_set_aside() -> dict[int, Any]:
         """The good one of another key did not have to wait for it."""
         found = await dead_letters(stack, source)
-        return found if found.keys() >= {offsets[name] for name in spoilt} else {}
+        return found if found.keys() >= {offsets[name] for name in corrupted} else {}
 
     found = await eventually(all_set_aside, what="the dead letters")
-    for name, record in spoilt.items():
+    for name, record in corrupted.items():
         assert_whole(found[offsets[name]], record, source)
     assert is_command(source.topic) or offsets[UNKNOWN_TYPE] not in found
     if is_command(source.topic):
-        readable = {spoilt[name].id for name in ENVELOPE_READABLE}
+        readable = {corrupted[name].id for name in ENVELOPE_READABLE}
         parked = set() if source.consumer == QUOTES else readable
 
         async def all_parked() -> bool:
             async with stack.postgres() as conn:
                 rows = await conn.fetch(
                     "SELECT command_id FROM parked_commands WHERE command_id = ANY($1)",
-                    [record.id for record in spoilt.values()],
+                    [record.id for record in corrupted.values()],
                 )
             assert {row["command_id"] for row in rows} <= parked
             return len(rows) == len(parked)
@@ -157,7 +157,7 @@ def assert_whole(dead_letter: Any, record: Raw, source: Source) -> None:
 async def test_a_command_that_was_set_aside_is_pending_and_parked(stack: Stack) -> None:
     credentials = load_or_create(Layout(stack.data))
     topic = WATCHLIST_COMMANDS
-    record = SPOILT["broken JSON"](good_record(topic, credentials))
+    record = CORRUPTED["broken JSON"](good_record(topic, credentials))
     handle = Handle(record.id, topic.carries[0].type, datetime.now(UTC), None, None)
     path = f"/api/v1/commands/{handle.sign(decode_key(credentials.keys['QNT9_GATEWAY_KEY']))}"
     async with stack.http() as http:

@@ -9,7 +9,7 @@ from typing import Any
 from contracts.topics import WATCHLIST, WATCHLIST_COMMANDS
 from devstack.supervisor.credentials import load_or_create
 from devstack.supervisor.layout import Layout
-from tests.support.e2e.broker_view import at_rest, audited
+from tests.support.e2e.broker_view import audited, until_quiescent
 from tests.support.e2e.records import good_record
 from tests.support.eventually import eventually
 from tests.support.stack import Stack
@@ -24,7 +24,7 @@ async def asked(stack: Stack, *words: str) -> str:
     return said if "--json" in words else " ".join(said.split())
 
 
-async def shown(stack: Stack) -> Any:
+async def displayed(stack: Stack) -> Any:
     return json.loads(await asked(stack, "show", NAME, "--json"))[0]
 
 
@@ -40,7 +40,7 @@ async def held_up(stack: Stack) -> AsyncIterator[None]:
 async def test_records_that_wait_are_skipped_or_set_aside_as_an_operator_says(
     stack: Stack,
 ) -> None:
-    await at_rest(stack)
+    await until_quiescent(stack)
     credentials = load_or_create(Layout(stack.data))
     skipped, aside, handled = records = [
         good_record(WATCHLIST_COMMANDS, credentials) for _ in range(3)
@@ -53,12 +53,12 @@ async def test_records_that_wait_are_skipped_or_set_aside_as_an_operator_says(
         set_aside = ("set-aside", NAME, "--key", aside.key.decode(), "--reason", "a trial")
 
         assert "1 records would be skipped" in await asked(stack, *skip, "--dry-run")
-        assert (await shown(stack))["instructions"] == []
+        assert (await displayed(stack))["instructions"] == []
         assert "1 records will be skipped" in await asked(stack, *skip)
         assert "1 records will be set aside" in await asked(stack, *set_aside)
-        told = await shown(stack)
-        assert [each["action"] for each in told["instructions"]] == ["set-aside", "skip"]
-        assert sum(each["lag"] for each in told["partitions"]) == len(records)
+        reported = await displayed(stack)
+        assert [each["action"] for each in reported["instructions"]] == ["set-aside", "skip"]
+        assert sum(each["lag"] for each in reported["partitions"]) == len(records)
     await stack.until_ready(NAME)
 
     async def outcomes() -> dict[Any, Any]:
@@ -79,10 +79,10 @@ async def test_records_that_wait_are_skipped_or_set_aside_as_an_operator_says(
     [found_dead_letter] = await eventually(dead_letter, what="the dead letter")
     assert b"a trial" in (dict(found_dead_letter.headers)["qnt9_dlq_reason"] or b"")
 
-    async def told_to_audit() -> bool:
+    async def reported_to_audit() -> bool:
         return await audited(stack, "ops.consumer_instructed", reason="a trial of skipping") == 1
 
-    await eventually(told_to_audit, what="the entry in the log")
+    await eventually(reported_to_audit, what="the entry in the log")
 
 
 async def test_pause_is_shown_and_ended(stack: Stack) -> None:
@@ -95,5 +95,5 @@ async def test_pause_is_shown_and_ended(stack: Stack) -> None:
     assert "would be resumed" in await asked(stack, *resume, "--dry-run")
     assert "resumes within seconds" in await asked(stack, *resume)
     assert "is not paused" in await asked(stack, *resume)
-    assert (await shown(stack))["paused"] is None
+    assert (await displayed(stack))["paused"] is None
     await stack.until_ready(NAME)

@@ -5,7 +5,7 @@ import asyncio
 from contracts.topics import WATCHLIST, WATCHLIST_COMMANDS
 from infra.kafka.consumer_groups import Committed
 from operations.broker import Broker
-from tests.support.e2e.broker_view import Looking, kafka_settings
+from tests.support.e2e.broker_view import BrokerState, kafka_settings
 from tests.support.e2e.outages import stopped
 from tests.support.eventually import eventually
 from tests.support.stack import Stack
@@ -16,11 +16,11 @@ LOST = 1_000
 async def test_consumer_that_has_read_more_than_there_is_goes_on(stack: Stack) -> None:
     """It reads what there is once more, with no second effect, and what comes next."""
     user = await stack.verified_user()
-    before = Looking(stack).ends(WATCHLIST_COMMANDS.name)
+    before = BrokerState(stack).ends(WATCHLIST_COMMANDS.name)
     async with stack.http(headers=user.headers) as http:
         assert (await http.put("/api/v1/watchlist/AAPL", json={})).status_code in {200, 201}
     async with stopped(stack, "watchlist"):
-        ends = Looking(stack).ends(WATCHLIST_COMMANDS.name)
+        ends = BrokerState(stack).ends(WATCHLIST_COMMANDS.name)
         # The partition that the last command goes to as well: its offset is right again then.
         [partition] = [number for number, end in ends.items() if end > before[number]]
         async with Broker(kafka_settings(stack)) as broker:

@@ -20,7 +20,7 @@ CLIENTS = 8
 
 
 async def keep_asking(
-    url: str, user: User, method: str, seen: Counter[str], told_to_stop: asyncio.Event
+    url: str, user: User, method: str, seen: Counter[str], asked_to_stop: asyncio.Event
 ) -> None:
     """One request after another, until we are sent elsewhere or nobody listens any more.
 
@@ -30,11 +30,11 @@ async def keep_asking(
     path = "/api/v1/watchlist/AAPL" if method == "PUT" else "/api/v1/watchlist"
     async with httpx.AsyncClient(base_url=url, headers=user.headers, timeout=30) as http:
         while True:
-            began_late = told_to_stop.is_set()
+            began_late = asked_to_stop.is_set()
             try:
                 answer = await http.request(method, path)
             except httpx.ConnectError:
-                assert told_to_stop.is_set()
+                assert asked_to_stop.is_set()
                 return
             except (httpx.NetworkError, httpx.RemoteProtocolError):
                 if not began_late:
@@ -42,7 +42,7 @@ async def keep_asking(
                 return
             seen[f"{method} {answer.status_code}"] += 1
             if answer.status_code == 503:
-                assert told_to_stop.is_set()
+                assert asked_to_stop.is_set()
                 assert is_problem(answer, "draining"), answer.text
                 assert answer.headers["connection"] == "close"
                 return
@@ -52,11 +52,11 @@ async def keep_asking(
 async def test_a_gateway_that_is_told_to_stop_finishes_what_it_began(stack: Stack) -> None:
     user = await stack.verified_user()
     seen: Counter[str] = Counter()
-    told_to_stop = asyncio.Event()
+    asked_to_stop = asyncio.Event()
     async with second_gateway(stack) as (process, url), httpx.AsyncClient(base_url=url) as http:
         clients = [
             asyncio.create_task(
-                keep_asking(url, user, "PUT" if n % 2 else "GET", seen, told_to_stop)
+                keep_asking(url, user, "PUT" if n % 2 else "GET", seen, asked_to_stop)
             )
             for n in range(CLIENTS)
         ]
@@ -71,7 +71,7 @@ async def test_a_gateway_that_is_told_to_stop_finishes_what_it_began(stack: Stac
         await eventually(under_load, what="load")
         async with stopped(stack, "watchlist"):
             await eventually(all_puts_wait, what="requests in flight")
-            told_to_stop.set()
+            asked_to_stop.set()
             process.send_signal(signal.SIGTERM)
             asked = asyncio.get_running_loop().time()
 

@@ -41,7 +41,7 @@ class Samples:
         return max(auc, 1 - auc)
 
 
-def shown(answer: httpx.Response) -> tuple[object, ...]:
+def displayed(answer: httpx.Response) -> tuple[object, ...]:
     """All that a caller can compare."""
     body = {name: v for name, v in answer.json().items() if name != "request_id"}
     if secret := body.get("signup_secret"):
@@ -81,7 +81,7 @@ async def test_enumeration(
             answer = await http.post(f"/api/v1/auth/{route}", json=ROUTES[route](email))
             took = time.perf_counter() - started
             (samples.known if is_known else samples.unknown).append(took)
-            answers.add(repr(shown(answer)))
+            answers.add(repr(displayed(answer)))
     assert len(answers) == 1, answers
     assert samples.auc < MAX_AUC
     evidence.record(
@@ -106,8 +106,8 @@ async def test_neither_does_signing_up_again_with_the_same_key(
             again = await http.post("/api/v1/auth/signup", json=body, headers=key)
             assert time.perf_counter() - started >= MIN_REPEATED_SECONDS
             assert again.status_code == (202 if same else 422)
-            assert (shown(once) == shown(again)) is same
-            answers.add(repr(shown(again)))
+            assert (displayed(once) == displayed(again)) is same
+            answers.add(repr(displayed(again)))
     assert len(answers) == 1, answers
 
 

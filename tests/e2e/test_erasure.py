@@ -86,7 +86,7 @@ async def dead_letter_of(stack: Stack, command_id: UUID) -> Any:
     return None
 
 
-async def at_rest(stack: Stack) -> bool:
+async def until_quiescent(stack: Stack) -> bool:
     await stack.mails_may_go()
     async with stack.postgres() as conn:
         busy = await conn.fetchval(
@@ -104,7 +104,7 @@ async def at_rest(stack: Stack) -> bool:
 @pytest.fixture(scope="module")
 async def gone(stack: Stack) -> Gone:
     user, canaries = await live(stack)
-    await eventually(lambda: at_rest(stack), seconds=180, what="rest")
+    await eventually(lambda: until_quiescent(stack), seconds=180, what="rest")
     pieces = await everything(stack)
     async with stack.postgres() as conn:
         row = await conn.fetchrow(
@@ -123,7 +123,7 @@ async def gone(stack: Stack) -> Gone:
         assert (answer.status_code, answer.json()["status"]) == (202, "accepted")
         answer = await http.get(ME)
         assert answer.status_code == 401, "at once"
-    await eventually(lambda: at_rest(stack), seconds=180, what="rest")
+    await eventually(lambda: until_quiescent(stack), seconds=180, what="rest")
     return Gone(
         user,
         row["id"],
@@ -227,12 +227,12 @@ async def test_who_is_gone_cannot_come_back_but_as_somebody_new(stack: Stack, go
 
 
 async def test_other_services_are_told_who_is_gone(stack: Stack, gone: Gone) -> None:
-    told = [
+    reported = [
         dict(record.headers)
         for record in await stack.records(USERS_EVENTS.name)
         if record.key == str(gone.user_id).encode()
     ]
-    assert told[-1]["ce_type"] == UserErased.type.encode()
+    assert reported[-1]["ce_type"] == UserErased.type.encode()
 
 
 async def test_the_address_can_sign_up_again(stack: Stack, gone: Gone) -> None:

@@ -9,7 +9,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from tests.support.e2e.broker_view import at_rest
+from tests.support.e2e.broker_view import until_quiescent
 from tests.support.e2e.outages import is_problem, stopped
 from tests.support.eventually import eventually
 from tests.support.evidence import Evidence
@@ -52,7 +52,7 @@ async def handled(stack: Stack) -> int:
     return count
 
 
-def shown(seconds: Sequence[float]) -> str:
+def displayed(seconds: Sequence[float]) -> str:
     """For people."""
     return f"{statistics.median(seconds) * 1_000:.0f} / {max(seconds) * 1_000:.0f}"
 
@@ -66,7 +66,7 @@ async def test_a_flood_of_sign_ups_delays_no_refresh(stack: Stack, evidence: Evi
     everybody = httpx.Limits(max_connections=SIGN_UPS)
     async with stack.http() as http, stack.http(limits=everybody, timeout=120) as flood:
         alone = await refreshes(http, sessions)
-        await at_rest(stack)  # sign-ups of others are not of this flood
+        await until_quiescent(stack)  # sign-ups of others are not of this flood
         expected = await handled(stack) + SIGN_UPS
         await asyncio.gather(*(sign_up(flood) for _ in range(SIGN_UPS)))
         at_first = expected - await handled(stack)
@@ -87,8 +87,8 @@ async def test_a_flood_of_sign_ups_delays_no_refresh(stack: Stack, evidence: Evi
             "waiting when the refreshes began": at_first,
             "waiting when all were done": left,
             "refreshes": len(beside),
-            "without the flood, median / slowest (ms)": shown(alone),
-            "in it, median / slowest (ms)": shown(beside),
+            "without the flood, median / slowest (ms)": displayed(alone),
+            "in it, median / slowest (ms)": displayed(beside),
             "medians, in it to without": f"{ratio:.1f}",
         },
     )
@@ -111,7 +111,7 @@ async def test_whoever_waits_too_long_is_told_when_to_try_again_and_nothing_was_
             for answer in answers:
                 assert answer.status_code == 503, answer.text
                 assert is_problem(answer, "try-again")
-        await at_rest(stack)
+        await until_quiescent(stack)
         sessions = await http.get("/api/v1/users/me/sessions", headers=user.headers)
         assert len(sessions.json()["sessions"]) == 1
         assert (await ask("refresh", refresh_token=user.refresh_token)).status_code == 200

@@ -95,9 +95,9 @@ async def traveller(stack: Stack) -> Traveller:
 def test_signing_up_tells_nothing_but_that_it_was_accepted(traveller: Traveller) -> None:
     answer = traveller.answers["signup"]
     assert answer.status_code == 202
-    told = answer.json()
-    assert len(told.pop("signup_secret")) == 43
-    assert told == {"status": "accepted"}
+    reported = answer.json()
+    assert len(reported.pop("signup_secret")) == 43
+    assert reported == {"status": "accepted"}
     assert "location" not in answer.headers
 
 

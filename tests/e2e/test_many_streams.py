@@ -10,7 +10,7 @@ from uuid import UUID
 import httpx
 import pytest
 
-from tests.support.e2e.broker_view import at_rest
+from tests.support.e2e.broker_view import until_quiescent
 from tests.support.e2e.second_gateway import second_gateway
 from tests.support.e2e.stream_client import Client, ids_of, listening, publish_prices, published
 from tests.support.eventually import eventually
@@ -38,9 +38,9 @@ async def users(stack: Stack) -> list[User]:
     return list(await asyncio.gather(*(one() for _ in range(USERS))))
 
 
-async def follow(stack: Stack, people: Sequence[User]) -> None:
+async def follow(stack: Stack, members: Sequence[User]) -> None:
     """All of the symbols, everybody."""
-    for user in people:
+    for user in members:
         async with stack.http(headers=user.headers) as http:
             for symbol in SYMBOLS:
                 answer = await http.put(f"/api/v1/watchlist/{symbol}")
@@ -87,26 +87,26 @@ async def move_prices(stack: Stack, end: float) -> int:
 async def test_many_streams(stack: Stack, evidence: Evidence) -> None:
     """Own events each once and in order; after each snapshot every price, none left out."""
     chance = random.Random(20_261_125)
-    people = await users(stack)
-    clients = [Client(user) for user in people for _ in range(STREAMS_OF_EACH)]
+    members = await users(stack)
+    clients = [Client(user) for user in members for _ in range(STREAMS_OF_EACH)]
     async with second_gateway(stack) as (_, other):
         gateways = (str(stack.urls["gateway"]["url"]), other)
         # Everybody was there once before anything happens: all that comes is theirs to be told.
         for client in clients:
             async with listening(client, gateways[0]):
                 pass
-        await follow(stack, people)
+        await follow(stack, members)
         gateway, end = stack.pid("gateway"), time.monotonic() + SECONDS
         async with asyncio.TaskGroup() as tasks:
             for client in clients:
                 tasks.create_task(live(client, gateways, random.Random(chance.random()), end))
             writers = [
                 tasks.create_task(change(stack, user, random.Random(chance.random()), end))
-                for user in people
+                for user in members
             ]
             prices = tasks.create_task(move_prices(stack, end))
-        await at_rest(stack)
-        expected = {user.email: await published(stack, user, WATCHLISTS) for user in people}
+        await until_quiescent(stack)
+        expected = {user.email: await published(stack, user, WATCHLISTS) for user in members}
         assert all(len(ids) > len(SYMBOLS) for ids in expected.values())
         await finish(clients, gateways, expected)
         assert stack.pid("gateway") == gateway
@@ -142,10 +142,10 @@ async def finish(
         wanted = expected[client.user.email]
         async with listening(client, gateways[n % 2]):
 
-            async def told() -> bool:
+            async def reported() -> bool:
                 return len(ids_of(client.own, "qnt9.watchlist.")) >= len(wanted)
 
-            await eventually(told, seconds=120, what="the last own event")
+            await eventually(reported, seconds=120, what="the last own event")
         assert ids_of(client.own, "qnt9.watchlist.") == wanted
         assert not any(connection.of("reset") for connection in client.connections)
 

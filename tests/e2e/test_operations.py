@@ -15,14 +15,14 @@ from contracts.topics import (
     WATCHLIST_COMMANDS,
 )
 from tests.support.e2e.broker_view import (
-    Looking,
+    BrokerState,
     a_moment,
-    at_rest,
     audited,
     id_of,
     killed_when_begun,
     read_in,
     send_good,
+    until_quiescent,
 )
 from tests.support.eventually import eventually
 from tests.support.stack import Stack
@@ -33,22 +33,22 @@ REDRIVE = WATCHLIST_COMMANDS.redrive(WATCHLIST)
 async def test_a_replay_into_a_fresh_group_delivers_what_the_dry_run_counted_and_moves_nobody(
     stack: Stack,
 ) -> None:
-    looking, group = Looking(stack), f"projection.{uuid4().hex}"
+    broker_state, group = BrokerState(stack), f"projection.{uuid4().hex}"
     earlier = await send_good(stack, USERS_EVENTS, 7)
     begin = await a_moment()
     wanted = await send_good(stack, USERS_EVENTS, 50)
     end = await a_moment()
     later = await send_good(stack, USERS_EVENTS, 5)
-    await at_rest(stack)
-    before = looking.committed()
+    await until_quiescent(stack)
+    before = broker_state.committed()
 
     words = (USERS_EVENTS.name, "--from", begin.isoformat(), "--to", end.isoformat(), "--json")
     counted = json.loads(stack.qnt9("replay", *words, "--to-group", group, "--dry-run"))
-    assert looking.committed() == before
+    assert broker_state.committed() == before
     placed = json.loads(stack.qnt9("replay", *words, "--to-group", group, "--reason", "a trial"))
     assert counted["records"] == placed["records"] >= len(wanted)
 
-    after = looking.committed()
+    after = broker_state.committed()
     moved = {place for place, at in before.items() if after[place] != at}
     # Audit reads on, the event of this replay among others; nobody was moved in the topic.
     assert {group_of for group_of, _ in moved} <= {AUDIT.group}
@@ -98,7 +98,7 @@ async def test_a_copy_has_bytes_key_headers_and_time_as_they_were_and_where_they
 
 
 async def test_a_replay_that_was_killed_goes_on_and_leaves_one_event(stack: Stack) -> None:
-    looking, copy = Looking(stack), f"trial.{uuid4().hex}"
+    broker_state, copy = BrokerState(stack), f"trial.{uuid4().hex}"
     begin = await a_moment()
     sent = {record.id for record in await send_good(stack, USERS_EVENTS, 120)}
     end = await a_moment()
@@ -108,11 +108,11 @@ async def test_a_replay_that_was_killed_goes_on_and_leaves_one_event(stack: Stac
     )
 
     async def begun() -> bool:
-        return await asyncio.to_thread(looking.size, copy) >= 20
+        return await asyncio.to_thread(broker_state.size, copy) >= 20
 
     with killed_when_begun(stack, *words, "--rate", "20"):
         await eventually(begun, seconds=120, what="the first copies")
-    before = looking.size(copy)
+    before = broker_state.size(copy)
     assert before < len(sent)
     going_on = stack.run(*words)
     assert going_on.returncode == 0, going_on.stderr
@@ -130,9 +130,9 @@ async def test_a_replay_that_was_killed_goes_on_and_leaves_one_event(stack: Stac
 
     once_more = json.loads(stack.qnt9(*words, "--json"))
     assert once_more["finished_before"] is True
-    assert looking.size(copy) == copies.total(), "a copy that is finished is not made twice"
+    assert broker_state.size(copy) == copies.total(), "a copy that is finished is not made twice"
     again = json.loads(stack.qnt9(*words, "--again", "--json"))
-    assert looking.size(copy) == copies.total() + again["records"]
+    assert broker_state.size(copy) == copies.total() + again["records"]
 
 
 @pytest.mark.parametrize(
@@ -180,7 +180,7 @@ async def test_a_group_with_members_is_never_moved(stack: Stack) -> None:
 
 
 async def test_lag_has_every_partition_of_every_group_with_its_members(stack: Stack) -> None:
-    await at_rest(stack)
+    await until_quiescent(stack)
     lags = json.loads(stack.qnt9("lag", "--json"))
     places = {(each["group"], each["topic"], each["partition"]) for each in lags}
     for partition in range(6):
@@ -194,9 +194,9 @@ async def test_tail_shows_messages_as_they_come(stack: Stack) -> None:
     begin = await a_moment()
     [record] = await send_good(stack, USERS_EVENTS, 1)
     words = ("tail", USERS_EVENTS.name, "--from", begin.isoformat(), "--key", record.key.decode())
-    shown = json.loads(stack.qnt9(*words, "--limit", "1", "--json"))
-    assert (shown["id"], shown["type"]) == (str(record.id), "qnt9.user.signin_failed.v1")
-    assert shown["data"]["reason"] == "unknown_address"
+    displayed = json.loads(stack.qnt9(*words, "--limit", "1", "--json"))
+    assert (displayed["id"], displayed["type"]) == (str(record.id), "qnt9.user.signin_failed.v1")
+    assert displayed["data"]["reason"] == "unknown_address"
     assert "qnt9.user.signin_failed.v1" in stack.qnt9(*words, "--limit", "1")
 
 
@@ -208,10 +208,10 @@ async def test_tail_ends_at_the_end_and_searches(stack: Stack) -> None:
         lines = stack.qnt9("tail", USERS_EVENTS.name, "--until-end", "--json", *words)
         return [json.loads(line) for line in lines.splitlines()]
 
-    [shown] = found("--header", f"ce_id={chosen.id}")
-    assert shown["id"] == str(chosen.id)
-    assert [shown] == found("--text", str(chosen.id).upper(), "--from", "1h")
-    assert shown in found("--correlation-id", str(shown["correlation_id"]))
+    [displayed] = found("--header", f"ce_id={chosen.id}")
+    assert displayed["id"] == str(chosen.id)
+    assert [displayed] == found("--text", str(chosen.id).upper(), "--from", "1h")
+    assert displayed in found("--correlation-id", str(displayed["correlation_id"]))
     assert found("--text", "nobody has ever written this") == []
     wrong = await asyncio.to_thread(stack.run, "tail", "users.events", "--type", "user.sign_up")
     assert wrong.returncode == 2

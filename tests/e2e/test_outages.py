@@ -92,11 +92,11 @@ async def test_without_the_cache_server_everything_still_works(stack: Stack) -> 
             assert (await stack.sign_in(user.email)).access_token
 
 
-def told_to_anybody(answer: httpx.Response) -> dict[str, Any]:
+def sent_to_anyone(answer: httpx.Response) -> dict[str, Any]:
     """Each body of a sign-up has a secret of its own; all else is the same for everybody."""
-    told: dict[str, Any] = answer.json()
-    assert told.pop("signup_secret")
-    return told
+    reported: dict[str, Any] = answer.json()
+    assert reported.pop("signup_secret")
+    return reported
 
 
 async def test_who_signs_up_again_is_accepted_when_nobody_can_tell_in_time(stack: Stack) -> None:
@@ -114,7 +114,7 @@ async def test_who_signs_up_again_is_accepted_when_nobody_can_tell_in_time(stack
             again = await sign_up(OTHER)
             assert asyncio.get_running_loop().time() - asked < WAIT_SECONDS + SLACK_SECONDS
             assert [each.status_code for each in (first, again)] == [202, 202]
-            assert told_to_anybody(first) == told_to_anybody(again)
+            assert sent_to_anyone(first) == sent_to_anyone(again)
         refused = await sign_up(OTHER)
         assert is_problem(refused, "idempotency-key-reused", retry=False), refused.text
     assert await stack.mailed_token(email)

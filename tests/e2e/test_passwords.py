@@ -214,12 +214,12 @@ async def test_a_user_sees_what_happened_to_the_account_and_nobody_elses(
         for name in ("One", "Two", "Three"):
             await http.patch(ME, json={"display_name": name})
 
-        async def shown() -> list[dict[str, Any]]:
+        async def displayed() -> list[dict[str, Any]]:
             entries: list[dict[str, Any]] = (await http.get(ACTIVITY)).json()["activity"]
             updated = [e for e in entries if e["action"] == "user.profile_updated"]
             return entries if len(updated) == 3 else []
 
-        entries = await eventually(shown, seconds=1.5, what="activity")
+        entries = await eventually(displayed, seconds=1.5, what="activity")
         actions = [each["action"] for each in entries]
         assert actions == [
             *["user.profile_updated"] * 3,

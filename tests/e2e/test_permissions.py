@@ -75,7 +75,7 @@ async def test_role_of_the_database_reaches_one_database_and_keeps_nothing_there
 
 
 @pytest.mark.parametrize(
-    ("role", "told_of"),
+    ("role", "is_reported"),
     [
         ("gateway", []),
         ("accounts", ["I9: the accounts may SELECT password_hash FROM users"]),
@@ -83,11 +83,11 @@ async def test_role_of_the_database_reaches_one_database_and_keeps_nothing_there
     ],
 )
 async def test_the_short_list_of_attempts_tells_of_who_may_more(
-    stack: Stack, role: str, told_of: list[str]
+    stack: Stack, role: str, is_reported: list[str]
 ) -> None:
     found = [each async for each in gets_its_way(stack, role)]
-    assert set(found) >= set(told_of)
-    assert bool(found) == bool(told_of)
+    assert set(found) >= set(is_reported)
+    assert bool(found) == bool(is_reported)
 
 
 def may_write(role: str, topic: str) -> bool:

@@ -80,13 +80,13 @@ async def type_everywhere(http: httpx.AsyncClient, somebody: Person, shape: str)
 
 
 @pytest.fixture(scope="module")
-async def people(stack: Stack) -> list[Person]:
+async def users(stack: Stack) -> list[Person]:
     return [await person(stack, number) for number in range(size(2, 12))]
 
 
 @pytest.fixture(scope="module")
-async def pieces(stack: Stack, people: list[Person]) -> list[Piece]:
-    async def at_rest() -> bool:
+async def pieces(stack: Stack, users: list[Person]) -> list[Piece]:
+    async def until_quiescent() -> bool:
         await stack.mails_may_go()
         async with stack.postgres() as conn:
             busy: bool = await conn.fetchval(
@@ -98,26 +98,26 @@ async def pieces(stack: Stack, people: list[Person]) -> list[Piece]:
             )
         return not busy
 
-    assert people
-    await eventually(at_rest, seconds=180, what="rest")
+    assert users
+    await eventually(until_quiescent, seconds=180, what="rest")
     return await everything(stack)
 
 
 def test_text_of_a_person_is_in_clear_on_no_topic_and_in_no_log(
-    people: list[Person], pieces: list[Piece]
+    users: list[Person], pieces: list[Piece]
 ) -> None:
     public = [piece for piece in pieces if piece.place.startswith(("topic ", "log ", "metrics "))]
     assert len({piece.place.split()[0] for piece in public}) == 3
-    for somebody in people:
+    for somebody in users:
         found = {n: places_of(text, public) for n, text in somebody.canaries.items()}
         assert found == {name: [] for name in found}
 
 
 def test_text_of_a_person_is_in_no_table_but_where_the_product_keeps_it(
-    people: list[Person], pieces: list[Piece]
+    users: list[Person], pieces: list[Piece]
 ) -> None:
     tables = [piece for piece in pieces if piece.place.startswith("table ")]
-    for somebody in people:
+    for somebody in users:
         for name, text in somebody.canaries.items():
             retained = RETAINED.get(name, ())
             found = {place.removeprefix("table ") for place in places_of(text, tables)}

@@ -94,14 +94,14 @@ async def test_the_status_says_why_a_part_is_not_ready_and_ends_with_1(
     pid = await asyncio.to_thread(stack.pid, name)
     os.kill(pid, signal.SIGSTOP)
     try:
-        shown = await asyncio.to_thread(stack.run, "status")
-        told = await asyncio.to_thread(stack.status)
+        displayed = await asyncio.to_thread(stack.run, "status")
+        reported = await asyncio.to_thread(stack.status)
     finally:
         os.kill(pid, signal.SIGCONT)
-    assert shown.returncode == 1
-    assert "process: does not answer" in shown.stdout
-    [part] = [each for each in told["processes"] if each["name"] == name]
-    assert (told["state"], part["state"]) == ("degraded", "unready")
+    assert displayed.returncode == 1
+    assert "process: does not answer" in displayed.stdout
+    [part] = [each for each in reported["processes"] if each["name"] == name]
+    assert (reported["state"], part["state"]) == ("degraded", "unready")
     assert part["problems"] == {"process": "does not answer"}
     await until_well(stack, seconds=120)
     assert (await asyncio.to_thread(stack.run, "status")).returncode == 0
@@ -111,11 +111,11 @@ async def test_part_is_stopped_started_and_restarted_by_command(stack: Stack) ->
     pids = []
     for verb, state in (("stop", "stopped"), ("start", "ready"), ("restart", "ready")):
         said = await asyncio.to_thread(stack.qnt9, verb, "quotes")
-        shown = await asyncio.to_thread(stack.run, "status", "--json")
-        [part] = [p for p in json.loads(shown.stdout)["processes"] if p["name"] == "quotes"]
+        displayed = await asyncio.to_thread(stack.run, "status", "--json")
+        [part] = [p for p in json.loads(displayed.stdout)["processes"] if p["name"] == "quotes"]
         assert part["state"] == state
         assert f"quotes is {state}" in said
-        assert shown.returncode == (state == "stopped")
+        assert displayed.returncode == (state == "stopped")
         pids.append(part["pid"])
     assert len({*pids}) == len(pids)
 

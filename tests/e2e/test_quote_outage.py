@@ -96,7 +96,7 @@ class Crowd:
             await asyncio.sleep(chance.uniform(0, 2 * THINK_SECONDS))
 
 
-async def at_the_edge(stack: Stack) -> tuple[float, float]:
+async def at_the_gateway(stack: Stack) -> tuple[float, float]:
     """How many quotes were answered quickly by the edge's own clock, and how many at all."""
     route = "/api/v1/quotes/{symbol}"
     metric = "qnt9_http_request_seconds"
@@ -155,11 +155,11 @@ async def test_quote_outage(stack: Stack, cache: bool, evidence: Evidence) -> No
             assert crowd.seen.wrong == []
             crowd.seen = Seen()
             before = await exchange.calls()
-            earlier = await at_the_edge(stack)
+            earlier = await at_the_gateway(stack)
             await crowd.ask(SECONDS)
-            quick, all_of_them = await at_the_edge(stack)
+            quick, all_of_them = await at_the_gateway(stack)
             asked = await exchange.calls() - before
-            shown = (await asyncio.to_thread(stack.run, "status")).stdout
+            displayed = (await asyncio.to_thread(stack.run, "status")).stdout
         seen = crowd.seen
         assert len(seen.stale) > 0.5 * seen.answers
         share = (quick - earlier[0]) / (all_of_them - earlier[1])
@@ -168,7 +168,7 @@ async def test_quote_outage(stack: Stack, cache: bool, evidence: Evidence) -> No
         assert seen.p99 < P99_SECONDS
         assert share >= SHARE
         assert asked <= FAILURES + 2 * SECONDS / OPEN_SECONDS
-        assert "sandbox: circuit " in shown
+        assert "sandbox: circuit " in displayed
         before = await exchange.calls()
         await until_renewed(stack, crowd.user)
         recovery = await exchange.calls() - before
@@ -178,14 +178,14 @@ async def test_quote_outage(stack: Stack, cache: bool, evidence: Evidence) -> No
         assert await counted(stack, "quotes", "qnt9_circuit_changes_total", to=state)
     async with stack.postgres() as database:
 
-        async def told() -> bool:
+        async def reported() -> bool:
             query = """
                 SELECT array_agg(DISTINCT details ->> 'after')
                   FROM audit_log WHERE action = 'provider.circuit_changed'
             """
             return set(await database.fetchval(query) or ()) == {"open", "half_open", "closed"}
 
-        await eventually(told, what="every transition in the log")
+        await eventually(reported, what="every transition in the log")
     evidence.record(
         f"Quote outage {'with' if cache else 'without'} the cache",
         "The exchange answers nobody while clients go on asking; then it is back.",

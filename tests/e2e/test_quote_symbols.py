@@ -69,10 +69,10 @@ def _details(stack: Stack) -> dict[str, Any]:
 
 
 async def test_the_doctor_finds_the_sandbox_as_expected(stack: Stack) -> None:
-    shown = await asyncio.to_thread(stack.qnt9, "quotes", "doctor")
-    lines = shown.strip().splitlines()
+    displayed = await asyncio.to_thread(stack.qnt9, "quotes", "doctor")
+    lines = displayed.strip().splitlines()
     assert len(lines) == 8
-    assert all(line.startswith("ok ") for line in lines), shown
+    assert all(line.startswith("ok ") for line in lines), displayed
 
 
 async def test_symbol_with_an_ampersand_has_a_quote(stack: Stack, user: User) -> None:

@@ -142,15 +142,15 @@ async def test_a_watchlist_is_renewed_behind_its_quotes(stack: Stack, user: User
         await age_quotes(stack)
         before = await exchange.calls(symbols[0])
 
-        async def shown() -> list[dict[str, Any]]:
+        async def displayed() -> list[dict[str, Any]]:
             items = (await http.get("/api/v1/watchlist")).json()["items"]
             return [item["quote"] for item in items if item["symbol"] in symbols]
 
-        aged = await shown()
+        aged = await displayed()
         assert all(aged)
 
         async def renewed() -> bool:
-            now = await shown()
+            now = await displayed()
             return all(n["fetched_at"] > a["fetched_at"] for n, a in zip(now, aged, strict=True))
 
         await eventually(renewed, what="newer quotes")
@@ -168,9 +168,9 @@ async def test_pounds_instead_of_pence_overnight_never_reach_a_client(
             began = await database.fetchval("SELECT now()")
         await exchange.fault("BARC.L", kind="currency", value="GBP")
 
-        async def told() -> bool:
-            shown = (await http.get("/api/v1/quotes/BARC.L")).json()
-            assert shown["price"] == good["price"]
+        async def reported() -> bool:
+            displayed = (await http.get("/api/v1/quotes/BARC.L")).json()
+            assert displayed["price"] == good["price"]
             async with stack.postgres() as database:
                 query = """
                     SELECT EXISTS (
@@ -180,7 +180,7 @@ async def test_pounds_instead_of_pence_overnight_never_reach_a_client(
                 """
                 return bool(await database.fetchval(query, began))
 
-        await eventually(told, what="the event")
-        shown = (await http.get("/api/v1/quotes/BARC.L")).json()
-        assert shown["price"] == good["price"]
-        assert (shown["stale"], shown["stale_reason"]) == (True, "upstream_error")
+        await eventually(reported, what="the event")
+        displayed = (await http.get("/api/v1/quotes/BARC.L")).json()
+        assert displayed["price"] == good["price"]
+        assert (displayed["stale"], displayed["stale_reason"]) == (True, "upstream_error")

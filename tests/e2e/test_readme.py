@@ -43,10 +43,10 @@ def test_the_account_is_verified_and_signed_in(output: str) -> None:
 
 
 def test_the_watchlist_shows_three_symbols_with_quotes(output: str) -> None:
-    shown = next(line for line in output.splitlines() if line.startswith('{"items":'))
+    displayed = next(line for line in output.splitlines() if line.startswith('{"items":'))
     for symbol in ("AAPL", "SAP.DE", "VOD.L"):
-        assert f'"symbol":"{symbol}"' in shown
-    assert shown.count('"source":"sandbox"') == 3
+        assert f'"symbol":"{symbol}"' in displayed
+    assert displayed.count('"source":"sandbox"') == 3
 
 
 def test_the_audit_log_has_every_step_with_user_address_and_client(output: str) -> None:

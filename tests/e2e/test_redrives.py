@@ -19,12 +19,12 @@ from gateway.commands.status_token import Handle
 from infra.messaging.dead_letters import PREFIX
 from infra.security.seals import decode_key
 from tests.support.e2e.broker_view import (
-    Looking,
+    BrokerState,
     a_follower,
-    at_rest,
     audited,
     id_of,
     killed_when_begun,
+    until_quiescent,
 )
 from tests.support.e2e.records import Raw, good_record
 from tests.support.eventually import eventually
@@ -39,7 +39,7 @@ BOX = f"{WATCHLIST_COMMANDS.name}.{WATCHLIST.name}"
 async def test_a_dead_letter_of_a_bug_is_redriven_after_the_fix_to_the_one_that_failed_once(
     stack: Stack,
 ) -> None:
-    looking, owner, symbol = Looking(stack), await a_follower(stack), "X9997.DE"
+    broker_state, owner, symbol = BrokerState(stack), await a_follower(stack), "X9997.DE"
     command = AddToWatchlist(symbol=symbol)
     envelope = an_envelope(command, actor=owner)
     record = Raw(
@@ -62,15 +62,15 @@ async def test_a_dead_letter_of_a_bug_is_redriven_after_the_fix_to_the_one_that_
     assert await status_of(stack, record) == {"status": "pending", "parked": True}
     assert symbol in stack.qnt9("dlq", "show", dead_letter["number"])
 
-    await at_rest(stack)
-    before, sizes = looking.committed(), sizes_of(looking)
+    await until_quiescent(stack)
+    before, sizes = broker_state.committed(), sizes_of(broker_state)
     stack.qnt9("dlq", "redrive", dead_letter["number"], "--why", "the bug is mended")
     await eventually(lambda: succeeded(stack, record), what="the effect")
-    await at_rest(stack)
-    moved = {place for place, at in looking.committed().items() if before.get(place) != at}
+    await until_quiescent(stack)
+    moved = {place for place, at in broker_state.committed().items() if before.get(place) != at}
     assert {topic for group, (topic, _) in moved if group == WATCHLIST.group} == {REDRIVE}
     assert {group for group, _ in moved} == {WATCHLIST.group, AUDIT.group}
-    assert sizes_of(looking) == {**sizes, REDRIVE: sizes[REDRIVE] + 1}
+    assert sizes_of(broker_state) == {**sizes, REDRIVE: sizes[REDRIVE] + 1}
     assert await status_of(stack, record) == {"status": "succeeded", "parked": False}
     assert await dead_letter_of(stack, record) is None
     assert await effects_of(stack, owner, record) == (1, 1, 1)
@@ -79,12 +79,12 @@ async def test_a_dead_letter_of_a_bug_is_redriven_after_the_fix_to_the_one_that_
     async with stack.postgres() as conn:
         await conn.execute("DELETE FROM dead_letter_actions WHERE message_id = $1", record.id)
     stack.qnt9("dlq", "redrive", dead_letter["number"])
-    await at_rest(stack)
-    assert looking.size(REDRIVE) == sizes[REDRIVE] + 2
+    await until_quiescent(stack)
+    assert broker_state.size(REDRIVE) == sizes[REDRIVE] + 2
     assert await effects_of(stack, owner, record) == (1, 1, 1)
     again = stack.run("dlq", "redrive", dead_letter["number"])
     assert (again.returncode, again.stdout) == (0, "nothing to do\n")
-    assert looking.size(REDRIVE) == sizes[REDRIVE] + 2
+    assert broker_state.size(REDRIVE) == sizes[REDRIVE] + 2
 
 
 BUG = """
@@ -103,15 +103,17 @@ async def dead_letter_of(stack: Stack, record: Raw) -> dict[str, Any] | None:
     )
     for dead_letter in reversed(listed):
         number = dead_letter["number"]
-        shown = json.loads(await asyncio.to_thread(stack.qnt9, "dlq", "show", number, "--json"))
-        if shown["headers"].get("ce_id") == str(record.id):
+        displayed = json.loads(await asyncio.to_thread(stack.qnt9, "dlq", "show", number, "--json"))
+        if displayed["headers"].get("ce_id") == str(record.id):
             found: dict[str, Any] = dead_letter
             return found
     return None
 
 
-def sizes_of(looking: Looking) -> dict[str, int]:
-    return {name: looking.size(name) for name in (WATCHLIST_COMMANDS.name, DEAD_LETTERS, REDRIVE)}
+def sizes_of(broker_state: BrokerState) -> dict[str, int]:
+    return {
+        name: broker_state.size(name) for name in (WATCHLIST_COMMANDS.name, DEAD_LETTERS, REDRIVE)
+    }
 
 
 async def status_of(stack: Stack, record: Raw) -> dict[str, Any]:
@@ -165,19 +167,19 @@ async def dead_letters_of_a_fixed_bug(stack: Stack, number: int) -> list[Raw]:
 
 
 async def test_a_redrive_that_was_killed_loses_and_doubles_nothing(stack: Stack) -> None:
-    looking = Looking(stack)
+    broker_state = BrokerState(stack)
     records = await dead_letters_of_a_fixed_bug(stack, 30)
     ids = {record.id for record in records}
-    first = looking.size(DEAD_LETTERS) - len(records)
+    first = broker_state.size(DEAD_LETTERS) - len(records)
     words = ("dlq", "redrive", f"{BOX}:{first}-{first + len(records) - 1}")
-    before = looking.size(REDRIVE)
+    before = broker_state.size(REDRIVE)
 
     async def begun() -> bool:
-        return await asyncio.to_thread(looking.size, REDRIVE) >= before + 8
+        return await asyncio.to_thread(broker_state.size, REDRIVE) >= before + 8
 
     with killed_when_begun(stack, *words, "--rate", "8"):
         await eventually(begun, seconds=120, what="the first dead letters")
-    assert looking.size(REDRIVE) < before + len(records)
+    assert broker_state.size(REDRIVE) < before + len(records)
     stack.qnt9(*words)
     sent = Counter(i for i in map(id_of, await stack.records(REDRIVE)) if i in ids)
     assert sent.keys() == ids
@@ -206,7 +208,7 @@ async def test_a_discarded_command_has_failed_and_is_not_listed_any_more(stack: 
             record.id,
             AddToWatchlist.type,
         )
-    number = f"{BOX}:{Looking(stack).size(DEAD_LETTERS) - 1}"
+    number = f"{BOX}:{BrokerState(stack).size(DEAD_LETTERS) - 1}"
     assert (await status_of(stack, record))["parked"] is True
     assert stack.run("dlq", "discard", number).returncode == 2, "without a reason"
     assert stack.run("dlq", "discard", f"{BOX}:999999", "--reason", "x").returncode == 1
@@ -218,8 +220,8 @@ async def test_a_discarded_command_has_failed_and_is_not_listed_any_more(stack: 
     }
     listed = json.loads(stack.qnt9("dlq", "list", "--json"))
     assert number not in {dead_letter["number"] for dead_letter in listed}
-    shown = stack.qnt9("dlq", "show", number)
-    assert f"of no use {record.id}" in " ".join(shown.split()), "lines end at 80 columns"
+    displayed = stack.qnt9("dlq", "show", number)
+    assert f"of no use {record.id}" in " ".join(displayed.split()), "lines end at 80 columns"
 
     async def recorded() -> int:
         return await audited(stack, "ops.discarded", reason=f"of no use {record.id}")

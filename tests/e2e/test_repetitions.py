@@ -9,7 +9,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from tests.support.e2e.broker_view import at_rest
+from tests.support.e2e.broker_view import until_quiescent
 from tests.support.e2e.outages import (
     is_problem,
     stopped,
@@ -69,7 +69,7 @@ def signing_up(email: str) -> Callable[[str], Send]:
 
 async def signed_up(stack: Stack, email: str) -> str:
     """The one account of an address, and that it was made once."""
-    await at_rest(stack)
+    await until_quiescent(stack)
     async with stack.postgres() as conn:
         rows = await conn.fetch("SELECT id FROM users WHERE email = $1", email)
     (user_id,) = [str(row["id"]) for row in rows]
@@ -186,8 +186,8 @@ async def test_one_key_two_hundred_times_changes_a_profile_once(
     profile = answers[0].json()
     assert profile["display_name"] == "Once"
     assert is_problem(await patch("Other")(gateways[1]), "idempotency-key-reused", retry=False)
-    told = await emitted(stack, profile["id"])
-    assert told.count("qnt9.user.profile_updated.v1") == 1
+    reported = await emitted(stack, profile["id"])
+    assert reported.count("qnt9.user.profile_updated.v1") == 1
 
 
 async def test_all_who_do_not_wait_follow_the_one_command(
@@ -207,7 +207,7 @@ async def test_all_who_do_not_wait_follow_the_one_command(
         for n, answer in enumerate(answers)
     ]
     # A handle knows when it was given, so there may be several; what they lead to is one command.
-    (told,) = {json.dumps(status.json() | {"id": ""}) for status in statuses}
-    assert json.loads(told)["status"] == "succeeded"
-    assert json.loads(told)["result"] == {"symbol": "AAPL", "note": "once"}
+    (reported,) = {json.dumps(status.json() | {"id": ""}) for status in statuses}
+    assert json.loads(reported)["status"] == "succeeded"
+    assert json.loads(reported)["result"] == {"symbol": "AAPL", "note": "once"}
     assert await added(stack, user) == 1

@@ -78,13 +78,13 @@ def report(stack: Stack, user: User, folder: Path) -> dict[str, Any]:
 @pytest.mark.timeout(size(300, 3_600))
 async def test_requests(stack: Stack, tmp_path: Path, evidence: Evidence) -> None:
     """Every operation in all phases, as a user and as an admin."""
-    people = {
+    users = {
         "user": await stack.verified_user(password=OTHER_PASSWORD),
         "admin": await stack.admin(OTHER_PASSWORD),
     }
     reports = {
         who: await asyncio.to_thread(report, stack, user, tmp_path / who)
-        for who, user in people.items()
+        for who, user in users.items()
     }
     cases = {who: each["test_cases"]["generated"] for who, each in reports.items()}
     assert sum(cases.values()) >= CASES, cases

@@ -134,7 +134,7 @@ async def pieces(stack: Stack, journey: Journey, control: str) -> list[Piece]:
     await plant(stack, control)
     await plant_in_cache(stack, control)
 
-    async def at_rest() -> bool:
+    async def until_quiescent() -> bool:
         await stack.mails_may_go()
         async with stack.postgres() as conn:
             recorded = await conn.fetchval(
@@ -149,7 +149,7 @@ async def pieces(stack: Stack, journey: Journey, control: str) -> list[Piece]:
         logs = {r: (stack.data / "logs" / f"{r}.log").read_text("utf-8") for r in CONSUMERS}
         return recorded and not waiting and all(control in log for log in logs.values())
 
-    await eventually(at_rest, seconds=180, what="rest")
+    await eventually(until_quiescent, seconds=180, what="rest")
     return await everything(stack)
 
 

@@ -61,9 +61,9 @@ class Address:
             await self.post("verify/resend", 202, email=self.email)
         else:
             password = PASSWORDS[step]
-            told = await self.post("signup", 202, email=self.email, password=password)
+            reported = await self.post("signup", 202, email=self.email, password=password)
             if password in OWN:
-                self.secrets.append(told["signup_secret"])
+                self.secrets.append(reported["signup_secret"])
 
         async def mailed() -> bool:
             await self.stack.mails_may_go()

@@ -53,11 +53,11 @@ async def change(http: httpx.AsyncClient, user: User, number: int) -> None:
     assert answer.status_code in {200, 201, 202}, answer.text
 
 
-async def until_told(client: Client, number: int, *, seconds: float = 120) -> None:
-    async def told() -> bool:
+async def until_received(client: Client, number: int, *, seconds: float = 120) -> None:
+    async def reported() -> bool:
         return len(ids_of(client.own, ADDED)) >= number
 
-    await eventually(told, seconds=seconds, what=f"{number} own events")
+    await eventually(reported, seconds=seconds, what=f"{number} own events")
 
 
 async def test_own_events_come_once_and_in_order_over_gateways_and_a_killed_relay(
@@ -73,16 +73,16 @@ async def test_own_events_come_once_and_in_order_over_gateways_and_a_killed_rela
 
         async with listening(client, gateway(stack)):
             await make(5)
-            await until_told(client, 5)
+            await until_received(client, 5)
         await make(3)
         async with listening(client, other_gateway):
-            await until_told(client, 8)
+            await until_received(client, 8)
             writing = asyncio.create_task(make(10))
             await asyncio.to_thread(stack.kill, "relay")
             await writing
         await make(3)
         async with listening(client, gateway(stack)):
-            await until_told(client, 21, seconds=60)
+            await until_received(client, 21, seconds=60)
     assert ids_of(client.own, ADDED) == await published(stack, user, WATCHLISTS)
     assert all(each["data"].keys() == {"user_id", "symbol"} for each in client.own)
     assert not any(connection.of("reset") for connection in client.connections)
@@ -139,10 +139,10 @@ async def test_a_snapshot_of_the_quotes_then_each_new_price(stack: Stack) -> Non
             assert prices == [("MSFT", str(number)) for number in range(1, 21)]
             assert (await http.put("/api/v1/watchlist/X0042.DE")).status_code in {200, 201}
 
-            async def shown() -> bool:
+            async def displayed() -> bool:
                 return "X0042.DE" in connection.of("snapshot")[-1]["quotes"]
 
-            await eventually(shown, what="a quote of what was added")
+            await eventually(displayed, what="a quote of what was added")
             assert (await http.delete("/api/v1/watchlist/MSFT")).status_code == 204
 
             async def removed() -> bool:
@@ -155,8 +155,8 @@ async def test_a_snapshot_of_the_quotes_then_each_new_price(stack: Stack) -> Non
             await publish_prices(stack, "X0042.DE", range(3, 4))
 
             async def followed() -> bool:
-                told = connection.of("quote")
-                return ("X0042.DE", "3") in {(each["symbol"], each["price"]) for each in told}
+                reported = connection.of("quote")
+                return ("X0042.DE", "3") in {(each["symbol"], each["price"]) for each in reported}
 
             await eventually(followed, what="a price of what was added")
             assert "21" not in {each["price"] for each in connection.of("quote")}
@@ -195,7 +195,7 @@ async def test_a_gateway_that_drains_sends_its_clients_elsewhere(stack: Stack) -
     async with stack.http() as http:
         await change(http, user, 1)
     async with listening(client, gateway(stack)):
-        await until_told(client, 1)
+        await until_received(client, 1)
 
 
 async def test_a_ticket_opens_the_stream_once(stack: Stack, other_gateway: str) -> None:
@@ -270,7 +270,7 @@ async def test_an_outage_of_the_broker_ends_streams_and_they_go_on_after_it(stac
 
     await eventually(open_again, seconds=60, what="a stream")
     async with listening(client, gateway(stack)):
-        await until_told(client, 1)
+        await until_received(client, 1)
 
 
 async def test_without_the_cache_server_there_are_streams_but_no_tickets(stack: Stack) -> None:
@@ -280,4 +280,4 @@ async def test_without_the_cache_server_there_are_streams_but_no_tickets(stack: 
         assert is_problem(await http.post(TICKET), "try-again")
         async with listening(client, gateway(stack)):
             await change(http, user, 1)
-            await until_told(client, 1)
+            await until_received(client, 1)

@@ -177,7 +177,7 @@ async def test_tampering_by_sql_is_found(tampered: Tampered) -> None:
                     await conn.execute("RESET ROLE")
                 done = Done(f"{role}: {what}", at.chain, at.sequence, covered)
                 assert (await tampered.online(conn, broker)).faults, f"not found: {done}"
-                found = judge_offline(done, at, *await tampered.offline())
+                found = evaluate_offline(done, at, *await tampered.offline())
             tampered.found[f"{role}, {'covered' if covered else 'not covered'}"] += 1
             tampered.found["found without Kafka"] += found
             tampered.found["covered"] += covered
@@ -201,7 +201,7 @@ async def nothing_is_unproven_but_what_is_not_covered(tampered: Tampered, conn: 
     assert report["unproven_removals"] is True
 
 
-def judge_offline(done: Done, at: Link, code: int, report: dict[str, Any]) -> bool:
+def evaluate_offline(done: Done, at: Link, code: int, report: dict[str, Any]) -> bool:
     """Whether it was found; otherwise the report has to name it as unproven."""
     assert code == (1 if report["faults"] else 0)
     if report["faults"]:

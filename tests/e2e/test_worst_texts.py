@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from contracts.topics import TOPICS
-from tests.support.e2e.broker_view import at_rest
+from tests.support.e2e.broker_view import until_quiescent
 from tests.support.e2e.worst_texts import Request, worst_requests
 from tests.support.evidence import Evidence
 from tests.support.sizes import size
@@ -107,7 +107,7 @@ async def unready(stack: Stack, over: Callable[[], bool]) -> set[str]:
 
 async def dead_letters(stack: Stack) -> int:
     """The records of every dead letter topic, once everything is handled."""
-    await at_rest(stack)
+    await until_quiescent(stack)
     return len(await stack.records(*DEAD_LETTERS))
 
 

@@ -61,10 +61,10 @@ async def test_what_the_server_refuses_is_said_in_its_words_without_the_password
         (dsn.replace(password, "canary-password"), "password authentication failed"),
         (f"{dsn}_none", "does not exist"),
     ):
-        with pytest.raises(DatabaseError, match=words) as told:
+        with pytest.raises(DatabaseError, match=words) as reported:
             await ask(wrong)
-        assert "canary-password" not in str(told.value)
-        assert "\n" not in str(told.value)
+        assert "canary-password" not in str(reported.value)
+        assert "\n" not in str(reported.value)
     with pytest.raises(DatabaseError, match="connection refused"):
         await ask("postgresql://somebody:canary-password@127.0.0.1:1/qnt9")
     with pytest.raises(DatabaseError, match='relation "no_such_table" does not exist'):

@@ -15,25 +15,25 @@ def test_a_personal_value_is_shown_as_whose_it_is() -> None:
     user_id = uuid7()
     key = a_personal_key(user_id)
     event = UserSignedUp(user_id=user_id, email=Personal("ada@example.com"))
-    shown = show(a_record(event, personal=key))
-    assert shown.data["email"] == f"(encrypted, user:{user_id})"
-    assert (shown.type, shown.problem) == (UserSignedUp.type, None)
+    displayed = show(a_record(event, personal=key))
+    assert displayed.data["email"] == f"(encrypted, user:{user_id})"
+    assert (displayed.type, displayed.problem) == (UserSignedUp.type, None)
 
 
 def test_what_is_personal_in_an_event_is_veiled_in_a_command_too() -> None:
-    shown = show(a_record(AddToWatchlist(symbol="AAPL", note="earnings on Friday")))
-    assert shown.data["note"] == "(personal, 18 characters)"
+    displayed = show(a_record(AddToWatchlist(symbol="AAPL", note="earnings on Friday")))
+    assert displayed.data["note"] == "(personal, 18 characters)"
 
 
 def test_encrypted_text_of_a_command_is_not_shown() -> None:
-    shown = show(a_record(AddToWatchlist(symbol="AAPL", encrypted_note="c1.abc")))
-    assert shown.data == {"symbol": "AAPL", "note": None, "encrypted_note": "(encrypted)"}
+    displayed = show(a_record(AddToWatchlist(symbol="AAPL", encrypted_note="c1.abc")))
+    assert displayed.data == {"symbol": "AAPL", "note": None, "encrypted_note": "(encrypted)"}
 
 
 def test_a_seal_is_shown_as_a_seal() -> None:
     sealed = SealingKey(PUBLIC).seal({"password": "secret"}, b"a command")
-    shown = show(a_record(SignUp(sealed=sealed)))
-    assert shown.data == {"sealed": f"(sealed, {len(sealed)} characters)"}
+    displayed = show(a_record(SignUp(sealed=sealed)))
+    assert displayed.data == {"sealed": f"(sealed, {len(sealed)} characters)"}
 
 
 def test_who_asked_is_not_shown() -> None:
@@ -49,9 +49,9 @@ def test_nothing_fails_for_a_bad_record_and_nothing_reaches_the_terminal(
     record = a_record(value, envelope=an_envelope(SignUp), topic="signup.commands")
     record.headers = [*record.headers, ("x\x1b", None), ("y", b"\xff\x1b")]
     record.key = b"\xff\x1b]0;"
-    shown = show(record)
-    assert shown.problem
-    assert "\x1b" not in str(shown)
+    displayed = show(record)
+    assert displayed.problem
+    assert "\x1b" not in str(displayed)
 
 
 def test_printable_leaves_letters_of_every_language() -> None:

@@ -161,18 +161,18 @@ async def test_operator_ends_the_sessions_of_one_user(
     await a_session(database, bob)
     assert await end(operator, database, ada) == 2
     assert await ended(database) == of_ada
-    told = await events(database)
-    assert {(e.user_id, e.operator) for e in told if isinstance(e, UserSessionRevoked)} == {
+    reported = await events(database)
+    assert {(e.user_id, e.operator) for e in reported if isinstance(e, UserSessionRevoked)} == {
         (ada, "root")
     }
-    assert len(told) == 2
+    assert len(reported) == 2
     assert await end(operator, database, ada) == 0
 
 
 async def test_operator_ends_the_sessions_of_everybody(
     database: Database, operator: Transactions
 ) -> None:
-    people = [await a_user(database), await a_user(database, "bob@example.com")]
-    begun = {await a_session(database, user_id) for user_id in people}
+    users = [await a_user(database), await a_user(database, "bob@example.com")]
+    begun = {await a_session(database, user_id) for user_id in users}
     assert await end(operator, database, None) == 2
     assert await ended(database) == begun

@@ -7,8 +7,8 @@ import asyncpg
 import httpx
 from redis.asyncio import Redis
 
-from bench.people import People
 from bench.plain import equal, lean, usual
+from bench.users import Users
 from tests.support.mail_server import MailServer
 
 APPS: dict[str, Any] = {"usual": usual.app, "lean": lean.app, "equal": equal.app}
@@ -20,13 +20,13 @@ class Plain:
 
     http: httpx.AsyncClient
     database: "asyncpg.Connection[asyncpg.Record]"
-    people: People
+    users: Users
     mails: MailServer
     redis: Redis
     dsn: str
 
     def as_person(self, number: int = 0) -> dict[str, str]:
-        return {"Authorization": f"Bearer {self.people.tokens()[number]}"}
+        return {"Authorization": f"Bearer {self.users.tokens()[number]}"}
 
     async def logged(self) -> list[dict[str, Any]]:
         rows = await self.database.fetch(

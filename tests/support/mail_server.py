@@ -71,7 +71,7 @@ class MailServer:
                 loop=loop,
                 tls_context=self.starttls,
                 require_starttls=self.starttls is not None,
-                authenticator=self._judge,
+                authenticator=self._evaluate,
                 auth_require_tls=self.tls is None,  # it knows nothing of TLS around it
             )
 
@@ -84,7 +84,9 @@ class MailServer:
             await self._server.wait_closed()
             self._server = None
 
-    def _judge(self, _: SMTP, __: Session, ___: Envelope, ____: str, given: object) -> AuthResult:
+    def _evaluate(
+        self, _: SMTP, __: Session, ___: Envelope, ____: str, given: object
+    ) -> AuthResult:
         assert isinstance(given, LoginPassword)
         same = (given.login.decode(), given.password.decode()) == self.login
         self.logged_in += same

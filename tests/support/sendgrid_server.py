@@ -165,7 +165,7 @@ class SendGridApi:
         self.heads.append(head)
         body = await reader.readexactly(int(head["content-length"]))
         self.bodies.append(body)
-        step = self.script.popleft() if self.script else self._judge(start, head, body)
+        step = self.script.popleft() if self.script else self._evaluate(start, head, body)
         match step:
             case Answer():
                 if step.keeps:
@@ -185,7 +185,7 @@ class SendGridApi:
         await writer.drain()
         return True
 
-    def _judge(self, start: str, head: dict[str, str], body: bytes) -> Answer:
+    def _evaluate(self, start: str, head: dict[str, str], body: bytes) -> Answer:
         checks = (
             (404, start == "POST /v3/mail/send HTTP/1.1"),
             (401, head.get("authorization") == f"Bearer {self.key}"),

@@ -31,7 +31,7 @@ PORT_BASE = int(os.environ.get("QNT9_TEST_PORT_BASE", "21000")) + 1000 * WORKER
 PASSWORD = "Quiet-harbour-61-lantern"
 AGENT = "qnt9-tests/1.0"
 UP_SECONDS = 180
-STANDING = "QNT9_TEST_STACK"
+EXTERNAL = "QNT9_TEST_STACK"
 """The data folder of a system that somebody else has started, to be used instead."""
 STATUS = "status.json"
 """In that folder: what `qnt9 status --json` would say of it."""
@@ -272,7 +272,7 @@ def link_in(mail: dict[str, Any]) -> re.Match[str] | None:
     return re.search(r"[?&]token=([A-Za-z0-9_-]+)", mail["text"])
 
 
-class StandingStack(Stack):
+class ExternalStack(Stack):
     """A system that runs without our supervisor: its parts can be asked, not killed."""
 
     def status(self) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from contracts.ids import time_of
 from infra.postgres.pool import Connection
 from infra.security.address_hmac import address_hash
 from workers.notifications.mail_templates import Draft
-from workers.notifications.rules import TOLD_TO_OWNERS
+from workers.notifications.rules import OWNER_NOTICES
 
 MAX_WAIT = timedelta(days=1)
 """How long a mail to an owner may have to wait for its turn; it is left out beyond that."""
@@ -44,7 +44,7 @@ async def admitted(
     )
     allowed = []
     for address, draft in by_address:
-        owners = draft.template in TOLD_TO_OWNERS
+        owners = draft.template in OWNER_NOTICES
         at = time_of(draft.id) if draft.cause_id in recovered else None
         due_at = await _take(conn, address, owners=owners, at=at)
         if due_at is None:

@@ -36,11 +36,11 @@ from workers.notifications.store import Recipient
 
 
 def drafts_of(
-    messages: Messages, call: InboundMessage[CallsForMail], people: Mapping[UUID, Recipient]
+    messages: Messages, call: InboundMessage[CallsForMail], users: Mapping[UUID, Recipient]
 ) -> Iterator[Draft]:
     """The mails to the person whom an event is about, at the address that is theirs."""
     to: str | None
-    person = people[call.data.user_id]
+    person = users[call.data.user_id]
     match call.data:
         case UserSignedUp(email=email):
             to = clear(email, person) if person.needs_link else None

@@ -18,7 +18,7 @@ from workers.notifications.drafts import clear, draft, drafts_of
 from workers.notifications.mail_requests import (
     erased_users,
     from_new_clients,
-    is_worth_telling,
+    is_worth_reporting,
     requested,
 )
 from workers.notifications.mail_templates import Draft, Messages
@@ -57,13 +57,13 @@ async def queue_mails(deps: NotificationsDeps, batch: Sequence[InboundMessage[Me
         requests = await store.take_mail_requests(tx.conn, [r.envelope.id for r in ready])
         calls, unknown = requested(ready, requests, since=CLOCK.now() - MAILS_WANTED)
         calls = await _worth_telling(tx, calls)
-        people = await store.recipients(tx.conn, {call.data.user_id for call in calls})
+        users = await store.recipients(tx.conn, {call.data.user_id for call in calls})
         if erased := erased_users([call.data for call in calls]):
-            people |= await store.farewells(tx.conn, erased)
-        heard = [call for call in calls if call.data.user_id in people]
+            users |= await store.farewells(tx.conn, erased)
+        heard = [call for call in calls if call.data.user_id in users]
         drafts = [
-            *(d for call in heard for d in drafts_of(deps.messages, call, people)),
-            *await _address_drafts(deps, tx, heard, people),
+            *(d for call in heard for d in drafts_of(deps.messages, call, users)),
+            *await _address_drafts(deps, tx, heard, users),
         ]
         recovered = await store.recovered(tx.conn, {call.envelope.id for call in heard})
         drafts = await admitted(tx.conn, deps.address_key, drafts, recovered)
@@ -82,22 +82,22 @@ async def _worth_telling(
 ) -> list[InboundMessage[CallsForMail]]:
     """All but sign-ins from clients that are known, and one sign-in too many within an hour."""
     new = from_new_clients([call.data for call in calls])
-    told = await store.told_lately(tx.conn, new, SIGNED_IN) if new else set()
-    return [call for call in calls if is_worth_telling(call.data, told)]
+    reported = await store.notified_lately(tx.conn, new, SIGNED_IN) if new else set()
+    return [call for call in calls if is_worth_reporting(call.data, reported)]
 
 
 async def _address_drafts(
     deps: NotificationsDeps,
     tx: Transaction,
     calls: Sequence[InboundMessage[CallsForMail]],
-    people: dict[UUID, Recipient],
+    users: dict[UUID, Recipient],
 ) -> list[Draft]:
     """The links to new addresses; for one that is somebody's, that person is told instead."""
     ended, wanted = changes_of_address([call.data for call in calls])
     causes = {id(call.data): call for call in calls}
     if ended:
         await store.void_links(tx.conn, ended, [EMAIL_CHANGE])
-    to = {user_id: clear(event.new_email, people[user_id]) for user_id, event in wanted.items()}
+    to = {user_id: clear(event.new_email, users[user_id]) for user_id, event in wanted.items()}
     hashes = {user_id: address_hash(deps.address_key, email) for user_id, email in to.items()}
     taken = await store.owners(tx.conn, hashes.values()) if hashes else {}
     owners = await store.recipients(tx.conn, taken.values()) if taken else {}
@@ -112,7 +112,7 @@ async def _address_drafts(
                     deps.messages,
                     call,
                     EMAIL_CHANGE,
-                    people[user_id],
+                    users[user_id],
                     to=email,
                     session_id=UUID(asked_by) if asked_by else None,
                 )

@@ -63,10 +63,10 @@ def erased_users(events: Sequence[CallsForMail]) -> set[UUID]:
     return found
 
 
-def is_worth_telling(event: CallsForMail, told: Collection[UUID]) -> bool:
+def is_worth_reporting(event: CallsForMail, reported: Collection[UUID]) -> bool:
     """Whether an event calls for a mail. `told`: who had enough mails about sign-ins lately."""
     match event:
         case UserSignedIn(user_id=user_id, new_client=new_client):
-            return new_client and user_id not in told
+            return new_client and user_id not in reported
         case _:
             return True

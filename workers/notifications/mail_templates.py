@@ -160,14 +160,14 @@ class Messages:
         if form is None:
             raise UnknownTemplateError(f"{template} version {version}")
         recipient = on_the_wire(parameters["to"])
-        shown: dict[str, Any] = {
+        displayed: dict[str, Any] = {
             "name": greeted_name(parameters.get("name")),
             "when": parameters.get("when"),
             "client": parameters.get("client"),
             "site": self._url,
         }
         if form.page:
-            shown["link"] = f"{self._url}/{form.page}?token={mailed_token(self._key, mail_id)}"
+            displayed["link"] = f"{self._url}/{form.page}?token={mailed_token(self._key, mail_id)}"
         mail = EmailMessage(policy=_POLICY)
         mail["Message-ID"] = message_id
         mail["Date"] = format_datetime(created_at)
@@ -175,10 +175,10 @@ class Messages:
         mail["To"] = recipient
         mail["Subject"] = form.subject
         mail["Auto-Submitted"] = "auto-generated"
-        mail.set_content(self._text(f"{template}.v{version}.txt", shown))
-        mail.add_alternative(self._text(f"{template}.v{version}.html", shown), subtype="html")
+        mail.set_content(self._text(f"{template}.v{version}.txt", displayed))
+        mail.add_alternative(self._text(f"{template}.v{version}.html", displayed), subtype="html")
         mail.set_boundary(f"=_{mail_id.hex}")
         return OutgoingMail(mail_id, template, self._sender.addr_spec, recipient, mail)
 
-    def _text(self, name: str, shown: dict[str, Any]) -> str:
-        return self._templates.get_template(name).render(shown)
+    def _text(self, name: str, displayed: dict[str, Any]) -> str:
+        return self._templates.get_template(name).render(displayed)

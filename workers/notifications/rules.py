@@ -87,7 +87,7 @@ MAILS_WANTED = MIN_REMEMBERED - timedelta(days=1)
 """What happened longer ago calls for no mail: nothing may tell any more that it was sent."""
 
 
-TOLD_TO_OWNERS = frozenset(
+OWNER_NOTICES = frozenset(
     {PASSWORD_CHANGED, EMAIL_CHANGE_ASKED, EMAIL_CHANGED, SIGNED_IN, TOKEN_REUSED, ERASED}
 )
 """What the owner of an account is told of it; all other mails anybody may ask for."""

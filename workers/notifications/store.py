@@ -122,7 +122,7 @@ async def farewells(conn: Connection, users: Iterable[UUID]) -> dict[UUID, Recip
     return found
 
 
-async def told_lately(conn: Connection, users: Iterable[UUID], template: str) -> set[UUID]:
+async def notified_lately(conn: Connection, users: Iterable[UUID], template: str) -> set[UUID]:
     """Who was sent so many mails of a kind within the hour that one more would say nothing new."""
     rows = await conn.fetch(
         """

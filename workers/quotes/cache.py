@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 from redis.asyncio import Redis
 
 from contracts.history import CachedHistory, HistoryKey
-from contracts.quotes import SHOWN_OVER_A_WEEKEND, CachedQuote, cache_key
+from contracts.quotes import DISPLAYED_OVER_A_WEEKEND, CachedQuote, cache_key
 from contracts.securities import Found, search_key
 from infra.redis.best_effort_client import BestEffortClient
 
@@ -42,7 +42,7 @@ class QuoteCache:
         for symbol, entry in entries.items():
             until = entry.fresh_until
             if entry.quote:
-                until = max(until, entry.quote.fetched_at + SHOWN_OVER_A_WEEKEND)
+                until = max(until, entry.quote.fetched_at + DISPLAYED_OVER_A_WEEKEND)
             pipeline.set(cache_key(symbol), entry.model_dump_json(), pxat=until)
         await self._cache_client.ask(pipeline.execute)
 
@@ -82,7 +82,7 @@ class HistoryCache:
         """Kept long after they are fresh, to be shown while their provider fails."""
         pipeline = self._redis.pipeline(transaction=False)
         for key, entry in entries.items():
-            until = max(entry.fresh_until, entry.history.fetched_at + SHOWN_OVER_A_WEEKEND)
+            until = max(entry.fresh_until, entry.history.fetched_at + DISPLAYED_OVER_A_WEEKEND)
             pipeline.set(key.cache_key, entry.model_dump_json(), pxat=until)
             self._remembered.pop(key, None)
             self._remembered[key] = entry

@@ -44,7 +44,7 @@ class QuotesDeps:
     look_ups: LookUps = field(init=False)
     histories: LookUps = field(init=False)
     searches: LookUps = field(init=False)
-    told: Throttle = field(default_factory=lambda: Throttle(A_MINUTE))
+    reported: Throttle = field(default_factory=lambda: Throttle(A_MINUTE))
     without_price: Throttle = field(default_factory=lambda: Throttle(A_MINUTE))
     unknown: Throttle = field(default_factory=lambda: Throttle(UNKNOWN_FRESH))
 
@@ -60,7 +60,7 @@ class QuotesDeps:
                 known[symbol] = CachedQuote(quote=None, fresh_until=now + UNKNOWN_FRESH)
         return known
 
-    async def tell(self, outcomes: Iterable[tuple[LookUp, Outcome]]) -> None:
+    async def report(self, outcomes: Iterable[tuple[LookUp, Outcome]]) -> None:
         """Announced; what nobody could hear is kept where gateways look for it."""
         announcements = [
             Announcement(
@@ -82,10 +82,10 @@ class QuotesDeps:
     async def record(self, look_up: LookUp, event: Event) -> None:
         """Once a minute at most for each subject and kind, however often it is asked for."""
         kind, now = (look_up.subject, event.type), CLOCK.now()
-        if self.told.is_due(kind, now):
+        if self.reported.is_due(kind, now):
             async with self.transactions.begin() as tx:
                 tx.emit(event, about=look_up.subject, caused_by=look_up.askers[0])
-            self.told.mark(kind, now)
+            self.reported.mark(kind, now)
 
     async def record_changes(self) -> None:
         """What became of the circuits. Kept for the next time while Postgres is away."""

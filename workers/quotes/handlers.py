@@ -22,7 +22,7 @@ from contracts.events import (
     QuoteUpdated,
 )
 from contracts.outcomes import Outcome, Rejected, Succeeded
-from contracts.quotes import CachedQuote, Quote, StaleReason, marked, may_be_shown
+from contracts.quotes import CachedQuote, Quote, StaleReason, marked, may_be_displayed
 from infra.messaging.dispatch import BulkHandlers
 from infra.runtime.clock import CLOCK
 from workers.quotes import store
@@ -78,8 +78,8 @@ async def look_up(deps: QuotesDeps, look_ups: Sequence[LookUp]) -> None:
     known = await deps.known([each.subject for each in look_ups])
     now = CLOCK.now()
     fresh = {s: entry for s, entry in known.items() if until_fresh(entry, now)}
-    await deps.tell(
-        (each, _outcome_of(fresh[each.subject].shown()))
+    await deps.report(
+        (each, _outcome_of(fresh[each.subject].displayed()))
         for each in look_ups
         if each.subject in fresh
     )
@@ -111,7 +111,7 @@ async def _follow(deps: QuotesDeps, look_up: LookUp, known: QuoteEntries) -> Non
         await asyncio.sleep(FOLLOW_SECONDS)
         entry = (await deps.cache.get([symbol])).get(symbol)
         if entry and until_fresh(entry, CLOCK.now()):
-            await deps.tell([(look_up, _outcome_of(entry.shown()))])
+            await deps.report([(look_up, _outcome_of(entry.displayed()))])
             return
         if await deps.leases.take([symbol]):
             await _ask(deps, [look_up], known)
@@ -129,14 +129,14 @@ async def _ask(deps: QuotesDeps, look_ups: Sequence[LookUp], known: QuoteEntries
         )
         if due:
             verdicts |= await deps.chain.quotes([each.subject for each in due], within=within)
-        priced, rest = await _judged(deps, look_ups, verdicts, known)
+        priced, rest = await _evaluated(deps, look_ups, verdicts, known)
         await _all([_serve(deps, priced), *rest])
     finally:
         await deps.leases.release(each.subject for each in look_ups)
         await deps.record_changes()
 
 
-async def _judged(
+async def _evaluated(
     deps: QuotesDeps, look_ups: Sequence[LookUp], verdicts: dict[str, Verdict], known: QuoteEntries
 ) -> tuple[list[Priced], list[Awaitable[None]]]:
     """Which have a price that can be believed, and what is to be done for each other one."""
@@ -186,7 +186,7 @@ async def _serve(deps: QuotesDeps, priced: Sequence[Priced]) -> None:
     saving = asyncio.ensure_future(_save(deps, priced, entries))
     await asyncio.wait({saving}, timeout=SAVE_SECONDS)
     await deps.cache.put(entries)
-    await deps.tell((each, _outcome_of(found.quote)) for each, found in priced)
+    await deps.report((each, _outcome_of(found.quote)) for each, found in priced)
     await saving
 
 
@@ -211,7 +211,7 @@ async def _say_unknown(deps: QuotesDeps, look_up: LookUp) -> None:
     deps.unknown.mark(symbol, now)
     unknown = CachedQuote(quote=None, fresh_until=now + UNKNOWN_FRESH)
     await deps.cache.put({symbol: unknown})
-    await deps.tell([(look_up, _outcome_of(None))])
+    await deps.report([(look_up, _outcome_of(None))])
     await deps.record(look_up, QuoteNotFound(symbol=symbol, source=deps.chain.first))
 
 
@@ -245,13 +245,13 @@ async def _serve_last_good(
     """
     symbol = look_up.subject
     last = known[symbol].quote if symbol in known else None
-    if last and may_be_shown(last, CLOCK.now()):
+    if last and may_be_displayed(last, CLOCK.now()):
         entry = CachedQuote(quote=last, fresh_until=until, stale_reason=reason)
         await deps.cache.put({symbol: entry})
-        await deps.tell([(look_up, _outcome_of(marked(last, reason)))])
+        await deps.report([(look_up, _outcome_of(marked(last, reason)))])
         event: Event = QuoteServedStale(symbol=symbol, reason=reason, as_of=last.as_of)
     else:
-        await deps.tell([(look_up, Rejected("quote-unavailable"))])
+        await deps.report([(look_up, Rejected("quote-unavailable"))])
         event = QuoteUnavailable(symbol=symbol, reason=reason)
     await deps.record(look_up, event)
 

@@ -16,7 +16,7 @@ import structlog
 from contracts.commands import LookUpHistory
 from contracts.history import CachedHistory, HistoryKey
 from contracts.outcomes import Outcome, Rejected, Succeeded
-from contracts.quotes import CachedQuote, StaleReason, may_be_shown
+from contracts.quotes import CachedQuote, StaleReason, may_be_displayed
 from infra.runtime.clock import CLOCK
 from workers.quotes.batch_loader import LookUp
 from workers.quotes.cache import until_fresh
@@ -56,16 +56,16 @@ async def look_up_histories(deps: QuotesDeps, look_ups: Sequence[LookUp]) -> Non
     quotes = await deps.known(list({each.key.symbol for each in wanted}))
     now = CLOCK.now()
     cold: list[Wanted] = []
-    told: list[tuple[LookUp, Outcome]] = []
+    reported: list[tuple[LookUp, Outcome]] = []
     for each in wanted:
         entry, quote = known.get(each.key), quotes.get(each.key.symbol)
         if entry and until_fresh(entry, now):
-            told.append((each.look_up, _outcome_of(entry)))
+            reported.append((each.look_up, _outcome_of(entry)))
         elif quote and quote.quote is None and until_fresh(quote, now):
-            told.append((each.look_up, Rejected("unknown-symbol")))
+            reported.append((each.look_up, Rejected("unknown-symbol")))
         else:
             cold.append(each)
-    await deps.tell(told)
+    await deps.report(reported)
     ours = await deps.leases.take(each.key.text for each in cold)
     mine = [each for each in cold if each.key.text in ours]
     others = [each for each in cold if each.key.text not in ours]
@@ -108,7 +108,7 @@ async def _follow(
         await asyncio.sleep(FOLLOW_SECONDS)
         entry = (await deps.history_cache.get([key])).get(key)
         if entry and until_fresh(entry, CLOCK.now()):
-            await deps.tell([(wanted.look_up, _outcome_of(entry))])
+            await deps.report([(wanted.look_up, _outcome_of(entry))])
             return
         if await deps.leases.take([key.text]):
             await _ask(deps, [wanted], known, quotes)
@@ -154,12 +154,12 @@ async def _serve(
             until = history_fresh_until(history, hours, now, jitter)
             entry = CachedHistory(history=history, fresh_until=until)
             await deps.history_cache.put({key: entry})
-            await deps.tell([(wanted.look_up, _outcome_of(entry))])
+            await deps.report([(wanted.look_up, _outcome_of(entry))])
         case NotFound():
             deps.unknown.mark(key.symbol, now)
             unknown = CachedQuote(quote=None, fresh_until=now + UNKNOWN_FRESH)
             await deps.cache.put({key.symbol: unknown})
-            await deps.tell([(wanted.look_up, Rejected("unknown-symbol"))])
+            await deps.report([(wanted.look_up, Rejected("unknown-symbol"))])
         case Failed(reason=reason):
             until = held_until(reason, deps.chain.open_until, now)
             await _serve_last(deps, wanted, known, reason, until)
@@ -175,13 +175,13 @@ async def _serve_last(
 ) -> None:
     """The last history, marked, and so in the cache until `until`; or that there is none."""
     last = known.get(wanted.key)
-    if last is None or not may_be_shown(last.history, CLOCK.now()):
-        await deps.tell([(wanted.look_up, Rejected("history-unavailable"))])
+    if last is None or not may_be_displayed(last.history, CLOCK.now()):
+        await deps.report([(wanted.look_up, Rejected("history-unavailable"))])
         return
     entry = CachedHistory(history=last.history, fresh_until=until, stale_reason=reason)
     await deps.history_cache.put({wanted.key: entry})
-    await deps.tell([(wanted.look_up, _outcome_of(entry))])
+    await deps.report([(wanted.look_up, _outcome_of(entry))])
 
 
 def _outcome_of(entry: CachedHistory) -> Outcome:
-    return Succeeded({"history": entry.shown.as_json})
+    return Succeeded({"history": entry.displayed.as_json})

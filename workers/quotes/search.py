@@ -49,7 +49,7 @@ async def _search(deps: QuotesDeps, look_up: LookUp) -> None:
             found = await _from_memory(deps, text)
         else:
             await deps.cache.put_search(text, found, _kept(found))
-    await deps.tell([(look_up, _outcome_of(found))])
+    await deps.report([(look_up, _outcome_of(found))])
     await deps.record_changes()
 
 

@@ -61,9 +61,9 @@ async def verify_email(deps: VerificationDeps, received: InboundMessage[VerifyEm
     hashed = token_hash(redemption.token)
     async with deps.transactions.begin() as tx:
         link = await store.find_link(tx.conn, hashed)
-        people = await _lock(deps, tx, link) if link else []
+        users = await _lock(deps, tx, link) if link else []
         token = await store.find_token(tx.conn, hashed) if link else None
-        decision = redeem(token, people, link.email if link else "")
+        decision = redeem(token, users, link.email if link else "")
         if not isinstance(decision, Verify):
             tx.complete(received, decision, fingerprint=redemption.fingerprint)
             return
@@ -71,7 +71,7 @@ async def verify_email(deps: VerificationDeps, received: InboundMessage[VerifyEm
         await store.use_token(tx.conn, hashed)
         await store.supersede(tx.conn, decision.superseded)
         event, outcome = await _move(deps, tx, link, decision.person)
-        await void_links(tx.conn, [p.user_id for p in people], [VERIFY])
+        await void_links(tx.conn, [p.user_id for p in users], [VERIFY])
         for user_id in (link.user_id, *decision.superseded):
             tx.user_changed(user_id)
         tx.emit(event, about=link.user_id, caused_by=received, key=decision.person.key)
@@ -83,7 +83,7 @@ async def _lock(deps: VerificationDeps, tx: Transaction, link: Link) -> list[Per
     address = address_hash(deps.address_key, link.email)
     if link.purpose == EMAIL_CHANGE:
         await store.hold_address(tx.conn, address)
-    return await store.lock_people(tx.conn, address, also=link.user_id)
+    return await store.lock_users(tx.conn, address, also=link.user_id)
 
 
 async def _move(
@@ -152,7 +152,7 @@ async def _mail_link(
     )
     address = address_hash(deps.address_key, wanted.email)
     async with deps.transactions.begin() as tx:
-        person = request.recipient(await store.lock_people(tx.conn, address))
+        person = request.recipient(await store.lock_users(tx.conn, address))
         drafts: list[Draft] = []
         if person and person.key and person.email:
             mail = await _draft(deps, tx, received, request.template, person)

@@ -65,16 +65,16 @@ class Verify:
 
 
 def redeem(
-    token: Token | None, people: Sequence[Person], email: str
+    token: Token | None, users: Sequence[Person], email: str
 ) -> Verify | Succeeded | Rejected:
     """What a token does, given its person, every sign-up of the address it was mailed to, and that.
 
     A link to another address moves the person. One of a sign-up takes proof, and another slice.
     """
-    person = next((p for p in people if token and p.user_id == token.user_id), None)
+    person = next((p for p in users if token and p.user_id == token.user_id), None)
     if token is None or person is None or person.gone:
         return Rejected("invalid-token")
-    others = [p for p in people if p is not person]
+    others = [p for p in users if p is not person]
     may_take = person.takes(token.purpose) and not owner_of(others)
     match state_of(token), may_take:
         case TokenState.USED, _ if person.confirmed_at and person.email == email:
@@ -93,14 +93,14 @@ def confirmed(at: datetime) -> Succeeded:
     return Succeeded({"email_confirmed_at": in_utc(at)})
 
 
-def owner_of(people: Sequence[Person]) -> Person | None:
+def owner_of(users: Sequence[Person]) -> Person | None:
     """Who has verified the address, if anybody has."""
-    return next((p for p in people if p.confirmed_at and not p.gone), None)
+    return next((p for p in users if p.confirmed_at and not p.gone), None)
 
 
-def who_waits(people: Sequence[Person]) -> Person | None:
+def who_waits(users: Sequence[Person]) -> Person | None:
     """The newest sign-up of an address that nobody has verified."""
-    waiting = [p for p in people if p.waits]
-    if not waiting or owner_of(people):
+    waiting = [p for p in users if p.waits]
+    if not waiting or owner_of(users):
         return None
     return max(waiting, key=lambda p: (p.created_at, p.user_id))

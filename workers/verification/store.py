@@ -15,9 +15,7 @@ from workers.notifications.rules import VERIFY
 from workers.verification.rules import CONFIRMING, Person, Token
 
 
-async def lock_people(
-    conn: Connection, address_hash: str, also: UUID | None = None
-) -> list[Person]:
+async def lock_users(conn: Connection, address_hash: str, also: UUID | None = None) -> list[Person]:
     """Every sign-up of an address and one more person, in id order so that nobody can deadlock."""
     rows = await conn.fetch(
         """

@@ -14,10 +14,10 @@ async def test_a_mail_is_shown_with_its_parts(inbox: Inbox) -> None:
         subject="Grüße", text="Link: https://example.com/verify?token=a-b_c", html="<p>ö</p>"
     )
     await inbox.receive(mail)
-    (shown,) = await inbox.messages()
-    assert shown.pop("id")
-    assert shown.pop("date").endswith("Z")
-    assert shown == {
+    (displayed,) = await inbox.messages()
+    assert displayed.pop("id")
+    assert displayed.pop("date").endswith("Z")
+    assert displayed == {
         "message_id": mail["Message-ID"],
         "to": "ada@example.com",
         "subject": "Grüße",
@@ -48,8 +48,8 @@ async def test_an_address_and_headers_beyond_ascii_are_kept(inbox: Inbox) -> Non
         )
         await smtp.rcpt("dörte@exämple.com", encoding="utf-8")
         await smtp.data(content)
-    (shown,) = await inbox.messages(to="dörte@exämple.com")
-    assert (shown["to"], shown["subject"]) == ("dörte@exämple.com", "Größe")
+    (displayed,) = await inbox.messages(to="dörte@exämple.com")
+    assert (displayed["to"], displayed["subject"]) == ("dörte@exämple.com", "Größe")
 
 
 @pytest.mark.parametrize(
@@ -68,9 +68,9 @@ async def test_a_malformed_mail_is_kept_and_shown_all_the_same(
 ) -> None:
     async with aiosmtplib.SMTP(hostname="127.0.0.1", port=inbox.smtp_port, start_tls=False) as smtp:
         await smtp.sendmail("a@example.com", "b@example.com", content)
-    (shown,) = await inbox.messages()
-    assert shown["to"] == "b@example.com"
-    assert (await inbox.http.get(f"/messages/{shown['id']}")).status_code == 200
+    (displayed,) = await inbox.messages()
+    assert displayed["to"] == "b@example.com"
+    assert (await inbox.http.get(f"/messages/{displayed['id']}")).status_code == 200
 
 
 async def test_what_was_accepted_is_there_after_a_restart(tmp_path: Path) -> None:

@@ -101,5 +101,5 @@ def test_what_roles_must_agree_on_reaches_each_of_them(
 ) -> None:
     name = "QNT9_OUTCOMES_KEPT_DAYS"
     monkeypatch.setenv(name, "60")
-    told = {role: of_role(role, credentials, PORTS, options).get(name) for role in ROLES}
-    assert {role for role, days in told.items() if days == "60"} == {"gateway", "relay"}
+    reported = {role: of_role(role, credentials, PORTS, options).get(name) for role in ROLES}
+    assert {role for role, days in reported.items() if days == "60"} == {"gateway", "relay"}

@@ -59,10 +59,10 @@ async def test_rows_that_are_no_outcomes_keep_nobody_else_waiting(
     outcomes = CommandResults(redis_away, await database.pool("qnt9_gateway"), "a channel")
     for row_id in bad:
         outcomes.expect(row_id)
-    told = outcomes.expect(good)
+    reported = outcomes.expect(good)
     polling = asyncio.create_task(outcomes.poll())
     async with asyncio.timeout(30):
-        assert (await told).outcome == Succeeded()
+        assert (await reported).outcome == Succeeded()
     assert not polling.done()
     polling.cancel()
     with suppress(asyncio.CancelledError):
@@ -70,9 +70,9 @@ async def test_rows_that_are_no_outcomes_keep_nobody_else_waiting(
 
 
 def test_refusal_with_an_unknown_code_is_a_problem_that_the_document_has() -> None:
-    told = CommandResult(outcome_of({"status": "failed", "code": "unheard-of"}), None)
+    reported = CommandResult(outcome_of({"status": "failed", "code": "unheard-of"}), None)
     with pytest.raises(ProblemError) as error:
-        settled(told, None)
+        settled(reported, None)
     assert error.value.code == "internal-error"
 
 

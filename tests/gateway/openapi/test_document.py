@@ -57,8 +57,8 @@ def test_an_example_is_what_the_model_would_write(
 
 @pytest.mark.parametrize("endpoint", API, ids=lambda e: f"{e.method} {e.path}")
 def test_what_a_route_takes_and_gives_has_an_example(endpoint: Endpoint) -> None:
-    shown = {endpoint.body, *endpoint.answers.values()} - {None}
-    assert shown <= EXAMPLES.keys()
+    displayed = {endpoint.body, *endpoint.answers.values()} - {None}
+    assert displayed <= EXAMPLES.keys()
     assert {part.strip("{}") for part in endpoint.path.split("/") if "{" in part} <= PATHS.keys()
 
 

@@ -49,7 +49,7 @@ def says(worker: Worker, history: PriceHistory) -> None:
     worker.answers[history.symbol] = Succeeded({"history": found})
 
 
-async def shown(histories: Histories) -> tuple[str | None, str | None]:
+async def displayed(histories: Histories) -> tuple[str | None, str | None]:
     history = await histories.history(CONTEXT, KEY)
     assert history.stale is (history.stale_reason is not None)
     return history.points[0].close, history.stale_reason
@@ -65,7 +65,7 @@ async def test_fresh_history_is_shown_without_a_command(
     histories: Histories, redis: Redis, worker: Worker
 ) -> None:
     await cache(redis, ahead(seconds=60))
-    assert await shown(histories) == ("1.00", None)
+    assert await displayed(histories) == ("1.00", None)
     assert worker.asked == []
 
 
@@ -74,7 +74,7 @@ async def test_history_past_its_soft_time_is_shown_and_renewed_once(
 ) -> None:
     await cache(redis, ago(minutes=4))
     with within(1):
-        assert {await shown(histories) for _ in range(20)} == {("1.00", None)}
+        assert {await displayed(histories) for _ in range(20)} == {("1.00", None)}
     await until(lambda: worker.asked == ["AAPL"])
 
 
@@ -83,7 +83,7 @@ async def test_newer_history_is_waited_for_past_the_hard_time(
 ) -> None:
     await cache(redis, ago(minutes=6))
     says(worker, a_history(close="2.00"))
-    assert await shown(histories) == ("2.00", None)
+    assert await displayed(histories) == ("2.00", None)
 
 
 async def test_old_history_is_marked_when_no_newer_one_comes(
@@ -91,7 +91,7 @@ async def test_old_history_is_marked_when_no_newer_one_comes(
 ) -> None:
     monkeypatch.setattr(module, "PATIENT_SECONDS", 0.05)
     await cache(redis, ago(minutes=6))
-    assert await shown(histories) == ("1.00", "timeout")
+    assert await displayed(histories) == ("1.00", "timeout")
 
 
 async def test_unknown_symbol_and_failed_provider_are_problems(
@@ -107,7 +107,7 @@ async def test_history_is_requested_without_the_cache_server(
     redis_away: Redis, worker: Worker
 ) -> None:
     says(worker, a_history())
-    assert await shown(Histories(HistoryCache(redis_away), worker)) == ("1.00", None)
+    assert await displayed(Histories(HistoryCache(redis_away), worker)) == ("1.00", None)
 
 
 @pytest.mark.parametrize("value", ["{}", "no JSON", "x" * (MAX_HISTORY_BYTES + 1)])
@@ -116,7 +116,7 @@ async def test_unreadable_cache_entry_is_requested_anew(
 ) -> None:
     await redis.set(KEY.cache_key, value)
     says(worker, a_history(close="3.00"))
-    assert await shown(histories) == ("3.00", None)
+    assert await displayed(histories) == ("3.00", None)
 
 
 async def test_sparklines_are_what_is_known_within_the_wait(

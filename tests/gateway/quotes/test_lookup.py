@@ -18,7 +18,7 @@ from tests.support.workers.quote_builders import a_quote
 GOOD = a_quote(price="1.00")
 
 
-async def shown(quotes: Quotes, symbol: str = "AAPL") -> tuple[str, str | None]:
+async def displayed(quotes: Quotes, symbol: str = "AAPL") -> tuple[str, str | None]:
     quote = await quotes.quote(CONTEXT, symbol)
     assert quote.stale is (quote.stale_reason is not None)
     return quote.price, quote.stale_reason
@@ -35,7 +35,7 @@ async def test_what_is_fresh_is_shown_and_nobody_asked(
 ) -> None:
     await shelf.cache(CachedQuote(quote=GOOD, fresh_until=ahead(seconds=60)))
     await shelf.cache(CachedQuote(quote=None, fresh_until=ahead(seconds=60)), "NOPE")
-    assert await shown(quotes) == ("1.00", None)
+    assert await displayed(quotes) == ("1.00", None)
     assert await problem(quotes, "NOPE") == "unknown-symbol"
     assert worker.asked == []
 
@@ -45,7 +45,7 @@ async def test_between_soft_and_hard_time_it_is_shown_at_once_and_renewed_once(
 ) -> None:
     await shelf.cache(CachedQuote(quote=GOOD, fresh_until=ago(minutes=4)))
     with within(1):
-        assert {await shown(quotes) for _ in range(20)} == {("1.00", None)}
+        assert {await displayed(quotes) for _ in range(20)} == {("1.00", None)}
     await until(lambda: worker.asked == ["AAPL"])
 
 
@@ -54,7 +54,7 @@ async def test_past_its_hard_time_a_newer_one_is_waited_for(
 ) -> None:
     await shelf.cache(CachedQuote(quote=GOOD, fresh_until=ago(minutes=6)))
     worker.says(a_quote(price="2.00"))
-    assert await shown(quotes) == ("2.00", None)
+    assert await displayed(quotes) == ("2.00", None)
 
 
 async def test_but_not_long_where_there_is_something_to_show(
@@ -63,7 +63,7 @@ async def test_but_not_long_where_there_is_something_to_show(
     monkeypatch.setattr(module, "PATIENT_SECONDS", 0.05)
     await shelf.cache(CachedQuote(quote=GOOD, fresh_until=ago(minutes=6)))
     with within(1):
-        assert await shown(quotes) == ("1.00", "timeout")
+        assert await displayed(quotes) == ("1.00", "timeout")
 
 
 async def test_while_the_circuit_is_open_the_mark_and_the_time_are_shown_at_once(
@@ -112,10 +112,10 @@ async def test_a_row_is_as_good_as_the_cache(quotes: Quotes, shelf: Shelf, worke
     await shelf.row(GOOD, ahead(seconds=30))
     await shelf.row(a_quote("MSFT", fetched_at=ago(seconds=30)), None)
     await shelf.row(a_quote("SAP.DE", fetched_at=ago(minutes=2)), None)
-    assert await shown(quotes) == ("1.00", None)
-    assert await shown(quotes, "MSFT") == ("101.25", None)
+    assert await displayed(quotes) == ("1.00", None)
+    assert await displayed(quotes, "MSFT") == ("101.25", None)
     assert worker.asked == []
-    assert await shown(quotes, "SAP.DE") == ("101.25", None)
+    assert await displayed(quotes, "SAP.DE") == ("101.25", None)
     await until(lambda: worker.asked == ["SAP.DE"])
 
 
@@ -126,7 +126,7 @@ async def test_without_the_cache_server_what_was_told_is_remembered(
     worker.says(GOOD.model_copy(update={"stale": True, "stale_reason": "circuit_open"}))
     worker.knows_not("NOPE")
     for _ in range(20):
-        assert await shown(quotes_without_cache) == ("1.00", "circuit_open")
+        assert await displayed(quotes_without_cache) == ("1.00", "circuit_open")
         assert await problem(quotes_without_cache, "NOPE") == "unknown-symbol"
     assert sorted(worker.asked) == ["AAPL", "NOPE"]
 
@@ -135,11 +135,11 @@ async def test_without_the_cache_server_a_newer_row_counts(
     quotes_without_cache: Quotes, shelf: Shelf, worker: Worker
 ) -> None:
     worker.says(GOOD.model_copy(update={"stale": True, "stale_reason": "circuit_open"}))
-    assert await shown(quotes_without_cache) == ("1.00", "circuit_open")
+    assert await displayed(quotes_without_cache) == ("1.00", "circuit_open")
     quote_cache: QuoteCache = quotes_without_cache._cache
     quote_cache.remember("AAPL", CachedQuote(quote=GOOD, fresh_until=ago(seconds=1)))
     await shelf.row(a_quote(price="3.00"), ahead(seconds=60))
-    assert await shown(quotes_without_cache) == ("3.00", None)
+    assert await displayed(quotes_without_cache) == ("3.00", None)
 
 
 async def test_a_cache_server_that_hangs_is_waited_for_once_a_second(
@@ -149,7 +149,7 @@ async def test_a_cache_server_that_hangs_is_waited_for_once_a_second(
     await shelf.row(GOOD, ahead(seconds=60))
     with within(2.5):
         for _ in range(200):
-            assert await shown(quotes) == ("1.00", None)
+            assert await displayed(quotes) == ("1.00", None)
 
 
 async def test_with_everything_away_there_is_no_quote_and_no_other_error(

@@ -7,7 +7,7 @@ import pytest
 
 from contracts.events import UserSignedIn, UserSignedUp, UserTierChanged
 from contracts.personal import Personal
-from gateway.stream.events import change_of, event_of, shown, update_of
+from gateway.stream.events import change_of, displayed, event_of, update_of
 from tests.support.gateway.stream_builders import ARecord, Log, a_price, added, removed
 
 USER = uuid4()
@@ -18,7 +18,7 @@ def test_an_event_is_shown_without_what_is_personal() -> None:
     event = added(USER).model_copy(update={"client": client})
     read = event_of(Log().record(event, str(USER)))
     assert read
-    assert shown(read) == {
+    assert displayed(read) == {
         "id": read.id,
         "type": "qnt9.watchlist.item_added.v1",
         "time": read.time,
@@ -36,8 +36,8 @@ def test_an_event_is_shown_without_what_is_personal() -> None:
 def test_nothing_encrypted_is_shown(event: UserSignedUp, fields: set[str]) -> None:
     read = event_of(Log().record(event, str(USER)))
     assert read
-    assert shown(read)["data"].keys() == fields
-    assert b"p1." not in orjson.dumps(shown(read))
+    assert displayed(read)["data"].keys() == fields
+    assert b"p1." not in orjson.dumps(displayed(read))
 
 
 def test_a_type_of_the_future_is_told_without_its_data() -> None:
@@ -47,8 +47,8 @@ def test_a_type_of_the_future_is_told_without_its_data() -> None:
     ]
     read = event_of(record)
     assert read
-    assert shown(read)["type"] == "qnt9.watchlist.renamed.v1"
-    assert shown(read)["data"] == {}
+    assert displayed(read)["type"] == "qnt9.watchlist.renamed.v1"
+    assert displayed(read)["data"] == {}
     assert change_of(read) is None
 
 
@@ -62,8 +62,8 @@ def test_data_of_a_newer_producer_is_shown_as_far_as_its_type_is_known(
     read = event_of(record)
     assert read
     known = {"user_id": str(USER), "former_tier": "free", "tier": new.get("tier", "pro")}
-    assert known.items() <= shown(read)["data"].items()
-    assert "seats" not in shown(read)["data"]
+    assert known.items() <= displayed(read)["data"].items()
+    assert "seats" not in displayed(read)["data"]
 
 
 def test_data_that_its_type_does_not_allow_is_not_shown() -> None:
@@ -71,7 +71,7 @@ def test_data_that_its_type_does_not_allow_is_not_shown() -> None:
     record.value = b'{"email": "ada@example.com"}'
     read = event_of(record)
     assert read
-    assert shown(read)["data"] == {}
+    assert displayed(read)["data"] == {}
 
 
 @pytest.mark.parametrize(

@@ -162,7 +162,7 @@ async def test_an_answer_that_does_not_begin_is_left_in_time(
 async def test_what_is_accepted_is_sent_however_the_answer_ends(
     api: SendGridApi, mailer: Mailer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sendgrid, "TOLD_SECONDS", 0.1)
+    monkeypatch.setattr(sendgrid, "READ_SECONDS", 0.1)
     api.script.append(Hang())
     note = Note()
     await mailer.deliver(an_outgoing_mail(), note)

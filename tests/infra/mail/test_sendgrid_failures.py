@@ -167,6 +167,6 @@ async def test_neither_key_nor_address_is_told_to_anybody(
         error, _ = await deferred(mailer)
         assert KEY not in repr(error)
         assert error.__cause__ is None
-    told = caplog.text + repr(mailer) + repr(settings_for(api.url)) + repr(an_outgoing_mail())
-    assert KEY not in told
-    assert "ada@example.com" not in told
+    reported = caplog.text + repr(mailer) + repr(settings_for(api.url)) + repr(an_outgoing_mail())
+    assert KEY not in reported
+    assert "ada@example.com" not in reported

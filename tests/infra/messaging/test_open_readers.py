@@ -9,7 +9,7 @@ import pytest
 from contracts.commands import AddToWatchlist, ChangeTier
 from contracts.events import UserSigninFailed, UserTierChanged
 from contracts.topics import USERS_EVENTS, VERIFICATION_MAILS, WATCHLIST_COMMANDS
-from gateway.stream.events import event_of, shown
+from gateway.stream.events import displayed, event_of
 from infra.messaging.inbound import InboundMessage
 from infra.messaging.record_reader import (
     RawEventReader,
@@ -90,7 +90,7 @@ def test_no_step_of_a_rolling_upgrade_makes_a_dead_letter(
 ) -> None:
     record = upgrade()
     assert not isinstance(reader.read(record), Unreadable)
-    told = event_of(record)
-    assert told
-    shows_data = told.type == EVENT.type
-    assert ("reason" in shown(told)["data"]) == shows_data, "the stream tells what it knows"
+    reported = event_of(record)
+    assert reported
+    shows_data = reported.type == EVENT.type
+    assert ("reason" in displayed(reported)["data"]) == shows_data, "the stream tells what it knows"

@@ -70,9 +70,9 @@ async def test_instruction_reaches_the_consumer_and_the_audit_log(database: Data
     sender = await instructed(database, first, second)
     assert (await (await of_watchlist(database)).load())[1] == [second, first]
     [event] = sender.to(OPS_EVENTS.name)
-    told = OpsConsumerInstructed.model_validate_json(event.value or b"")
-    assert (told.operator, told.reason, told.action) == ("ada", "a trial", "set-aside")
-    assert [each[2:] for each in told.ranges] == [(7, 8), (9, 10)]
+    reported = OpsConsumerInstructed.model_validate_json(event.value or b"")
+    assert (reported.operator, reported.reason, reported.action) == ("ada", "a trial", "set-aside")
+    assert [each[2:] for each in reported.ranges] == [(7, 8), (9, 10)]
 
 
 async def test_latest_instruction_about_a_record_holds(database: Database) -> None:
@@ -94,8 +94,8 @@ async def test_pause_that_an_operator_ends_is_told_once(database: Database) -> N
     assert await resume(await database.pool(), sender, WATCHLIST, BY)
     assert not await resume(await database.pool(), sender, WATCHLIST, BY)
     [event] = sender.to(OPS_EVENTS.name)
-    told = OpsConsumerResumed.model_validate_json(event.value or b"")
-    assert told.was_paused_for == "many senders"
+    reported = OpsConsumerResumed.model_validate_json(event.value or b"")
+    assert reported.was_paused_for == "many senders"
 
 
 @pytest.mark.parametrize(

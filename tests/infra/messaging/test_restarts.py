@@ -41,7 +41,7 @@ def _typed(type_: bytes, record: ARecord) -> ARecord:
     return replace(record, headers=headers)
 
 
-SPOILT: dict[str, Spoil] = {
+CORRUPTED: dict[str, Spoil] = {
     "good": lambda record: record,
     "broken": lambda record: replace(record, value=b"{"),
     "tombstone": lambda record: replace(record, value=None),
@@ -94,7 +94,7 @@ async def trial(database: Database) -> Trial:
     return await a_trial(database, ONE_BY_ONE)
 
 
-@pytest.mark.parametrize("spoil", SPOILT.values(), ids=list(SPOILT))
+@pytest.mark.parametrize("spoil", CORRUPTED.values(), ids=list(CORRUPTED))
 async def test_command_that_was_read_is_known(trial: Trial, spoil: Spoil) -> None:
     record = spoil(now(order("A")))
     await trial.take(record)
@@ -160,7 +160,7 @@ async def test_command_that_nobody_has_read_tells_of_a_restored_database(trial: 
     assert restarted.memory.contradicted.is_set()
 
 
-@pytest.mark.parametrize("spoil", SPOILT.values(), ids=list(SPOILT))
+@pytest.mark.parametrize("spoil", CORRUPTED.values(), ids=list(CORRUPTED))
 async def test_event_that_audit_has_read_is_known(database: Database, spoil: Spoil) -> None:
     audit = an_audit(database, await database.pool("qnt9_audit"))
     record = spoil(now(an_event_record()))

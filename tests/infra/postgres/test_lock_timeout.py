@@ -27,16 +27,16 @@ async def test_writers_go_on_while_a_migration_waits_for_an_open_transaction(
     database: Database, folder: Path
 ) -> None:
     pool, worker = await database.pool(), await database.pool("qnt9_watchlist")
-    told: list[str] = []
+    reported: list[str] = []
     async with pool.acquire() as conn:
         transaction = conn.transaction()
         await transaction.start()
         await conn.fetch("SELECT FROM inbox")
-        timeouts = LockTimeouts(lock_seconds=0.05, seconds=120, tell=told.append)
+        timeouts = LockTimeouts(lock_seconds=0.05, seconds=120, report=reported.append)
         migrating = asyncio.create_task(migrate(database.dsn(), folder, timeouts=timeouts))
 
         async def tried() -> bool:
-            return len(told) >= 2
+            return len(reported) >= 2
 
         await until(tried, seconds=60)
         # Behind a migration that waits without end this would wait for the open transaction.
@@ -45,7 +45,7 @@ async def test_writers_go_on_while_a_migration_waits_for_an_open_transaction(
         assert not migrating.done()
         await transaction.rollback()
     assert await migrating == [f"{NEXT:04}_another_column"]
-    assert "is locked by" in told[0]
+    assert "is locked by" in reported[0]
 
 
 async def test_patience_ends_and_nothing_is_applied(database: Database, folder: Path) -> None:

@@ -15,15 +15,15 @@ from tests.support.operations.cli_commands import every_command
 
 @pytest.mark.parametrize("path", [path for path, _ in every_command(main)], ids=" ".join)
 def test_every_command_shows_an_example(path: tuple[str, ...]) -> None:
-    shown = CliRunner().invoke(main, [*path, "--help"])
-    assert shown.exit_code == 0
-    assert "Example: " in shown.output
+    displayed = CliRunner().invoke(main, [*path, "--help"])
+    assert displayed.exit_code == 0
+    assert "Example: " in displayed.output
 
 
 def test_status_of_nothing_is_json_too_and_exit_code_1(tmp_path: Path) -> None:
-    shown = CliRunner().invoke(main, ["status", "--json", "--data", str(tmp_path)])
-    assert shown.exit_code == 1
-    assert json.loads(shown.output) == {
+    displayed = CliRunner().invoke(main, ["status", "--json", "--data", str(tmp_path)])
+    assert displayed.exit_code == 1
+    assert json.loads(displayed.output) == {
         "state": "stopped",
         "data": str(tmp_path),
         "processes": [],
@@ -36,8 +36,8 @@ def test_down_of_nothing_is_fine(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("scale", ["kafka=2", "gateway=0", "gateway=9", "gateway"])
 def test_what_cannot_be_scaled_is_a_usage_error(scale: str, tmp_path: Path) -> None:
-    shown = CliRunner().invoke(main, ["up", "--scale", scale, "--data", str(tmp_path)])
-    assert shown.exit_code == 2
+    displayed = CliRunner().invoke(main, ["up", "--scale", scale, "--data", str(tmp_path)])
+    assert displayed.exit_code == 2
 
 
 def test_keys_are_new_each_time() -> None:
@@ -58,31 +58,31 @@ for name in {sorted(EMBEDDED)!r}:
 from operations.cli import EMBEDDED, main
 main()
 """
-    shown = subprocess.run(
+    displayed = subprocess.run(
         [sys.executable, "-c", without, command],
         capture_output=True,
         text=True,
         check=False,
     )
-    assert shown.returncode == 1
-    assert f"qnt9 {command} belongs to the system on one machine" in shown.stderr
-    assert "Traceback" not in shown.stderr
+    assert displayed.returncode == 1
+    assert f"qnt9 {command} belongs to the system on one machine" in displayed.stderr
+    assert "Traceback" not in displayed.stderr
 
 
 def test_setup_names_every_setting_that_it_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [each for each in os.environ if each.startswith("QNT9_")]:
         monkeypatch.delenv(name)
-    shown = CliRunner().invoke(main, ["setup"])
-    assert shown.exit_code == 1
+    displayed = CliRunner().invoke(main, ["setup"])
+    assert displayed.exit_code == 1
     for name in ("ADMIN_POSTGRES_DSN", "POSTGRES_DSN", "KAFKA_BOOTSTRAP", "PASSWORDS"):
-        assert f"QNT9_{name}: is missing" in shown.output
+        assert f"QNT9_{name}: is missing" in displayed.output
 
 
 def test_passwords_that_are_no_json_are_refused_and_not_shown(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("QNT9_PASSWORDS", "CANARY")
-    shown = CliRunner().invoke(main, ["setup"])
-    assert shown.exit_code == 1
-    assert "QNT9_PASSWORDS: " in shown.output
-    assert "CANARY" not in shown.output
+    displayed = CliRunner().invoke(main, ["setup"])
+    assert displayed.exit_code == 1
+    assert "QNT9_PASSWORDS: " in displayed.output
+    assert "CANARY" not in displayed.output

@@ -69,9 +69,9 @@ def wrongs(found: Iterable[Ended], code: int, words: str) -> Iterator[str]:
     """What is not one line with these words, or those, and this exit code."""
     for each in found:
         lines = each.err.splitlines()
-        told = len(lines) == 1 and lines[0].startswith("Error: ")
+        reported = len(lines) == 1 and lines[0].startswith("Error: ")
         named = any(word in each.err for word in words.split("|"))
-        if not (told and named and each.code == code and not each.out):
+        if not (reported and named and each.code == code and not each.out):
             yield f"{' '.join(each.words)}: exit code {each.code}: {each.out}{each.err}"
 
 
@@ -129,19 +129,19 @@ def test_where_nothing_runs_every_command_says_so(tmp_path: Path) -> None:
     wrong = []
     for path in sorted(OF_THE_STACK):
         words = NEEDS[path][0] if path in NEEDS else PARTS.get(path, ())
-        shown = CliRunner().invoke(main, [*path, *words, "--data", str(tmp_path)])
-        [line] = shown.stderr.splitlines()
-        if shown.exit_code != 1 or not line.startswith("Error: ") or "nothing" not in line:
-            wrong.append(f"{' '.join(path)}: {shown.exit_code} {shown.output}")
+        displayed = CliRunner().invoke(main, [*path, *words, "--data", str(tmp_path)])
+        [line] = displayed.stderr.splitlines()
+        if displayed.exit_code != 1 or not line.startswith("Error: ") or "nothing" not in line:
+            wrong.append(f"{' '.join(path)}: {displayed.exit_code} {displayed.output}")
     assert not wrong, "\n".join(wrong)
 
 
 @pytest.mark.parametrize("path", LEAVES, ids=" ".join)
 def test_a_wrong_command_line_is_a_usage_error(path: tuple[str, ...]) -> None:
-    shown = CliRunner().invoke(main, [*path, "--no-such-option"])
-    assert shown.exit_code == 2
-    assert [line for line in shown.stderr.splitlines() if line.startswith("Error: ")]
-    assert not shown.stdout
+    displayed = CliRunner().invoke(main, [*path, "--no-such-option"])
+    assert displayed.exit_code == 2
+    assert [line for line in displayed.stderr.splitlines() if line.startswith("Error: ")]
+    assert not displayed.stdout
 
 
 def test_output_that_nobody_reads_ends_a_command_quietly(tmp_path: Path) -> None:
@@ -169,10 +169,10 @@ def test_a_file_that_cannot_be_used_is_named(tmp_path: Path) -> None:
         ("keys", "files", str(file / "below")),
         ("audit", "verify", "--checkpoints", str(tmp_path / "none")),
     ):
-        shown = CliRunner().invoke(main, [*words])
-        assert shown.exit_code in {1, 2}
-        assert str(tmp_path) in shown.stderr, shown.output
-        assert "Traceback" not in shown.output
+        displayed = CliRunner().invoke(main, [*words])
+        assert displayed.exit_code in {1, 2}
+        assert str(tmp_path) in displayed.stderr, displayed.output
+        assert "Traceback" not in displayed.output
 
 
 def test_a_fault_of_our_own_is_one_line_that_says_where(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -181,9 +181,9 @@ def test_a_fault_of_our_own_is_one_line_that_says_where(monkeypatch: pytest.Monk
         raise KeyError("a\nb")
 
     monkeypatch.setitem(main.commands, "broken", broken)
-    shown = CliRunner().invoke(main, ["broken"])
-    assert shown.exit_code == 70
-    [line] = shown.stderr.splitlines()
+    displayed = CliRunner().invoke(main, ["broken"])
+    assert displayed.exit_code == 70
+    [line] = displayed.stderr.splitlines()
     assert "a fault of qnt9 itself: KeyError at test_faults.py:" in line
     monkeypatch.setenv("QNT9_TRACEBACK", "1")
     assert isinstance(CliRunner().invoke(main, ["broken"]).exception, KeyError)

@@ -6,7 +6,7 @@ from rich.console import Console
 from operations.cli.progress import print_status
 
 
-def shown(provider: dict[str, Any]) -> str:
+def displayed(provider: dict[str, Any]) -> str:
     process = {"name": "quotes", "pid": 7, "state": "ready", "health_url": None}
     status = {"state": "ready", "data": "d", "processes": [process | _details(provider)]}
     console = Console(width=200, no_color=True)
@@ -44,4 +44,4 @@ WELL: dict[str, Any] = {
     ],
 )
 def test_status_says_how_a_provider_does(changed: dict[str, Any], words: str) -> None:
-    assert words in shown(WELL | changed)
+    assert words in displayed(WELL | changed)

@@ -7,7 +7,7 @@ from operations.cli.runner import Progress
 
 
 @pytest.mark.parametrize(
-    ("total", "seen", "shown"),
+    ("total", "seen", "displayed"),
     [
         pytest.param(40, 10, "compared 10 of 40 (25 %, ", id="a part"),
         pytest.param(40, 40, "compared 40 of 40 (100 %, ", id="all"),
@@ -20,11 +20,11 @@ from operations.cli.runner import Progress
 def test_progress_states_a_share_only_of_a_known_total(
     total: int | None,
     seen: int,
-    shown: str,
+    displayed: str,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr(runner, "SAY_EVERY_SECONDS", 0)
     with Progress("compared", total) as progress:
         progress.seen(seen)
-    assert capsys.readouterr().err.startswith(shown)
+    assert capsys.readouterr().err.startswith(displayed)

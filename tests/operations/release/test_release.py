@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from operations.release import images, sbom
-from operations.release.audit import FOUND, NOT_RUN, audit, judge
+from operations.release.audit import FOUND, NOT_RUN, audit, evaluate
 from tests.support.stack import ROOT
 
 
@@ -56,15 +56,15 @@ SKIPPED = {"name": "c", "skip_reason": "not found"}
 def test_only_a_complete_audit_is_a_clean_bill(
     dependencies: list[dict[str, Any]], code: int, said: str
 ) -> None:
-    verdict = judge(json.dumps({"dependencies": dependencies}), "")
+    verdict = evaluate(json.dumps({"dependencies": dependencies}), "")
     assert verdict.code == code
     assert said in "\n".join(verdict.lines)
 
 
 @pytest.mark.parametrize("out", ["", "{}", "[]", "null", "no json"])
 def test_an_answer_that_is_none_is_no_clean_bill(out: str) -> None:
-    assert judge(out, "a\n  ProxyError: refused\n").code == NOT_RUN
-    assert "ProxyError: refused" in judge(out, "a\n  ProxyError: refused\n").lines[0]
+    assert evaluate(out, "a\n  ProxyError: refused\n").code == NOT_RUN
+    assert "ProxyError: refused" in evaluate(out, "a\n  ProxyError: refused\n").lines[0]
 
 
 def test_every_image_from_elsewhere_is_named_by_the_digest_that_was_told() -> None:

@@ -20,10 +20,10 @@ from tests.support.chaos.invariants import (
 )
 from tests.support.chaos.ledger import Closed, Entry, Kind, Ledger
 from tests.support.chaos.observations import Reading, reading
-from tests.support.chaos.quiescence import Rest
+from tests.support.chaos.quiescence import Quiescence
 from tests.support.chaos.replays import Replays
 from tests.support.chaos.secrecy import Secrecy
-from tests.support.e2e.broker_view import Looking
+from tests.support.e2e.broker_view import BrokerState
 from tests.support.e2e.role_clients import gets_its_way
 from tests.support.stack import Stack
 
@@ -39,7 +39,7 @@ class Checks:
     stack: Stack
     ledger: Ledger
     reading: Reading
-    rest: Rest
+    rest: Quiescence
     replays: Replays
     secrecy: Secrecy
     proof: Proof
@@ -47,7 +47,7 @@ class Checks:
     made: int = 0
     seconds: list[float] = field(default_factory=list)
     """How long each took, without waiting for rest."""
-    _judged: dict[str, Entry] = field(default_factory=dict)
+    _evaluated: dict[str, Entry] = field(default_factory=dict)
     _known: set[str] = field(default_factory=set)
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -58,20 +58,20 @@ class Checks:
         """
         note = self._note(f"after {fault}")
         note(drained)
-        looking = await asyncio.to_thread(Looking, self.stack)
-        await self._until_rest(looking, note)
+        broker_state = await asyncio.to_thread(BrokerState, self.stack)
+        await self._until_quiescent(broker_state, note)
         async with self._turn:
             began = time.monotonic()
             new = await self.reading.more()
-            more = self.reading.seen.more_of(self._judged)
-            again = [self._judged[id_] for id_ in more]
-            self._judged |= {entry.request_id: entry for entry in closed.entries}
+            more = self.reading.seen.more_of(self._evaluated)
+            again = [self._evaluated[id_] for id_ in more]
+            self._evaluated |= {entry.request_id: entry for entry in closed.entries}
             note(await self._of(closed.entries + again, closed.gone))
             async for violation in self.secrecy.violations(new):
                 note([violation])
             async for violation in self.proof.violations():
                 note([violation])
-            async for violation in self.replays.violations(looking):
+            async for violation in self.replays.violations(broker_state):
                 note([violation])
             for check in OF_THE_SYSTEM:
                 async for violation in check(self.stack):
@@ -99,9 +99,9 @@ class Checks:
 
         return note
 
-    async def _until_rest(self, looking: Looking, note: Note) -> None:
+    async def _until_quiescent(self, broker_state: BrokerState, note: Note) -> None:
         try:
-            await self.rest.come(looking)
+            await self.rest.come(broker_state)
         except AssertionError as error:
             note([f"I1: no rest: {error}"])
 
@@ -156,5 +156,11 @@ async def checking(stack: Stack, ledger: Ledger) -> AsyncIterator[Checks]:
         secrecy = Secrecy(stack, ledger.secrets)
         await secrecy.plant()
         yield Checks(
-            stack, ledger, read, Rest(stack, read), Replays(stack, read), secrecy, Proof(stack)
+            stack,
+            ledger,
+            read,
+            Quiescence(stack, read),
+            Replays(stack, read),
+            secrecy,
+            Proof(stack),
         )

@@ -99,7 +99,7 @@ class Ledger:
     cuts: list[Cut] = field(default_factory=list)
     secrets: Secrets = field(default_factory=Secrets)
     ended: int = 0
-    _to_judge: list[Entry] = field(default_factory=list)
+    _to_evaluate: list[Entry] = field(default_factory=list)
     _gone: list[str] = field(default_factory=list)
 
     def open(self, entry: Entry) -> Entry:
@@ -109,7 +109,7 @@ class Ledger:
     def close(self, entry: Entry) -> None:
         """Its client will not ask again."""
         self.ended += 1
-        self._to_judge.append(entry)
+        self._to_evaluate.append(entry)
 
     def leave(self, email: str) -> None:
         """This client's life is over, and the end of every command of its own is known."""
@@ -117,8 +117,8 @@ class Ledger:
 
     def take(self) -> Closed:
         """What can be judged since this was last asked."""
-        taken = Closed(self._to_judge, self._gone)
-        self._to_judge, self._gone = [], []
+        taken = Closed(self._to_evaluate, self._gone)
+        self._to_evaluate, self._gone = [], []
         return taken
 
     @property

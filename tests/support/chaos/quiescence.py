@@ -13,11 +13,11 @@ from confluent_kafka import KafkaException
 from contracts.topics import TOPICS, Topic
 from infra.postgres.pool import UNAVAILABLE
 from tests.support.chaos.observations import Place, Reading
-from tests.support.e2e.broker_view import Looking
+from tests.support.e2e.broker_view import BrokerState
 from tests.support.eventually import eventually
 from tests.support.stack import Stack
 
-REST_SECONDS = 180.0
+QUIESCENCE_SECONDS = 180.0
 EVERY_SECONDS = 0.5
 COMMANDS = [topic for topic in TOPICS if topic.name.endswith(".commands")]
 EVENTS = [topic for topic in TOPICS if topic.name.endswith(".events")]
@@ -25,22 +25,22 @@ LAST_OF_OUTBOX = "SELECT last_value FROM outbox_seq"
 NOW = "SELECT now()"
 
 
-class Rest:
+class Quiescence:
     """Waits for it. Raises `AssertionError` when it does not come."""
 
     def __init__(self, stack: Stack, reading: Reading) -> None:
         self._stack = stack
         self._reading = reading
 
-    async def come(self, looking: Looking) -> None:
-        await self._handled(COMMANDS, looking)
+    async def come(self, broker_state: BrokerState) -> None:
+        await self._handled(COMMANDS, broker_state)
         await self._nothing_left("outbox", "published_at IS NULL AND seq <= $1", LAST_OF_OUTBOX)
-        await self._handled(EVENTS, looking)
+        await self._handled(EVENTS, broker_state)
         await self._nothing_left(
             "mails", "status IN ('queued', 'sending') AND created_at <= $1", NOW
         )
 
-    async def _handled(self, topics: list[Topic], looking: Looking) -> None:
+    async def _handled(self, topics: list[Topic], broker_state: BrokerState) -> None:
         """Every consumer has committed what lies in these topics now."""
         readers = {topic.name: [c.group for c in topic.consumers] for topic in topics}
         ends: Mapping[Place, int] = {}
@@ -49,7 +49,7 @@ class Rest:
             nonlocal ends
             try:
                 ends = ends or await self._reading.ends(readers)
-                committed = await asyncio.to_thread(looking.committed)
+                committed = await asyncio.to_thread(broker_state.committed)
             except (KafkaError, KafkaException, TimeoutError):
                 return False
             return all(
@@ -60,7 +60,7 @@ class Rest:
             )
 
         what = f"{', '.join(readers)} handled"
-        await eventually(all_committed, seconds=REST_SECONDS, what=what, every=EVERY_SECONDS)
+        await eventually(all_committed, seconds=QUIESCENCE_SECONDS, what=what, every=EVERY_SECONDS)
 
     async def _nothing_left(self, table: str, condition: str, mark: str) -> None:
         """No such row from before now."""
@@ -77,4 +77,4 @@ class Rest:
                 return False
 
         what = f"nothing left in {table}"
-        await eventually(none_left, seconds=REST_SECONDS, what=what, every=EVERY_SECONDS)
+        await eventually(none_left, seconds=QUIESCENCE_SECONDS, what=what, every=EVERY_SECONDS)

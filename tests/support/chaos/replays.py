@@ -15,7 +15,7 @@ from operations.replay.offset_ranges import resolve
 from operations.replay.offset_spec import Moment
 from operations.replay.request import ReplayRequest, Run
 from tests.support.chaos.observations import Place, Reading
-from tests.support.e2e.broker_view import Looking, kafka_settings, read_in
+from tests.support.e2e.broker_view import BrokerState, kafka_settings, read_in
 from tests.support.stack import Stack
 
 LIVE = {consumer.group for consumer in consumers()}
@@ -46,13 +46,13 @@ class Replays:
         self._before: Offsets = {}
         self._recoveries = reading.recoveries
 
-    async def violations(self, looking: Looking) -> AsyncIterator[str]:
+    async def violations(self, broker_state: BrokerState) -> AsyncIterator[str]:
         if self._recoveries != self._reading.recoveries:
             self._recoveries, self._before = self._reading.recoveries, {}
-        before = self._before or await asyncio.to_thread(looking.committed)
+        before = self._before or await asyncio.to_thread(broker_state.committed)
         async for violation in self._replay():
             yield violation
-        after = await asyncio.to_thread(looking.committed)
+        after = await asyncio.to_thread(broker_state.committed)
         for violation in moved(before, after, await self._reading.ends({p for _, (p, _) in after})):
             yield violation
         self._before = after

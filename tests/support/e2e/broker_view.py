@@ -32,7 +32,7 @@ SECONDS = 20.0
 JUST_MADE = (KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.UNKNOWN_TOPIC_OR_PART)
 
 
-class Looking:
+class BrokerState:
     """An operator's eyes."""
 
     def __init__(self, stack: Stack) -> None:
@@ -165,14 +165,14 @@ async def audited(stack: Stack, action: str, **details: str) -> int:
     return sum(all(each in row["details"] for each in wanted) for row in rows)
 
 
-async def at_rest(stack: Stack) -> None:
+async def until_quiescent(stack: Stack) -> None:
     """Everything was read by all who are to read it, and every event is in the audit log."""
 
     async def all_read() -> bool:
         ours = [each for each in await measure(broker) if each.group.startswith("qnt9.")]
         return all(each.members and not each.lag for each in ours)
 
-    async def all_told() -> bool:
+    async def all_recorded() -> bool:
         query = """
             SELECT NOT EXISTS (
                    SELECT FROM outbox
@@ -185,7 +185,7 @@ async def at_rest(stack: Stack) -> None:
 
     async def nothing_left() -> bool:
         # What was read has caused no more events; what these caused has been read, too.
-        return await all_read() and await all_told() and await all_read()
+        return await all_read() and await all_recorded() and await all_read()
 
     async with Broker(kafka_settings(stack)) as broker:
         await eventually(nothing_left, seconds=180, what="rest", every=0.2)

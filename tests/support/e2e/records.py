@@ -170,7 +170,7 @@ def _tombstone(record: Raw) -> Raw:
 
 
 UNKNOWN_TYPE = "unknown type"
-SPOILT: dict[str, Callable[[Raw], Raw]] = {
+CORRUPTED: dict[str, Callable[[Raw], Raw]] = {
     "null header": _null_header,
     "header not UTF-8": _header_not_utf8,
     "broken JSON": _broken_json,

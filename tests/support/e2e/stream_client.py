@@ -32,11 +32,11 @@ class Connection:
 
     status: int = 0
     headers: httpx.Headers = field(default_factory=httpx.Headers)
-    told: list[StreamMessage] = field(default_factory=list)
+    reported: list[StreamMessage] = field(default_factory=list)
     retry: int | None = None
 
     def of(self, kind: str) -> list[Any]:
-        return [each.data for each in self.told if each.kind == kind]
+        return [each.data for each in self.reported if each.kind == kind]
 
 
 @dataclass
@@ -75,7 +75,7 @@ class Client:
                     case "retry":
                         connection.retry = int(value)
                     case "" if data:
-                        connection.told.append(StreamMessage(kind, json.loads(data)))
+                        connection.reported.append(StreamMessage(kind, json.loads(data)))
                         kind, data = "", ""
 
 
@@ -118,9 +118,9 @@ async def published(stack: Stack, user: User, topic: str) -> list[UUID]:
     return list(dict.fromkeys(ids))
 
 
-def ids_of(told: list[Any], kind: str) -> list[UUID]:
+def ids_of(reported: list[Any], kind: str) -> list[UUID]:
     """Of the own events whose type begins so."""
-    return [UUID(each["id"]) for each in told if each["type"].startswith(kind)]
+    return [UUID(each["id"]) for each in reported if each["type"].startswith(kind)]
 
 
 async def publish_prices(stack: Stack, symbol: str, prices: range) -> None:

@@ -212,7 +212,7 @@ def _own() -> Iterator[st.SearchStrategy[Request]]:
     yield _with_query("/api/v1/search", "q", SHORT)
 
 
-class _Nobody:
+class _NoOne:
     """Instead of `schemathesis_hooks.SignedIn`, which is for all that has no other."""
 
     def get(self, _case: "schemathesis.Case[Any]", _context: AuthContext) -> None:
@@ -231,7 +231,7 @@ def _of_document() -> Iterator[st.SearchStrategy[Request]]:
         if operation.path in ENDS_THE_SESSION:
             continue
         for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
-            cases = operation.as_strategy(mode, auth_storage=AuthStorage([_Nobody()]))
+            cases = operation.as_strategy(mode, auth_storage=AuthStorage([_NoOne()]))
             yield cases.map(_as_request)
 
 

@@ -36,10 +36,10 @@ def a_request(method: str = "GET", **headers: str) -> GatewayRequest:
     return GatewayRequest(scope, None)  # type: ignore[arg-type]  # nobody reads a body
 
 
-def outcome(judge: Callable[[], object]) -> str:
+def outcome(evaluate: Callable[[], object]) -> str:
     """Whether it is taken, or with which code it is refused."""
     try:
-        judge()
+        evaluate()
     except ProblemError as error:
         return error.code
     return OK
@@ -85,10 +85,10 @@ def trace_of(parent: str) -> bool:
 def query(path: str) -> Callable[[str], str]:
     (model,) = {e.query for e in ENDPOINTS if e.path == path and e.query}
 
-    def judged(text: str) -> str:
+    def evaluated(text: str) -> str:
         return outcome(lambda: validated(model, read_query(text)))
 
-    return judged
+    return evaluated
 
 
 READ: dict[str, Callable[[Any], object]] = {

@@ -5,4 +5,4 @@ from contracts.outcomes import Rejected
 UNKNOWN = Rejected("unknown-symbol")
 
 
-NOBODY_CAN_TELL = Rejected("quote-unavailable")
+QUOTE_UNAVAILABLE = Rejected("quote-unavailable")

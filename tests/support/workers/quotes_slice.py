@@ -71,8 +71,8 @@ class QuotesSlice:
         commands = [self.command(symbol, seconds=seconds) for symbol in symbols]
         await self.take(commands)
         await self.parts.finish()
-        told = {each.command_id: each.outcome for each in self.outcome_notifier.announced}
-        return [told[command.envelope.id] for command in commands]
+        reported = {each.command_id: each.outcome for each in self.outcome_notifier.announced}
+        return [reported[command.envelope.id] for command in commands]
 
     async def calls(self, symbol: str | None = None) -> int:
         """How often the exchange was asked."""
@@ -117,8 +117,8 @@ class QuotesSlice:
         command = received(Search(text=text), deadline=deadline, key=text, reply_to="a-gateway")
         await dispatch_in_bulk(HANDLES, self.parts)([command])
         await self.parts.finish()
-        told = {each.command_id: each.outcome for each in self.outcome_notifier.announced}
-        return told[command.envelope.id]
+        reported = {each.command_id: each.outcome for each in self.outcome_notifier.announced}
+        return reported[command.envelope.id]
 
 
 def a_link(provider: Provider, redis: Redis, changes: deque[Change]) -> ProviderLink:

@@ -94,7 +94,7 @@ class WatchlistSlice:
         )
         return {row["symbol"]: row["note"] for row in rows}
 
-    async def told(self, owner: UUID) -> list[EventSummary]:
+    async def reported(self, owner: UUID) -> list[EventSummary]:
         """What the events about one owner say, in order, in clear."""
         said: list[EventSummary] = []
         for written in await written_events(self.database):

@@ -96,9 +96,9 @@ async def test_strangers_cannot_use_up_the_share_of_the_owner(deps: Verification
         await sent(deps, a_draft(RESET))
         await passes(deps, "61 seconds")
     assert await sent(deps, a_draft(RESET)) == []
-    (told,) = await sent(deps, a_draft(PASSWORD_CHANGED))
-    assert told.due_at
-    assert told.due_at < datetime.now(UTC) + timedelta(seconds=1)
+    (reported,) = await sent(deps, a_draft(PASSWORD_CHANGED))
+    assert reported.due_at
+    assert reported.due_at < datetime.now(UTC) + timedelta(seconds=1)
 
 
 async def test_mails_to_an_owner_wait_for_their_turn(deps: VerificationSlice) -> None:

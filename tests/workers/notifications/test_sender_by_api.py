@@ -89,8 +89,8 @@ async def test_a_wrong_key_ends_no_mail_and_is_told_until_it_is_right(
     sender = await start_sender(mailer=mailer)
     user_id, token = await deps.signed_up()
     await until(lambda: tried(deps, 3))
-    told = {"deferred_because": "401", "needs_an_operator": True}
-    assert sender.delivery_health.describe() == told
+    reported = {"deferred_because": "401", "needs_an_operator": True}
+    assert sender.delivery_health.describe() == reported
     api.key = KEY
     await until_status(deps, user_id, "sent")
     logged = "".join(capsys.readouterr())

@@ -50,7 +50,7 @@ async def test_a_provider_as_expected_is_well(
 
 
 @pytest.mark.parametrize(
-    ("symbol", "fault", "told"),
+    ("symbol", "fault", "reported"),
     [
         ("AAPL", {"kind": "null_currency"}, "no currency"),
         ("VOD.L", {"kind": "currency", "value": "GBP"}, "it is in GBP, quoted in GBP"),
@@ -62,11 +62,11 @@ async def test_a_provider_as_expected_is_well(
     ids=str,
 )
 async def test_what_is_not_as_expected_is_said(
-    exchange: Client, yahoo: Yahoo, symbol: str, fault: dict[str, Any], told: str
+    exchange: Client, yahoo: Yahoo, symbol: str, fault: dict[str, Any], reported: str
 ) -> None:
     await exchange.fault(symbol, fault)
     found = await differences(checks_of_yahoo(yahoo))
-    assert any(told in each for each in found.values()), found
+    assert any(reported in each for each in found.values()), found
     if fault["kind"] == "rate_limited":
         assert (await exchange.log())["counters"]["endpoints"] == {"chart": 1}
 

@@ -12,7 +12,7 @@ from tests.support.message_builders import a_record
 from tests.support.outbox import written_events
 from tests.support.waiting import until
 from tests.support.workers.quote_builders import a_quote
-from tests.support.workers.quote_outcomes import NOBODY_CAN_TELL, UNKNOWN
+from tests.support.workers.quote_outcomes import QUOTE_UNAVAILABLE, UNKNOWN
 from tests.support.workers.quote_results import quote_in, staleness, until_asked
 from tests.support.workers.quotes_slice import QuotesSlice
 from workers.quotes.rules import Throttle
@@ -111,7 +111,7 @@ async def test_a_slow_symbol_holds_up_no_later_one(deps: QuotesSlice) -> None:
     await deps.take([command])
     await until(lambda: len(deps.outcome_notifier.announced) == 1)
     assert isinstance(deps.outcome_notifier.announced[0].outcome, Succeeded)
-    assert await slow == [NOBODY_CAN_TELL]
+    assert await slow == [QUOTE_UNAVAILABLE]
 
 
 async def test_an_event_tells_of_a_change_and_not_of_every_look(deps: QuotesSlice) -> None:

@@ -14,7 +14,7 @@ from contracts.events import (
 )
 from contracts.outcomes import outcome_of
 from tests.support.workers.quote_builders import a_quote
-from tests.support.workers.quote_outcomes import NOBODY_CAN_TELL, UNKNOWN
+from tests.support.workers.quote_outcomes import QUOTE_UNAVAILABLE, UNKNOWN
 from tests.support.workers.quote_results import staleness
 from tests.support.workers.quotes_slice import ROLE, QuotesSlice
 
@@ -28,20 +28,20 @@ async def test_one_429_and_nobody_is_asked_any_more(deps: QuotesSlice) -> None:
     (first,) = await deps.ask("AAPL")
     second, nothing = await deps.ask("AAPL", "NOPE")
     assert staleness(first) == staleness(second) == (True, "rate_limited")
-    assert nothing == NOBODY_CAN_TELL
+    assert nothing == QUOTE_UNAVAILABLE
     assert await deps.calls() == 2
-    shown = await deps.cached("AAPL")
-    assert shown
-    assert shown.stale_reason == "rate_limited"
+    displayed = await deps.cached("AAPL")
+    assert displayed
+    assert displayed.stale_reason == "rate_limited"
     assert await deps.cached("NOPE") is None
-    told = (await deps.events())[1:]
-    assert sorted(type(event).__name__ for event in told) == [
+    reported = (await deps.events())[1:]
+    assert sorted(type(event).__name__ for event in reported) == [
         "ProviderCircuitChanged",
         "ProviderRateLimited",
         "QuoteServedStale",
         "QuoteUnavailable",
     ]
-    for event in told:
+    for event in reported:
         match event:
             case ProviderRateLimited(until=limited):
                 assert limited > datetime.now(UTC) + timedelta(seconds=280)
@@ -62,8 +62,8 @@ async def test_five_failures_open_the_circuit_and_the_last_good_quote_is_served(
         reasons.append(staleness((await deps.ask("AAPL"))[0]))
     assert reasons == [(True, "upstream_error")] * 5 + [(True, "circuit_open")] * 2
     assert await deps.calls() == 6
-    _, *told = await deps.events()
-    assert [type(event) for event in told] == [QuoteServedStale, ProviderCircuitChanged]
+    _, *reported = await deps.events()
+    assert [type(event) for event in reported] == [QuoteServedStale, ProviderCircuitChanged]
     (state,) = deps.parts.chain.describe()
     assert (state["circuit"], state["last_error"]) == ("open", "status 500")
     assert state["until"] > state["last_error_at"]
@@ -79,9 +79,9 @@ async def test_what_could_not_be_renewed_is_not_asked_for_again_at_once(
     assert await deps.calls() == 1
     entry = await deps.cached("AAPL")
     assert entry
-    shown = entry.shown()
-    assert shown
-    assert (shown.stale, shown.stale_reason) == (True, "upstream_error")
+    displayed = entry.displayed()
+    assert displayed
+    assert (displayed.stale, displayed.stale_reason) == (True, "upstream_error")
 
 
 async def test_a_time_out_is_called_one(deps: QuotesSlice) -> None:
@@ -95,8 +95,8 @@ async def test_a_time_out_is_called_one(deps: QuotesSlice) -> None:
 
 async def test_without_a_good_quote_nobody_can_tell(deps: QuotesSlice) -> None:
     await deps.exchange.fault("AAPL", BROKEN)
-    assert await deps.ask("AAPL") == [NOBODY_CAN_TELL]
-    assert await deps.ask("AAPL") == [NOBODY_CAN_TELL]
+    assert await deps.ask("AAPL") == [QUOTE_UNAVAILABLE]
+    assert await deps.ask("AAPL") == [QUOTE_UNAVAILABLE]
     assert await deps.events() == [QuoteUnavailable(symbol="AAPL", reason="upstream_error")]
     assert await deps.cached("AAPL") is None
 
@@ -104,7 +104,7 @@ async def test_without_a_good_quote_nobody_can_tell(deps: QuotesSlice) -> None:
 async def test_a_last_good_quote_that_is_too_old_is_not_shown(deps: QuotesSlice) -> None:
     await deps.have(a_quote(fetched_at=datetime.now(UTC) - timedelta(hours=97)))
     await deps.exchange.fault("AAPL", BROKEN)
-    assert await deps.ask("AAPL") == [NOBODY_CAN_TELL]
+    assert await deps.ask("AAPL") == [QUOTE_UNAVAILABLE]
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ async def test_what_is_no_price_is_not_shown_and_not_asked_for_again_at_once(
     symbols = ("SAP.DE", *(f"X{n:04}.DE" for n in range(1, 7)))
     outcomes = await deps.ask(*symbols)
     assert staleness(outcomes[0]) == (True, "upstream_error")
-    assert outcomes[1:] == [NOBODY_CAN_TELL] * 6
+    assert outcomes[1:] == [QUOTE_UNAVAILABLE] * 6
     asked = await deps.calls()
     await deps.ask(*symbols)
     assert await deps.calls() == asked
@@ -167,7 +167,7 @@ async def test_an_answer_that_nobody_could_hear_is_a_row_for_a_while(
     assert found.keys() == {command.envelope.id for command in (known, unknown, broken)}
     assert staleness(found[known.envelope.id]) == (False, None)
     assert found[unknown.envelope.id] == UNKNOWN
-    assert found[broken.envelope.id] == NOBODY_CAN_TELL
+    assert found[broken.envelope.id] == QUOTE_UNAVAILABLE
 
 
 async def test_with_postgres_away_who_waits_is_answered(deps: QuotesSlice) -> None:
@@ -176,7 +176,7 @@ async def test_with_postgres_away_who_waits_is_answered(deps: QuotesSlice) -> No
     known, unknown, broken = [(await deps.ask(s))[0] for s in ("AAPL", "NOPE", "MSFT")]
     assert staleness(known) == (False, None)
     assert unknown == UNKNOWN
-    assert broken == NOBODY_CAN_TELL
+    assert broken == QUOTE_UNAVAILABLE
     assert deps.dead_letters.written == []
 
 
@@ -191,5 +191,5 @@ async def test_what_became_of_the_circuit_is_told_when_postgres_is_back(
     await deps.ask("AAPL")
     deps.parts.transactions, deps.parts.pool = transactions, pool
     await deps.ask("AAPL")
-    told = {type(event) for event in await deps.events()}
-    assert told == {ProviderCircuitChanged, ProviderRateLimited, QuoteUnavailable}
+    reported = {type(event) for event in await deps.events()}
+    assert reported == {ProviderCircuitChanged, ProviderRateLimited, QuoteUnavailable}

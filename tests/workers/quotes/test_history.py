@@ -37,8 +37,8 @@ async def outcomes(deps: QuotesSlice, *commands: InboundMessage[LookUpHistory]) 
     """What the askers of one batch are told."""
     await dispatch_in_bulk(HANDLES, deps.parts)(commands)
     await deps.parts.finish()
-    told = {each.command_id: each.outcome for each in deps.outcome_notifier.announced}
-    return [told[each.envelope.id] for each in commands]
+    reported = {each.command_id: each.outcome for each in deps.outcome_notifier.announced}
+    return [reported[each.envelope.id] for each in commands]
 
 
 async def history(deps: QuotesSlice, symbol: str, range_: HistoryRange = "1mo") -> PriceHistory:
@@ -106,8 +106,8 @@ async def test_holes_stay_holes(deps: QuotesSlice) -> None:
 
 
 async def test_many_askers_of_one_history_are_one_call(deps: QuotesSlice) -> None:
-    told = await outcomes(deps, *(command("SAP.DE") for _ in range(20)))
-    assert len({str(each) for each in told}) == 1
+    reported = await outcomes(deps, *(command("SAP.DE") for _ in range(20)))
+    assert len({str(each) for each in reported}) == 1
     assert await deps.calls("SAP.DE") == 1
     await outcomes(deps, command("SAP.DE"))
     assert await deps.calls("SAP.DE") == 1
@@ -115,17 +115,19 @@ async def test_many_askers_of_one_history_are_one_call(deps: QuotesSlice) -> Non
 
 async def test_sparklines_asked_for_together_are_one_call(deps: QuotesSlice) -> None:
     symbols = [f"X{n:04d}.DE" for n in range(1, 21)]
-    told = await outcomes(deps, *(command(symbol, "1d", "closes") for symbol in symbols))
-    assert [history_in(each).symbol for each in told] == symbols
+    reported = await outcomes(deps, *(command(symbol, "1d", "closes") for symbol in symbols))
+    assert [history_in(each).symbol for each in reported] == symbols
     assert await deps.calls() == 1
-    assert all(history_in(each).interval == "15m" for each in told)
-    assert all(point.volume is None for point in history_in(told[0]).points)
+    assert all(history_in(each).interval == "15m" for each in reported)
+    assert all(point.volume is None for point in history_in(reported[0]).points)
 
 
 async def test_unknown_symbol_among_sparklines_is_asked_for_alone(deps: QuotesSlice) -> None:
-    told = await outcomes(deps, command("SAP.DE", "1d", "closes"), command("NOPE", "1d", "closes"))
-    assert isinstance(told[0], Succeeded)
-    assert told[1] == UNKNOWN
+    reported = await outcomes(
+        deps, command("SAP.DE", "1d", "closes"), command("NOPE", "1d", "closes")
+    )
+    assert isinstance(reported[0], Succeeded)
+    assert reported[1] == UNKNOWN
     assert await deps.calls() == 2
     assert await outcomes(deps, command("NOPE")) == [UNKNOWN]
     assert await deps.calls() == 2

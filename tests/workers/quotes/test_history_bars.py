@@ -34,8 +34,8 @@ def test_bars_before_an_unadjusted_split_are_divided() -> None:
 
 
 def test_bars_that_the_provider_adjusted_stay() -> None:
-    told = bars("100", "101", "102", "99")
-    assert adjusted(told, [Split(at(2), Decimal(10))]) == told
+    reported = bars("100", "101", "102", "99")
+    assert adjusted(reported, [Split(at(2), Decimal(10))]) == reported
 
 
 def test_reverse_split_multiplies_the_bars_before_it() -> None:
@@ -44,20 +44,23 @@ def test_reverse_split_multiplies_the_bars_before_it() -> None:
 
 
 def test_volume_before_a_split_is_in_shares_of_today() -> None:
-    told = [Bar(at(0), close=Decimal(200), volume=50), Bar(at(1), close=Decimal(100), volume=90)]
-    assert [bar.volume for bar in adjusted(told, [Split(at(1), Decimal(2))])] == [100, 90]
+    reported = [
+        Bar(at(0), close=Decimal(200), volume=50),
+        Bar(at(1), close=Decimal(100), volume=90),
+    ]
+    assert [bar.volume for bar in adjusted(reported, [Split(at(1), Decimal(2))])] == [100, 90]
 
 
 @pytest.mark.parametrize("ratio", ["1.1", "0.9"])
 def test_split_with_a_ratio_near_one_is_left_to_the_provider(ratio: str) -> None:
-    told = bars("110", "100")
-    assert adjusted(told, [Split(at(1), Decimal(ratio))]) == told
+    reported = bars("110", "100")
+    assert adjusted(reported, [Split(at(1), Decimal(ratio))]) == reported
 
 
 def test_split_before_or_after_all_bars_changes_nothing() -> None:
-    told = bars("100", "101")
+    reported = bars("100", "101")
     splits = [Split(at(-5), Decimal(10)), Split(at(9), Decimal(10))]
-    assert adjusted(told, splits) == told
+    assert adjusted(reported, splits) == reported
 
 
 def test_close_in_another_unit_is_a_hole() -> None:
@@ -100,9 +103,13 @@ PRICES = st.decimals("0.0001", 10**6, places=4).map(Decimal.normalize)
 
 
 @given(st.lists(st.none() | PRICES, max_size=30), st.decimals("0.01", 100, places=2))
-def test_adjusting_keeps_times_order_and_holes(told: list[Decimal | None], ratio: Decimal) -> None:
-    given_bars = [Bar(at(n), close=close) for n, close in enumerate(told)]
+def test_adjusting_keeps_times_order_and_holes(
+    reported: list[Decimal | None], ratio: Decimal
+) -> None:
+    given_bars = [Bar(at(n), close=close) for n, close in enumerate(reported)]
     found = adjusted(believed(given_bars), [Split(at(7), ratio)])
     assert [bar.time for bar in found] == [bar.time for bar in given_bars]
-    assert all(bar.close is None for bar, close in zip(found, told, strict=True) if close is None)
+    assert all(
+        bar.close is None for bar, close in zip(found, reported, strict=True) if close is None
+    )
     assert all(bar.close > 0 for bar in found if bar.close is not None)

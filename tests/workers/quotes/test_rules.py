@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.commands import LookUpQuote
-from contracts.quotes import may_be_shown
+from contracts.quotes import may_be_displayed
 from tests.support.message_builders import NOW, received
 from tests.support.workers.quote_builders import a_quote
 from workers.quotes.rules import (
@@ -79,7 +79,7 @@ def test_without_hours_a_market_may_be_open() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fetched", "hours", "shown"),
+    ("fetched", "hours", "displayed"),
     [
         ("2026-11-03", 24, True),  # Tuesday to Wednesday
         ("2026-11-03", 25, False),
@@ -89,10 +89,10 @@ def test_without_hours_a_market_may_be_open() -> None:
     ],
 )
 def test_a_last_good_quote_is_shown_a_day_long_or_over_a_weekend(
-    fetched: str, hours: int, shown: bool
+    fetched: str, hours: int, displayed: bool
 ) -> None:
     then = datetime.fromisoformat(f"{fetched}T12:00:00+00:00")
-    assert may_be_shown(a_quote(fetched_at=then), then + timedelta(hours=hours)) is shown
+    assert may_be_displayed(a_quote(fetched_at=then), then + timedelta(hours=hours)) is displayed
 
 
 @given(st.lists(st.integers(0, 30), max_size=60))

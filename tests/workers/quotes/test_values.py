@@ -22,7 +22,7 @@ def quote_of(**meta: object) -> Quote:
 
 
 @pytest.mark.parametrize(
-    ("price", "hint", "shown"),
+    ("price", "hint", "displayed"),
     [
         ("164.97999572753906", 2, "164.98"),
         ("164.97999572753906", None, "164.97999572753906"),
@@ -38,9 +38,9 @@ def quote_of(**meta: object) -> Quote:
     ],
 )
 def test_price_is_rounded_by_its_hint_and_keeps_its_significant_digits(
-    price: str, hint: int | None, shown: str
+    price: str, hint: int | None, displayed: str
 ) -> None:
-    assert str(rounded(Decimal(price), hint)) == shown
+    assert str(rounded(Decimal(price), hint)) == displayed
 
 
 @given(
@@ -53,7 +53,7 @@ def test_rounding_never_changes_a_price_by_much(price: Decimal, hint: int | None
 
 
 @pytest.mark.parametrize(
-    ("unit", "price", "shown", "currency"),
+    ("unit", "price", "displayed", "currency"),
     [
         ("USX", 274.24, "2.7424", "USD"),
         ("GBp", 7250.0, "72.50", "GBP"),
@@ -63,11 +63,11 @@ def test_rounding_never_changes_a_price_by_much(price: Decimal, hint: int | None
     ],
 )
 def test_price_in_a_part_of_a_currency_is_told_in_the_whole(
-    unit: str, price: float, shown: str, currency: str
+    unit: str, price: float, displayed: str, currency: str
 ) -> None:
     quote = quote_of(currency=unit, regularMarketPrice=price, priceHint=2)
     assert (Decimal(quote.price), quote.currency, quote.quoted_unit) == (
-        Decimal(shown),
+        Decimal(displayed),
         currency,
         unit,
     )

@@ -37,7 +37,7 @@ class Worker:
     async def take(self, *commands: InboundMessage[LookUpQuote]) -> None:
         await dispatch_in_bulk(HANDLES, self.parts)(commands)
 
-    async def told(self) -> list[Outcome]:
+    async def reported(self) -> list[Outcome]:
         await self.parts.finish()
         return [each.outcome for each in self.outcome_notifier.announced]
 
@@ -68,10 +68,10 @@ async def test_a_symbol_that_changes_hands_meanwhile_is_one_call(
     first = asyncio.create_task(deps.ask(*["AAPL"] * 50))
     await until_asked(deps, "AAPL")
     await other.take(*(a_command() for _ in range(50)))
-    told = [*await first, *await other.told()]
-    assert len(told) == 100
-    assert len({str(outcome) for outcome in told}) == 1
-    assert isinstance(told[0], Succeeded)
+    reported = [*await first, *await other.reported()]
+    assert len(reported) == 100
+    assert len({str(outcome) for outcome in reported}) == 1
+    assert isinstance(reported[0], Succeeded)
     assert await deps.calls("AAPL") == 1
 
 
@@ -81,7 +81,7 @@ async def test_who_takes_over_from_a_killed_worker_asks_once_more(
     killed = Leases(redis, seconds=0.5)
     assert await killed.take(["AAPL"]) == {"AAPL"}
     await other.take(a_command())
-    assert [isinstance(outcome, Succeeded) for outcome in await other.told()] == [True]
+    assert [isinstance(outcome, Succeeded) for outcome in await other.reported()] == [True]
     assert await deps.calls("AAPL") == 1
 
 
@@ -90,7 +90,7 @@ async def test_who_waits_for_another_is_told_in_time_what_there_is(
 ) -> None:
     await Leases(redis).take(["AAPL"])
     await other.take(a_command(seconds=0.8))
-    assert str(await other.told()) == "[Rejected(code='quote-unavailable', detail=None)]"
+    assert str(await other.reported()) == "[Rejected(code='quote-unavailable', detail=None)]"
     assert await deps.calls() == 0
 
 
@@ -102,7 +102,7 @@ async def test_when_the_first_fails_the_other_shows_the_same(
     await deps.exchange.fault("*", {"kind": "status", "status": 500})
     assert staleness((await deps.ask("AAPL"))[0]) == (True, "upstream_error")
     await other.take(a_command())
-    assert [staleness(outcome) for outcome in await other.told()] == [(True, "upstream_error")]
+    assert [staleness(outcome) for outcome in await other.reported()] == [(True, "upstream_error")]
     assert await deps.calls() == 2
 
 
@@ -129,7 +129,7 @@ async def test_a_request_to_stop_stops_all_workers_and_is_no_unknown_symbol(
     await deps.ask("NOPE")
     await other.take(a_command("NOPE"), a_command("AAPL"))
     await until(lambda: len(other.outcome_notifier.announced) == 2)
-    assert {str(outcome) for outcome in await other.told()} == {
+    assert {str(outcome) for outcome in await other.reported()} == {
         "Rejected(code='quote-unavailable', detail=None)"
     }
     assert await deps.calls() == 1

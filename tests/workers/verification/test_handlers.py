@@ -112,8 +112,8 @@ async def test_link_of_a_sign_up_that_was_confirmed_says_so(deps: VerificationSl
     await deps.database.execute("UPDATE users SET email_confirmed_at = now()")
     await deps.database.execute("UPDATE mailed_tokens SET used_at = now()")
     at = (await deps.user(user_id))["email_confirmed_at"]
-    told = {"email_confirmed_at": in_utc(at)}
-    assert await deps.redeem(token) == {**DONE, "result": told}
+    reported = {"email_confirmed_at": in_utc(at)}
+    assert await deps.redeem(token) == {**DONE, "result": reported}
 
 
 async def test_a_token_that_was_never_mailed_is_invalid(deps: VerificationSlice) -> None:
@@ -159,8 +159,8 @@ async def test_the_rows_of_an_address_are_locked_in_the_order_of_their_ids(
         await a_user(deps.database)
     pool = await deps.database.pool("qnt9_verification")
     async with pool.acquire() as conn, conn.transaction():
-        people = await store.lock_people(conn, address_hash(ADDRESS_KEY, ADA))
-        ids = [person.user_id for person in people]
+        users = await store.lock_users(conn, address_hash(ADDRESS_KEY, ADA))
+        ids = [person.user_id for person in users]
         assert ids == sorted(ids)
         async with (await deps.database.pool()).acquire() as other:
             with pytest.raises(asyncpg.LockNotAvailableError):

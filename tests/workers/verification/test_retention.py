@@ -44,14 +44,14 @@ def code(outcome: dict[str, Any]) -> str:
 
 
 async def test_mails_go_with_their_tokens_when_both_are_old(deps: VerificationSlice) -> None:
-    people = [await deps.signed_up(f"ada-{n}@example.com") for n in range(3)]
+    users = [await deps.signed_up(f"ada-{n}@example.com") for n in range(3)]
     await all_sent(deps)
     await later(deps, LIFETIME + KEEP - timedelta(minutes=1))
     young, _ = await deps.signed_up("young@example.com")
     assert await clean(deps) == [0, 0]
     await later(deps, timedelta(minutes=2))
     assert await clean(deps) == [3, 3]
-    assert [await deps.mails(user_id) for user_id, _ in people] == [[], [], []]
+    assert [await deps.mails(user_id) for user_id, _ in users] == [[], [], []]
     assert await deps.mails(young)
 
 

@@ -58,9 +58,9 @@ def test_link_of_a_sign_up_takes_proof() -> None:
 
 def test_a_used_token_says_again_when_it_was_used() -> None:
     ada = a_person(confirmed=True)
-    told = Succeeded({"email_confirmed_at": in_utc(NOW)})
-    assert redeem(Token(ada.user_id, used=True), [ada], ADA) == told
-    assert redeem(Token(ada.user_id, used=True, expired=True), [ada], ADA) == told
+    reported = Succeeded({"email_confirmed_at": in_utc(NOW)})
+    assert redeem(Token(ada.user_id, used=True), [ada], ADA) == reported
+    assert redeem(Token(ada.user_id, used=True, expired=True), [ada], ADA) == reported
 
 
 def test_a_link_to_another_address_moves_who_is_confirmed_already() -> None:

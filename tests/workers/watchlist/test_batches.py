@@ -39,7 +39,7 @@ async def afterwards(deps: WatchlistSlice, sequence: Sequences, cuts: Sequence[i
     events: list[list[EventSummary]] = []
     for owner in owners:
         lists.append(list((await deps.items(owner)).items()))
-        events.append(await deps.told(owner))
+        events.append(await deps.reported(owner))
     outcomes: list[Outcome] = [deps.outcome(order) for order in orders]
     return [lists, events, outcomes]
 

@@ -46,7 +46,7 @@ async def test_a_command_delivered_twice_has_one_effect_and_one_event(
     await deps.take(remove(ada, "AAPL"))
     await deps.take(order)
     assert await deps.items(ada) == {}
-    assert await deps.told(ada) == [("added", "AAPL"), ("removed", "AAPL")]
+    assert await deps.reported(ada) == [("added", "AAPL"), ("removed", "AAPL")]
     again = [
         a.outcome for a in deps.outcome_notifier.announced if a.command_id == order.envelope.id
     ]
@@ -66,8 +66,8 @@ async def test_a_batch_of_many_owners_gives_each_their_own(deps: WatchlistSlice)
     assert await deps.items(ada) == {"AAPL": None, "SAP.DE": "hers"}
     assert await deps.items(bob) == {"MSFT": None}
     assert await deps.items(eve) == {}
-    assert await deps.told(ada) == [("added", "AAPL"), ("added", "SAP.DE", "hers")]
-    assert await deps.told(bob) == [
+    assert await deps.reported(ada) == [("added", "AAPL"), ("added", "SAP.DE", "hers")]
+    assert await deps.reported(bob) == [
         ("added", "SAP.DE", "his"),
         ("added", "MSFT"),
         ("removed", "SAP.DE"),
@@ -104,7 +104,7 @@ async def test_what_is_added_and_removed_in_one_batch_leaves_two_events_and_no_r
     ada = await deps.owner()
     await deps.handle(add(ada, "AAPL"), remove(ada, "AAPL"))
     assert await deps.items(ada) == {}
-    assert await deps.told(ada) == [("added", "AAPL"), ("removed", "AAPL")]
+    assert await deps.reported(ada) == [("added", "AAPL"), ("removed", "AAPL")]
 
 
 async def test_what_is_removed_and_added_again_in_one_batch_is_the_newest(
@@ -136,7 +136,7 @@ async def test_the_tier_is_the_limit(deps: WatchlistSlice, tier: Tier) -> None:
     assert deps.outcome(too_many) == Rejected("watchlist-full", f"at most {limit} symbols")
     assert isinstance(deps.outcome(note), Succeeded)
     assert len(await deps.items(ada)) == limit
-    assert await deps.told(ada) == [("added", "LAST"), ("added", "S1", "a note")]
+    assert await deps.reported(ada) == [("added", "LAST"), ("added", "S1", "a note")]
 
 
 async def test_erased_and_unknown_users_are_refused_and_hold_up_nobody(
@@ -173,7 +173,7 @@ async def test_a_row_that_the_database_refuses_is_set_aside_alone(deps: Watchlis
     assert dead_letter.failure.reason == "CheckViolationError in a handler"
     for owner in owners:
         assert list(await deps.items(owner)) == ["A", "B"]
-        assert await deps.told(owner) == [("added", "A"), ("added", "B")]
+        assert await deps.reported(owner) == [("added", "A"), ("added", "B")]
 
 
 async def test_batches_over_the_same_owners_neither_deadlock_nor_lose_anything(
@@ -187,9 +187,9 @@ async def test_batches_over_the_same_owners_neither_deadlock_nor_lose_anything(
 
     await asyncio.gather(batches("A", owners), batches("B", owners[::-1]), batches("C", owners))
     for owner in owners:
-        items, told = await deps.items(owner), await deps.told(owner)
+        items, reported = await deps.items(owner), await deps.reported(owner)
         assert len(items) == 24
-        assert [symbol for _, symbol in told] == list(items)
+        assert [symbol for _, symbol in reported] == list(items)
 
 
 async def test_a_batch_that_waited_for_another_sees_what_the_other_wrote(

@@ -11,7 +11,7 @@ from infra.messaging.inbound import InboundMessage, PoisonError
 from infra.messaging.sealed_data import open_seal
 from infra.security.access_tokens import TokenError
 from workers.accounts.administration import store
-from workers.accounts.administration.rules import decide, known, told
+from workers.accounts.administration.rules import decide, known, reported
 from workers.accounts.dependencies import AccountsDeps
 
 
@@ -40,11 +40,11 @@ async def change_standing(
         if isinstance(after, Rejected):
             tx.complete(received, after)
             return
-        if event := told(standings[user_id], after):
+        if event := reported(standings[user_id], after):
             await store.save(tx.conn, after)
             tx.user_changed(user_id)
             tx.emit(event, about=user_id, caused_by=received, key=locked[actor_id].key)
-        tx.complete(received, Succeeded(after.shown()))
+        tx.complete(received, Succeeded(after.displayed()))
 
 
 def _proven_session(

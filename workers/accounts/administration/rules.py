@@ -24,7 +24,7 @@ class Standing:
     def is_admin(self) -> bool:
         return Permission.ADMIN in self.permissions
 
-    def shown(self) -> dict[str, Any]:
+    def displayed(self) -> dict[str, Any]:
         """What the client is told."""
         return {
             "id": str(self.user_id),
@@ -59,7 +59,7 @@ def decide(
             return replace(user, permissions=tuple(sorted(set(wanted))))
 
 
-def told(before: Standing, after: Standing) -> UserTierChanged | UserPermissionsChanged | None:
+def reported(before: Standing, after: Standing) -> UserTierChanged | UserPermissionsChanged | None:
     """The event, if something is otherwise."""
     if before.tier != after.tier:
         return UserTierChanged(

@@ -58,7 +58,7 @@ async def refresh_token(deps: AccountsDeps, received: InboundMessage[RefreshToke
             await store.rotate(
                 tx.conn, refresh.session_id, spent=spent, successor=follows, client=client
             )
-            _tell(tx, received, UserTokenRefreshed, holder, refresh.session_id)
+            _report(tx, received, UserTokenRefreshed, holder, refresh.session_id)
         elif token and token.is_late:
             await store.set_late_run(tx.conn, follows, token.late_run + 1)
         outcome = sealed_tokens(
@@ -80,7 +80,7 @@ async def sign_out(deps: AccountsDeps, received: InboundMessage[SignOut]) -> Non
         owner = await store.lock_owner(tx.conn, session_id, user_id)
         if owner and await store.end_session(tx.conn, session_id):
             tx.session_ended(session_id)
-            _tell(tx, received, UserSignedOut, owner, session_id)
+            _report(tx, received, UserSignedOut, owner, session_id)
         tx.complete(received, Succeeded())
 
 
@@ -91,7 +91,7 @@ async def revoke_session(deps: AccountsDeps, received: InboundMessage[RevokeSess
         owner = await store.lock_owner(tx.conn, session_id, user_id)
         if owner and await store.end_session(tx.conn, session_id):
             tx.session_ended(session_id)
-            _tell(tx, received, UserSessionRevoked, owner, session_id)
+            _report(tx, received, UserSessionRevoked, owner, session_id)
         tx.complete(received, Succeeded() if owner else Rejected("unknown-session"))
 
 
@@ -101,11 +101,11 @@ async def _end_stolen(
     """Which of the two is the thief cannot be told: neither goes on."""
     await store.end_session(tx.conn, session_id)
     tx.session_ended(session_id)
-    _tell(tx, received, UserTokenReuseDetected, holder, session_id)
+    _report(tx, received, UserTokenReuseDetected, holder, session_id)
     tx.complete(received, Rejected("token-reused"))
 
 
-def _tell(
+def _report(
     tx: Transaction,
     received: InboundMessage[Command],
     kind: type[SessionEvent],

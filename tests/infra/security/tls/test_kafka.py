@@ -274,14 +274,14 @@ async def test_an_operators_tools_are_refused_with_what_to_look_at(refused: Kafk
 async def test_the_operator_is_told_why_there_is_no_connection(refused: KafkaSettings) -> None:
     """By confluent-kafka, whose requests fail with a time-out whatever it was."""
     operator = Operator(refused, seconds=1.5)
-    with pytest.raises(UnreachableError) as told:
+    with pytest.raises(UnreachableError) as reported:
         await asyncio.to_thread(operator.topics)
     said = (
         "does it speak SASL_PLAINTEXT"
         if refused.kafka_protocol == "SASL_PLAINTEXT"
         else "certificate"
     )
-    assert said in str(told.value)
+    assert said in str(reported.value)
 
 
 async def test_what_cannot_be_mended_by_waiting_is_told_at_once(
@@ -294,7 +294,7 @@ async def test_what_cannot_be_mended_by_waiting_is_told_at_once(
         await asyncio.to_thread(compare_topology, untrusted)
     with pytest.raises(TopologyError, match="certificate could not be verified"):
         await asyncio.to_thread(ensure_users, untrusted, {"gateway": "a-word-of-no-use"})
-    with pytest.raises(TopologyError, match="Authentication failed") as told:
+    with pytest.raises(TopologyError, match="Authentication failed") as reported:
         await asyncio.to_thread(compare_topology, unknown)
-    assert "another-password-7" not in str(told.value)
+    assert "another-password-7" not in str(reported.value)
     assert time.monotonic() - began < 2 * SECONDS

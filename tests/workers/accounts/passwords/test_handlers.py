@@ -63,9 +63,9 @@ async def test_a_wrong_password_is_told_of_with_what_it_was_for(guarded: Guarded
     await guarded.change_password(ada, "Wrong-horse-7")
     await guarded.change_email(ada, "new@example.com", "Wrong-horse-7")
     await guarded.erase(ada, "Wrong-horse-7")
-    told = await written_events(guarded.database)
+    reported = await written_events(guarded.database)
     purposes = []
-    for each in told:
+    for each in reported:
         assert isinstance(each.event, UserPasswordCheckFailed)
         assert (each.event.user_id, each.about) == (ada, str(ada))
         assert each.event.client

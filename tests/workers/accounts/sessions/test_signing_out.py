@@ -115,8 +115,8 @@ async def test_a_user_ends_another_session_of_the_same_user(deps: AccountsSlice)
         assert deps.outcomes[-1] == Succeeded()
     assert await deps.refused(there["refresh_token"]) == INVALID
     assert await deps.refreshed(here["refresh_token"])
-    told = [e for e in await events(deps.database) if isinstance(e, UserSessionRevoked)]
-    assert [(e.user_id, e.session_id) for e in told] == [(user_id, str(session_id))]
+    reported = [e for e in await events(deps.database) if isinstance(e, UserSessionRevoked)]
+    assert [(e.user_id, e.session_id) for e in reported] == [(user_id, str(session_id))]
 
 
 async def test_somebody_elses_session_is_as_unknown_as_none(deps: AccountsSlice) -> None:

@@ -61,7 +61,7 @@ def _somebody(number: int) -> Person:
     return Person(number, uuid7(), session_id, refresh_token(session_id, os.urandom(SECRET_BYTES)))
 
 
-class People:
+class Users:
     """Everybody, with tokens that are never close to their end."""
 
     def __init__(self, token_private_key: bytes) -> None:
@@ -95,27 +95,27 @@ class People:
         )
 
 
-async def settle_in(conn: Connection, people: People, address_key: bytes | None) -> None:
+async def settle_in(conn: Connection, users: Users, address_key: bytes | None) -> None:
     """Users, sessions and quotes; with an address key into the system's tables, else plain ones."""
     now = datetime.now(UTC)
-    users = [_user(person, people.password_hash, now) for person in people.everybody]
+    rows = [_user(person, users.password_hash, now) for person in users.everybody]
     if address_key:
-        for user in users:
+        for user in rows:
             user["address_hash"] = address_hash(address_key, user["email"])
-    await _copy(conn, "users", users)
+    await _copy(conn, "users", rows)
     if address_key:
         keys = [
             {"id": user_key_id(person.id), "secret": os.urandom(KEY_BYTES)}
-            for person in people.everybody
+            for person in users.everybody
         ]
         await _copy(conn, "personal_keys", keys)
-    sessions = [{"id": p.session_id, "user_id": p.id} for p in people.everybody]
+    sessions = [{"id": p.session_id, "user_id": p.id} for p in users.everybody]
     await _copy(conn, "sessions", sessions)
     quotes = [_quote_row(quote, dated=address_key is not None) for quote in all_quotes(now)]
     await _copy(conn, "quotes", quotes)
 
 
-async def lists_as_at_the_start(conn: Connection, people: People) -> None:
+async def lists_as_at_the_start(conn: Connection, users: Users) -> None:
     """Before each measurement that changes lists, every database is in the same state."""
     now = datetime.now(UTC)
     async with conn.transaction():
@@ -125,14 +125,14 @@ async def lists_as_at_the_start(conn: Connection, people: People) -> None:
             "watchlist_items",
             [
                 {"user_id": p.id, "symbol": s, "note": "as it was", "added_at": now}
-                for p in people.everybody
+                for p in users.everybody
                 for s in p.symbols[:FOLLOWED]
             ],
         )
     await conn.execute("ANALYZE watchlist_items")
 
 
-async def sessions_as_at_the_start(conn: Connection, people: People) -> None:
+async def sessions_as_at_the_start(conn: Connection, users: Users) -> None:
     """Every session is open, with the one token that nobody has used."""
     expires_at = datetime.now(UTC) + timedelta(days=30)
     async with conn.transaction():
@@ -147,7 +147,7 @@ async def sessions_as_at_the_start(conn: Connection, people: People) -> None:
                     "session_id": p.session_id,
                     "expires_at": expires_at,
                 }
-                for p in people.everybody
+                for p in users.everybody
             ],
         )
     await conn.execute("ANALYZE refresh_tokens")
