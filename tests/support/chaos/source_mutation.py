@@ -43,8 +43,8 @@ def mutated(folder: Path, cuts: tuple[Cut, ...]) -> Path:
 GIVES_UP_A_PART = (
     Cut(
         "devstack/supervisor/process.py",
-        'except Exception as error:\n                log.exception("process_not_started"',
-        'except KeyError as error:\n                log.exception("process_not_started"',
+        'except Exception as error:\n            log.exception("process_not_started"',
+        'except KeyError as error:\n            log.exception("process_not_started"',
     ),
 )
 LOG_LINES_THAT_RAISE = (
@@ -86,7 +86,7 @@ ONE_KEY_CANCELS_THE_OTHERS = (
 )
 REFUSED_INPUT_IS_POISON = (
     Cut(
-        "infra/security/sealed_data.py",
+        "infra/messaging/sealed_data.py",
         'raise RefusedInputError("the content',
         'raise PoisonError("the content',
     ),
