@@ -185,11 +185,11 @@ class Client(asyncio.Protocol):
 
 def carried_over(request: bytes, answer: bytes) -> bytes:
     """The request with the answer's token; itself where the answer has none."""
-    _, found, rest = answer.partition(CARRIED)
+    _, found, remaining = answer.partition(CARRIED)
     if not found:
         return request
     head, name, _ = request.partition(CARRIED)
-    return b'%s%s%s"}' % (head, name, rest[: rest.index(b'"')])
+    return b'%s%s%s"}' % (head, name, remaining[: remaining.index(b'"')])
 
 
 def answer_length(buffer: bytes) -> int | None:

@@ -52,8 +52,8 @@ class PersonalKey:
 
     def decrypt(self, token: str) -> Any:
         """The value again. Raises `ErasedError` when this is not its key."""
-        scheme, _, rest = token.partition(".")
-        key_id, _, body = rest.rpartition(".")
+        scheme, _, remaining = token.partition(".")
+        key_id, _, body = remaining.rpartition(".")
         if scheme != _SCHEME or key_id != self.id:
             raise ErasedError(key_id)
         try:

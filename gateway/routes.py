@@ -8,13 +8,13 @@ from gateway.v1 import (
     auth,
     commands,
     history,
+    jwks,
     passwords,
     quotes,
     sessions,
     stream,
     users,
     watchlist,
-    wellknown,
 )
 
 ENDPOINTS = (
@@ -29,7 +29,7 @@ ENDPOINTS = (
     *admin.ENDPOINTS,
     *commands.ENDPOINTS,
     *stream.ENDPOINTS,
-    *wellknown.ENDPOINTS,
+    *jwks.ENDPOINTS,
     *page.ENDPOINTS,
     *pages.ENDPOINTS,
 )

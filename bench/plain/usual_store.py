@@ -12,7 +12,7 @@ from bench.plain.rotation import Rotation
 from infra.postgres.pool import Connection, Pool
 
 
-class Who(Protocol):
+class Caller(Protocol):
     """Address and agent, for the audit log."""
 
     @property
@@ -61,7 +61,7 @@ async def save_item(
 
 
 async def log(
-    conn: Connection, user_id: UUID | None, action: str, details: dict[str, Any], who: Who
+    conn: Connection, user_id: UUID | None, action: str, details: dict[str, Any], who: Caller
 ) -> None:
     await conn.execute(
         """

@@ -173,8 +173,8 @@ class FaultScript:
         if not faults or faults[0].endpoint not in (None, endpoint):
             return None
         fault = faults.popleft()
-        if (rest := fault.once_less()) is not None:
-            faults.appendleft(rest)
+        if (remaining := fault.once_less()) is not None:
+            faults.appendleft(remaining)
         elif not faults:
             del self._pending[target]
         return fault

@@ -197,10 +197,12 @@ def _in_query(model: type[BaseModel]) -> list[dict[str, Any]]:
 def _given(part: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
     """A parameter that may be left out is never null where it is given."""
     kinds = [kind for kind in part.get("anyOf", ()) if kind.get("type") != "null"]
-    rest = {name: value for name, value in part.items() if name != "anyOf" and value is not None}
+    remaining = {
+        name: value for name, value in part.items() if name != "anyOf" and value is not None
+    }
     [kind] = kinds or [{}]
     definition = definitions.get(kind.get("$ref", "").rpartition("/")[2])
-    return {**(definition or kind), **rest}
+    return {**(definition or kind), **remaining}
 
 
 def _parameter(name: str, text: str) -> dict[str, Any]:

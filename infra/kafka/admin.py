@@ -91,7 +91,10 @@ def wanted_grants(topics: Iterable[PhysicalTopic]) -> set[Grant]:
         for principal, group in topic.readers:
             grants.add(Grant(principal, "READ", "topic", topic.name))
             grants.add(Grant.of_prefix(principal, "READ", "group", group))
-        grants |= {Grant(watcher, "READ", "topic", topic.name) for watcher in topic.watchers}
+        grants |= {
+            Grant(broadcast_reader, "READ", "topic", topic.name)
+            for broadcast_reader in topic.watchers
+        }
         grants |= {
             Grant.of_prefix(writer, "WRITE", "transactional_id", f"{begins}/")
             for writer, begins in topic.transactions

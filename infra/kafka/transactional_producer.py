@@ -107,15 +107,15 @@ class TransactionalWriter:
     async def _append(self, topic: str, drafts: Sequence[Draft]) -> None:
         """In order; the next batch is filled while the one before is on its way."""
         sent = []
-        rest = list(drafts)
-        while rest:
+        remaining = list(drafts)
+        while remaining:
             batch = self._producer.create_batch()
             taken = 0
-            for key, value, headers in rest:
+            for key, value, headers in remaining:
                 if not batch.append(timestamp=None, key=key, value=value, headers=headers):
                     break
                 taken += 1
             batch.close()
             sent.append(await self._producer.send_batch(batch, topic, partition=0))
-            rest = rest[taken:]
+            remaining = remaining[taken:]
         await asyncio.gather(*sent)

@@ -100,7 +100,7 @@ async def _compare_rows(
         conn, (id_ for row, event in matched for id_ in key_ids(row, event))
     )
     absent = [row["event_id"] for row in page if not _is_of(row, events.get(_place_of(row)))]
-    elsewhere = await refilled.proven(conn, absent)
+    other_place = await refilled.proven(conn, absent)
     for row in page:
         found.rows += 1
         event = events.get(_place_of(row))
@@ -109,7 +109,7 @@ async def _compare_rows(
             fault = "is of a topic that is none of the log's"
         elif _is_of(row, event):
             fault = _difference(row, event, keys, "the record")
-        elif row["event_id"] not in elsewhere:
+        elif row["event_id"] not in other_place:
             fault = "no such record is in Kafka"
         if fault:
             topic, partition, offset = _place_of(row)

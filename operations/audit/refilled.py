@@ -103,7 +103,7 @@ def _joined(ranges: Iterable[Range]) -> Iterator[list[Range]]:
         of_partition.append(each)
     while left:
         yield [of_partition.pop(0) for of_partition in left.values()]
-        left = {partition: rest for partition, rest in left.items() if rest}
+        left = {partition: remaining for partition, remaining in left.items() if remaining}
 
 
 def event_topic(name: str) -> str:

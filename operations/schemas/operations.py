@@ -30,11 +30,11 @@ def _logical() -> Iterator[tuple[str, Any]]:
                 _operation("receive", topic.name, consumer.principal, receives, carried)
                 | {"bindings": _group(consumer)},
             )
-        for watcher in topic.watchers:
+        for broadcast_reader in topic.watchers:
             watches = "Every process all of it, in no group, from a little before its end."
             yield (
-                f"{watcher}.watches.{topic.name}",
-                _operation("receive", topic.name, watcher, watches, carried),
+                f"{broadcast_reader}.watches.{topic.name}",
+                _operation("receive", topic.name, broadcast_reader, watches, carried),
             )
 
 

@@ -36,8 +36,8 @@ def with_rights_tables(page: str) -> str:
 
     Raises ValueError if the page has no such marks.
     """
-    start, _, rest = page.partition(BEGINS)
-    _, end, after = rest.partition(ENDS)
+    start, _, remaining = page.partition(BEGINS)
+    _, end, after = remaining.partition(ENDS)
     if not end:
         raise ValueError("the page has no marks for the tables of rights")
     return f"{start}{BEGINS}\n{rights_tables()}\n{ENDS}{after}"

@@ -21,8 +21,8 @@ def message_table() -> str:
 
 def with_message_table(readme: str) -> str:
     """The README with the table between its marks as the contracts have it."""
-    start, _, rest = readme.partition(BEGINS)
-    _, end, after = rest.partition(ENDS)
+    start, _, remaining = readme.partition(BEGINS)
+    _, end, after = remaining.partition(ENDS)
     if not end:
         raise ValueError("the README has no marks for the message table")
     return f"{start}{BEGINS}\n{message_table()}\n{ENDS}{after}"

@@ -216,8 +216,8 @@ async def test_the_audit_log_says_who_did_what_to_whom(
     assert (await http.get(AUDIT, params=caused)).json()["entries"] == [first]
     page = (await http.get(AUDIT, params=wanted | {"limit": 1})).json()
     assert page["entries"] == [last]
-    rest = (await http.get(AUDIT, params=wanted | {"cursor": page["next_cursor"]})).json()
-    assert rest == {"entries": [first], "next_cursor": None}
+    remaining = (await http.get(AUDIT, params=wanted | {"cursor": page["next_cursor"]})).json()
+    assert remaining == {"entries": [first], "next_cursor": None}
     before = {"user_id": user_id, "to": began.isoformat()}
     assert (await http.get(AUDIT, params=before)).json()["entries"] == []
 

@@ -15,7 +15,7 @@ from tests.support.e2e.outages import (
     stopped,
     until_settled,
 )
-from tests.support.e2e.repetitions import ITEM, ME, PATIENTLY, added, answers_of, emitted
+from tests.support.e2e.repeated_requests import ITEM, ME, PATIENTLY, added, answers_of, emitted
 from tests.support.e2e.second_gateway import second_gateway
 from tests.support.stack import PASSWORD, Stack
 

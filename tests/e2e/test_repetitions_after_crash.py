@@ -15,7 +15,7 @@ from tests.support.e2e.outages import (
     until_settled,
     until_well,
 )
-from tests.support.e2e.repetitions import ITEM, PATIENTLY, added, answers_of
+from tests.support.e2e.repeated_requests import ITEM, PATIENTLY, added, answers_of
 from tests.support.e2e.second_gateway import second_gateway
 from tests.support.eventually import eventually
 from tests.support.stack import Stack

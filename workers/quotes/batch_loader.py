@@ -96,14 +96,14 @@ class LookUps:
 
 def _log(error: Exception) -> None:
     """What Postgres did not take is not news: the consumer of commands says so, too."""
-    rest = error
+    remaining = error
     if isinstance(error, ExceptionGroup):
         _, others = error.split(UNAVAILABLE)
         if others is None:
             log.warning("look_up_not_recorded", error="database unavailable")
             return
-        rest = others
-    if isinstance(rest, UNAVAILABLE):
-        log.warning("look_up_not_recorded", error=type(rest).__name__)
+        remaining = others
+    if isinstance(remaining, UNAVAILABLE):
+        log.warning("look_up_not_recorded", error=type(remaining).__name__)
     else:
-        log.error("look_up_failed", exc_info=rest)
+        log.error("look_up_failed", exc_info=remaining)

@@ -129,8 +129,8 @@ async def _ask(deps: QuotesDeps, look_ups: Sequence[LookUp], known: QuoteEntries
         )
         if due:
             verdicts |= await deps.chain.quotes([each.subject for each in due], within=within)
-        priced, rest = await _evaluated(deps, look_ups, verdicts, known)
-        await _all([_serve(deps, priced), *rest])
+        priced, remaining = await _evaluated(deps, look_ups, verdicts, known)
+        await _all([_serve(deps, priced), *remaining])
     finally:
         await deps.leases.release(each.subject for each in look_ups)
         await deps.record_changes()
@@ -141,7 +141,7 @@ async def _evaluated(
 ) -> tuple[list[Priced], list[Awaitable[None]]]:
     """Which have a price that can be believed, and what is to be done for each other one."""
     priced: list[Priced] = []
-    rest: list[Awaitable[None]] = []
+    remaining: list[Awaitable[None]] = []
     for each in look_ups:
         last = known[each.subject].quote if each.subject in known else None
         now = CLOCK.now()
@@ -150,17 +150,17 @@ async def _evaluated(
                 priced.append((each, found))
             case Found(quote=quote):
                 deps.without_price.mark(each.subject, now)
-                rest.append(_hold_back(deps, each, quote, known))
+                remaining.append(_hold_back(deps, each, quote, known))
             case NotFound():
-                rest.append(_say_unknown(deps, each))
+                remaining.append(_say_unknown(deps, each))
             case NoPrice():
                 deps.without_price.mark(each.subject, now)
                 until = now + NO_PRICE_HOLD
-                rest.append(_serve_last_good(deps, each, known, "upstream_error", until))
+                remaining.append(_serve_last_good(deps, each, known, "upstream_error", until))
             case Failed(reason=reason):
                 until = held_until(reason, deps.chain.open_until, now)
-                rest.append(_serve_last_good(deps, each, known, reason, until))
-    return priced, rest
+                remaining.append(_serve_last_good(deps, each, known, reason, until))
+    return priced, remaining
 
 
 async def _leaps(deps: QuotesDeps, last: Quote | None, found: Found) -> bool:

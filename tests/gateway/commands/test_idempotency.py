@@ -72,37 +72,37 @@ async def test_what_the_cache_server_does_not_know_is_in_the_row(
 
 async def test_with_everything_away_nothing_is_a_repetition(redis_away: Redis, pool: Pool) -> None:
     await pool.close()
-    repetitions = IdempotencyStore(redis_away, pool)
+    repeated_requests = IdempotencyStore(redis_away, pool)
     for _ in range(2):
-        assert not await repetitions.came_before(ID)
-        assert not await repetitions.came_meanwhile(ID)
+        assert not await repeated_requests.came_before(ID)
+        assert not await repeated_requests.came_meanwhile(ID)
 
 
 async def test_a_cache_server_that_hangs_is_waited_for_once_a_second(
     hanging_redis: Redis, pool: Pool
 ) -> None:
-    repetitions = IdempotencyStore(hanging_redis, pool)
+    repeated_requests = IdempotencyStore(hanging_redis, pool)
     with within(2.5):
         for _ in range(100):
-            assert not await repetitions.came_before(ID)
+            assert not await repeated_requests.came_before(ID)
 
 
 @pytest.mark.usefixtures("locked")
 async def test_a_database_that_hangs_is_waited_for_once(redis: Redis, pool: Pool) -> None:
-    repetitions = IdempotencyStore(redis, pool)
+    repeated_requests = IdempotencyStore(redis, pool)
     with within(2):
-        assert not any([await repetitions.came_before(uuid4()) for _ in range(100)])
+        assert not any([await repeated_requests.came_before(uuid4()) for _ in range(100)])
 
 
 async def test_when_the_database_answers_again_it_is_asked_again(
     redis: Redis, pool: Pool, database: Database
 ) -> None:
-    repetitions = IdempotencyStore(redis, pool)
+    repeated_requests = IdempotencyStore(redis, pool)
     owner = await database.pool()
     async with owner.acquire() as conn:
         async with conn.transaction():
             await conn.execute("LOCK TABLE inbox IN ACCESS EXCLUSIVE MODE")
-            assert not await repetitions.came_before(uuid4())
+            assert not await repeated_requests.came_before(uuid4())
         await settled(database, ID)
-    await asyncio.gather(*repetitions._reading)
-    assert await repetitions.came_before(ID)
+    await asyncio.gather(*repeated_requests._reading)
+    assert await repeated_requests.came_before(ID)

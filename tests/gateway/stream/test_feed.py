@@ -91,7 +91,7 @@ class Listener:
         assert found
         return found
 
-    async def rest(self, frames: AsyncGenerator[bytes, None]) -> list[tuple[str, Any]]:
+    async def remaining(self, frames: AsyncGenerator[bytes, None]) -> list[tuple[str, Any]]:
         """All that is sent by now, as (event, data)."""
         self.subscription.woken.set()
         asyncio.get_running_loop().call_later(0.05, self.subscription.end, "draining")
@@ -111,7 +111,7 @@ async def test_a_stream_begins_with_a_position_and_a_snapshot_and_says_why_it_en
     retry, id_ = first.strip().splitlines()
     assert retry == "retry: 2000"
     assert listener.position(id_.removeprefix("id: ")) == listener.subscription.start
-    assert await listener.rest(frames) == [
+    assert await listener.remaining(frames) == [
         ("snapshot", {"quotes": {"SAP.DE": QUOTE}}),
         ("end", {"reason": "draining"}),
     ]
@@ -123,7 +123,7 @@ async def test_who_comes_back_is_told_what_was_missed_and_then_what_happens() ->
     listener.happens("AAPL", "MSFT")
     frames = listener.open(since)
     listener.happens("VOD.L")
-    sent = await listener.rest(frames)
+    sent = await listener.remaining(frames)
     assert [d["data"]["symbol"] for kind, d in sent if kind == "own"] == ["AAPL", "MSFT", "VOD.L"]
     assert listener.asked == [["VOD.L"]], "the watchlist was read after the others"
 
@@ -136,7 +136,7 @@ async def test_who_signs_out_is_told_nothing_more_of_what_was_missed() -> None:
     for _ in range(3):
         await anext(frames)
     listener.subscription.end("session-ended")
-    assert await listener.rest(frames) == [("end", {"reason": "session-ended"})]
+    assert await listener.remaining(frames) == [("end", {"reason": "session-ended"})]
 
 
 @pytest.mark.parametrize("reason", ["session-ended", "draining"])
@@ -185,7 +185,7 @@ async def test_a_stream_that_catches_up_is_seen_to_live_and_goes_on_in_order(
         assert listener.position(beat.split()[-1]) == since, "nothing is skipped"
     missed_ = missed(listener.hub, listener.subscription, since)
     slow.found.set_result([event for of_topic in missed_.known for event in of_topic])
-    sent = await listener.rest(frames)
+    sent = await listener.remaining(frames)
     assert [d["data"]["symbol"] for kind, d in sent if kind == "own"] == ["AAPL", "MSFT"]
 
 
@@ -194,7 +194,7 @@ async def test_what_cannot_be_read_is_asked_for_again(error: Exception) -> None:
     slow = Slow()
     listener = Listener(catch_up=slow)
     slow.found.set_exception(error)
-    sent = await listener.rest(listener.open(listener.hub.position(listener.principal)))
+    sent = await listener.remaining(listener.open(listener.hub.position(listener.principal)))
     assert sent[1:] == [("end", {"reason": "try-again"})]
 
 
@@ -218,7 +218,7 @@ async def test_what_another_gateway_has_told_is_not_told_again() -> None:
     listener.subscription = subscription
     frames = feed.frames({}, Missed(), None)
     listener.happens("AAPL", "MSFT", "VOD.L")
-    sent = await listener.rest(frames)
+    sent = await listener.remaining(frames)
     assert [d["data"]["symbol"] for kind, d in sent if kind == "own"] == ["VOD.L"]
 
 
@@ -226,7 +226,7 @@ async def test_a_price_that_is_shown_already_or_older_is_not_sent() -> None:
     listener = Listener()
     frames = listener.open()
     listener.prices(a_price("1.4", 6), a_price("1.5", 7), a_price("1.6", 7), a_price("1.5", 8))
-    sent = await listener.rest(frames)
+    sent = await listener.remaining(frames)
     assert [d["price"] for kind, d in sent if kind == "quote"] == ["1.6", "1.5"]
 
 
@@ -240,8 +240,8 @@ async def test_an_added_symbol_is_followed_with_its_quote_and_a_removed_one_no_l
     sent = (await anext(frames)).decode()
     assert '{"quotes":{"AAPL":' in sent
     listener.prices(a_price("9", 9), a_price("8", 9, "AAPL"))
-    rest = await listener.rest(frames)
-    assert [d["symbol"] for kind, d in rest if kind == "quote"] == ["AAPL"]
+    remaining = await listener.remaining(frames)
+    assert [d["symbol"] for kind, d in remaining if kind == "quote"] == ["AAPL"]
 
 
 async def test_a_heartbeat_moves_the_position_on(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -264,13 +264,13 @@ async def test_what_is_followed_is_renewed_while_somebody_listens(
 ) -> None:
     monkeypatch.setattr(feeds, "RENEW_SECONDS", 0.01)
     listener = Listener()
-    await listener.rest(listener.open())
+    await listener.remaining(listener.open())
     assert listener.asked[0] == ["SAP.DE"]
 
 
 async def test_a_lost_position_is_reset_to_now() -> None:
     listener = Listener()
-    sent = await listener.rest(listener.open(lost="position-unknown"))
+    sent = await listener.remaining(listener.open(lost="position-unknown"))
     assert ("reset", {"reason": "position-unknown"}) in sent
 
 

@@ -51,9 +51,9 @@ def kafka() -> MemoryKafka:
 
 
 async def publish(
-    bundles: BatchingPublisher, *values: bytes, key: bytes = b"a"
+    batches: BatchingPublisher, *values: bytes, key: bytes = b"a"
 ) -> list[Acknowledged]:
-    return [await bundles.publish(TOPIC, Outgoing(key, value, [])) for value in values]
+    return [await batches.publish(TOPIC, Outgoing(key, value, [])) for value in values]
 
 
 async def turns(count: int = 5) -> None:
@@ -76,24 +76,24 @@ async def test_what_is_published_in_one_turn_leaves_together_and_in_order(
 
 async def test_partitions_do_not_wait_for_each_other(kafka: MemoryKafka) -> None:
     kafka.open.set()
-    bundles = BatchingPublisher(kafka)
-    await publish(bundles, b"1", key=b"a")
-    await publish(bundles, b"2", key=b"b")
+    batches = BatchingPublisher(kafka)
+    await publish(batches, b"1", key=b"a")
+    await publish(batches, b"2", key=b"b")
     await turns()
     assert sorted(kafka.batches) == [[b"1"], [b"2"]]
 
 
 async def test_who_gave_up_before_it_was_handed_over_has_sent_nothing(kafka: MemoryKafka) -> None:
-    bundles = BatchingPublisher(kafka)
-    await publish(bundles, b"1")
+    batches = BatchingPublisher(kafka)
+    await publish(batches, b"1")
     await turns()  # the first batch waits for its turn, as while the broker is away
-    later = await publish(bundles, b"2", b"3")
+    later = await publish(batches, b"2", b"3")
     for waiter in later:
         waiter.cancel()
     kafka.open.set()
     await turns()
     assert kafka.batches == [[b"1"]], "no batch without a record"
-    await publish(bundles, b"4")
+    await publish(batches, b"4")
     await turns()
     assert kafka.batches == [[b"1"], [b"4"]]
 

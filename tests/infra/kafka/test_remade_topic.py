@@ -62,19 +62,19 @@ async def credentials(tmp_path: Path) -> AsyncIterator[Credentials]:
         await process.stop()
 
 
-async def published(bundles: BatchingPublisher, key: bytes) -> bool:
+async def published(batches: BatchingPublisher, key: bytes) -> bool:
     """As the gateway does it: bounded in time, and then cancelled."""
     try:
         async with asyncio.timeout(PUBLISH_SECONDS):
-            await (await bundles.publish(TOPIC, Outgoing(key, b"{}", [])))
+            await (await batches.publish(TOPIC, Outgoing(key, b"{}", [])))
     except FAILED:
         return False
     return True
 
 
-async def all_published(bundles: BatchingPublisher) -> bool:
+async def all_published(batches: BatchingPublisher) -> bool:
     """One record for each key, which lie in all partitions."""
-    return all(await asyncio.gather(*(published(bundles, key) for key in KEYS)))
+    return all(await asyncio.gather(*(published(batches, key) for key in KEYS)))
 
 
 @pytest.mark.timeout(300)
@@ -83,10 +83,10 @@ async def test_topic_that_was_missing_takes_records_again_when_it_is_remade(
 ) -> None:
     operator = settings_of("operator", credentials)
     async with Producer(settings_of("gateway", credentials), client_id="test") as producer:
-        bundles = BatchingPublisher(producer)
+        batches = BatchingPublisher(producer)
 
         async def takes_all() -> bool:
-            return producer.connected and await all_published(bundles)
+            return producer.connected and await all_published(batches)
 
         await eventually(takes_all, seconds=60, what="a topic that takes records")
         first = producer._producer
@@ -95,7 +95,7 @@ async def test_topic_that_was_missing_takes_records_again_when_it_is_remade(
 
         async def replaced() -> bool:
             """So long that the client gives its first producer up, with records under way."""
-            await all_published(bundles)
+            await all_published(batches)
             return producer.connected and producer._producer is not first
 
         await eventually(replaced, seconds=120, what="another producer")

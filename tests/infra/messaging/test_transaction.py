@@ -242,9 +242,9 @@ async def test_message_handled_again_emits_the_same_event_ids(database: Database
             ]
 
     names = ("accounts", "accounts", "passwords")
-    first, again, elsewhere = [await ids_of(name) for name in names]
+    first, again, other_place = [await ids_of(name) for name in names]
     assert first[:3] == again[:3]
-    assert len({*first, *again, *elsewhere}) == 3 + 2 + 4
+    assert len({*first, *again, *other_place}) == 3 + 2 + 4
     assert {each.version for each in first} == {7}
 
 

@@ -34,7 +34,7 @@ async def parked(database: Database, dead_letter: DeadLetter) -> bool:
     return bool(rows)
 
 
-async def park(database: Database, *dead_letters: DeadLetter) -> None:
+async def write_dead_letter(database: Database, *dead_letters: DeadLetter) -> None:
     """As the watchlist's worker does it, which may not do more."""
     transactions = Transactions(await database.pool("qnt9_watchlist"), "watchlist")
     for dead_letter in dead_letters:
@@ -51,7 +51,7 @@ async def test_a_dead_letter_goes_to_the_one_that_failed_as_it_was_and_is_marked
     database: Database,
 ) -> None:
     dead_letter, sender = a_letter(), MemorySender()
-    await park(database, dead_letter)
+    await write_dead_letter(database, dead_letter)
     dealt = await redrive(await database.pool(), sender, WATCHLIST, [dead_letter], BY)
     assert dealt.done == [dead_letter]
     assert sender.to(WATCHLIST.redrive) == [copy_of(dead_letter)]
@@ -74,7 +74,7 @@ async def test_a_dead_letter_is_marked_only_when_the_broker_has_it(database: Dat
             raise OpsError("not acknowledged")
 
     dead_letter = a_letter()
-    await park(database, dead_letter)
+    await write_dead_letter(database, dead_letter)
     with pytest.raises(OpsError):
         await redrive(await database.pool(), NoBroker(), WATCHLIST, [dead_letter], BY)
     assert await marked(database) == []
@@ -83,7 +83,7 @@ async def test_a_dead_letter_is_marked_only_when_the_broker_has_it(database: Dat
 
 async def test_two_operators_at_once_send_a_dead_letter_once(database: Database) -> None:
     dead_letter, sender = a_letter(), MemorySender()
-    await park(database, dead_letter)
+    await write_dead_letter(database, dead_letter)
     pool = await database.pool()
     dealt = await asyncio.gather(
         *(redrive(pool, sender, WATCHLIST, [dead_letter], BY) for _ in range(4))
@@ -102,9 +102,9 @@ async def test_a_command_that_fails_again_at_once_is_parked_in_the_end(database:
             """The consumer has it before the mark is committed, and sets it aside again."""
             await super().send(topic, copies)
             if topic == WATCHLIST.redrive:
-                again.append(asyncio.create_task(park(database, dead_letter)))
+                again.append(asyncio.create_task(write_dead_letter(database, dead_letter)))
 
-    await park(database, dead_letter)
+    await write_dead_letter(database, dead_letter)
     await redrive(await database.pool(), QuickConsumer(), WATCHLIST, [dead_letter], BY)
     await asyncio.gather(*again)
     assert await parked(database, dead_letter)
@@ -117,7 +117,7 @@ async def test_an_old_dead_letter_that_waits_for_nothing_may_have_been_handled_a
     database: Database, age: timedelta, *, sent: bool
 ) -> None:
     dead_letter, waits = (a_letter(failed_at=datetime.now(UTC) - age) for _ in range(2))
-    await park(database, waits)
+    await write_dead_letter(database, waits)
     sender = MemorySender()
     dealt = await redrive(await database.pool(), sender, WATCHLIST, [dead_letter, waits], BY)
     assert dealt.done == ([dead_letter, waits] if sent else [waits])
@@ -142,7 +142,7 @@ async def test_a_dead_letter_of_last_year_has_one_effect_whatever_was_killed_mea
     (rule, _) = retention.rules(outcomes=MIN_REMEMBERED, outbox=REDRIVE_SAFE_AGE)
     watchlist = Transactions(await database.pool("qnt9_watchlist"), "watchlist")
     copy = received(RemoveFromWatchlist(symbol="AAPL"), envelope=dead_letter.envelope)
-    await park(database, dead_letter)
+    await write_dead_letter(database, dead_letter)
     async with watchlist.begin() as tx:
         tx.complete(copy, Succeeded())
     await database.execute("UPDATE inbox SET handled_at = now() - interval '300 days'")
@@ -156,7 +156,7 @@ async def test_a_dead_letter_of_last_year_has_one_effect_whatever_was_killed_mea
 
 async def test_a_discarded_command_has_failed_for_whoever_asks(database: Database) -> None:
     dead_letter, sender = a_letter(), MemorySender()
-    await park(database, dead_letter)
+    await write_dead_letter(database, dead_letter)
     await discard(await database.pool(), sender, WATCHLIST, [dead_letter], BY)
     rows = await database.fetch(
         "SELECT outcome, fingerprint, actor_id FROM command_outcomes WHERE id = $1",

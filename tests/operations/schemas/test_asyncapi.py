@@ -63,8 +63,8 @@ def test_each_role_sends_and_receives_what_the_topology_says() -> None:
             receives = operations[f"{consumer.name}.receives.{topic.name}"]
             assert receives["action"] == "receive"
             assert receives["bindings"]["kafka"]["groupId"]["const"] == consumer.group
-        for watcher in topic.watchers:
-            watches = operations[f"{watcher}.watches.{topic.name}"]
+        for broadcast_reader in topic.watchers:
+            watches = operations[f"{broadcast_reader}.watches.{topic.name}"]
             assert watches["action"] == "receive"
             assert "bindings" not in watches
 

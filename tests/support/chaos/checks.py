@@ -39,7 +39,7 @@ class Checks:
     stack: Stack
     ledger: Ledger
     reading: Reading
-    rest: Quiescence
+    remaining: Quiescence
     replays: Replays
     secrecy: Secrecy
     proof: Proof
@@ -101,7 +101,7 @@ class Checks:
 
     async def _until_quiescent(self, broker_state: BrokerState, note: Note) -> None:
         try:
-            await self.rest.come(broker_state)
+            await self.remaining.come(broker_state)
         except AssertionError as error:
             note([f"I1: no rest: {error}"])
 

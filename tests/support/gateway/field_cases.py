@@ -127,7 +127,10 @@ CASES: dict[str, list[tuple[Any, object]]] = {
         *((f"Bearer {token}", None) for token in ("a b", "a,b", "=a", "a=b", '"a"', "a\tb", "é")),
     ],
     "Content-Type": [
-        *((f"application/json{rest}", True) for rest in ("", " ", ";", "; ;", ";charset=utf-8")),
+        *(
+            (f"application/json{remaining}", True)
+            for remaining in ("", " ", ";", "; ;", ";charset=utf-8")
+        ),
         *((f"Application/JSON; {p}", True) for p in ("charset=UTF8", 'charset="utf-8"', "a=b;c=d")),
         *(
             (f"application/json; {p}", True)
@@ -141,8 +144,8 @@ CASES: dict[str, list[tuple[Any, object]]] = {
         *((value, False) for value in ("", "json", "application/", "/json", "text/plain", "*/*")),
         *((value, False) for value in ("application/jsonp", "application/json, text/plain")),
         *(
-            (f"application/json{rest}", False)
-            for rest in (" x", ";x", ";=", '; x="', "; x = y", "/x")
+            (f"application/json{remaining}", False)
+            for remaining in (" x", ";x", ";=", '; x="', "; x = y", "/x")
         ),
     ],
     "Content-Encoding": [
