@@ -68,25 +68,23 @@ def interrupt(run: "subprocess.Popen[bytes]") -> None:
 def test_killed_test_run_leaves_no_process(
     tmp_path: Path, end: Callable[["subprocess.Popen[bytes]"], None], workers: tuple[str, ...]
 ) -> None:
-    path = ROOT / "tests" / f"test_of_guard_{os.getpid()}.py"
+    path = tmp_path / "test_it.py"
     path.write_text(TEST)
-    try:
-        with subprocess.Popen(
-            (sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *workers, str(path)),
-            cwd=ROOT,
-            env={k: v for k, v in os.environ.items() if not k.startswith(("PYTEST", MARK))}
-            | {"FOLDER": str(tmp_path)},
-            start_new_session=True,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        ) as run:
-            wait_until(lambda: (tmp_path / "pids").exists() or run.poll() is not None)
-            assert run.returncode is None, run.returncode
-            pids = [int(pid) for pid in (tmp_path / "pids").read_text().split()]
-            started = [psutil.Process(pid) for pid in pids]
-            assert all(map(is_alive, started))
-            end(run)
-    finally:
-        path.unlink()
+    options = ("-c", str(ROOT / "pyproject.toml"), "-p", "tests.conftest", "-p", "no:cacheprovider")
+    with subprocess.Popen(
+        (sys.executable, "-m", "pytest", "-q", *options, *workers, str(path)),
+        cwd=ROOT,
+        env={k: v for k, v in os.environ.items() if not k.startswith(("PYTEST", MARK))}
+        | {"FOLDER": str(tmp_path)},
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as run:
+        wait_until(lambda: (tmp_path / "pids").exists() or run.poll() is not None)
+        assert run.returncode is None, run.returncode
+        pids = [int(pid) for pid in (tmp_path / "pids").read_text().split()]
+        started = [psutil.Process(pid) for pid in pids]
+        assert all(map(is_alive, started))
+        end(run)
     wait_until(lambda: not any(map(is_alive, started)))
     assert not Records(Layout(tmp_path / "data")).alive()
