@@ -168,24 +168,37 @@ def running_server(folder: Path) -> Iterator[Server]:
 @contextmanager
 def local_server(folder: Path) -> Iterator[Server]:
     """One of our own in the folder, whose files are on this machine."""
+    port, server = new_server(folder)
+    with started_server(folder, port):
+        yield server
+
+
+def new_server(folder: Path) -> tuple[int, Server]:
+    """Make a server that is not started yet. Returns its port, and what it will be."""
     runs_as = identity()
     folder.mkdir(mode=0o700)
     if runs_as.owner is not None:
         os.chown(folder, runs_as.owner, -1)
     password, port = secrets.token_hex(), _free_port()
     _initialise(runs_as.prefix, folder, password)
+    return port, Server(f"postgresql://postgres:{password}@127.0.0.1:{port}/postgres")
+
+
+@contextmanager
+def started_server(folder: Path, port: int) -> Iterator["subprocess.Popen[bytes]"]:
+    """Start what is in the folder. SIGQUIT ends it as a crash does, and it can be started again."""
     settings = [f"-c{name}={value}" for name, value in (SETTINGS | {"port": str(port)}).items()]
     with (
-        (folder.parent / "postgres.log").open("wb") as log,
+        (folder.parent / "postgres.log").open("ab") as log,
         subprocess.Popen(
-            (*runs_as.prefix, str(BINARIES / "postgres"), "-D", str(folder), *settings),
+            (*identity().prefix, str(BINARIES / "postgres"), "-D", str(folder), *settings),
             stdout=log,
             stderr=log,
         ) as process,
     ):
         try:
             _wait_until_ready(port, process)
-            yield Server(f"postgresql://postgres:{password}@127.0.0.1:{port}/postgres")
+            yield process
         finally:
             process.send_signal(signal.SIGINT)
 

@@ -20,9 +20,7 @@ from workers.verification import retention
 from workers.verification.handlers import HANDLES, VerificationDeps
 
 COMMANDS_POLICY = Policy(max_records=100)
-MAILS_POLICY = Policy(
-    max_records=500, in_bulk=True, fetch_min_bytes=65_536, fetch_max_wait_ms=250
-)
+MAILS_POLICY = Policy(max_records=500, in_bulk=True, fetch_min_bytes=65_536, fetch_max_wait_ms=250)
 """Most events call for no mail; a mail leaves a quarter of a second later than it could."""
 
 

@@ -2,13 +2,17 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
+from uuid import uuid4
 
 from contracts.ids import uuid7
 from infra.kafka.producer import Outgoing, Producer
-from infra.postgres.pool import Connection
+from infra.postgres.pool import Connection, open_session
+from infra.runtime.settings import PostgresSettings
 from tests.support.postgres import Database
 from workers.relay.relay import Relay
 
@@ -101,3 +105,19 @@ class Outbox:
 
 class StartRelay(Protocol):
     async def __call__(self, *, poll: float = 0.05, kafka: MemoryKafka | None = None) -> Relay: ...
+
+
+@asynccontextmanager
+async def running_relay(
+    database: Database, kafka: MemoryKafka, poll: float = 0.05
+) -> AsyncIterator[Relay]:
+    """A relay at work; stopped in the end."""
+    settings = PostgresSettings.model_validate({"postgres_dsn": database.dsn("qnt9_relay")})
+    session = partial(open_session, settings, instance=f"relay-{uuid4().hex[:4]}")
+    relay = Relay(session, kafka, poll=poll, lease_seconds=LEASE_SECONDS)
+    task = asyncio.create_task(relay.run())
+    try:
+        yield relay
+    finally:
+        await relay.stop()
+        await task
