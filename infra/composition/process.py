@@ -12,6 +12,7 @@ from starlette.applications import Starlette
 from contracts.topics import Consumer, takes_commands
 from infra.kafka.producer import Producer
 from infra.messaging.consumer_controls import Controls
+from infra.messaging.consumer_options import ConsumerOptions
 from infra.messaging.consumer_policy import Policy
 from infra.messaging.consumer_shell import ConsumerShell
 from infra.messaging.database_age import DatabaseAge
@@ -66,18 +67,16 @@ class Process:
         `memory` is what it remembers itself, and `dead_letter_status` where it keeps what it sets
         aside, where it has no transactions for that.
         """
-        shell = ConsumerShell(
-            consumer,
-            self.settings,
-            handle,
+        options = ConsumerOptions(
             client_id=self.settings.instance,
             transactions=transactions,
             cipher=self.cipher,
-            policy=policy,
+            policy=policy or Policy(),
             reader=reader,
             controls=Controls(consumer.name, PostgresControls(self.pool, consumer.name)),
             dead_letter_status=dead_letter_status,
         )
+        shell = ConsumerShell(consumer, self.settings, handle, options)
         self.health.alive[consumer.name] = lambda: None if shell.alive else "no progress"
         self.health.ready[consumer.name] = lambda: shell.problem
         self.shutdown.on_shutdown(consumer.name, shell.stop)

@@ -2,19 +2,14 @@
 
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
-from datetime import datetime
-
-from redis.exceptions import RedisError
+from datetime import UTC, datetime
 
 from contracts.message import Message
 from infra.kafka.records import Record
 from infra.messaging.batch_progress import Batch, Failure
+from infra.messaging.call_result import Awaiting, CallResult, Failed, Handled, Poisoned
 from infra.messaging.failure_guard import Source
-from infra.messaging.inbound import InboundMessage, PoisonError, RetryableError
-from infra.postgres.pool import UNAVAILABLE
-
-DOWN = (*UNAVAILABLE, RetryableError, RedisError)
-"""Errors that blame no message: something that the handler needs is away."""
+from infra.messaging.inbound import InboundMessage
 
 
 @dataclass(slots=True)
@@ -25,6 +20,11 @@ class Item:
     record: Record
     failures: int = 0
     first_failure: datetime | None = None
+
+    def count_failure(self) -> None:
+        """Count one more failure of the handler, and remember the time of the first."""
+        self.failures += 1
+        self.first_failure = self.first_failure or datetime.now(UTC)
 
     @property
     def source(self) -> Source:
@@ -43,17 +43,18 @@ def by_key(items: Iterable[Item]) -> list[list[Item]]:
 
 
 async def probe(
-    items: Iterable[Item], handle: Callable[[list[Item]], Awaitable[None]], batch: Batch
+    items: Iterable[Item], handle: Callable[[list[Item]], Awaitable[CallResult]], batch: Batch
 ) -> list[tuple[Item, str]]:
     """Try each message once. Returns those that the handler failed on, and how. Raises `DOWN`."""
     failed: list[tuple[Item, str]] = []
     for item in items:
-        try:
-            await handle([item])
-        except DOWN:
-            raise
-        except PoisonError as error:
-            batch.set_aside(item.record, Failure(str(error), "poison"))
-        except Exception as error:  # noqa: BLE001  # the kind that it was paused for
-            failed.append((item, f"{type(error).__name__} in a handler"))
+        match await handle([item]):
+            case Handled():
+                pass
+            case Awaiting(error=error):
+                raise error
+            case Poisoned(error=error):
+                batch.set_aside(item.record, Failure(str(error), "poison"))
+            case Failed(reason=reason):
+                failed.append((item, reason))
     return failed

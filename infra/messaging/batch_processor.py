@@ -9,7 +9,6 @@ together with the offsets behind them.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import UTC, datetime
 from functools import partial
 
 import structlog
@@ -18,32 +17,31 @@ from structlog.contextvars import bound_contextvars
 from contracts.envelope import Envelope
 from contracts.message import Message
 from infra.kafka.records import Record
-from infra.messaging.batch_items import DOWN, Item, by_key, probe
+from infra.messaging.batch_items import Item, by_key
 from infra.messaging.batch_progress import Batch, Failure
+from infra.messaging.call_result import (
+    Awaiting,
+    CallResult,
+    Failed,
+    Handled,
+    Poisoned,
+    result_of,
+)
 from infra.messaging.consumer_controls import Controls
 from infra.messaging.consumer_policy import Policy
 from infra.messaging.dead_letter_status import DeadLetterStatus
 from infra.messaging.dead_lettering import SettingAside
 from infra.messaging.dead_letters import DeadLetters
-from infra.messaging.failure_guard import FailureGuard, count_sources
+from infra.messaging.failure_pause import FailurePause
 from infra.messaging.handler_calls import Handle, call
-from infra.messaging.inbound import InboundMessage, PoisonError, RefusedInputError, RetryableError
+from infra.messaging.inbound import InboundMessage, RefusedInputError
 from infra.messaging.record_reader import Reader, Refused, Unreadable, Unwanted
-from infra.messaging.restored_database import AwaitedError
 from infra.messaging.transaction import Transactions
 from infra.observability.telemetry import RECORDS
 
 log = structlog.get_logger(__name__)
 
 Sleep = Callable[[float], Awaitable[None]]
-
-MAX_PROBES = 20
-MIN_PROBES = 3
-"""With fewer different senders to try, a probe says nothing about the handler."""
-
-
-class GuardTrippedError(RetryableError):
-    """The handler fails on messages of many senders: nothing more is set aside for that."""
 
 
 class BatchProcessor:
@@ -70,8 +68,8 @@ class BatchProcessor:
         self._policy = policy
         self._sleep = sleep
         self._touch = touch
-        self._guard = FailureGuard()
         self.controls = controls or Controls(name)
+        self._pause = FailurePause(name, self.controls)
         if transactions and dead_letter_status is None:
             dead_letter_status = transactions.dead_letter_status
         self._aside = SettingAside(
@@ -94,18 +92,18 @@ class BatchProcessor:
             await self._handle_all(batch)
         except Exception as error:  # noqa: BLE001  # raised again when the rest is written
             held = error
-        await self._aside.write(batch, paused=self._guard.tripped)
+        await self._aside.write(batch, paused=self._pause.is_active)
         if held:
             raise held
 
     async def _handle_all(self, batch: Batch) -> None:
-        self._follow_controls()
+        self._pause.follow_controls()
         readable = await self._readable(batch)
         if not readable:
             return
         fresh, repeated = await self._split(readable, batch)
-        if self._guard.tripped:
-            fresh = await self._probe(fresh, batch)
+        if self._pause.is_active:
+            fresh = await self._pause.probe(fresh, partial(self._call, batch=batch), batch)
         groups = await self._in_bulk(fresh, batch) if self._policy.in_bulk else by_key(fresh)
         await self._side_by_side(groups, batch)
         if repeated:
@@ -162,25 +160,27 @@ class BatchProcessor:
         """Handle what can be handled together. Returns the records of each key that cannot."""
         if not items:
             return []
-        try:
-            await self._call(items, batch)
-        except AwaitedError:  # of one of them, for which the others need not wait
-            if self._policy.ordered:
-                raise
-            return by_key(items)
-        except DOWN:
-            raise
-        except Exception as error:  # noqa: BLE001  # a handler's bug must not stop the partition
-            groups = by_key(items)
-            if len(groups) == 1:
-                return groups
-            log.warning("batch_bisected", records=len(items), error=type(error).__name__)
-            half = len(groups) // 2
-            left = await self._in_bulk([item for group in groups[:half] for item in group], batch)
-            return left + await self._in_bulk(
-                [item for group in groups[half:] for item in group], batch
-            )
-        return []
+        match await self._call(items, batch):
+            case Handled():
+                return []
+            case Awaiting(error=error) if self._policy.ordered:
+                raise error
+            case Awaiting():  # one of them, for which the others need not wait
+                return by_key(items)
+            case Poisoned(error=error) | Failed(error=error):
+                return await self._bisect(items, batch, error)
+
+    async def _bisect(self, items: list[Item], batch: Batch, error: Exception) -> list[list[Item]]:
+        """Handle each half of the keys of a bulk that failed. Returns as `_in_bulk`."""
+        groups = by_key(items)
+        if len(groups) == 1:
+            return groups
+        log.warning("batch_bisected", records=len(items), error=type(error).__name__)
+        half = len(groups) // 2
+        left: list[list[Item]] = []
+        for part in (groups[:half], groups[half:]):
+            left += await self._in_bulk([item for group in part for item in group], batch)
+        return left
 
     async def _side_by_side(self, groups: list[list[Item]], batch: Batch) -> None:
         """Every key to its end, also when one has to wait: it cancels no other key's work.
@@ -207,59 +207,40 @@ class BatchProcessor:
     async def _attempt(self, item: Item, batch: Batch, *, patient: bool) -> bool:
         """Handle a record or set it aside. Returns whether it was handled."""
         while True:
-            try:
-                await self._call([item], batch)
-            except DOWN:
-                raise
-            except PoisonError as error:
-                batch.set_aside(item.record, Failure(str(error), "poison", max(item.failures, 1)))
-                return True
-            except Exception as error:
-                item.failures += 1
-                item.first_failure = item.first_failure or datetime.now(UTC)
-                if item.failures >= self._policy.attempts:
-                    log.exception("handler_failed", attempt=item.failures)
-                    await self._give_up(item, error, batch)
-                    return False
-                log.warning("handler_failed", attempt=item.failures, error=type(error).__name__)
-                if patient:
-                    await self._sleep(0.1 * 2**item.failures)
-            else:
-                return True
+            match await self._call([item], batch):
+                case Handled():
+                    return True
+                case Awaiting(error=error):
+                    raise error
+                case Poisoned(error=error):
+                    failure = Failure(str(error), "poison", max(item.failures, 1))
+                    batch.set_aside(item.record, failure)
+                    return True
+                case Failed() as failed:
+                    if not await self._may_try_again(item, failed, batch, patient=patient):
+                        return False
 
-    async def _give_up(self, item: Item, error: Exception, batch: Batch) -> None:
-        """Set a record aside that the handler failed on, unless too many senders' records fail."""
-        reason = f"{type(error).__name__} in a handler"
-        if self._guard.fail(item.source):
-            await self.controls.pause(f"messages of many senders fail, the last with {reason}")
-            raise GuardTrippedError("the handler fails on messages of many senders")
-        failure = Failure(reason, "handler", item.failures, item.first_failure)
-        batch.set_aside(item.record, failure)
+    async def _may_try_again(
+        self, item: Item, failed: Failed, batch: Batch, *, patient: bool
+    ) -> bool:
+        """Count a failure. Returns, after a wait if `patient`, False for one that was the last."""
+        item.count_failure()
+        if item.failures >= self._policy.attempts:
+            log.error("handler_failed", attempt=item.failures, exc_info=failed.error)
+            await self._pause.count_failure(item, failed)
+            failure = Failure(failed.reason, "handler", item.failures, item.first_failure)
+            batch.set_aside(item.record, failure)
+            return False
+        log.warning("handler_failed", attempt=item.failures, error=type(failed.error).__name__)
+        if patient:
+            await self._sleep(0.1 * 2**item.failures)
+        return True
 
-    async def _probe(self, items: list[Item], batch: Batch) -> list[Item]:
-        """Whether what tripped the guard is gone. Returns what is left to do of the batch.
+    async def _call(self, items: list[Item], batch: Batch) -> CallResult:
+        """Call the handler with these messages at once. Raises `DOWN` errors."""
+        return await result_of(self._handle_or_refuse(items, batch))
 
-        Raises `GuardTrippedError` when it is not, unless too few senders were there to tell: then
-        those that fail are set aside, so that they hold nobody up.
-        """
-        if not items:
-            return []
-        few = count_sources([item.source for item in items]) < MIN_PROBES
-        tried = items if few else [group[0] for group in by_key(items)[:MAX_PROBES]]
-        failed = await probe(tried, partial(self._call, batch=batch), batch)
-        log.info("consumer_probed", consumer=self._name, tried=len(tried), failed=len(failed))
-        if len(failed) * 2 <= len(tried):
-            self._guard.reset()
-            await self.controls.resume()
-            done = {id(item) for item in tried} - {id(item) for item, _ in failed}
-            return [item for item in items if id(item) not in done]
-        if not few:
-            raise GuardTrippedError("the handler still fails on messages of many senders")
-        for item, reason in failed:
-            batch.set_aside(item.record, Failure(reason, "handler"))
-        return []
-
-    async def _call(self, items: list[Item], batch: Batch) -> None:
+    async def _handle_or_refuse(self, items: list[Item], batch: Batch) -> None:
         """The handler. Input that it refuses is settled, once it is known whose that is."""
         try:
             await call(self._handle, [i.received for i in items], self._touch)
@@ -268,7 +249,7 @@ class BatchProcessor:
                 raise
             await self._refuse(items[0].received.envelope, items[0].record, batch, str(error))
             return
-        self._guard.succeed(len(items))
+        self._pause.guard.succeed(len(items))
         for item in items:
             self._done(item.record, batch, "handled")
 
@@ -276,15 +257,6 @@ class BatchProcessor:
         log.warning("input_refused", message_id=str(envelope.id), reason=reason)
         await self._aside.refuse(envelope)
         self._done(record, batch, "refused")
-
-    def _follow_controls(self) -> None:
-        """Be paused or not as the database says: another process or an operator may have."""
-        if self.controls.changed:
-            self.controls.changed = False
-            if self.controls.paused:
-                self._guard.trip()
-            else:
-                self._guard.reset()
 
     def _done(self, record: Record, batch: Batch, result: str) -> None:
         batch.finish(record)

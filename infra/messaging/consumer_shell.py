@@ -6,7 +6,6 @@ nothing is set aside.
 """
 
 import asyncio
-import random
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -18,81 +17,64 @@ from aiokafka.errors import KafkaError
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 from faststream.kafka.message import KafkaAckableMessage
+from faststream.kafka.subscriber.usecase import BatchSubscriber
 
 from contracts.topics import Consumer, topics_of
 from infra.kafka.aiokafka_internals import committed_offsets
-from infra.kafka.connection import connection_options
 from infra.kafka.records import Place
-from infra.messaging.batch_items import DOWN
 from infra.messaging.batch_processor import BatchProcessor
 from infra.messaging.batch_progress import Batch
+from infra.messaging.call_result import DOWN
 from infra.messaging.consumer_controls import Controls
-from infra.messaging.consumer_policy import Policy
-from infra.messaging.dead_letter_status import DeadLetterStatus
+from infra.messaging.consumer_options import ConsumerOptions, client_options
 from infra.messaging.dead_letters import Committed, DeadLetters
 from infra.messaging.faststream_adapter import DrainFirst, Fetched, batch_of, builder
 from infra.messaging.handler_calls import Handle
 from infra.messaging.inbound import RetryableError
-from infra.messaging.record_reader import Reader, RecordReader
-from infra.messaging.transaction import Transactions
+from infra.messaging.record_reader import RecordReader
 from infra.observability.telemetry import BATCH_RECORDS, BATCH_SECONDS, PAUSED
 from infra.postgres.pool import UNAVAILABLE
+from infra.runtime.backoff import Backoff, wait_for_event
 from infra.runtime.settings import KafkaSettings
-from infra.security.client_cipher import ClientCipher
 
 log = structlog.get_logger(__name__)
 
-FETCH_BYTES = 6 * 1024 * 1024
 STALLED_SECONDS = 120
 DRAIN_SECONDS = 15
 TIDY_SECONDS = 5.0
 HELD_TIDY_SECONDS = 1.0
 CONTROLS_SECONDS = 5.0
-SESSION_MS = 10_000
-"""How long the work of a killed process lies still: the group waits for it that long."""
-METADATA_MS = 60_000
-"""How late a consumer notices that a topic was created again."""
 
 
 class ConsumerShell:
     """Runs one consumer group: at least once, in order per key."""
 
     def __init__(
-        self,
-        consumer: Consumer,
-        settings: KafkaSettings,
-        handle: Handle,
-        *,
-        transactions: Transactions | None,
-        cipher: ClientCipher | None = None,
-        policy: Policy | None = None,
-        reader: Reader | None = None,
-        controls: Controls | None = None,
-        dead_letter_status: DeadLetterStatus | None = None,
-        client_id: str,
+        self, consumer: Consumer, settings: KafkaSettings, handle: Handle, options: ConsumerOptions
     ) -> None:
-        policy = policy or Policy()
         topics = topics_of(consumer)
         self._name = consumer.name
-        self._backoff = policy.backoff_seconds
-        self._pauses = 0
+        self._policy = options.policy
+        self._client_options = client_options(settings, options)
+        self._backoff = Backoff(*options.policy.backoff_seconds, jitter=0.2)
         self._stopping = asyncio.Event()
         self._progress = time.monotonic()
-        self._controls = controls or Controls(consumer.name)
+        self._controls = options.controls or Controls(consumer.name)
         self._dead_letters = DeadLetters(
-            settings, consumer, topics, client_id=client_id, committed=self._committed
+            settings, consumer, topics, client_id=options.client_id, committed=self._committed
         )
+        messages = {message.type: message for topic in topics for message in topic.carries}
         self._work = BatchProcessor(
             consumer.name,
             handle,
-            reader=reader or RecordReader({m.type: m for t in topics for m in t.carries}, cipher),
+            reader=options.reader or RecordReader(messages, options.cipher),
             dead_letters=self._dead_letters,
-            transactions=transactions,
-            policy=policy,
+            transactions=options.transactions,
+            policy=options.policy,
             sleep=self._sleep,
             touch=self._touch,
             controls=self._controls,
-            dead_letter_status=dead_letter_status,
+            dead_letter_status=options.dead_letter_status,
         )
         self._broker = KafkaBroker(
             settings.kafka_bootstrap,
@@ -101,11 +83,16 @@ class ConsumerShell:
             graceful_timeout=DRAIN_SECONDS,
             logger=None,
         )
-        self._subscriber = self._broker.subscriber(
-            *(name for t in topics for name in (t.name, t.redrive(consumer))),
+        self._subscriber = self._subscribe(consumer)
+
+    def _subscribe(self, consumer: Consumer) -> BatchSubscriber:
+        """Subscribe the group to its topics and to what operators send again."""
+        names = [n for t in topics_of(consumer) for n in (t.name, t.redrive(consumer))]
+        subscriber = self._broker.subscriber(
+            *names,
             group_id=consumer.group,
             batch=True,
-            max_records=policy.max_records,
+            max_records=self._policy.max_records,
             ack_policy=AckPolicy.NACK_ON_ERROR,
             no_reply=True,
             auto_offset_reset="earliest",
@@ -113,20 +100,8 @@ class ConsumerShell:
             parser=self._parse,
             decoder=batch_of,
         )
-        self._subscriber(self._on_batch)
-        self._options = connection_options(settings) | {
-            "client_id": client_id,
-            "session_timeout_ms": SESSION_MS,
-            "heartbeat_interval_ms": SESSION_MS // 4,
-            "rebalance_timeout_ms": 60_000,
-            "max_poll_interval_ms": 600_000,
-            "metadata_max_age_ms": METADATA_MS,
-            "isolation_level": "read_committed",
-            "max_partition_fetch_bytes": FETCH_BYTES,
-            "fetch_max_bytes": 8 * FETCH_BYTES,
-            "fetch_min_bytes": policy.fetch_min_bytes,
-            "fetch_max_wait_ms": policy.fetch_max_wait_ms,
-        }
+        subscriber(self._on_batch)
+        return subscriber
 
     async def run(self) -> None:
         """Join the group, however long the broker takes to come up.
@@ -135,7 +110,7 @@ class ConsumerShell:
         """
         await self._follow_controls()
         await self._broker.connect()
-        self._broker.config.broker_config.builder = builder(self._options, self._touch)
+        self._broker.config.broker_config.builder = builder(self._client_options, self._touch)
         while not self._stopping.is_set():
             try:
                 await self._subscriber.start()
@@ -179,7 +154,8 @@ class ConsumerShell:
                 f"paused since {paused.since}: {paused.reason}; it tries again by itself, "
                 f"see `qnt9 consumers show {self._name}`"
             )
-        return f"a dependency is down, tried {self._pauses} times" if self._pauses else None
+        tries = self._backoff.failures
+        return f"a dependency is down, tried {tries} times" if tries else None
 
     async def tidy(self) -> None:
         """From time to time: follow what was decided elsewhere, close what is not used."""
@@ -189,7 +165,9 @@ class ConsumerShell:
                 await self._dead_letters.tidy()
             except Exception:
                 log.exception("writers_not_closed", consumer=self._name)
-            await self._sleep(HELD_TIDY_SECONDS if self._pauses else TIDY_SECONDS, touch=False)
+            await self._sleep(
+                HELD_TIDY_SECONDS if self._backoff.failures else TIDY_SECONDS, touch=False
+            )
 
     async def _follow_controls(self) -> None:
         try:
@@ -219,10 +197,9 @@ class ConsumerShell:
             except* Exception as group:
                 log.exception("batch_failed", consumer=self._name)
                 await self._hold("batch_held", group, batch)
-        if self._pauses:
-            log.info("consumer_resumed", consumer=self._name, after_tries=self._pauses)
+        if tries := self._backoff.succeed():
+            log.info("consumer_resumed", consumer=self._name, after_tries=tries)
             PAUSED.labels(self._name).set(0)
-        self._pauses = 0
 
     async def _commit(self, batch: Batch) -> None:
         """How far each partition is finished; never raises: the next commit says it again."""
@@ -259,32 +236,26 @@ class ConsumerShell:
     async def _hold(self, event: str, group: BaseExceptionGroup[Any], batch: Batch) -> None:
         """Commit what is finished, wait, then raise, so that the rest is fetched again."""
         await self._commit(batch)
-        least, most = self._backoff
-        self._pauses += 1
         PAUSED.labels(self._name).set(1)
         first: BaseException = group
         while isinstance(first, BaseExceptionGroup):
             first = first.exceptions[0]
         grows = not isinstance(first, RetryableError) or first.grows_backoff
-        delay = min(most, least * 2 ** min(self._pauses - 1, 10)) if grows else least
+        delay = self._backoff.fail(grows=grows)
         log.warning(
             event,
             consumer=self._name,
             error=type(first).__name__,
             detail=str(first)[:200],
-            tries=self._pauses,
+            tries=self._backoff.failures,
         )
-        await self._sleep(delay * random.uniform(0.8, 1.2))  # noqa: S311  # jitter
+        await self._sleep(delay)
         raise RetryableError("the batch is held and will be tried again") from first
 
     async def _sleep(self, seconds: float, *, touch: bool = True) -> None:
         """Not through a shutdown."""
-        try:
-            async with asyncio.timeout(seconds):
-                await self._stopping.wait()
-        except TimeoutError:
-            if touch:
-                self._touch()
+        if not await wait_for_event(self._stopping, seconds) and touch:
+            self._touch()
 
     def _touch(self) -> None:
         self._progress = time.monotonic()

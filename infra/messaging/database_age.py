@@ -12,7 +12,7 @@ import asyncpg
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from contracts.envelope import Envelope, UnreadableError
+from contracts.envelope import Envelope
 from contracts.topics import (
     AUDIT,
     COMMAND_RETENTION,
@@ -23,8 +23,9 @@ from contracts.topics import (
 )
 from infra.kafka.broadcast_consumer import stop_client
 from infra.kafka.connection import connection_options
-from infra.kafka.records import Record
-from infra.messaging.record_reader import RawEventReader, Unreadable
+from infra.kafka.records import Place, Record
+from infra.messaging.inbound import InboundMessage
+from infra.messaging.record_reader import RawEventReader, envelope_of
 from infra.messaging.restored_database import Memory, RestoredDatabaseError, unknown_messages
 from infra.postgres.pool import UNAVAILABLE, Pool
 from infra.runtime.clock import CLOCK
@@ -41,25 +42,26 @@ CONFIRM_SECONDS = 10.0
 SILENT_SECONDS = 30.0
 OLDER = "the database is older than what was read from Kafka: run `qnt9 recover`"
 
-Place = tuple[str, int]
-
 
 def messages_of(consumer: Consumer, records: Iterable[Record]) -> Iterator[tuple[Record, Envelope]]:
     """The records that the database has to know once the consumer has read them, in their order."""
+    if consumer == AUDIT:
+        yield from _events_of(records)
+        return
     carried = {message.type for topic in topics_of(consumer) for message in topic.carries}
     oldest = (CLOCK.time() - KNOWN_FOR / timedelta(seconds=1)) * 1_000
     for record in records:
-        if record.timestamp < oldest and consumer != AUDIT:
-            continue
-        try:
-            envelope = Envelope.from_headers(record.headers)
-        except UnreadableError:
-            continue
-        if consumer == AUDIT:
-            if not isinstance(RawEventReader().read(record), Unreadable):
-                yield record, envelope
-        elif envelope.type in carried:
+        envelope = envelope_of(record)
+        if envelope and envelope.type in carried and record.timestamp >= oldest:
             yield record, envelope
+
+
+def _events_of(records: Iterable[Record]) -> Iterator[tuple[Record, Envelope]]:
+    """The records that the audit log has to have, whatever their type and age."""
+    reader = RawEventReader()
+    for record in records:
+        if isinstance(reading := reader.read(record), InboundMessage):
+            yield record, reading.envelope
 
 
 class DatabaseAge:
@@ -162,6 +164,30 @@ async def _read_back(
 ) -> dict[Place, list[Record]]:
     """Of each partition. What is too big to be handled tells nothing, and would fill the memory."""
     loop = asyncio.get_running_loop()
+    left = await _seek_back(client, consumer, at_most)
+    found: dict[Place, list[Record]] = {(p.topic, p.partition): [] for p in left}
+    while left:
+        for place, records in (await client.getmany(*left, timeout_ms=200)).items():
+            silence.reschedule(loop.time() + SILENT_SECONDS)
+            found[place.topic, place.partition] += [
+                r
+                for r in records
+                if r.offset < left[place] and len(r.value or b"") <= MAX_DATA_BYTES
+            ]
+        for place in list(left):
+            if await client.position(place) >= left[place]:
+                client.pause(place)
+                del left[place]
+    return found
+
+
+async def _seek_back(
+    client: AIOKafkaConsumer, consumer: Consumer, at_most: int
+) -> dict[TopicPartition, int]:
+    """Go back in each partition of which the group has read something that is still there.
+
+    Returns the offsets before which is to be read.
+    """
     places = [
         TopicPartition(name, number)
         for topic in topics_of(consumer)
@@ -169,27 +195,15 @@ async def _read_back(
         for number in range(count)
     ]
     offsets = await asyncio.gather(*(client.committed(place) for place in places))
-    left = {place: offset for place, offset in zip(places, offsets, strict=True) if offset}
-    if not left:
+    read = {place: offset for place, offset in zip(places, offsets, strict=True) if offset}
+    if not read:
         return {}
-    begins = await client.beginning_offsets(list(left))
-    ends = await client.end_offsets(list(left))
+    begins = await client.beginning_offsets(list(read))
+    ends = await client.end_offsets(list(read))
     # A topic whose end was cut off has fewer records than the group has read.
-    left = {place: min(until, ends[place]) for place, until in left.items()}
-    left = {place: until for place, until in left.items() if begins[place] < until}
-    client.assign(list(left))
-    for place, until in left.items():
-        client.seek(place, max(begins[place], until - at_most))
-    found: dict[Place, list[Record]] = {(p.topic, p.partition): [] for p in left}
-    while left:
-        for place, records in (await client.getmany(*left, timeout_ms=200)).items():
-            until = left[place]
-            silence.reschedule(loop.time() + SILENT_SECONDS)
-            found[place.topic, place.partition] += [
-                r for r in records if r.offset < until and len(r.value or b"") <= MAX_DATA_BYTES
-            ]
-        for place in list(left):
-            if await client.position(place) >= left[place]:
-                client.pause(place)
-                del left[place]
-    return found
+    until = {place: min(offset, ends[place]) for place, offset in read.items()}
+    until = {place: offset for place, offset in until.items() if begins[place] < offset}
+    client.assign(list(until))
+    for place, offset in until.items():
+        client.seek(place, max(begins[place], offset - at_most))
+    return until

@@ -75,29 +75,34 @@ async def save(
     """
     if not settled and not emitted:
         return
-    events = (
-        [e.envelope.id for e in emitted],
-        [e.aggregate_type for e in emitted],
-        [e.aggregate_id for e in emitted],
-        [e.envelope.type for e in emitted],
-        [e.payload for e in emitted],
-        [{name: value.decode() for name, value in e.envelope.to_headers()} for e in emitted],
-    )
+    events = _event_columns(emitted)
     if not settled:
         await conn.execute(_SAVE_EMITTED, *events)
         return
-    row = await conn.fetchrow(
-        _SAVE_ALL,
-        *events,
-        consumer,
-        [s.message_id for s in settled],
-        [s.type for s in settled],
-        [s.actor_id for s in settled],
-        [s.fingerprint for s in settled],
-        [s.outcome for s in settled],
-    )
+    row = await conn.fetchrow(_SAVE_ALL, *events, consumer, *_inbox_columns(settled))
     assert row
     if row["settled"] != len(settled):
         raise ConcurrentDeliveryError
     if row["awaited"]:
         raise restored_database.AwaitedError("what this caused before is not made again yet")
+
+
+def _event_columns(emitted: list[Emitted]) -> tuple[list[Any], ...]:
+    """The columns of the outbox rows, in the order of $1 to $6."""
+    ids = [e.envelope.id for e in emitted]
+    aggregate_types = [e.aggregate_type for e in emitted]
+    aggregate_ids = [e.aggregate_id for e in emitted]
+    types = [e.envelope.type for e in emitted]
+    payloads = [e.payload for e in emitted]
+    headers = [{name: value.decode() for name, value in e.envelope.to_headers()} for e in emitted]
+    return ids, aggregate_types, aggregate_ids, types, payloads, headers
+
+
+def _inbox_columns(settled: list[Settled]) -> tuple[list[Any], ...]:
+    """The columns of the inbox rows, in the order of $8 to $12."""
+    ids = [s.message_id for s in settled]
+    types = [s.type for s in settled]
+    actor_ids = [s.actor_id for s in settled]
+    fingerprints = [s.fingerprint for s in settled]
+    outcomes = [s.outcome for s in settled]
+    return ids, types, actor_ids, fingerprints, outcomes

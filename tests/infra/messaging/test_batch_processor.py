@@ -8,9 +8,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from contracts.commands import AddToWatchlist
-from infra.messaging.batch_items import DOWN
 from infra.messaging.batch_progress import Batch
-from infra.messaging.handler_calls import one_at_a_time
+from infra.messaging.call_result import DOWN
+from infra.messaging.dispatch import dispatch_each
 from infra.messaging.inbound import InboundMessage, PoisonError, RetryableError
 from infra.messaging.transaction import ConcurrentDeliveryError
 from tests.support.infra.batch_trial import (
@@ -130,14 +130,14 @@ async def test_order_is_kept_within_a_key_while_keys_go_side_by_side(single: Tri
     begun: list[str] = []
     anna_goes_on = asyncio.Event()
 
-    async def handle(received: InboundMessage[AddToWatchlist]) -> None:
+    async def handle(_deps: None, received: InboundMessage[AddToWatchlist]) -> None:
         begun.append(received.data.symbol)
         if received.data.symbol == "A1":
             await anna_goes_on.wait()
         if received.data.symbol == "B2":
             anna_goes_on.set()
 
-    single.work._handle = one_at_a_time({AddToWatchlist: handle})
+    single.work._handle = dispatch_each({AddToWatchlist: handle}, None)
     async with asyncio.timeout(5):
         await single.take(order("A1"), order("A2"), order("B1", key="b"), order("B2", key="b"))
     assert begun.index("A1") < begun.index("A2")

@@ -6,10 +6,10 @@ import pytest
 from structlog.testing import capture_logs
 
 from contracts.commands import AddToWatchlist
-from infra.messaging.batch_processor import GuardTrippedError
 from infra.messaging.batch_progress import Batch
 from infra.messaging.consumer_policy import Policy
 from infra.messaging.failure_guard import MIN_SOURCES_OF_LATEST
+from infra.messaging.failure_pause import GuardTrippedError
 from infra.messaging.inbound import PoisonError, RetryableError
 from infra.messaging.restored_database import AwaitedError
 from tests.support.infra.batch_trial import (
@@ -137,7 +137,7 @@ async def test_while_paused_too_few_senders_to_tell_hold_nobody_up(trial: Trial)
 
 async def test_a_restarted_consumer_is_paused_as_before(trial: Trial) -> None:
     await paused(trial)
-    trial.work._guard.reset()
+    trial.work._pause.guard.reset()
     trial.work.controls.changed = True
     with pytest.raises(GuardTrippedError):
         await trial.take(*of_many_senders("X", 5))

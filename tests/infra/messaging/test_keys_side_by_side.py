@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 from contracts.commands import AddToWatchlist
 from contracts.outcomes import Succeeded
 from infra.messaging.batch_progress import Batch
-from infra.messaging.handler_calls import one_at_a_time
+from infra.messaging.dispatch import dispatch_each
 from infra.messaging.inbound import InboundMessage, RetryableError
 from tests.support.infra.batch_trial import ONE_BY_ONE, Trial, a_trial, order
 from tests.support.postgres import Database
@@ -31,7 +31,7 @@ async def test_key_that_has_to_wait_cancels_no_other_key(single: Trial) -> None:
     """The others are slower than the failure, and are finished and told of all the same."""
     failed = asyncio.Event()
 
-    async def handle(received: InboundMessage[Any]) -> None:
+    async def handle(_deps: None, received: InboundMessage[Any]) -> None:
         if received.data.symbol == "WAITS":
             failed.set()
             raise RetryableError("has to wait")
@@ -39,7 +39,7 @@ async def test_key_that_has_to_wait_cancels_no_other_key(single: Trial) -> None:
         async with single.deps.transactions.begin() as tx:
             tx.complete(received, Succeeded())
 
-    single.work._handle = one_at_a_time({AddToWatchlist: handle})
+    single.work._handle = dispatch_each({AddToWatchlist: handle}, None)
     others = [order(f"S{n}", key=f"key {n}") for n in range(20)]
     batch = Batch([*others, order("WAITS", key="one that waits")])
     with pytest.raises(ExceptionGroup) as raised:
@@ -54,14 +54,14 @@ async def test_keys_that_are_cancelled_from_outside_end(single: Trial) -> None:
     began = asyncio.Event()
     ended: list[str] = []
 
-    async def handle(received: InboundMessage[Any]) -> None:
+    async def handle(_deps: None, received: InboundMessage[Any]) -> None:
         began.set()
         try:
             await asyncio.Event().wait()
         finally:
             ended.append(received.data.symbol)
 
-    single.work._handle = one_at_a_time({AddToWatchlist: handle})
+    single.work._handle = dispatch_each({AddToWatchlist: handle}, None)
     taking = asyncio.create_task(single.take(order("A", key="a"), order("B", key="b")))
     await began.wait()
     taking.cancel()

@@ -3,7 +3,7 @@
 import asyncpg
 import pytest
 
-from infra.messaging.batch_items import DOWN
+from infra.messaging.call_result import DOWN
 from infra.postgres.pool import UNAVAILABLE
 
 OF_THE_SERVER = {

@@ -36,6 +36,7 @@ from infra.kafka.connection import connection_options
 from infra.kafka.operator_client import Operator, UnreachableError
 from infra.kafka.producer import Producer
 from infra.kafka.scram_users import ensure_users
+from infra.messaging.consumer_options import ConsumerOptions
 from infra.messaging.consumer_policy import Policy
 from infra.messaging.consumer_shell import ConsumerShell
 from infra.runtime.settings import KafkaSettings
@@ -77,9 +78,7 @@ def a_shell(settings: KafkaSettings, handle: Any = nobody_asks) -> ConsumerShell
         WATCHLIST,
         settings,
         handle,
-        transactions=None,
-        policy=Policy(in_bulk=True),
-        client_id="test",
+        ConsumerOptions(client_id="test", transactions=None, policy=Policy(in_bulk=True)),
     )
 
 
