@@ -6,7 +6,6 @@ ciphertext (read from a topic). Dumping one needs the person's `PersonalKey` as 
 the value everywhere at once, topics and audit log included.
 """
 
-import base64
 import os
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -18,6 +17,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, SerializationInfo
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
+
+from contracts import base64url
 
 _SCHEME = "p1"
 _NONCE_BYTES = 12
@@ -47,7 +48,7 @@ class PersonalKey:
         """`p1.<key id>.<base64url(nonce + ciphertext)>` of any JSON value."""
         nonce = os.urandom(_NONCE_BYTES)
         sealed = self._aead.encrypt(nonce, orjson.dumps(value), self.id.encode())
-        token = base64.urlsafe_b64encode(nonce + sealed).rstrip(b"=").decode()
+        token = base64url.encode(nonce + sealed)
         return f"{_SCHEME}.{self.id}.{token}"
 
     def decrypt(self, token: str) -> Any:
@@ -57,7 +58,7 @@ class PersonalKey:
         if scheme != _SCHEME or key_id != self.id:
             raise ErasedError(key_id)
         try:
-            raw = base64.urlsafe_b64decode(body + "=" * (-len(body) % 4))
+            raw = base64url.decode(body)
             clear = self._aead.decrypt(raw[:_NONCE_BYTES], raw[_NONCE_BYTES:], self.id.encode())
         except (InvalidTag, ValueError) as error:
             raise ErasedError(key_id) from error

@@ -2,13 +2,13 @@
 
 import json
 import secrets
-from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
+from contracts import base64url
 from devstack.supervisor.layout import Layout, write_private
 
 ROLES = (
@@ -111,4 +111,4 @@ def _cluster_id() -> str:
 
 
 def _text(raw: bytes) -> str:
-    return urlsafe_b64encode(raw).rstrip(b"=").decode()
+    return base64url.encode(raw)

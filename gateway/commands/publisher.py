@@ -1,7 +1,6 @@
 """From a request to a command on Kafka, and from its outcome to an answer."""
 
 import asyncio
-import base64
 import hashlib
 import hmac
 from collections.abc import Callable
@@ -12,6 +11,7 @@ from uuid import UUID
 import orjson
 import structlog
 
+from contracts import base64url
 from contracts.confidential import binding
 from contracts.envelope import Envelope
 from contracts.ids import uuid7, uuid8
@@ -93,7 +93,7 @@ class CommandPublisher:
         """43 url-safe characters that only this intent has; the same where it is repeated."""
         identity = intent.id.bytes + (intent.fingerprint or "").encode()
         digest = self._mac(b"signup-secret", identity)
-        return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+        return base64url.encode(digest)
 
     def encrypted(self, intent: Intent, field: str, text: str) -> str:
         """A text for the field `encrypted_<field>` of this command."""

@@ -3,7 +3,6 @@
 Never on the bus. One with a bad MAC was never issued; a good one without a row is pending.
 """
 
-import base64
 import binascii
 import hashlib
 import hmac
@@ -12,6 +11,8 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 import orjson
+
+from contracts import base64url
 
 _MAC_BYTES = 16
 
@@ -30,13 +31,13 @@ class Handle:
         actor = str(self.actor_id) if self.actor_id else None
         at = int(self.issued_at.timestamp())
         content = orjson.dumps([str(self.command_id), self.type, at, actor, self.fingerprint])
-        return base64.urlsafe_b64encode(_mac(key, content) + content).rstrip(b"=").decode()
+        return base64url.encode(_mac(key, content) + content)
 
 
 def read_handle(key: bytes, text: str) -> Handle | None:
     """The handle, or None for a text that this key has not signed."""
     try:
-        raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+        raw = base64url.decode(text)
     except (binascii.Error, ValueError):
         return None
     mac, content = raw[:_MAC_BYTES], raw[_MAC_BYTES:]

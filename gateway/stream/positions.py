@@ -4,7 +4,6 @@ As `Last-Event-ID` it is encrypted (AES-SIV, RFC 5297) and bound to the user: no
 how busy the system is, or asks for a position that was never told.
 """
 
-import base64
 import binascii
 import hashlib
 import struct
@@ -15,6 +14,7 @@ from uuid import UUID
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
+from contracts import base64url
 from contracts.topics import USERS_EVENTS, WATCHLISTS_EVENTS
 from infra.kafka.partitioner import partition_of_key
 from infra.kafka.records import Place
@@ -55,12 +55,12 @@ class Positions:
     def to_text(self, position: Position, user_id: UUID) -> str:
         clear = _FORM.pack(position.users, position.watchlists)
         sealed = self._cipher.encrypt(clear, [user_id.bytes])
-        return base64.urlsafe_b64encode(sealed).rstrip(b"=").decode()
+        return base64url.encode(sealed)
 
     def from_text(self, text: str, user_id: UUID) -> Position | None:
         """None for what was not told to this user."""
         try:
-            sealed = base64.urlsafe_b64decode(text.encode() + b"=" * (-len(text) % 4))
+            sealed = base64url.decode(text)
             return Position(*_FORM.unpack(self._cipher.decrypt(sealed, [user_id.bytes])))
         except (InvalidTag, binascii.Error, UnicodeEncodeError, ValueError, struct.error):
             return None

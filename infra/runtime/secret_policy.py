@@ -4,7 +4,6 @@ Looks at the values as they were given, so that every fault is named at once. Ke
 everywhere, the rest outside development.
 """
 
-import base64
 import binascii
 import re
 from collections import defaultdict
@@ -12,6 +11,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import pairwise
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from contracts import base64url
 from infra.runtime.unsafe_settings import Violation, accepted, violations
 
 PASSWORD_CHARACTERS = 12
@@ -93,7 +93,7 @@ def _keys(given: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     holders: dict[bytes, list[str]] = defaultdict(list)
     for name, text in given.items():
         try:
-            key = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+            key = base64url.decode(text)
         except (binascii.Error, ValueError):
             continue
         holders[key].append(name)

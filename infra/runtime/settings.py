@@ -3,7 +3,6 @@
 A secret may come from a file: `QNT9_POSTGRES_DSN_FILE=/run/secrets/dsn`.
 """
 
-import base64
 import binascii
 import os
 import re
@@ -24,6 +23,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from contracts import base64url
 from contracts.topics import MIN_REMEMBERED
 from infra.runtime import secret_policy
 from infra.runtime.tls import CaFile, certificates
@@ -46,7 +46,7 @@ def _key(value: object) -> bytes:
     if isinstance(value, bytes):
         return value
     try:
-        key = base64.urlsafe_b64decode(str(value) + "=" * (-len(str(value)) % 4))
+        key = base64url.decode(str(value))
     except (binascii.Error, ValueError) as error:
         raise ValueError("must be base64url") from error
     if len(key) != KEY_BYTES:

@@ -1,6 +1,5 @@
 """Access tokens: JWT (RFC 7519) signed with Ed25519 (RFC 8037), checked with the public half."""
 
-import base64
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from uuid import UUID
 import jwt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from contracts import base64url
 from infra.runtime.clock import CLOCK, Clock
 
 ISSUER = "qnt9"
@@ -42,9 +42,9 @@ class Principal:
 
 def key_id(public: bytes) -> str:
     """The JWK thumbprint (RFC 7638) of an Ed25519 public key."""
-    x = _encode(public)
+    x = base64url.encode(public)
     canonical = f'{{"crv":"Ed25519","kty":"OKP","x":"{x}"}}'
-    return _encode(hashlib.sha256(canonical.encode()).digest())
+    return base64url.encode(hashlib.sha256(canonical.encode()).digest())
 
 
 def jwk(public: bytes) -> dict[str, str]:
@@ -52,7 +52,7 @@ def jwk(public: bytes) -> dict[str, str]:
     return {
         "kty": "OKP",
         "crv": "Ed25519",
-        "x": _encode(public),
+        "x": base64url.encode(public),
         "kid": key_id(public),
         "use": "sig",
         "alg": ALGORITHM,
@@ -153,7 +153,3 @@ def _check_time(claims: Mapping[str, Any], at: float) -> None:
     leeway = SKEW.total_seconds()
     if int(claims["iat"]) > at + leeway or int(claims["exp"]) <= at - leeway:
         raise TokenError("not of this time")
-
-
-def _encode(raw: bytes) -> str:
-    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()

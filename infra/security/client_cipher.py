@@ -12,6 +12,8 @@ import orjson
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from contracts import base64url
+
 
 @dataclass(frozen=True, slots=True)
 class Client:
@@ -61,7 +63,7 @@ class ClientCipher:
     def decrypt(self, token: str) -> Client:
         """Raises `ValueError` for what this key has not encrypted."""
         try:
-            raw = base64.urlsafe_b64decode(token)
+            raw = base64url.decode(token)
             nonce, sealed = raw[:_NONCE_BYTES], raw[_NONCE_BYTES:]
             clear = orjson.loads(self._aead.decrypt(nonce, sealed, b"client"))
         except InvalidTag as error:
@@ -74,7 +76,7 @@ class ClientCipher:
         clear += b" " * (-len(clear) % _TEXT_BLOCK)
         nonce = os.urandom(_NONCE_BYTES)
         raw = nonce + self._aead.encrypt(nonce, clear, b"text:" + bound_to)
-        return f"{_TEXT_SCHEME}.{base64.urlsafe_b64encode(raw).rstrip(b'=').decode()}"
+        return f"{_TEXT_SCHEME}.{base64url.encode(raw)}"
 
     def decrypt_text(self, token: str, bound_to: bytes) -> str:
         """Raises `ValueError` for what this key has not encrypted for this command and field."""
@@ -82,7 +84,7 @@ class ClientCipher:
         if scheme != _TEXT_SCHEME:
             raise ValueError("unknown scheme")
         try:
-            raw = base64.urlsafe_b64decode(body + "=" * (-len(body) % 4))
+            raw = base64url.decode(body)
             nonce, sealed = raw[:_NONCE_BYTES], raw[_NONCE_BYTES:]
             return str(orjson.loads(self._aead.decrypt(nonce, sealed, b"text:" + bound_to)))
         except InvalidTag as error:

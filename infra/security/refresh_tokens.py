@@ -4,10 +4,10 @@ The session stands in clear so that all that is asked of one session has one ord
 without the edge knowing any session. The secret says that it is one's own.
 """
 
-import base64
 import re
 from uuid import UUID
 
+from contracts import base64url
 from contracts.sealed_contents import REFRESH_TOKEN
 
 SECRET_BYTES = 32
@@ -17,14 +17,10 @@ _FORM = re.compile(REFRESH_TOKEN.strip("^$"))
 def refresh_token(session_id: UUID, secret: bytes) -> str:
     """The token of a session with this secret."""
     assert len(secret) == SECRET_BYTES
-    return f"{_encode(session_id.bytes)}.{_encode(secret)}"
+    return f"{base64url.encode(session_id.bytes)}.{base64url.encode(secret)}"
 
 
 def session_of(token: str) -> UUID | None:
     """The session that a token names, whether or not it is good; None when it cannot be one."""
     found = _FORM.fullmatch(token)
-    return UUID(bytes=base64.urlsafe_b64decode(f"{found[1]}==")) if found else None
-
-
-def _encode(raw: bytes) -> str:
-    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+    return UUID(bytes=base64url.decode(found[1])) if found else None

@@ -3,7 +3,6 @@
 `s1.<key id>.<base64url>`; the binding is HPKE's `info`: opening with another one fails.
 """
 
-import base64
 import hashlib
 from collections.abc import Sequence
 from typing import Any
@@ -15,6 +14,8 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from contracts import base64url
 
 _SUITE = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
 _BLOCK = 512
@@ -41,7 +42,7 @@ class SealingKey:
         clear = orjson.dumps(content)
         clear += b" " * (-len(clear) % _BLOCK)
         sealed = _SUITE.encrypt(clear, self._public, info=bound_to)
-        return f"s1.{self._id}.{_encode(sealed)}"
+        return f"s1.{self._id}.{base64url.encode(sealed)}"
 
 
 class OpeningKeys:
@@ -55,14 +56,14 @@ class OpeningKeys:
     def generate(cls) -> "tuple[OpeningKeys, str]":
         """A fresh key for this process, and its public half in base64url."""
         key = X25519PrivateKey.generate()
-        return cls([key.private_bytes_raw()]), _encode(key.public_key().public_bytes_raw())
+        return cls([key.private_bytes_raw()]), base64url.encode(key.public_key().public_bytes_raw())
 
     def open(self, sealed: str, bound_to: bytes) -> Any:
         """The content again. Raises `SealError`."""
         try:
             scheme, key_id, body = sealed.split(".")
             key = self._keys[key_id]
-            clear = _SUITE.decrypt(decode_key(body), key, info=bound_to)
+            clear = _SUITE.decrypt(base64url.decode(body), key, info=bound_to)
         except (ValueError, KeyError, InvalidTag) as error:
             raise SealError("this seal cannot be opened here") from error
         if scheme != "s1":
@@ -78,20 +79,11 @@ class OpeningKeys:
         try:
             _, key_id, body = sealed.split(".")
             private = self._keys[key_id].private_bytes_raw()
-            salt = decode_key(body)
+            salt = base64url.decode(body)
         except (ValueError, KeyError) as error:
             raise SealError("this seal cannot be opened here") from error
         return HKDF(SHA256(), 32, salt=salt, info=b"qnt9:derived:" + bound_to).derive(private)
 
 
-def decode_key(text: str) -> bytes:
-    """Bytes of unpadded base64url. Raises `ValueError`."""
-    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-
-
-def _encode(raw: bytes) -> str:
-    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
-
-
 def _key_id(public: bytes) -> str:
-    return _encode(hashlib.sha256(public).digest())[:8]
+    return base64url.encode(hashlib.sha256(public).digest())[:8]

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
+from contracts import base64url
 from contracts.topics import AUDIT, QUOTES, TOPICS, WATCHLIST, WATCHLIST_COMMANDS, Consumer, Topic
 from devstack.supervisor.credentials import load_or_create
 from devstack.supervisor.layout import Layout
 from gateway.commands.status_token import Handle
 from infra.messaging.dead_letters import PREFIX
-from infra.security.seals import decode_key
 from tests.support.e2e.records import (
     CORRUPTED,
     ENVELOPE_READABLE,
@@ -159,7 +159,7 @@ async def test_a_command_that_was_set_aside_is_pending_and_parked(stack: Stack) 
     topic = WATCHLIST_COMMANDS
     record = CORRUPTED["broken JSON"](good_record(topic, credentials))
     handle = Handle(record.id, topic.carries[0].type, datetime.now(UTC), None, None)
-    path = f"/api/v1/commands/{handle.sign(decode_key(credentials.keys['QNT9_GATEWAY_KEY']))}"
+    path = f"/api/v1/commands/{handle.sign(base64url.decode(credentials.keys['QNT9_GATEWAY_KEY']))}"
     async with stack.http() as http:
         assert (await http.get(path)).json()["parked"] is False
         async with stack.producer() as producer:

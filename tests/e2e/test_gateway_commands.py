@@ -10,6 +10,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from contracts import base64url
 from contracts.commands import AddToWatchlist
 from devstack.supervisor.credentials import load_or_create
 from devstack.supervisor.layout import Layout
@@ -107,7 +108,7 @@ async def test_what_is_older_than_is_remembered_is_gone_unless_it_waits(
 
     async def status_after(age: timedelta) -> httpx.Response:
         handle = Handle(command_id, AddToWatchlist.type, datetime.now(UTC) - age, None, None)
-        signed = handle.sign(decode_key(keys["QNT9_GATEWAY_KEY"]))
+        signed = handle.sign(base64url.decode(keys["QNT9_GATEWAY_KEY"]))
         return await http.get(f"/api/v1/commands/{signed}")
 
     command_id = uuid4()

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
+from contracts import base64url
 from contracts.commands import AddToWatchlist
 from contracts.topics import (
     AUDIT,
@@ -17,7 +18,6 @@ from devstack.supervisor.credentials import load_or_create
 from devstack.supervisor.layout import Layout
 from gateway.commands.status_token import Handle
 from infra.messaging.dead_letters import PREFIX
-from infra.security.seals import decode_key
 from tests.support.e2e.broker_view import (
     BrokerState,
     a_follower,
@@ -120,7 +120,7 @@ async def status_of(stack: Stack, record: Raw) -> dict[str, Any]:
     """What the gateway tells who asks about the command, with the token that it needs left out."""
     credentials = load_or_create(Layout(stack.data))
     handle = Handle(record.id, AddToWatchlist.type, datetime.now(UTC), None, None)
-    signed = handle.sign(decode_key(credentials.keys["QNT9_GATEWAY_KEY"]))
+    signed = handle.sign(base64url.decode(credentials.keys["QNT9_GATEWAY_KEY"]))
     async with stack.http() as http:
         answer = (await http.get(f"/api/v1/commands/{signed}")).json()
     status = {name: answer[name] for name in ("status", "parked")}

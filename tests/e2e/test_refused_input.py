@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from contracts import commands
+from contracts import base64url, commands
 from contracts.envelope import Envelope
 from contracts.ids import uuid7
 from contracts.message import Command
@@ -15,7 +15,7 @@ from devstack.supervisor.credentials import Credentials, load_or_create
 from devstack.supervisor.layout import Layout
 from gateway.commands.status_token import Handle
 from infra.messaging.dead_letters import read_from
-from infra.security.seals import SealingKey, binding, decode_key
+from infra.security.seals import SealingKey, binding
 from tests.support.e2e.records import Raw
 from tests.support.eventually import eventually
 from tests.support.stack import PASSWORD, Stack
@@ -42,7 +42,7 @@ def badly_made(command: type[Command], role: str, purpose: str, keys: Credential
     envelope = Envelope(
         id=uuid7(), source="urn:qnt9:test", type=command.type, time=now, correlation_id="old"
     )
-    key = SealingKey(decode_key(keys.keys[f"QNT9_{role}_SEAL_PUBLIC"]))
+    key = SealingKey(base64url.decode(keys.keys[f"QNT9_{role}_SEAL_PUBLIC"]))
     content = {"email": BAD_ADDRESS, "password": PASSWORD, "fingerprint": None}
     seal = key.seal(content, binding(envelope.id, purpose, envelope.time.isoformat()))
     value = command.model_validate({"sealed": seal}).model_dump_json().encode()
@@ -53,7 +53,7 @@ async def status_says_refused(stack: Stack, record: Raw, command: type[Command])
     """In the resource that `Location` of a 202 names."""
     keys = load_or_create(Layout(stack.data))
     handle = Handle(record.id, command.type, datetime.now(UTC), None, None)
-    path = f"/api/v1/commands/{handle.sign(decode_key(keys.keys['QNT9_GATEWAY_KEY']))}"
+    path = f"/api/v1/commands/{handle.sign(base64url.decode(keys.keys['QNT9_GATEWAY_KEY']))}"
     async with stack.http() as http:
 
         async def settled() -> bool:

@@ -3,12 +3,13 @@
 from datetime import UTC, datetime
 from uuid import UUID
 
+from contracts import base64url
 from contracts.commands import RefreshToken, SignIn
 from contracts.outcomes import SealedOutcome
 from infra.messaging.inbound import InboundMessage, PoisonError
 from infra.messaging.transaction import Transactions
 from infra.security.access_tokens import LIFETIME, TokenSigner
-from infra.security.seals import SealingKey, decode_key
+from infra.security.seals import SealingKey
 from workers.accounts.rules import Account
 
 
@@ -60,7 +61,7 @@ async def deadline_now(
 def reply_key_of(command: SignIn | RefreshToken) -> SealingKey:
     """Raises `PoisonError` for what is no key, before any work is done for it."""
     try:
-        key = SealingKey(decode_key(command.reply_key))
+        key = SealingKey(base64url.decode(command.reply_key))
         key.seal(None, b"a point of low order takes no seal")
     except ValueError:
         raise PoisonError("the reply key is not valid") from None

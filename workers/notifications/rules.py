@@ -1,6 +1,5 @@
 """What a mail says, whom it is for, and when it is tried again. Pure."""
 
-import base64
 import hmac
 import re
 import unicodedata
@@ -10,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from contracts import base64url
 from contracts.events import (
     UserEmailChanged,
     UserEmailChangeRequested,
@@ -143,7 +143,7 @@ def ready_events(
 def mailed_token(key: bytes, mail_id: UUID) -> str:
     """43 url-safe characters that nobody without the key can make."""
     digest = hmac.digest(key, mail_id.bytes, "sha256")
-    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+    return base64url.encode(digest)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from contracts import commands
+from contracts import base64url, commands
 from contracts import sealed_contents as contents
 from contracts.confidential import binding
 from contracts.ids import uuid7
@@ -27,7 +27,7 @@ from infra.messaging.inbound import InboundMessage
 from infra.messaging.record_reader import RecordReader
 from infra.security.client_cipher import ClientCipher
 from infra.security.refresh_tokens import session_of
-from infra.security.seals import OpeningKeys, SealingKey, decode_key
+from infra.security.seals import OpeningKeys, SealingKey
 from tests.support.message_builders import a_record, an_envelope
 from tests.support.sizes import size
 from tests.support.unicode_samples import CHARACTERS, WORST, texts_with
@@ -37,7 +37,7 @@ pytestmark = pytest.mark.prove
 
 USER = UUID(int=7)
 KEYS, REPLY_KEY = OpeningKeys.generate()
-SEAL = SealingKey(decode_key(REPLY_KEY))
+SEAL = SealingKey(base64url.decode(REPLY_KEY))
 BOUND = b"test"
 CIPHER = ClientCipher(bytes(range(32)))
 READER = RecordReader(

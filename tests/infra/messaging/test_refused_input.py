@@ -8,13 +8,14 @@ from uuid import uuid4
 import pytest
 from structlog.testing import capture_logs
 
+from contracts import base64url
 from contracts.commands import AddToWatchlist, SignIn, SignUp
 from contracts.outcomes import Rejected
 from contracts.sealed_contents import CONTENTS
 from infra.messaging.inbound import RefusedInputError
 from infra.messaging.record_reader import RecordReader, Refused, Unreadable
 from infra.messaging.sealed_data import open_seal
-from infra.security.seals import OpeningKeys, SealingKey, binding, decode_key
+from infra.security.seals import OpeningKeys, SealingKey, binding
 from tests.support.infra.batch_trial import IN_BULK, ONE_BY_ONE, Trial, a_trial, order
 from tests.support.message_builders import a_record, an_envelope
 from tests.support.postgres import Database
@@ -121,7 +122,7 @@ def test_content_that_an_older_gateway_sealed_badly_is_refused_input(purpose: st
     canary = f"CANARY{uuid4().hex}"
     fields = CONTENTS[purpose].model_fields
     content = dict.fromkeys(fields, f"{canary}\0\ud83d".encode("utf-8", "replace").decode() * 900)
-    sealed = SealingKey(decode_key(public)).seal(content, bound_to)
+    sealed = SealingKey(base64url.decode(public)).seal(content, bound_to)
     with pytest.raises(RefusedInputError) as raised:
         open_seal(seals, sealed, of=envelope, purpose=purpose, holds=CONTENTS[purpose])
     assert canary not in str(raised.value)

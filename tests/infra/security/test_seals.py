@@ -3,9 +3,10 @@ import os
 import pytest
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
+from contracts import base64url
 from contracts.commands import VerifyEmail
 from contracts.ids import uuid7
-from infra.security.seals import OpeningKeys, SealError, SealingKey, binding, decode_key
+from infra.security.seals import OpeningKeys, SealError, SealingKey, binding
 
 PRIVATE = X25519PrivateKey.generate()
 SEALING = SealingKey(PRIVATE.public_key().public_bytes_raw())
@@ -53,7 +54,7 @@ def test_an_older_key_still_opens_after_rotation() -> None:
 
 def test_a_generated_pair_fits() -> None:
     opening, public = OpeningKeys.generate()
-    assert opening.open(SealingKey(decode_key(public)).seal([1], b"x"), b"x") == [1]
+    assert opening.open(SealingKey(base64url.decode(public)).seal([1], b"x"), b"x") == [1]
 
 
 def test_length_tells_nothing_about_the_content() -> None:

@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 
 from aiokafka import AIOKafkaProducer
 
-from contracts import commands, events, operator_events
+from contracts import base64url, commands, events, operator_events
 from contracts.envelope import Envelope
 from contracts.ids import uuid7
 from contracts.message import Command, Message
@@ -32,7 +32,7 @@ from contracts.topics import (
     Topic,
 )
 from devstack.supervisor.credentials import Credentials
-from infra.security.seals import OpeningKeys, SealingKey, binding, decode_key
+from infra.security.seals import OpeningKeys, SealingKey, binding
 from tests.support.stack import PASSWORD
 
 Headers = list[tuple[str, bytes | None]]
@@ -137,7 +137,7 @@ def _seal(role: str, purpose: str, envelope: Envelope, credentials: Credentials)
         content |= {"token": uuid4().hex, "new_password": PASSWORD}
     else:
         content |= {"email": f"{uuid4().hex[:12]}@example.com", "password": PASSWORD}
-    key = SealingKey(decode_key(credentials.keys[f"QNT9_{role}_SEAL_PUBLIC"]))
+    key = SealingKey(base64url.decode(credentials.keys[f"QNT9_{role}_SEAL_PUBLIC"]))
     return key.seal(content, binding(envelope.id, purpose, envelope.time.isoformat()))
 
 

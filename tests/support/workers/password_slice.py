@@ -8,6 +8,7 @@ from uuid import UUID
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from contracts import base64url
 from contracts.commands import (
     ChangeEmail,
     ChangePassword,
@@ -24,7 +25,7 @@ from contracts.topics import ACCOUNTS, PASSWORDS
 from infra.messaging.inbound import InboundMessage
 from infra.messaging.transaction import Transactions
 from infra.security.access_tokens import TokenSigner
-from infra.security.seals import OpeningKeys, SealingKey, binding, decode_key
+from infra.security.seals import OpeningKeys, SealingKey, binding
 from tests.support.message_builders import an_envelope, received
 from tests.support.outbox import MemoryOutcomeNotifier
 from tests.support.postgres import Database
@@ -206,7 +207,7 @@ async def a_guarded_slice(database: Database) -> GuardedSlice:
     return GuardedSlice(
         parts=parts,
         profiles=replace(parts, transactions=Transactions(pool, ACCOUNTS.name, outcome_notifier)),
-        sealing=SealingKey(decode_key(public)),
+        sealing=SealingKey(base64url.decode(public)),
         outcome_notifier=outcome_notifier,
         database=database,
     )

@@ -5,10 +5,11 @@ from dataclasses import replace
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from contracts import base64url
 from contracts.topics import ACCOUNTS, SIGNIN
 from infra.messaging.transaction import Transactions
 from infra.security.access_tokens import TokenChecker, TokenSigner
-from infra.security.seals import OpeningKeys, SealingKey, decode_key
+from infra.security.seals import OpeningKeys, SealingKey
 from tests.support.message_builders import (
     MemoryDeadLetters,
 )
@@ -43,7 +44,7 @@ async def deps(database: Database) -> AccountsSlice:
     return AccountsSlice(
         parts=parts,
         begun=begun,
-        sealing=SealingKey(decode_key(public)),
+        sealing=SealingKey(base64url.decode(public)),
         replies=replies,
         reply_key=reply_key,
         checker=TokenChecker(signing.public_key().public_bytes_raw()),

@@ -2,12 +2,13 @@
 
 import pytest
 
+from contracts import base64url
 from contracts.commands import SignUp
 from infra.messaging.batch_processor import BatchProcessor
 from infra.messaging.dispatch import dispatch_each
 from infra.messaging.record_reader import RecordReader
 from infra.messaging.transaction import Transactions
-from infra.security.seals import OpeningKeys, SealingKey, decode_key
+from infra.security.seals import OpeningKeys, SealingKey
 from tests.support.message_builders import MemoryDeadLetters, no_sleep
 from tests.support.outbox import MemoryOutcomeNotifier
 from tests.support.postgres import Database
@@ -40,4 +41,4 @@ async def deps(database: Database) -> SignupSlice:
         sleep=no_sleep,
         touch=lambda: None,
     )
-    return SignupSlice(parts, SealingKey(decode_key(public)), work, dead_letters, database)
+    return SignupSlice(parts, SealingKey(base64url.decode(public)), work, dead_letters, database)

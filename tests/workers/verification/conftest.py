@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import pytest
 
+from contracts import base64url
 from infra.mail.settings import MailSettings
 from infra.mail.smtp import Smtp
 from infra.mail.transport import Mailer
@@ -16,7 +17,7 @@ from infra.messaging.dispatch import dispatch_each
 from infra.messaging.record_reader import RecordReader
 from infra.messaging.transaction import Transactions
 from infra.postgres.pool import Pool
-from infra.security.seals import OpeningKeys, SealingKey, decode_key
+from infra.security.seals import OpeningKeys, SealingKey
 from tests.support.mail_server import MailServer, running_mail_server
 from tests.support.message_builders import (
     MemoryDeadLetters,
@@ -65,7 +66,13 @@ async def deps(database: Database) -> VerificationSlice:
         touch=lambda: None,
     )
     return VerificationSlice(
-        parts, SealingKey(decode_key(public)), work, dead_letters, database, outcome_notifier, woken
+        parts,
+        SealingKey(base64url.decode(public)),
+        work,
+        dead_letters,
+        database,
+        outcome_notifier,
+        woken,
     )
 
 

@@ -8,6 +8,7 @@ from uuid import UUID
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from contracts import base64url
 from contracts.commands import ChangePermissions, ChangeTier
 from contracts.events import UserPermissionsChanged, UserTierChanged
 from contracts.ids import uuid7
@@ -18,7 +19,7 @@ from infra.messaging.inbound import InboundMessage, PoisonError
 from infra.messaging.transaction import Transactions
 from infra.postgres.personal_data_keys import user_key_id
 from infra.security.access_tokens import TokenSigner
-from infra.security.seals import OpeningKeys, SealingKey, binding, decode_key
+from infra.security.seals import OpeningKeys, SealingKey, binding
 from tests.support.message_builders import A_CLIENT, an_envelope, received
 from tests.support.outbox import MemoryOutcomeNotifier, events, outcomes, revealed, written_events
 from tests.support.postgres import Database
@@ -121,7 +122,9 @@ async def deps(database: Database) -> AdminSlice:
         address_key=ADDRESS_KEY,
         refresh_key=bytes(32),
     )
-    return AdminSlice(parts, outcome_notifier, database, SealingKey(decode_key(public)), signer)
+    return AdminSlice(
+        parts, outcome_notifier, database, SealingKey(base64url.decode(public)), signer
+    )
 
 
 def a_signer() -> TokenSigner:
