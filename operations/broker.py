@@ -10,27 +10,24 @@ from collections.abc import (
     Mapping,
 )
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from contracts.topics import MAX_DEAD_LETTER_BYTES
 from infra.kafka import consumer_groups as on_groups
-from infra.kafka.connection import connection_options
+from infra.kafka.connection import reader_options
 from infra.kafka.consumer_groups import Committed, GroupsError, Place
 from infra.kafka.operator_client import Operator
 from infra.observability.error_text import describe
 from infra.runtime.settings import KafkaSettings
-from infra.runtime.tls import distrust
-from operations.client_shutdown import stopped
 from operations.errors import CutOffError, OpsError
+from operations.kafka_client import KafkaClient
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-CONNECT_SECONDS = 15.0
 SILENT_SECONDS = 30.0
 ASK_AGAIN_SECONDS = 10.0
 """A topic that is followed and says nothing: then the broker is asked whether it is there."""
@@ -59,53 +56,18 @@ class Batch:
     position: int
 
 
-def _reason(error: BaseException) -> str:
-    if isinstance(error, TimeoutError) and not distrust(error):
-        return f"no answer within {CONNECT_SECONDS:.0f} s"
-    return distrust(error) or type(error).__name__
-
-
-class Broker:
+class Broker(KafkaClient):
     """One connection for a command. Raises `OpsError` when the broker is not there."""
 
     def __init__(self, settings: KafkaSettings) -> None:
-        self._settings = settings
         self._admin = Operator(settings)
         self._consumer = AIOKafkaConsumer(
-            **connection_options(settings),
-            client_id="qnt9-ops",
-            group_id=None,
-            enable_auto_commit=False,
+            **reader_options(settings, "qnt9-ops"),
             auto_offset_reset="earliest",
-            isolation_level="read_committed",
             max_partition_fetch_bytes=MAX_DEAD_LETTER_BYTES + 65_536,
             request_timeout_ms=REQUEST_MS,
         )
-
-    async def __aenter__(self) -> Self:
-        try:
-            async with asyncio.timeout(CONNECT_SECONDS):
-                await self._consumer.start()
-        except (KafkaError, OSError, TimeoutError) as error:
-            await self._stop()
-            raise OpsError(
-                f"Kafka at {self._settings.kafka_bootstrap} cannot be reached "
-                f"({_reason(error)}): "
-                "is it up, and are user name, password and CA file right?"
-            ) from error
-        return self
-
-    async def __aexit__(
-        self, _: type[BaseException] | None, __: BaseException | None, ___: TracebackType | None
-    ) -> None:
-        await self._stop()
-
-    async def _stop(self) -> None:
-        await stopped(self._consumer.stop())
-
-    @property
-    def settings(self) -> KafkaSettings:
-        return self._settings
+        super().__init__(settings, self._consumer)
 
     async def partitions(self) -> dict[str, int]:
         """How many partitions each topic has."""

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from devstack.supervisor.credentials import ROLES, Credentials, create
+from devstack.supervisor.credentials import Credentials, create
 from devstack.supervisor.layout import write_private
 from infra.kafka.broker_config import BROKER, OPERATOR, Node, format_arguments
+from infra.postgres.privileges import ROLES
 from infra.postgres.roles import DATABASE, OWNER
 
 CREDENTIALS = "credentials.json"

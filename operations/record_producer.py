@@ -4,24 +4,18 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import count
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from aiokafka.partitioner import DefaultPartitioner
 
-from contracts.topics import MAX_DEAD_LETTER_BYTES
-from infra.kafka.connection import connection_options
-from infra.observability.error_text import describe
+from infra.kafka.connection import producer_options
 from infra.runtime.settings import KafkaSettings
-from operations.client_shutdown import stopped
-from operations.errors import CutOffError, OpsError
+from operations.errors import CutOffError
+from operations.kafka_client import KafkaClient
 
-START_SECONDS = 20.0
 ACK_SECONDS = 30.0
-BATCH_BYTES = 65_536
-REQUEST_MS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,37 +29,13 @@ class Copy:
     partition: int | None = None
 
 
-class Sender:
+class Sender(KafkaClient):
     """Sends with acks=all and idempotence, in order within each partition."""
 
     def __init__(self, settings: KafkaSettings) -> None:
         self._spread = count()
-        self._producer = AIOKafkaProducer(
-            **connection_options(settings),
-            client_id="qnt9-ops",
-            acks="all",
-            enable_idempotence=True,
-            max_batch_size=BATCH_BYTES,
-            max_request_size=MAX_DEAD_LETTER_BYTES,
-            request_timeout_ms=REQUEST_MS,
-        )
-
-    async def __aenter__(self) -> Self:
-        try:
-            async with asyncio.timeout(START_SECONDS):
-                await self._producer.start()
-        except (KafkaError, OSError, TimeoutError) as error:
-            await self._stop()
-            raise OpsError(f"Kafka cannot be reached: {describe(error)}") from error
-        return self
-
-    async def __aexit__(
-        self, _: type[BaseException] | None, __: BaseException | None, ___: TracebackType | None
-    ) -> None:
-        await self._stop()
-
-    async def _stop(self) -> None:
-        await stopped(self._producer.stop())
+        self._producer = AIOKafkaProducer(**producer_options(settings, "qnt9-ops"))
+        super().__init__(settings, self._producer)
 
     async def send(self, topic: str, copies: Iterable[Copy]) -> None:
         """Returns when the broker has them all. Raises `CutOffError` when it may not have some."""

@@ -79,52 +79,25 @@ class Market:
             return timezone(timedelta(hours=self.standard_hours)) if self.standard_hours else UTC
 
 
+# Before the session, its begin and end, and after it.
+_NEW_YORK: Final = ("04:00", "09:30", "16:00", "20:00")
+_EUROPE: Final = ("09:00", "09:00", "17:30", "17:30")
+_LONDON: Final = ("08:00", "08:00", "16:30", "16:30")
+
 MARKETS: Final = {
     market.code: market
     for market in (
-        Market(
-            "NMS", "NasdaqGS", "NASDAQ", "America/New_York", -5, "04:00", "09:30", "16:00", "20:00"
-        ),
-        Market("NYQ", "NYSE", "NYSE", "America/New_York", -5, "04:00", "09:30", "16:00", "20:00"),
-        Market(
-            "PCX",
-            "NYSEArca",
-            "NYSEArca",
-            "America/New_York",
-            -5,
-            "04:00",
-            "09:30",
-            "16:00",
-            "20:00",
-        ),
-        Market("GER", "XETRA", "XETRA", "Europe/Berlin", 1, "09:00", "09:00", "17:30", "17:30"),
-        Market("LSE", "LSE", "London", "Europe/London", 0, "08:00", "08:00", "16:30", "16:30"),
-        Market("PAR", "Paris", "Paris", "Europe/Paris", 1, "09:00", "09:00", "17:30", "17:30"),
-        Market(
-            "AMS",
-            "Amsterdam",
-            "Amsterdam",
-            "Europe/Amsterdam",
-            1,
-            "09:00",
-            "09:00",
-            "17:30",
-            "17:30",
-        ),
-        Market("EBS", "Swiss", "Swiss", "Europe/Zurich", 1, "09:00", "09:00", "17:30", "17:30"),
-        Market("MIL", "Milan", "Milan", "Europe/Rome", 1, "09:00", "09:00", "17:30", "17:30"),
-        Market("MCE", "MCE", "Madrid", "Europe/Madrid", 1, "09:00", "09:00", "17:30", "17:30"),
-        Market(
-            "STO",
-            "Stockholm",
-            "Stockholm",
-            "Europe/Stockholm",
-            1,
-            "09:00",
-            "09:00",
-            "17:30",
-            "17:30",
-        ),
+        Market("NMS", "NasdaqGS", "NASDAQ", "America/New_York", -5, *_NEW_YORK),
+        Market("NYQ", "NYSE", "NYSE", "America/New_York", -5, *_NEW_YORK),
+        Market("PCX", "NYSEArca", "NYSEArca", "America/New_York", -5, *_NEW_YORK),
+        Market("GER", "XETRA", "XETRA", "Europe/Berlin", 1, *_EUROPE),
+        Market("LSE", "LSE", "London", "Europe/London", 0, *_LONDON),
+        Market("PAR", "Paris", "Paris", "Europe/Paris", 1, *_EUROPE),
+        Market("AMS", "Amsterdam", "Amsterdam", "Europe/Amsterdam", 1, *_EUROPE),
+        Market("EBS", "Swiss", "Swiss", "Europe/Zurich", 1, *_EUROPE),
+        Market("MIL", "Milan", "Milan", "Europe/Rome", 1, *_EUROPE),
+        Market("MCE", "MCE", "Madrid", "Europe/Madrid", 1, *_EUROPE),
+        Market("STO", "Stockholm", "Stockholm", "Europe/Stockholm", 1, *_EUROPE),
         Market(
             "CPH",
             "Copenhagen",

@@ -10,17 +10,8 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from contracts import base64url
 from devstack.supervisor.layout import Layout, write_private
+from infra.postgres.privileges import ROLES
 
-ROLES = (
-    "gateway",
-    "signup",
-    "accounts",
-    "verification",
-    "watchlist",
-    "quotes",
-    "audit",
-    "relay",
-)
 KAFKA_USERS = ("broker", "operator", *ROLES)
 DATABASE_USERS = ("postgres", "qnt9_owner", *(f"qnt9_{role}" for role in ROLES))
 

@@ -9,7 +9,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from contracts.topics import MAX_RECORD_BYTES
 from infra.kafka.aiokafka_internals import close_connections
-from infra.kafka.connection import connection_options
+from infra.kafka.connection import reader_options
 from infra.kafka.records import Place, Record
 from infra.runtime.settings import KafkaSettings
 
@@ -117,12 +117,8 @@ async def read_all(
 @asynccontextmanager
 async def _consumer(settings: KafkaSettings, client_id: str) -> AsyncIterator[AIOKafkaConsumer]:
     consumer = AIOKafkaConsumer(
-        **connection_options(settings),
-        client_id=client_id,
-        group_id=None,
-        enable_auto_commit=False,
+        **reader_options(settings, client_id),
         auto_offset_reset="none",
-        isolation_level="read_committed",
         max_partition_fetch_bytes=MAX_RECORD_BYTES + 65_536,
         request_timeout_ms=REQUEST_MS,
     )

@@ -19,19 +19,16 @@ from aiokafka.errors import (
     UnknownProducerId,
 )
 
-from contracts.topics import MAX_DEAD_LETTER_BYTES
-from infra.kafka.connection import connection_options
+from infra.kafka.connection import producer_options
 from infra.kafka.partitioner import partition_by_key
 from infra.runtime.backoff import Backoff
 from infra.runtime.settings import KafkaSettings
 
 log = structlog.get_logger(__name__)
 
-REQUEST_MS = 10_000
 CONNECT_RETRY_SECONDS = (0.5, 10.0)
 FLUSH_SECONDS = 5.0
 HAND_OVER_SECONDS = 12.0
-BATCH_BYTES = 65_536
 _FATAL = (OutOfOrderSequenceNumber, ProducerFenced, UnknownProducerId)
 _REFUSED = (MessageSizeTooLargeError, TopicAuthorizationFailedError)
 
@@ -259,14 +256,8 @@ class Producer:
         backoff = Backoff(*CONNECT_RETRY_SECONDS, jitter=0.2)
         while True:
             producer = AIOKafkaProducer(
-                **connection_options(self._settings),
-                client_id=self._client_id,
-                acks="all",
-                enable_idempotence=True,
+                **producer_options(self._settings, self._client_id),
                 linger_ms=self._linger_ms,
-                max_batch_size=BATCH_BYTES,
-                max_request_size=MAX_DEAD_LETTER_BYTES,
-                request_timeout_ms=REQUEST_MS,
                 metadata_max_age_ms=60_000,
                 partitioner=partition_by_key,
             )

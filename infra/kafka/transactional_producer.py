@@ -11,10 +11,8 @@ import structlog
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from contracts.topics import MAX_DEAD_LETTER_BYTES
 from infra.kafka.aiokafka_internals import is_in_transaction, retrieve_transaction_error
-from infra.kafka.connection import connection_options
-from infra.kafka.producer import BATCH_BYTES, REQUEST_MS
+from infra.kafka.connection import producer_options
 from infra.kafka.records import Place
 from infra.runtime.settings import KafkaSettings
 
@@ -52,13 +50,9 @@ class TransactionalWriter:
         """
         topic, partition = place
         producer = AIOKafkaProducer(
-            **connection_options(settings),
-            client_id=client_id,
+            **producer_options(settings, client_id),
             transactional_id=f"{group}/{topic}/{partition}",
             transaction_timeout_ms=TRANSACTION_MS,
-            max_batch_size=BATCH_BYTES,
-            max_request_size=MAX_DEAD_LETTER_BYTES,
-            request_timeout_ms=REQUEST_MS,
         )
         writer = cls(producer, group)
         try:

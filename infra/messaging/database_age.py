@@ -22,7 +22,7 @@ from contracts.topics import (
     topics_of,
 )
 from infra.kafka.broadcast_consumer import stop_client
-from infra.kafka.connection import connection_options
+from infra.kafka.connection import reader_options
 from infra.kafka.records import Place, Record
 from infra.messaging.inbound import InboundMessage
 from infra.messaging.record_reader import RawEventReader, envelope_of
@@ -144,12 +144,8 @@ async def last_read(
     Asks as the group without joining it. Raises `KafkaError`, `OSError` and `TimeoutError`.
     """
     client = AIOKafkaConsumer(
-        **connection_options(settings),
-        client_id=f"{client_id}-age",
-        group_id=consumer.group,
-        enable_auto_commit=False,
+        **reader_options(settings, f"{client_id}-age", group_id=consumer.group),
         auto_offset_reset="earliest",
-        isolation_level="read_committed",
     )
     try:
         async with asyncio.timeout(SILENT_SECONDS) as silence:

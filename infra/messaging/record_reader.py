@@ -75,12 +75,9 @@ class RecordReader:
 
     def read(self, record: Record) -> Reading:
         """The message, or the reason why there is none."""
-        try:
-            envelope = Envelope.from_headers(record.headers)
-        except UnreadableError as error:
-            return Unreadable(record, str(error))
-        if fault := _fault(record):
-            return Unreadable(record, fault, envelope)
+        envelope = _checked_envelope(record)
+        if isinstance(envelope, Unreadable):
+            return envelope
         if envelope.type not in self._messages:
             if record.topic in EVENT_TOPICS:
                 return Unwanted(envelope)
@@ -128,12 +125,9 @@ class RawEventReader:
 
     def read(self, record: Record) -> Reading:
         """The event, or the reason why there is none."""
-        try:
-            envelope = Envelope.from_headers(record.headers)
-        except UnreadableError as error:
-            return Unreadable(record, str(error))
-        if fault := _fault(record):
-            return Unreadable(record, fault, envelope)
+        envelope = _checked_envelope(record)
+        if isinstance(envelope, Unreadable):
+            return envelope
         assert record.value is not None
         try:
             body = orjson.loads(record.value)
@@ -208,6 +202,16 @@ def _is_input(error: ValidationError) -> bool:
         and not str(next(iter(fault["loc"]), "")).startswith(_MADE_BY_GATEWAYS)
         for fault in faults
     )
+
+
+def _checked_envelope(record: Record) -> Envelope | Unreadable:
+    """The envelope of a record whose value can be read as well, by its size."""
+    try:
+        envelope = Envelope.from_headers(record.headers)
+    except UnreadableError as error:
+        return Unreadable(record, str(error))
+    fault = _fault(record)
+    return Unreadable(record, fault, envelope) if fault else envelope
 
 
 def _fault(record: Record) -> str | None:

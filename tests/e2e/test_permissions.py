@@ -32,10 +32,11 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # exported, b
 
 from contracts.physical_topics import physical_topics
 from contracts.topics import AUDIT_CHECKPOINTS, OPS_EVENTS, TOPICS, USERS_EVENTS
-from devstack.supervisor.credentials import ROLES, load_or_create
+from devstack.supervisor.credentials import load_or_create
 from devstack.supervisor.layout import Layout
 from infra.kafka.admin import Grant, binding, binding_filter
 from infra.postgres.grants import compare_rights
+from infra.postgres.privileges import ROLES
 from infra.postgres.roles import OWNER, limit
 from tests.support.e2e.records import good_record
 from tests.support.e2e.role_clients import connection_of, gets_its_way, in_the_database_as

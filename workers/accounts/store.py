@@ -13,6 +13,12 @@ from infra.postgres.personal_data_keys import user_key_id
 from infra.postgres.pool import Connection
 from workers.accounts.rules import Account
 
+ACCOUNT = """users.id, password_hash, tier, permissions, version,
+               email_confirmed_at IS NOT NULL AS verified, users.email"""
+"""The columns of an account, for `account_of`."""
+STANDS = "superseded_at IS NULL AND erased_at IS NULL"
+"""Of users that are neither erased nor ended by the verification of another sign-up."""
+
 
 @dataclass(frozen=True, slots=True)
 class Locked:
@@ -28,15 +34,14 @@ async def lock_account(conn: Connection, checked: Account) -> Locked | None:
     None when it has ended, or has another password hash than the one that was checked.
     """
     row = await conn.fetchrow(
-        """
-        SELECT users.id, password_hash, tier, permissions, version,
-               email_confirmed_at IS NOT NULL AS verified, email, personal_keys.secret
+        f"""
+        SELECT {ACCOUNT}, personal_keys.secret
           FROM users
           CROSS JOIN LATERAL user_key(users.id) AS personal_keys (secret)
          WHERE users.id = $1 AND password_hash IS NOT DISTINCT FROM $2
-           AND superseded_at IS NULL AND erased_at IS NULL
+           AND {STANDS}
            FOR NO KEY UPDATE OF users
-        """,
+        """,  # noqa: S608  # constants
         checked.user_id,
         checked.password_hash,
     )
@@ -56,7 +61,7 @@ def account_of(row: Record) -> Account:
         verified=row["verified"],
         permissions=tuple(row["permissions"]),
         version=row["version"],
-        email=row.get("email"),
+        email=row["email"],
     )
 
 

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from devstack.supervisor.credentials import ROLES, Credentials, load_or_create
+from devstack.supervisor.credentials import Credentials, load_or_create
 from devstack.supervisor.environment import of_role
 from devstack.supervisor.layout import Layout, write_private
 from devstack.supervisor.options import Options
 from devstack.supervisor.ports import Ports
+from infra.postgres.privileges import ROLES
 
 PORTS = Ports(8000)
 

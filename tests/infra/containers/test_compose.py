@@ -14,10 +14,11 @@ import pytest
 import yaml
 
 from devstack.supervisor.components import module_of
-from devstack.supervisor.credentials import ROLES, create
+from devstack.supervisor.credentials import create
 from devstack.supervisor.environment import of_role
 from devstack.supervisor.options import Options
 from devstack.supervisor.ports import Ports
+from infra.postgres.privileges import ROLES
 from operations.container_secrets import MOUNTED, Hosts, secret_files
 from tests.support.infra.tls.authority import Authority
 from tests.support.stack import ROOT

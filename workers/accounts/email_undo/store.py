@@ -6,7 +6,7 @@ from uuid import UUID
 
 from infra.postgres.pool import Connection
 from workers.accounts.rules import MailedToken
-from workers.accounts.store import Locked, locked
+from workers.accounts.store import ACCOUNT, STANDS, Locked, locked
 
 CHANGED = "email_changed"
 """The purpose of tokens that are mailed to a former address when it is left."""
@@ -29,17 +29,15 @@ async def find_change(conn: Connection, token_hash: bytes, *, lock: bool) -> Cha
     """The change that a token undoes, with its user as it is now; None for any other token."""
     row = await conn.fetchrow(
         f"""
-        SELECT users.id, password_hash, tier, permissions, version, email, address,
-               email_confirmed_at IS NOT NULL AS verified, personal_keys.secret,
-               mailed_tokens.created_at,
+        SELECT {ACCOUNT}, address, personal_keys.secret, mailed_tokens.created_at,
                used_at IS NULL AND voided_at IS NULL AS usable, expires_at <= now() AS expired
           FROM mailed_tokens
           JOIN users ON users.id = user_id
           CROSS JOIN LATERAL user_key(users.id) AS personal_keys (secret)
          WHERE token_hash = $1 AND purpose = $2 AND address IS NOT NULL
-           AND superseded_at IS NULL AND erased_at IS NULL
+           AND {STANDS}
            {"FOR NO KEY UPDATE OF users" if lock else ""}
-        """,  # noqa: S608  # one of two constants
+        """,  # noqa: S608  # constants
         token_hash,
         CHANGED,
     )

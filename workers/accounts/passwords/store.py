@@ -7,7 +7,7 @@ from contracts.personal import PersonalKey
 from infra.postgres.personal_data_keys import KEY_BYTES
 from infra.postgres.pool import Connection, Pool
 from workers.accounts.rules import Account, MailedToken
-from workers.accounts.store import Locked, account_of, locked
+from workers.accounts.store import ACCOUNT, STANDS, Locked, account_of, locked
 
 RESET = "reset"
 PURPOSES = (RESET, "email_change")
@@ -48,16 +48,15 @@ async def find_mailed_token(conn: Connection, token_hash: bytes) -> MailedToken 
 async def lock_recipient(conn: Connection, token_hash: bytes) -> Locked | None:
     """The user whom a token was mailed to, locked."""
     row = await conn.fetchrow(
-        """
-        SELECT users.id, password_hash, tier, permissions, version,
-               email_confirmed_at IS NOT NULL AS verified, email, personal_keys.secret
+        f"""
+        SELECT {ACCOUNT}, personal_keys.secret
           FROM mailed_tokens
           JOIN users ON users.id = user_id
           CROSS JOIN LATERAL user_key(users.id) AS personal_keys (secret)
          WHERE token_hash = $1 AND purpose = $2
-           AND superseded_at IS NULL AND erased_at IS NULL
+           AND {STANDS}
            FOR NO KEY UPDATE OF users
-        """,
+        """,  # noqa: S608  # constants
         token_hash,
         RESET,
     )
@@ -101,12 +100,7 @@ async def erase(conn: Connection, user_id: UUID) -> list[UUID]:
 async def find_user(pool: Pool, user_id: UUID) -> Account | None:
     """A user who is neither erased nor ended by somebody else's verification."""
     row = await pool.fetchrow(
-        """
-        SELECT id, password_hash, tier, permissions, version,
-               email_confirmed_at IS NOT NULL AS verified
-          FROM users
-         WHERE id = $1 AND superseded_at IS NULL AND erased_at IS NULL
-        """,
+        f"SELECT {ACCOUNT} FROM users WHERE id = $1 AND {STANDS}",  # noqa: S608  # constants
         user_id,
     )
     return account_of(row) if row else None

@@ -6,23 +6,22 @@ from infra.postgres.pool import Connection
 from infra.security.client_cipher import Client
 from workers.accounts.rules import REFRESH_LIFETIME, SESSION_LIFETIME
 from workers.accounts.sessions.rules import Token
-from workers.accounts.store import Locked, locked
+from workers.accounts.store import ACCOUNT, STANDS, Locked, locked
 
 
 async def lock_holder(conn: Connection, session_id: UUID, token_hash: bytes) -> Locked | None:
     """The user of a refresh token, locked. Nobody's lock is taken for a token that never was."""
     row = await conn.fetchrow(
-        """
-        SELECT users.id, password_hash, tier, permissions, version,
-               email_confirmed_at IS NOT NULL AS verified, personal_keys.secret
+        f"""
+        SELECT {ACCOUNT}, personal_keys.secret
           FROM refresh_tokens
           JOIN sessions ON sessions.id = session_id
           JOIN users ON users.id = user_id
           CROSS JOIN LATERAL user_key(users.id) AS personal_keys (secret)
          WHERE token_hash = $1 AND session_id = $2
-           AND superseded_at IS NULL AND erased_at IS NULL
+           AND {STANDS}
            FOR NO KEY UPDATE OF users
-        """,
+        """,  # noqa: S608  # constants
         token_hash,
         session_id,
     )

@@ -6,20 +6,19 @@ from infra.http.user_agents import described
 from infra.postgres.pool import Connection, Pool
 from infra.security.client_cipher import Client, network_of
 from workers.accounts.rules import REFRESH_LIFETIME, Account
-from workers.accounts.store import account_of
+from workers.accounts.store import ACCOUNT, STANDS, account_of
 
 
 async def find_account(pool: Pool, address_hash: str) -> Account | None:
     """The verified user of an address, else whoever signed up with it last."""
     row = await pool.fetchrow(
-        """
-        SELECT id, password_hash, tier, permissions, version,
-               email_confirmed_at IS NOT NULL AS verified
+        f"""
+        SELECT {ACCOUNT}
           FROM users
-         WHERE address_hash = $1 AND superseded_at IS NULL AND erased_at IS NULL
+         WHERE address_hash = $1 AND {STANDS}
          ORDER BY email_confirmed_at IS NOT NULL DESC, created_at DESC, id DESC
          LIMIT 1
-        """,
+        """,  # noqa: S608  # constants
         address_hash,
     )
     return account_of(row) if row else None
