@@ -189,55 +189,58 @@ async def insert_session(pool: Pool, session: Session, client: Client) -> None:
     )
 
 
+_ROTATE = """
+    WITH held AS (
+        SELECT session_id, user_id, spent_at, ended_at, refresh_tokens.expires_at
+          FROM refresh_tokens
+          JOIN sessions ON sessions.id = session_id
+         WHERE token_hash = $1 AND session_id = $2
+           FOR NO KEY UPDATE
+    ), judged AS (
+        SELECT held.*,
+               CASE WHEN ended_at IS NOT NULL THEN 'invalid'
+                    WHEN spent_at IS NULL AND expires_at <= now() THEN 'invalid'
+                    WHEN spent_at IS NULL THEN 'fresh'
+                    WHEN spent_at >= now() - $4::interval
+                         AND NOT EXISTS (SELECT FROM refresh_tokens
+                                          WHERE token_hash = $3 AND spent_at IS NOT NULL)
+                         THEN 'repeated'
+                    ELSE 'reused' END AS judgement
+          FROM held
+    ), spent AS (
+        UPDATE refresh_tokens SET spent_at = now() FROM judged
+         WHERE token_hash = $1 AND judgement = 'fresh'
+    ), followed AS (
+        INSERT INTO refresh_tokens (token_hash, session_id, expires_at)
+        SELECT $3, session_id, now() + $5::interval FROM judged WHERE judgement = 'fresh'
+    ), used AS (
+        UPDATE sessions
+           SET last_used_at = now(), expires_at = now() + $5::interval,
+               ended_at = CASE judgement WHEN 'reused' THEN now() END
+          FROM judged
+         WHERE id = $2 AND judgement IN ('fresh', 'reused')
+    ), logged AS (
+        INSERT INTO audit_log (user_id, action, details, ip_address, user_agent)
+        SELECT user_id,
+               CASE judgement WHEN 'fresh' THEN 'user.token_refreshed'
+                              ELSE 'user.token_reuse_detected' END,
+               jsonb_build_object('session_id', session_id), $6::text::inet, $7
+          FROM judged
+         WHERE judgement IN ('fresh', 'reused')
+    )
+    SELECT judgement, id, tier, email_confirmed_at IS NOT NULL AS verified, permissions,
+           version
+      FROM judged JOIN users ON users.id = user_id
+"""
+
+
 async def rotate(pool: Pool, rotation: Rotation, client: Client) -> asyncpg.Record | None:
     """What the token comes to, done in the same statement; None for one that never was.
 
     Token and session are locked, and seen as they are then: of two at once one is the repetition.
     """
     return await pool.fetchrow(
-        """
-        WITH held AS (
-            SELECT session_id, user_id, spent_at, ended_at, refresh_tokens.expires_at
-              FROM refresh_tokens
-              JOIN sessions ON sessions.id = session_id
-             WHERE token_hash = $1 AND session_id = $2
-               FOR NO KEY UPDATE
-        ), judged AS (
-            SELECT held.*,
-                   CASE WHEN ended_at IS NOT NULL THEN 'invalid'
-                        WHEN spent_at IS NULL AND expires_at <= now() THEN 'invalid'
-                        WHEN spent_at IS NULL THEN 'fresh'
-                        WHEN spent_at >= now() - $4::interval
-                             AND NOT EXISTS (SELECT FROM refresh_tokens
-                                              WHERE token_hash = $3 AND spent_at IS NOT NULL)
-                             THEN 'repeated'
-                        ELSE 'reused' END AS judgement
-              FROM held
-        ), spent AS (
-            UPDATE refresh_tokens SET spent_at = now() FROM judged
-             WHERE token_hash = $1 AND judgement = 'fresh'
-        ), followed AS (
-            INSERT INTO refresh_tokens (token_hash, session_id, expires_at)
-            SELECT $3, session_id, now() + $5::interval FROM judged WHERE judgement = 'fresh'
-        ), used AS (
-            UPDATE sessions
-               SET last_used_at = now(), expires_at = now() + $5::interval,
-                   ended_at = CASE judgement WHEN 'reused' THEN now() END
-              FROM judged
-             WHERE id = $2 AND judgement IN ('fresh', 'reused')
-        ), logged AS (
-            INSERT INTO audit_log (user_id, action, details, ip_address, user_agent)
-            SELECT user_id,
-                   CASE judgement WHEN 'fresh' THEN 'user.token_refreshed'
-                                  ELSE 'user.token_reuse_detected' END,
-                   jsonb_build_object('session_id', session_id), $6::text::inet, $7
-              FROM judged
-             WHERE judgement IN ('fresh', 'reused')
-        )
-        SELECT judgement, id, tier, email_confirmed_at IS NOT NULL AS verified, permissions,
-               version
-          FROM judged JOIN users ON users.id = user_id
-        """,
+        _ROTATE,
         rotation.spent,
         rotation.session_id,
         rotation.follows,

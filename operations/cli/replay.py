@@ -23,6 +23,26 @@ from operations.replay.offset_ranges import Chooses, count, resolve
 from operations.replay.offset_spec import Point, ends_before, point_of
 from operations.replay.request import ReplayRequest, Run
 
+HELP = """Replay a range of TOPIC to a group or a topic of your own.
+
+T is a time (2026-11-03T03:00Z; without a zone it is UTC), an age (90m, 2h, 7d), `now` or
+`beginning`; a bare number is an offset, the same in each partition. A time stands for the
+first record that is not older.
+
+--to-topic copies records unchanged, with their times, and adds the headers qnt9_replay_topic,
+_partition, _offset and _run. It creates a missing topic with as many partitions; you delete it
+afterwards. If the command was killed, run it again to continue after what the broker has
+acknowledged; other records may be there twice. A finished copy is not repeated for seven days,
+unless you give --again.
+
+--to-group is for projections: it sets the group's offsets to the start of the range. The end is
+printed and stored in the committed offsets of the group qnt9.ops.until.GROUP: read each
+partition up to that offset. A group reads everything, so --type, --key and --partition cannot
+be used with it.
+
+A replay moves no group of the system and reaches none of its consumers, so no mail is sent
+again. Command topics are refused: send failed commands again with `qnt9 dlq redrive`.
+"""
 STOPPED = "stopped; acknowledged records are noted: run the same command again to continue"
 
 
@@ -50,8 +70,9 @@ class Asked:
 
 
 @click.command(
+    help=HELP,
     epilog="Example: qnt9 replay users.events --from 2026-11-03T02:00Z --to 2026-11-03T03:00Z "
-    "--to-topic trial.users --dry-run"
+    "--to-topic trial.users --dry-run",
 )
 @click.argument("topic")
 @data_option
@@ -92,26 +113,7 @@ def replay(  # noqa: PLR0917 - click passes them by name
     reason: str | None,
     as_json: bool,
 ) -> None:
-    """Replay a range of TOPIC to a group or a topic of your own.
-
-    T is a time (2026-11-03T03:00Z; without a zone it is UTC), an age (90m, 2h, 7d), `now` or
-    `beginning`; a bare number is an offset, the same in each partition. A time stands for the
-    first record that is not older.
-
-    --to-topic copies records unchanged, with their times, and adds the headers qnt9_replay_topic,
-    _partition, _offset and _run. It creates a missing topic with as many partitions; you delete it
-    afterwards. If the command was killed, run it again to continue after what the broker has
-    acknowledged; other records may be there twice. A finished copy is not repeated for seven days,
-    unless you give --again.
-
-    --to-group is for projections: it sets the group's offsets to the start of the range. The end is
-    printed and stored in the committed offsets of the group qnt9.ops.until.GROUP: read each
-    partition up to that offset. A group reads everything, so --type, --key and --partition cannot
-    be used with it.
-
-    A replay moves no group of the system and reaches none of its consumers, so no mail is sent
-    again. Command topics are refused: send failed commands again with `qnt9 dlq redrive`.
-    """
+    """Replay a range of a topic, as `HELP` says."""
     asked = Asked(
         ReplayRequest(
             topic,
