@@ -16,7 +16,6 @@ from devstack.supervisor.credentials import load_or_create
 from devstack.supervisor.layout import Layout
 from gateway.commands.status_token import Handle
 from infra.runtime.settings import OutcomeSettings
-from infra.security.seals import decode_key
 from tests.support.e2e.http_contract import ITEM, problem
 from tests.support.eventually import eventually
 from tests.support.stack import Stack, User

@@ -2,8 +2,9 @@
 
 import pytest
 
-from devstack.supervisor.credentials import ROLES, Credentials, load_or_create
+from devstack.supervisor.credentials import Credentials, load_or_create
 from devstack.supervisor.layout import Layout
+from infra.postgres.privileges import ROLES
 from tests.support.infra.role_settings import (
     BY_SENDGRID,
     Changes,
