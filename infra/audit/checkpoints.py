@@ -32,6 +32,7 @@ class Head:
 
     @property
     def leaf(self) -> bytes:
+        """The leaf of this chain in the Merkle tree: of its place, length and hash."""
         text = f"{self.topic}/{self.partition}/{self.length}/{self.hash.hex()}"
         return sha256(b"\0" + text.encode()).digest()
 
@@ -45,10 +46,12 @@ class Checkpoint:
 
     @property
     def entries(self) -> int:
+        """The number of entries of all chains together."""
         return sum(head.length for head in self.heads)
 
     @property
     def root(self) -> bytes:
+        """The root of the Merkle tree over all chains, 32 bytes."""
         return _tree([head.leaf for head in self.heads])
 
 
@@ -60,6 +63,7 @@ class CheckpointSigner:
         self._kid = key_id(self._key.public_key().public_bytes_raw())
 
     def sign(self, checkpoint: Checkpoint) -> str:
+        """Return the signature of a checkpoint as text."""
         claims = {
             "iss": ISSUER,
             "iat": int(checkpoint.at.timestamp()),

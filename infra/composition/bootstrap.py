@@ -21,6 +21,10 @@ S = TypeVar("S", bound=ProcessSettings)
 
 
 def main(kind: type[S], run: Callable[[S], Coroutine[Any, Any, None]]) -> None:
+    """Run a process until it is asked to stop.
+
+    Exits with 2 and a line a fault where settings are wrong; with `CHECK` it only looks at them.
+    """
     try:
         settings = kind.load()
     except SettingsError as error:

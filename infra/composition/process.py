@@ -121,6 +121,7 @@ class Worker(Process):
     outcome_notifier: OutcomeNotifier
 
     def transactions(self, consumer: Consumer) -> Transactions:
+        """Return the transactions of one consumer, which announce outcomes."""
         return Transactions(self.pool, consumer.name, self.outcome_notifier)
 
 

@@ -27,6 +27,7 @@ def problem(path: str, port: int) -> str | None:
 
 
 def main() -> int:
+    """Return 0 when this container answers the health check in its argument, else 1."""
     path = sys.argv[1] if len(sys.argv) > 1 else "live"
     found = problem(path, int(os.environ.get("QNT9_HEALTH_PORT", "8080")))
     if found:

@@ -144,6 +144,7 @@ class HttpConnection(asyncio.BufferedProtocol):
             self._all.move(self, wanted)
 
     def begin(self, head: Head) -> None:
+        """Start the application on a request whose head is complete."""
         scope = scope_of(head, client=self._peer, server=self._server, abort=self.transport.abort)
         cycle = Cycle(
             self, scope, keep_alive=head.keep_alive, expects_continue=head.expects_continue
@@ -156,6 +157,7 @@ class HttpConnection(asyncio.BufferedProtocol):
         task.add_done_callback(self._state.tasks.discard)
 
     def content(self, piece: bytes) -> None:
+        """Hand a piece of the body over; what nobody reads any more is counted and dropped."""
         cycle = self._cycle
         assert cycle is not None
         if cycle.complete:
@@ -170,6 +172,7 @@ class HttpConnection(asyncio.BufferedProtocol):
         cycle.wake()
 
     def end(self) -> None:
+        """Tell the application that the body is complete."""
         cycle = self._cycle
         assert cycle is not None
         cycle.more_body = False
@@ -181,10 +184,12 @@ class HttpConnection(asyncio.BufferedProtocol):
 
     @property
     def default_headers(self) -> list[tuple[bytes, bytes]]:
+        """The header fields that every response has."""
         return self._state.default_headers
 
     @property
     def drains_body(self) -> bool:
+        """Whether what has not come of the body is little enough to be read and dropped."""
         cycle = self._cycle
         if cycle is None or not cycle.more_body:
             return True
@@ -192,9 +197,11 @@ class HttpConnection(asyncio.BufferedProtocol):
         return missing is None or missing <= self._all.bounds.unread_body_bytes
 
     def body_wanted(self) -> None:
+        """Read on: the application waits for more of the body."""
         self._resume()
 
     def answered(self) -> None:
+        """The response is complete: close, or go on with the next request."""
         cycle = self._cycle
         assert cycle is not None
         self._state.total_requests += 1
@@ -235,6 +242,7 @@ class HttpConnection(asyncio.BufferedProtocol):
     # What the table of connections calls.
 
     def expire(self, phase: Phase) -> None:
+        """End a phase that took too long: with 408 where somebody waits for an answer, else cut."""
         match phase:
             case Phase.HEAD if self._reader.bytes:
                 self._all.closed("head")
@@ -247,10 +255,12 @@ class HttpConnection(asyncio.BufferedProtocol):
                 self.transport.abort()
 
     def relieve(self) -> None:
+        """Refuse what is being received, so that its memory is free again."""
         self.refuse(OVERLOADED)
         self._hold(0)
 
     def cut(self) -> None:
+        """Close at once, without an answer."""
         self.transport.abort()
 
     # The rest.

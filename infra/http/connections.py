@@ -120,9 +120,11 @@ class Connections:
                     connection.relieve()
 
     def refused(self, refusal: Refusal) -> None:
+        """Count a request that was refused."""
         REFUSED.labels(self._name, refusal.code).inc()
 
     def closed(self, reason: str) -> None:
+        """Count a connection that was closed, and why."""
         CLOSED.labels(self._name, reason).inc()
 
     async def sweep(self) -> None:

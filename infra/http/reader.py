@@ -40,11 +40,14 @@ class Head:
 class Handles(Protocol):
     """What becomes of what is read."""
 
-    def begin(self, head: Head) -> None: ...
+    def begin(self, head: Head) -> None:
+        """The head of a request is complete."""
 
-    def content(self, piece: bytes) -> None: ...
+    def content(self, piece: bytes) -> None:
+        """A piece of its body came."""
 
-    def end(self) -> None: ...
+    def end(self) -> None:
+        """Its body is complete."""
 
 
 class RequestReader:

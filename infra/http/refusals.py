@@ -33,6 +33,7 @@ class RefusedError(Exception):
 
 
 def malformed(detail: str) -> Refusal:
+    """Return the refusal of a request that breaks the protocol in this way."""
     return Refusal(400, "malformed-request", detail)
 
 

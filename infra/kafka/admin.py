@@ -50,6 +50,7 @@ class Grant:
 
     @classmethod
     def of_prefix(cls, principal: str, operation: str, kind: str, prefix: str) -> "Grant":
+        """Return the right to everything whose name begins like this."""
         return cls(principal, operation, kind, prefix, pattern="PREFIXED")
 
     def __str__(self) -> str:
@@ -74,6 +75,7 @@ class Changes:
         return any(vars(self).values())
 
     def lines(self) -> list[str]:
+        """Return the changes as lines of text."""
         return [
             *(f"topic {topic.name} is missing" for topic in self.missing_topics),
             *(f"topic {n}: {key} is {was}, not {want}" for n, key, was, want in self.settings),
@@ -236,10 +238,12 @@ def _present_grants(admin: AdminClient) -> set[Grant]:
 
 
 def binding(grant: Grant) -> AclBinding:
+    """Return a right as the ACL to create."""
     return AclBinding(*_description(grant))
 
 
 def binding_filter(grant: Grant) -> AclBindingFilter:
+    """Return a filter that matches the ACL of this right and no other."""
     return AclBindingFilter(*_description(grant))
 
 

@@ -82,6 +82,7 @@ class BatchFetchingConsumer(AIOKafkaConsumer):
     batch_fetcher: BatchFetcher
 
     async def getmany(self, *partitions: Any, **options: Any) -> Any:
+        """Fetch in batches. Blocks until there is a record; raises errors of aiokafka."""
         return await self.batch_fetcher.fetch(partial(self._all_or_nothing, *partitions), **options)
 
     async def _all_or_nothing(self, *partitions: Any, **options: Any) -> Any:

@@ -13,6 +13,8 @@ MAX_RECORD_BYTES = 6 * 1024 * 1024
 
 @dataclass(frozen=True)
 class Node:
+    """One broker, which is also the controller, and where its listeners are."""
+
     password: str
     """The broker's own."""
     data: PurePath
@@ -24,6 +26,7 @@ class Node:
     """Where the node meets itself; nobody else needs to reach it."""
 
     def properties(self) -> str:
+        """Return the content of its `server.properties`."""
         return "".join(f"{name}={value}\n" for name, value in self._values().items())
 
     def _values(self) -> dict[str, object]:

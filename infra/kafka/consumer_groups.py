@@ -56,6 +56,7 @@ def create_topic(admin: AdminClient, name: str, partitions: int, max_message_byt
 
 
 def group_ids(admin: AdminClient) -> list[str]:
+    """Return the names of all groups. Blocks; raises `GroupsError`."""
     found = _result(admin.list_consumer_groups(request_timeout=SECONDS))
     return sorted(group.group_id for group in found.valid)
 
@@ -110,6 +111,7 @@ def set_committed(admin: AdminClient, group: str, offsets: Mapping[Place, Commit
 
 
 def delete_group(admin: AdminClient, group: str) -> None:
+    """Delete a group and its offsets. Blocks; raises `GroupsError`."""
     _result(admin.delete_consumer_groups([group], request_timeout=SECONDS)[group])
 
 

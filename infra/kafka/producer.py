@@ -80,6 +80,7 @@ class Producer:
 
     @property
     def connected(self) -> bool:
+        """Whether there is a producer to hand records to; not whether the broker answers."""
         return self._producer is not None
 
     async def probe(self) -> None:

@@ -24,9 +24,11 @@ class DeliveryHealth:
 
     @property
     def held(self) -> bool:
+        """Whether no mail should be tried at the moment."""
         return time.monotonic() < self._held_until
 
     def taken(self) -> None:
+        """The other side took a mail: whatever was wrong is over."""
         AWAY.set(0)
         self._reason, self._ours = None, False
 
@@ -39,4 +41,5 @@ class DeliveryHealth:
         self._reason, self._ours = str(error), error.ours
 
     def describe(self) -> dict[str, Any]:
+        """Return what operators are shown, as JSON."""
         return {"deferred_because": self._reason, "needs_an_operator": self._ours}

@@ -11,6 +11,7 @@ from infra.mail.transport import Mailer
 
 @asynccontextmanager
 async def open_mailer(settings: MailSettings) -> AsyncIterator[Mailer]:
+    """Open the transport that the settings name, and close it on leaving the block."""
     if settings.mail_transport == "sendgrid":
         async with open_sendgrid(settings) as mailer:
             yield mailer

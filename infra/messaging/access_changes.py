@@ -27,6 +27,7 @@ class AccessChanges:
         return bool(self.sessions or self.users)
 
     def to_json(self) -> bytes:
+        """Return the message that gateways read."""
         return orjson.dumps({"sessions": _texts(self.sessions), "users": _texts(self.users)})
 
     @classmethod

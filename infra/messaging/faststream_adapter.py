@@ -25,6 +25,7 @@ class Fetched(KafkaAckableMessage):
         self._commit = commit
 
     async def ack(self) -> None:
+        """Commit what is finished. Idempotent."""
         if not self.committed:
             await self._commit(self.batch)
             self.committed = AckStatus.ACKED
@@ -44,15 +45,19 @@ class DrainFirst(ConsumerRebalanceListener):
         self._revoked = revoked
 
     async def on_partitions_revoked(self, revoked: Any) -> None:  # noqa: ARG002
+        """Wait until nothing of these partitions is in hand."""
         await self._revoked()
 
     async def on_partitions_assigned(self, assigned: Any) -> None:
+        """Log the partitions that this consumer has from now on."""
         log.info(
             "partitions_assigned", partitions=sorted(f"{p.topic}:{p.partition}" for p in assigned)
         )
 
 
 def builder(options: dict[str, Any], touch: Callable[[], None]) -> Callable[..., AIOKafkaConsumer]:
+    """Return the function with which FastStream makes its consumer: one that fetches in batches."""
+
     def build(**connection: Any) -> AIOKafkaConsumer:
         consumer = BatchFetchingConsumer(**(connection | options))
         consumer.batch_fetcher = BatchFetcher(touch)
@@ -62,4 +67,5 @@ def builder(options: dict[str, Any], touch: Callable[[], None]) -> Callable[...,
 
 
 async def batch_of(message: Fetched) -> Batch:
+    """Return the batch of a fetch, which is what the subscriber gets."""
     return message.batch

@@ -36,6 +36,7 @@ class Announcement:
     fingerprint: str | None = None
 
     def to_json(self) -> dict[str, Any]:
+        """Return the message that the waiting gateway reads."""
         return {
             "id": str(self.command_id),
             "fingerprint": self.fingerprint,

@@ -51,6 +51,7 @@ class Memory:
         return None
 
     def remember(self, message_id: UUID) -> None:
+        """Remember the message that was handled last."""
         self._last = message_id, time.monotonic()
 
     def contradict(self) -> RestoredDatabaseError:

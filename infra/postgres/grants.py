@@ -43,6 +43,7 @@ class Policy:
 
     @property
     def name(self) -> str:
+        """The name of the policy in the database."""
         return f"{self.role}_{self.verb.lower()}"
 
     @property
@@ -79,6 +80,7 @@ class Differences:
         return any(vars(self).values())
 
     def lines(self) -> list[str]:
+        """Return the differences as lines of text."""
         return [
             *(f"right missing: {grant}" for grant in self.missing),
             *(f"right too much: {grant}" for grant in self.surplus),

@@ -37,12 +37,15 @@ class MigrationError(Exception):
 
 @dataclass(frozen=True)
 class Migration:
+    """One numbered file of SQL."""
+
     number: int
     name: str
     sql: str
 
     @property
     def checksum(self) -> str:
+        """SHA-256 of the file, in hexadecimal."""
         return hashlib.sha256(self.sql.encode()).hexdigest()
 
 

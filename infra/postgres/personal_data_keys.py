@@ -13,6 +13,7 @@ KEY_BYTES = 32
 
 
 def user_key_id(user_id: UUID) -> str:
+    """Return the id of the key of a user's personal data."""
     return f"user:{user_id}"
 
 

@@ -50,10 +50,12 @@ Rights = tuple[Right, ...]
 
 
 def select(columns: str, rows: str = EVERY_ROW, *, meaning: str = "") -> Right:
+    """Return the right to read these columns, of these rows."""
     return Right("SELECT", tuple(columns.split()), rows, meaning=meaning)
 
 
 def insert(columns: str, written: str = EVERY_ROW, *, meaning: str = "") -> Right:
+    """Return the right to write new rows with these columns."""
     return Right("INSERT", tuple(columns.split()), written=written, meaning=meaning)
 
 
@@ -66,6 +68,7 @@ def update(
 
 
 def delete(rows: str = EVERY_ROW) -> Right:
+    """Return the right to delete these rows."""
     return Right("DELETE", rows=rows)
 
 
@@ -131,6 +134,7 @@ def own_event(process: str) -> str:
 
 
 def inbox_rights(process: str) -> Rights:
+    """Return what a process needs to settle messages."""
     columns = "message_id consumer type actor_id fingerprint outcome"
     small = (
         f"(outcome IS NULL OR octet_length(outcome::text) <= {MAX_OUTCOME_BYTES})"
@@ -144,6 +148,7 @@ def inbox_rights(process: str) -> Rights:
 
 
 def parked_rights(process: str) -> Rights:
+    """Return what a process needs to mark commands that wait as dead letters."""
     columns = "command_id consumer type actor_id reason"
     own = own_rows(process)
     rights: Rights = (insert(columns, own, meaning="rows of its consumers"),)
@@ -158,6 +163,7 @@ def parked_rights(process: str) -> Rights:
 
 
 def pause_rights(process: str) -> Rights:
+    """Return what a process needs to pause its consumers."""
     own = own_rows(process)
     return (
         select("consumer reason paused_at", own, meaning="rows of its consumers"),
@@ -167,11 +173,13 @@ def pause_rights(process: str) -> Rights:
 
 
 def instruction_rights(process: str) -> Rights:
+    """Return what a process needs to read the instructions of operators."""
     columns = "id consumer action topic partition first until type key operator reason"
     return (select(columns, own_rows(process), meaning="rows of its consumers"),)
 
 
 def outbox_rights(process: str) -> Rights:
+    """Return what a process needs to emit its events."""
     columns = "id aggregatetype aggregateid type payload headers"
     events = ", ".join(type_ for types in types_by_aggregate(process).values() for type_ in types)
     return (insert(columns, own_event(process), meaning=f"only {events}"),)

@@ -18,9 +18,14 @@ T = TypeVar("T")
 class Readable(Protocol):
     """What can be read from: a pool, or `Reads`. All of them raise `UNAVAILABLE`."""
 
-    async def fetch(self, query: str, *args: Any) -> list[asyncpg.Record]: ...
-    async def fetchrow(self, query: str, *args: Any) -> asyncpg.Record | None: ...
-    async def fetchval(self, query: str, *args: Any) -> Any: ...
+    async def fetch(self, query: str, *args: Any) -> list[asyncpg.Record]:
+        """Return all rows."""
+
+    async def fetchrow(self, query: str, *args: Any) -> asyncpg.Record | None:
+        """Return the first row, None where there is none."""
+
+    async def fetchval(self, query: str, *args: Any) -> Any:
+        """Return the first column of the first row, None where there is none."""
 
 
 class Reads:
@@ -35,12 +40,15 @@ class Reads:
         self._seconds = seconds
 
     async def fetch(self, query: str, *args: Any) -> list[asyncpg.Record]:
+        """Return all rows. Raises `UNAVAILABLE` errors, at once while the database is away."""
         return await self._bounded(lambda: self._pool.fetch(query, *args))
 
     async def fetchrow(self, query: str, *args: Any) -> asyncpg.Record | None:
+        """Return the first row, None where there is none. Raises as `fetch` does."""
         return await self._bounded(lambda: self._pool.fetchrow(query, *args))
 
     async def fetchval(self, query: str, *args: Any) -> Any:
+        """Return the first column of the first row. Raises as `fetch` does."""
         return await self._bounded(lambda: self._pool.fetchval(query, *args))
 
     async def _bounded(self, read: Callable[[], Awaitable[T]]) -> T:

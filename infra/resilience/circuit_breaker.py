@@ -49,6 +49,7 @@ class Circuit(CircuitBreakerListener):
 
     @property
     def state(self) -> CircuitState:
+        """Whether calls pass, are refused, or one of them is a trial."""
         return _state(self._breaker.current_state)
 
     def calling(self) -> AbstractContextManager[None]:

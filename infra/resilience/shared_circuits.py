@@ -55,6 +55,7 @@ class SharedCircuit:
             return None
 
     async def open(self, opening: Opening) -> None:
+        """Share that the circuit is open. Best effort: without the cache server it is not."""
         until = int(opening.until * 1000)
         await self._try(self._redis.set(self._opening, orjson.dumps(asdict(opening)), pxat=until))
 

@@ -166,6 +166,7 @@ class OutcomeSettings(Settings):
 
     @property
     def outcomes_kept(self) -> timedelta:
+        """How long outcomes of commands can be asked for."""
         return timedelta(days=self.outcomes_kept_days)
 
 
@@ -183,6 +184,7 @@ class AuditKeys(Settings):
 
     @property
     def public_keys(self) -> list[bytes]:
+        """Return the keys with which checkpoints may have been signed, 32 bytes each."""
         return [_key(text.strip()) for text in self.audit_public_key.split(",")]
 
 

@@ -82,6 +82,7 @@ class TokenSigner:
         version: int,
         now: datetime,
     ) -> str:
+        """Return an access token (JWT, Ed25519) that is valid for `LIFETIME` from `now` on."""
         issued = int(now.timestamp())
         claims = {
             "iss": ISSUER,

@@ -23,6 +23,7 @@ class Client:
     agent: str | None
 
     def to_json(self) -> dict[str, str | None]:
+        """Return address and program as JSON."""
         return {"ip": self.ip, "agent": self.agent}
 
 
@@ -56,6 +57,7 @@ class ClientCipher:
         self._aead = AESGCM(key)
 
     def encrypt(self, client: Client) -> str:
+        """Return the client as base64url of nonce and ciphertext."""
         nonce = os.urandom(_NONCE_BYTES)
         sealed = self._aead.encrypt(nonce, orjson.dumps(client.to_json()), b"client")
         return base64.urlsafe_b64encode(nonce + sealed).decode()

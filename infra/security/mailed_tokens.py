@@ -19,13 +19,16 @@ class TokenRow(Protocol):
     """What the row of a token says. A used token was perhaps voided or has expired, too."""
 
     @property
-    def used(self) -> bool: ...
+    def used(self) -> bool:
+        """Whether it has done what it is for."""
 
     @property
-    def voided(self) -> bool: ...
+    def voided(self) -> bool:
+        """Whether something ended it before it was used."""
 
     @property
-    def expired(self) -> bool: ...
+    def expired(self) -> bool:
+        """Whether its time is over."""
 
 
 def state_of(row: TokenRow) -> TokenState:

@@ -36,6 +36,7 @@ class AccountsSettings(WorkerSettings):
 
 
 async def start(worker: Worker, settings: AccountsSettings) -> None:
+    """Start the three consumers of the slice, which share the hashing of passwords."""
     worker.delete_expired(retention.rules(timedelta(days=settings.accounts_sessions_kept_days)))
     signer = TokenSigner(settings.token_private_key)
     deps = AccountsDeps(

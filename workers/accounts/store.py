@@ -54,6 +54,7 @@ def locked(row: Record) -> Locked:
 
 
 def account_of(row: Record) -> Account:
+    """Return the account of a row with the columns of `ACCOUNT`."""
     return Account(
         row["id"],
         row["password_hash"],

@@ -38,6 +38,7 @@ class AuditSettings(BusSettings):
 
 
 async def start(process: Process, settings: AuditSettings) -> None:
+    """Start the consumer, the checkpoints and the making of partitions."""
     process.shutdown.background("partitions", keep_partitions(process.pool))
     checkpoints = Checkpoints(
         process.pool,

@@ -66,4 +66,5 @@ async def heads(conn: Connection) -> tuple[Head, ...]:
 
 
 async def ensure_partitions(conn: Connection) -> None:
+    """Create the partitions of the months ahead. Idempotent."""
     await conn.execute("SELECT ensure_partitions('audit_log', 'month', 2)")

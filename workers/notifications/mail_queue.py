@@ -204,6 +204,7 @@ async def _forget_farewell(conn: Connection, mail: Claimed) -> None:
 async def retry_later(
     conn: Connection, mail: Claimed, delay: timedelta, error: str, *, perhaps_sent: bool
 ) -> None:
+    """Put a mail back, due after `delay`, unless it was tried again or ended meanwhile."""
     await conn.execute(
         """
         UPDATE mails

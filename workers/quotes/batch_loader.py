@@ -32,6 +32,7 @@ class LookUp:
 
     @property
     def seconds_left(self) -> float:
+        """How many seconds those who asked first still wait, the last of them counted."""
         return (self.ends - CLOCK.now()).total_seconds()
 
 

@@ -47,11 +47,13 @@ class QuoteCache:
         await self._cache_client.ask(pipeline.execute)
 
     async def get_search(self, text: str) -> Found | None:
+        """Return what was found for a text, None where that is not known."""
         return _parse(
             Found, await self._cache_client.ask(lambda: self._redis.get(search_key(text)))
         )
 
     async def put_search(self, text: str, found: Found, kept: timedelta) -> None:
+        """Keep what was found for a text, for as long as `kept`. Best effort."""
         value = found.model_dump_json()
         await self._cache_client.ask(lambda: self._redis.set(search_key(text), value, px=kept))
 

@@ -27,6 +27,7 @@ CHANGES_KEPT = 1_000
 
 
 async def start(worker: Worker, settings: QuotesSettings) -> None:
+    """Put the providers together and start the consumer; open look-ups are finished at the end."""
     enter = worker.shutdown.resources.enter_async_context
     changes: deque[Change] = deque(maxlen=CHANGES_KEPT)
 

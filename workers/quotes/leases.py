@@ -42,6 +42,7 @@ class Leases:
         return {symbol for symbol, ours in zip(wanted, taken, strict=True) if ours}
 
     async def release(self, symbols: Iterable[str]) -> None:
+        """Give leases back. Those that another process has taken since stay that one's."""
         pipeline = self._redis.pipeline(transaction=False)
         for symbol in symbols:
             pipeline.eval(_RELEASE, 1, _key(symbol), self._own)

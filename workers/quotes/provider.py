@@ -104,7 +104,8 @@ class Provider(Protocol):
 class Searcher(Protocol):
     """A provider that can be asked for a name. Raises as a `Provider` does."""
 
-    async def search(self, text: str) -> Sequence[Hit]: ...
+    async def search(self, text: str) -> Sequence[Hit]:
+        """Return what is found for a text, the likeliest first. Raises `ProviderError`s."""
 
 
 TROUBLE = (TransientError, RateLimitedError, OutOfTimeError, CircuitOpenError)

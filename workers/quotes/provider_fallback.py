@@ -69,10 +69,12 @@ class ProviderFallback:
 
     @property
     def first(self) -> str:
+        """The name of the provider that is asked first."""
         return self._links[0].provider.name
 
     @property
     def most(self) -> int:
+        """How many symbols one call may ask for."""
         return self._links[0].provider.most
 
     @property
@@ -81,6 +83,7 @@ class ProviderFallback:
         return self._links[0].upstream.open_until
 
     def describe(self) -> list[dict[str, Any]]:
+        """Return the state of each provider, as JSON for operators."""
         return [link.upstream.describe() for link in self._links]
 
     async def quotes(self, symbols: Sequence[str], *, within: float) -> dict[str, Verdict]:

@@ -93,6 +93,7 @@ class Hours:
     post: datetime
 
     def state(self, now: datetime) -> MarketState:
+        """Return where in its trading day the market is at this time."""
         if self.start <= now < self.end:
             return "regular"
         if self.pre <= now < self.start:
@@ -218,6 +219,7 @@ class Throttle:
         self._done: dict[object, datetime] = {}
 
     def is_due(self, key: object, now: datetime) -> bool:
+        """Whether it was not done for so long that it may be done again."""
         done = self._done.get(key)
         return done is None or now - done >= self._every
 

@@ -37,6 +37,7 @@ class ProviderSettings(Settings):
 
     @property
     def timeouts(self) -> Timeouts:
+        """The time-outs of one call."""
         return Timeouts(self.quotes_connect_seconds, self.quotes_read_seconds)
 
 
@@ -54,12 +55,14 @@ class QuotesSettings(WorkerSettings, ProviderSettings):
 
     @property
     def retries(self) -> RetryPolicy:
+        """How often a call is tried again, and how long it waits between."""
         return RetryPolicy(
             self.quotes_attempts, self.quotes_retry_seconds, self.quotes_retry_seconds_most
         )
 
     @property
     def circuit(self) -> CircuitPolicy:
+        """When a provider is left alone, and for how long."""
         return CircuitPolicy(
             self.quotes_failures,
             self.quotes_open_seconds,

@@ -168,6 +168,7 @@ class TwelveData:
 async def open_twelvedata(
     url: str, key: str, *, timeouts: Timeouts | None = None
 ) -> AsyncIterator[TwelveData]:
+    """Open the provider, and close its connections on leaving the block."""
     headers = {"Authorization": f"apikey {key}"}
     async with open_http(url, timeouts or Timeouts(), headers=headers, trust_env=True) as http:
         yield TwelveData(http)

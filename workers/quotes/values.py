@@ -74,6 +74,7 @@ def volume_of(value: Any) -> int | None:
 
 
 def time_of(value: Any) -> datetime | None:
+    """Return the time of a number of seconds since 1970, None for what is none."""
     if type(value) is not int or not 0 < value < 10**10:
         return None
     return datetime.fromtimestamp(value, UTC)

@@ -72,6 +72,7 @@ def _chart(symbol: str) -> str:
 async def open_yahoo(
     url: str, *, name: str, timeouts: Timeouts | None = None
 ) -> AsyncIterator[Yahoo]:
+    """Open the provider, and close its connections on leaving the block."""
     outside = name != "sandbox"
     async with open_http(url, timeouts or Timeouts(), headers={}, trust_env=outside) as http:
         yield Yahoo(http, name)

@@ -114,6 +114,7 @@ class Relay:
 
     @property
     def owned(self) -> frozenset[int]:
+        """The shards whose events this relay publishes."""
         return frozenset(self._owned)
 
     @property

@@ -10,6 +10,7 @@ from infra.postgres.retention import Rule
 
 
 def rules(*, outcomes: timedelta, outbox: timedelta) -> list[Rule]:
+    """Return what is deleted, and when: outcomes in the inbox, published events."""
     return [Rule("inbox", outcomes, delete_handled), Rule("outbox", outbox, delete_published)]
 
 

@@ -25,6 +25,7 @@ class Row:
 
     @property
     def key(self) -> str:
+        """The key of its record: the id of its aggregate."""
         return self.record.key.decode()
 
 
@@ -60,6 +61,7 @@ class Held:
         self._until: dict[str, float] = {}
 
     def hold(self, rows: Sequence[Row], now: float) -> None:
+        """Leave the aggregates of these rows alone for a while, by the monotonic clock."""
         self._until |= dict.fromkeys((row.key for row in rows), now + self._seconds)
 
     def keys(self, now: float) -> list[str]:

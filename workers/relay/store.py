@@ -183,4 +183,5 @@ async def mark_published(conn: Connection, rows: Sequence[Row]) -> None:
 
 
 async def ensure_partitions(conn: Connection) -> None:
+    """Create the partitions of the outbox for the days ahead. Idempotent."""
     await conn.execute("SELECT ensure_partitions('outbox', 'day', 3)")

@@ -21,6 +21,7 @@ class SignupSettings(WorkerSettings):
 
 
 async def start(worker: Worker, settings: SignupSettings) -> None:
+    """Start the consumer of the slice."""
     deps = SignupDeps(
         transactions=worker.transactions(SIGNUP),
         seals=OpeningKeys([settings.signup_seal_private]),

@@ -90,6 +90,7 @@ def redeem(
 
 
 def confirmed(at: datetime) -> Succeeded:
+    """Return the outcome for an address that is verified, with the time."""
     return Succeeded({"email_confirmed_at": in_utc(at)})
 
 

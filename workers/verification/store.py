@@ -135,6 +135,7 @@ async def end_sessions(conn: Connection, user_id: UUID, keep: UUID | None) -> li
 
 
 async def use_token(conn: Connection, token_hash: bytes) -> None:
+    """Mark a token as used; it works once."""
     await conn.execute("UPDATE mailed_tokens SET used_at = now() WHERE token_hash = $1", token_hash)
 
 

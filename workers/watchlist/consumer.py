@@ -10,6 +10,7 @@ POLICY = Policy(max_records=500, in_bulk=True)
 
 
 async def start(worker: Worker) -> None:
+    """Start the consumer of the slice."""
     deps = WatchlistDeps(transactions=worker.transactions(WATCHLIST))
     await worker.consume(
         WATCHLIST,

@@ -30,13 +30,16 @@ class Watchlist:
 
     @property
     def is_full(self) -> bool:
+        """Whether the tier allows no further symbol."""
         return len(self.items) + self.others >= self.limit
 
     def with_item(self, symbol: str, note: str | None) -> Self:
+        """Return the list with this symbol and note."""
         added = self.added if symbol in self.items else self.added | {symbol}
         return replace(self, items={**self.items, symbol: note}, added=added)
 
     def without(self, symbol: str) -> Self:
+        """Return the list without this symbol."""
         items = {s: n for s, n in self.items.items() if s != symbol}
         return replace(self, items=items, added=self.added - {symbol})
 

@@ -22,6 +22,7 @@ class Standing:
 
     @property
     def is_admin(self) -> bool:
+        """Whether the user may change others."""
         return Permission.ADMIN in self.permissions
 
     def displayed(self) -> dict[str, Any]:

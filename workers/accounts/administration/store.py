@@ -52,6 +52,7 @@ async def session_stands(conn: Connection, session_id: UUID, user_id: UUID) -> b
 
 
 async def save(conn: Connection, standing: Standing) -> None:
+    """Write tier and permissions, and raise the version of the user."""
     await conn.execute(
         """
         UPDATE users

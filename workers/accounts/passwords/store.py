@@ -64,6 +64,7 @@ async def lock_recipient(conn: Connection, token_hash: bytes) -> Locked | None:
 
 
 async def use_mailed_token(conn: Connection, token_hash: bytes) -> None:
+    """Mark a token as used; it works once."""
     await conn.execute("UPDATE mailed_tokens SET used_at = now() WHERE token_hash = $1", token_hash)
 
 

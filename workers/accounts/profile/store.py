@@ -17,6 +17,7 @@ class Profile:
 
 
 async def lock_profile(conn: Connection, user_id: UUID) -> Profile | None:
+    """Return the profile of a user, locked. None for nobody who is still there."""
     row = await conn.fetchrow(
         """
         SELECT display_name, personal_keys.secret
@@ -32,6 +33,7 @@ async def lock_profile(conn: Connection, user_id: UUID) -> Profile | None:
 
 
 async def set_display_name(conn: Connection, user_id: UUID, name: str | None) -> None:
+    """Write another display name, or none."""
     await conn.execute(
         "UPDATE users SET display_name = $2, updated_at = now() WHERE id = $1", user_id, name
     )
