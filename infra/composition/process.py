@@ -108,7 +108,7 @@ class Process:
         self.start("retention", run_retention(self.pool, rules))
 
     async def run(self) -> None:
-        """Returns when asked to stop."""
+        """Run until the process is asked to stop, then release everything."""
         self.health.started = True
         await self.shutdown.run_until_signalled()
 
@@ -127,7 +127,7 @@ class Worker(Process):
 
 @asynccontextmanager
 async def open_process(settings: BusSettings) -> AsyncIterator[Process]:
-    """Everything shared, opened in order and released in reverse: health answers to the last."""
+    """Open what every process has, in order; release it in reverse, the health port last."""
     async with GracefulShutdownHandler() as shutdown:
         enter = shutdown.resources.enter_async_context
         health = Health()
@@ -164,7 +164,7 @@ def watch_helpful(
 
 @asynccontextmanager
 async def open_worker(settings: WorkerSettings) -> AsyncIterator[Worker]:
-    """A process with the cache server and the key of clients besides."""
+    """Open a process that also has the cache server and the key of clients."""
     async with open_process(settings) as process:
         redis = await process.shutdown.resources.enter_async_context(open_redis(settings))
         watch_helpful(Dependency("valkey", redis.ping), process.health, process.shutdown)

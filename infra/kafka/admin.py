@@ -86,7 +86,7 @@ class Changes:
 
 
 def wanted_grants(topics: Iterable[PhysicalTopic]) -> set[Grant]:
-    """Who may do what. A right to read or write brings that to describe along."""
+    """Return who may do what. A right to read or write brings that to describe along."""
     grants: set[Grant] = set()
     for topic in topics:
         grants |= {Grant(writer, "WRITE", "topic", topic.name) for writer in topic.writers}
@@ -105,7 +105,7 @@ def wanted_grants(topics: Iterable[PhysicalTopic]) -> set[Grant]:
 
 
 def ensure_topology(settings: KafkaSettings) -> Changes:
-    """Make the broker as the contracts say; what was changed. Blocks."""
+    """Make the broker as the contracts say. Returns what was changed. Idempotent; blocks."""
     admin = Operator(settings)
     changes = _compare(admin)
     for future in _requests(admin, changes):
@@ -116,7 +116,7 @@ def ensure_topology(settings: KafkaSettings) -> Changes:
 
 
 def compare_topology(settings: KafkaSettings) -> Changes:
-    """What `ensure_topology` would change, and what it cannot. Blocks."""
+    """Return what `ensure_topology` would change, and what it cannot. Blocks."""
     return _compare(Operator(settings))
 
 

@@ -17,7 +17,7 @@ Offsets = dict[TopicPartition, OffsetAndMetadata]
 async def committed_offsets(
     consumer: AIOKafkaConsumer, partitions: Sequence[TopicPartition]
 ) -> Offsets:
-    """What the group has committed, with the notes that `AIOKafkaConsumer.committed` drops."""
+    """Return what the group has committed, with the notes that `committed` drops."""
     found: Offsets = await consumer._coordinator.fetch_committed_offsets(partitions)
     return found
 
@@ -42,13 +42,13 @@ def begin_at_committed(consumer: AIOKafkaConsumer, partition: TopicPartition) ->
 
 
 def is_in_transaction(producer: AIOKafkaProducer) -> bool:
-    """Whether a transaction has begun. It has no other way to ask."""
+    """Return whether a transaction has begun. There is no public way to ask."""
     inside: bool = producer._txn_manager.is_in_transaction()
     return inside
 
 
 def retrieve_transaction_error(producer: AIOKafkaProducer) -> BaseException | None:
-    """The error that ended the transaction, if any.
+    """Return the error that ended the transaction, if any.
 
     asyncio reports the exception of a future that nobody has asked, and only
     `commit_transaction` asks this one: a writer that was fenced before that never does.

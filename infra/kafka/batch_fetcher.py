@@ -33,7 +33,7 @@ class BatchFetcher:
         self._last = 0
 
     async def fetch(self, getmany: GetMany, *, timeout_ms: int, max_records: int) -> Fetched:
-        """At least one record, however long that takes; at most `max_records`."""
+        """Return at least one record, however long that takes, and at most `max_records`."""
         fetched: Fetched = {}
         while not fetched:
             fetched = await getmany(timeout_ms=timeout_ms, max_records=max_records)

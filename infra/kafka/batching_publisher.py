@@ -30,7 +30,7 @@ class BatchingPublisher:
         self._lanes: dict[tuple[str, int], _Lane] = {}
 
     async def publish(self, topic: str, record: Outgoing) -> Acknowledged:
-        """A future that is done when the broker has the record, or fails as `publish_head` does.
+        """Return a future that is done when the broker has the record, or fails as `send` does.
 
         Cancelled, it takes back what has not been handed over yet. Raises `BrokerUnavailableError`.
         """

@@ -34,7 +34,7 @@ class Watch:
         self.ends = ends
 
     async def read(self) -> dict[Place, list[Record]]:
-        """What has come, in order within each partition; nothing after a while without.
+        """Return what has come, in order within each partition; nothing after a while without.
 
         Raises aiokafka's errors for what it cannot recover from by itself.
         """
@@ -42,7 +42,7 @@ class Watch:
         return {(place.topic, place.partition): records for place, records in found.items()}
 
     async def current_ends(self) -> dict[Place, int]:
-        """Where the partitions end now."""
+        """Return the offsets at which the partitions end now."""
         return _by_place(await self._consumer.end_offsets(self._consumer.assignment()))
 
 
@@ -50,7 +50,7 @@ class Watch:
 async def watching(
     settings: KafkaSettings, *, client_id: str, history: Mapping[Place, int]
 ) -> AsyncIterator[Watch]:
-    """Each partition from so many records before its end. Raises `KafkaError` and `OSError`."""
+    """Follow partitions from so many records before their ends."""
     async with _consumer(settings, client_id) as consumer:
         places = [TopicPartition(*place) for place in history]
         consumer.assign(places)
@@ -71,7 +71,7 @@ async def read_range(
     until: int,
     before: int = 0,
 ) -> AsyncGenerator[list[Record], None]:
-    """The records from `start` on and before `until`, and up to `before` ahead of them.
+    """Yield the records from `start` on and before `until`, and up to `before` ahead of them.
 
     Raises `GoneError`, `KafkaError`, `OSError`, also for a broker that says nothing for a while.
     Of an empty range it is only seen that it exists.
@@ -103,7 +103,7 @@ async def read_range(
 async def read_all(
     settings: KafkaSettings, *, client_id: str, place: Place
 ) -> AsyncGenerator[list[Record], None]:
-    """Everything that a partition holds now. Raises as `read_range` does."""
+    """Yield everything that a partition holds now. Raises as `read_range` does."""
     async with _consumer(settings, client_id) as consumer:
         partition = TopicPartition(*place)
         begin = (await consumer.beginning_offsets([partition]))[partition]
@@ -130,7 +130,7 @@ async def _consumer(settings: KafkaSettings, client_id: str) -> AsyncIterator[AI
 
 
 async def stop_client(consumer: AIOKafkaConsumer) -> None:
-    """Stop it, and never look cancelled for that.
+    """Stop a consumer, and never look cancelled for that.
 
     As long as the broker is away aiokafka is cancelled in there by itself, half stopped.
 

@@ -74,7 +74,7 @@ class Node:
 def format_arguments(
     cluster: str, settings: PurePath, passwords: Mapping[str, str]
 ) -> Iterable[str]:
-    """Of Kafka's storage tool, one a line of the file that it is given as `@file`."""
+    """Yield the arguments of Kafka's storage tool, one a line of the file it reads as `@file`."""
     yield from ("format", "--cluster-id", cluster)
     yield from ("--config", str(settings))
     for user, password in passwords.items():

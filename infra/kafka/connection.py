@@ -15,7 +15,7 @@ RETRY_BACKOFF_MS = 500
 
 
 def connection_options(settings: KafkaSettings) -> dict[str, Any]:
-    """Keyword arguments of every aiokafka client."""
+    """Return the keyword arguments of every aiokafka client."""
     context: ssl.SSLContext | None = None
     if settings.kafka_protocol == "SASL_SSL":
         context = create_ssl_context(cafile=settings.kafka_ca_file)
@@ -31,7 +31,7 @@ def connection_options(settings: KafkaSettings) -> dict[str, Any]:
 
 
 def producer_options(settings: KafkaSettings, client_id: str) -> dict[str, Any]:
-    """Keyword arguments of every `AIOKafkaProducer`: a record is there when all replicas have it.
+    """Return the keyword arguments of every `AIOKafkaProducer`, which waits for all replicas.
 
     Idempotence keeps the order within a partition and sends nothing twice.
     """
@@ -48,7 +48,7 @@ def producer_options(settings: KafkaSettings, client_id: str) -> dict[str, Any]:
 def reader_options(
     settings: KafkaSettings, client_id: str, *, group_id: str | None = None
 ) -> dict[str, Any]:
-    """Keyword arguments of an `AIOKafkaConsumer` that commits nothing, nor joins a group.
+    """Return the arguments of an `AIOKafkaConsumer` that commits nothing and joins no group.
 
     With `group_id` it may ask for what that group has committed.
     """

@@ -35,7 +35,7 @@ class Committed:
 
 
 def partitions(admin: Operator) -> dict[str, int]:
-    """How many partitions each topic has."""
+    """Return how many partitions each topic has. Blocks; raises `GroupsError`."""
     try:
         found = admin.topics()
     except UnreachableError as error:
@@ -44,7 +44,7 @@ def partitions(admin: Operator) -> dict[str, int]:
 
 
 def create_topic(admin: AdminClient, name: str, partitions: int, max_message_bytes: int) -> None:
-    """One in which records keep their times, however old, and are kept."""
+    """Create a topic in which records keep their times, however old, and are kept. Blocks."""
     settings = {
         "cleanup.policy": "delete",
         "retention.ms": "-1",
@@ -62,7 +62,7 @@ def group_ids(admin: AdminClient) -> list[str]:
 
 
 def members_of(admin: AdminClient, groups: Iterable[str]) -> dict[str, int]:
-    """How many members each group has now; an unknown group has none."""
+    """Return how many members each group has now; an unknown group has none. Blocks."""
     wanted = list(groups)
     if not wanted:
         return {}
@@ -71,7 +71,7 @@ def members_of(admin: AdminClient, groups: Iterable[str]) -> dict[str, int]:
 
 
 def committed(admin: AdminClient, group: str) -> dict[Place, Committed]:
-    """Where a group stands, by partition; nothing for what it never committed.
+    """Return where a group stands, by partition; nothing for what it never committed. Blocks.
 
     Raises `GroupsError`, also when a transaction with offsets of the group does not end.
     """
@@ -97,7 +97,10 @@ def committed(admin: AdminClient, group: str) -> dict[Place, Committed]:
 
 
 def set_committed(admin: AdminClient, group: str, offsets: Mapping[Place, Committed]) -> None:
-    """In one request. The broker itself refuses it for a group that has members."""
+    """Set a group's offsets in one request, which the broker refuses while it has members.
+
+    Blocks.
+    """
     places = [
         TopicPartition(topic, partition, to.offset, to.note)
         for (topic, partition), to in offsets.items()

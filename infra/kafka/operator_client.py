@@ -38,7 +38,10 @@ class Operator(AdminClient):
         super().__init__(options)
 
     def topics(self) -> dict[str, Any]:
-        """The broker's topics by name. Blocks; a certificate or password refused ends it early."""
+        """Return the broker's topics by name.
+
+        Blocks; a refused certificate or password ends it early.
+        """
         ends = time.monotonic() + self._seconds
         while True:
             try:

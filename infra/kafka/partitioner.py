@@ -8,7 +8,10 @@ from aiokafka.partitioner import murmur2
 
 
 def partition_by_key(key: bytes | None, partitions: Sequence[int], available: Sequence[int]) -> int:
-    """As Kafka's own clients choose a partition; without a key, any that has a leader."""
+    """Return the partition that Kafka's own clients choose.
+
+    Without a key, any that has a leader.
+    """
     if key is None:
         return random.choice(available or partitions)  # noqa: S311  # to spread load
     return partitions[partition_of_key(key, len(partitions))]

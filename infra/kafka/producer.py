@@ -137,7 +137,7 @@ class Producer:
             raise IndeterminateError(type(error).__name__) from error
 
     async def partition_of(self, topic: str, key: bytes) -> int:
-        """Where records with this key lie, as Kafka's own clients choose it."""
+        """Return the partition of records with this key, as Kafka's own clients choose it."""
         partitions = self._partitions.get(topic)
         if partitions is None:
             if self._producer is None:

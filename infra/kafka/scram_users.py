@@ -24,7 +24,7 @@ _MECHANISMS = {
 
 
 def ensure_users(settings: KafkaSettings, passwords: Mapping[str, str]) -> None:
-    """Each user with this password from now on; connections that are open stay. Blocks."""
+    """Give each user this password. Open connections stay. Idempotent; blocks."""
     admin = Operator(settings)
     try:
         admin.topics()

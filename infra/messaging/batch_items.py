@@ -35,7 +35,7 @@ class Item:
 
 
 def by_key(items: Iterable[Item]) -> list[list[Item]]:
-    """The messages of each key, in order."""
+    """Return the messages of each key, in order."""
     groups: dict[object, list[Item]] = {}
     for item in items:
         groups.setdefault(item.record.key, []).append(item)

@@ -82,11 +82,14 @@ class BatchProcessor:
         )
 
     async def take(self, records: Sequence[Record]) -> None:
-        """Everything in the batch is handled, or set aside and acknowledged, on return."""
+        """Handle all records, or set them aside as acknowledged dead letters.
+
+        Raises `DOWN` errors.
+        """
         await self.process(Batch(records))
 
     async def process(self, batch: Batch) -> None:
-        """As `take`. Also when it raises, what is finished is written, and the batch says so."""
+        """Handle a batch as `take` does. What is finished is written also when it raises."""
         held: Exception | None = None
         try:
             await self._handle_all(batch)

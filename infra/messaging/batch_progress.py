@@ -55,15 +55,15 @@ class Batch:
         self._finished: dict[tuple[str, int, int], Failure | None] = {}
 
     def finish(self, record: Record) -> None:
-        """It was handled, now or before, or nobody wants it."""
+        """Note that a record was handled, now or before, or that nobody wants it."""
         self._finished[place_of(record)] = None
 
     def set_aside(self, record: Record, failure: Failure) -> None:
-        """It is to become a dead letter."""
+        """Note that a record is to become a dead letter."""
         self._finished[place_of(record)] = failure
 
     def prefixes(self) -> dict[Place, Prefix]:
-        """How far each partition is finished, in order, and the dead letters up to there."""
+        """Return how far each partition is finished, in order, and the dead letters up to there."""
         found: dict[Place, Prefix] = {}
         for record in self.records:
             prefix = found.setdefault((record.topic, record.partition), Prefix(until=record.offset))
@@ -79,7 +79,7 @@ class Batch:
         return found
 
     def reached(self) -> dict[Place, int]:
-        """The next offset of each partition: behind what is finished, and written if need be."""
+        """Return the next offset of each partition, behind what is finished and written."""
         return {
             place: prefix.dead_letters[0].record.offset
             if prefix.dead_letters and place not in self.written
@@ -88,7 +88,7 @@ class Batch:
         }
 
     def set_aside_ahead(self) -> Iterator[SetAside]:
-        """Records to set aside that come after an unfinished one of their partition."""
+        """Yield the records to set aside that come after an unfinished one of their partition."""
         prefixes = self.prefixes()
         for record in self.records:
             failure = self._finished.get(place_of(record))
@@ -97,5 +97,5 @@ class Batch:
 
 
 def place_of(record: Record) -> tuple[str, int, int]:
-    """Topic, partition and offset."""
+    """Return topic, partition and offset."""
     return record.topic, record.partition, record.offset

@@ -32,7 +32,7 @@ class Instruction:
     reason: str
 
     def applies_to(self, record: Record) -> bool:
-        """Whether this is about the record."""
+        """Return whether this instruction is about the record."""
         if (record.topic, record.partition) != (self.topic, self.partition):
             return False
         if not self.first <= record.offset < self.until:
@@ -54,15 +54,15 @@ class ControlStore(Protocol):
     """Where both are kept. Raises errors of the database."""
 
     async def load(self) -> tuple[Pause | None, Sequence[Instruction]]:
-        """What holds now."""
+        """Return the pause and the instructions that hold now."""
         ...
 
     async def pause(self, reason: str) -> None:
-        """Every process of this consumer is paused."""
+        """Pause every process of this consumer."""
         ...
 
     async def resume(self) -> None:
-        """None is any more."""
+        """End the pause of every process."""
         ...
 
 
@@ -80,7 +80,7 @@ class Controls:
         self.instructions: Sequence[Instruction] = ()
 
     def instruction_for(self, record: Record) -> Instruction | None:
-        """The latest instruction about a record."""
+        """Return the latest instruction about a record, if there is one."""
         return next((each for each in self.instructions if each.applies_to(record)), None)
 
     async def refresh(self) -> None:
@@ -94,12 +94,15 @@ class Controls:
         self.paused = paused
 
     async def pause(self, reason: str) -> None:
-        """This process has tripped its guard. Never fails: it is saved later if need be."""
+        """Pause, because this process has tripped its guard.
+
+        Never fails: it is saved later if need be.
+        """
         self.paused = Pause(reason, "now")
         await self._try_to_save(pause=True)
 
     async def resume(self) -> None:
-        """What tripped the guard is gone. Never fails: it is saved later if need be."""
+        """End the pause, because its cause is gone. Never fails: it is saved later if need be."""
         self.paused = None
         await self._try_to_save(pause=False)
 

@@ -133,13 +133,13 @@ class ConsumerShell:
         log.info("consumer_stopped", consumer=self._name)
 
     async def drained(self) -> None:
-        """Returns when no batch is in hand."""
+        """Wait until no batch is in hand, for `DRAIN_SECONDS` at most."""
         lock: Any = self._subscriber.lock
         await lock.wait_release(DRAIN_SECONDS)
 
     @property
     def alive(self) -> bool:
-        """Progress, not a ping: the fetch loop or a handler moved lately."""
+        """Whether the fetch loop or a handler made progress lately."""
         return time.monotonic() - self._progress < STALLED_SECONDS
 
     @property
@@ -158,7 +158,7 @@ class ConsumerShell:
         return f"a dependency is down, tried {tries} times" if tries else None
 
     async def tidy(self) -> None:
-        """From time to time: follow what was decided elsewhere, close what is not used."""
+        """Follow what was decided elsewhere and close what is not used, until it stops."""
         while not self._stopping.is_set():
             await self._follow_controls()
             try:

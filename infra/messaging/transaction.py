@@ -55,7 +55,10 @@ class Transaction:
         *,
         fingerprint: str | None = None,
     ) -> None:
-        """The message is handled. `fingerprint` where it was inside the seal."""
+        """Settle a message, with its outcome.
+
+        `fingerprint` is given where it was inside the seal.
+        """
         cause = received.envelope
         fingerprint = fingerprint or cause.fingerprint
         data = outcome.to_json() if outcome else None
@@ -68,15 +71,18 @@ class Transaction:
             self.announcements.append(Announcement(cause.reply_to, cause.id, outcome, fingerprint))
 
     async def happened(self, received: InboundMessage[Message]) -> bool:
-        """As `Transactions.happened`."""
+        """Do what `Transactions.happened` does, within the transaction."""
         return await restored_database.has_happened(self.conn, self._consumer, received)
 
     def session_ended(self, session_id: UUID) -> None:
-        """Every gateway is told, once this is committed."""
+        """Tell every gateway that a session has ended, once this is committed."""
         self.changes.sessions.add(session_id)
 
     def user_changed(self, user_id: UUID) -> None:
-        """Said by whoever raises a user's `version` or ends a user, and so sets `updated_at`."""
+        """Tell every gateway, once committed, that a user's `version` was raised or the user ended.
+
+        The statement that does either sets `updated_at`.
+        """
         self.changes.users.add(user_id)
 
     def emit(
@@ -116,7 +122,7 @@ class Transaction:
         return event_id
 
     def without_effect(self) -> list[datetime]:
-        """The times of the commands that were refused, or that made no event."""
+        """Return the times of the commands that were refused, or that made no event."""
         causes = {cause for cause, _, _ in self._emitted_by}
         made_nothing = (time for id_, time in self._succeeded.items() if id_ not in causes)
         return [*self._refused, *made_nothing]
@@ -144,7 +150,7 @@ class Transactions:
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[Transaction]:
-        """Commits on leaving the block, then announces.
+        """Open a transaction that commits on leaving the block and then announces its outcomes.
 
         Raises `ConcurrentDeliveryError`, and `AwaitedError` a while after it was found: what has to
         be handled first may be handled side by side.
@@ -166,7 +172,7 @@ class Transactions:
             await self._outcome_notifier.announce(tx.announcements, tx.changes)
 
     async def handled(self, received: Iterable[InboundMessage[Message]]) -> dict[UUID, Settled]:
-        """Which of these this consumer has handled before.
+        """Return which of these messages this consumer has handled before, by id.
 
         Those that are events whose cause has to be handled again before them are in `awaited` from
         then on. Raises `RestoredDatabaseError` when the database no longer knows what was handled
@@ -200,7 +206,7 @@ class Transactions:
         return found
 
     async def happened(self, received: InboundMessage[Message]) -> bool:
-        """Whether it was handled before the database was restored.
+        """Return whether a message was handled before the database was restored.
 
         What has passed since, its deadline for example, is no reason to decide otherwise.
         """
@@ -228,7 +234,7 @@ class Transactions:
         await self.mark_all_dead_lettered([(envelope, reason)])
 
     async def mark_all_dead_lettered(self, parked: Sequence[tuple[Envelope, str]]) -> None:
-        """As `mark_dead_lettered`, for many at once."""
+        """Do what `mark_dead_lettered` does for many commands at once."""
         await self.dead_letter_status.mark_all_dead_lettered(parked)
 
     async def complete_unhandled(

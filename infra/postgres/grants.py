@@ -94,7 +94,7 @@ class Differences:
 
 
 def wanted_grants(table: Table) -> set[Grant]:
-    """Every privilege that a table of rights gives."""
+    """Return every privilege that a table of rights gives."""
     return {
         Grant(role, right.verb, name, column)
         for name, roles in table.items()
@@ -105,7 +105,7 @@ def wanted_grants(table: Table) -> set[Grant]:
 
 
 def wanted_policies(table: Table) -> set[Policy]:
-    """For each table in which some right is about some rows only: a policy for every right."""
+    """Return a policy for every right on a table in which some right is about some rows only."""
     return {
         Policy(name, role, right.verb, right.rows, right.written)
         for name, roles in table.items()
@@ -116,14 +116,14 @@ def wanted_policies(table: Table) -> set[Policy]:
 
 
 def guarded(rights: Iterable[Rights]) -> bool:
-    """Whether one of these rights does not reach every row."""
+    """Return whether one of these rights does not reach every row."""
     return any(
         right.rows != EVERY_ROW or right.written != EVERY_ROW for each in rights for right in each
     )
 
 
 async def compare_rights(conn: Connection, table: Table = RIGHTS) -> Differences:
-    """What would have to change."""
+    """Return what would have to change."""
     objects = await read_objects(conn)
     table = _existing(table, objects)
     grants, present = wanted_grants(table), await read_grants(conn)
@@ -209,7 +209,7 @@ def _existing(table: Table, objects: Objects) -> dict[str, dict[str, Rights]]:
 
 
 async def read_objects(conn: Connection) -> Objects:
-    """Tables, views, sequences and functions, but for partitions that are made as time goes by."""
+    """Return tables, views, sequences and functions, without partitions that time makes."""
     relations = await conn.fetch(
         r"""
         SELECT relname AS name, relkind::text AS kind,
@@ -239,7 +239,7 @@ async def read_objects(conn: Connection) -> Objects:
 
 
 async def read_grants(conn: Connection) -> set[Grant]:
-    """Every privilege of PUBLIC and of the processes' roles in the schema."""
+    """Return every privilege of PUBLIC and of the processes' roles in the schema."""
     rows = await conn.fetch(
         """
         WITH granted AS (

@@ -50,7 +50,7 @@ class Migration:
 
 
 def read_migrations(folder: Path = FOLDER) -> list[Migration]:
-    """All migrations, numbered from 1 without a gap."""
+    """Return all migrations, numbered from 1 without a gap."""
     migrations = []
     for path in sorted(folder.glob("*.sql")):
         match = _NAME.fullmatch(path.name)
@@ -65,7 +65,7 @@ def read_migrations(folder: Path = FOLDER) -> list[Migration]:
 def pending(
     migrations: Sequence[Migration], applied: dict[int, tuple[str, str]]
 ) -> list[Migration]:
-    """What is still to be applied, given name and checksum of what was, by number."""
+    """Return what is still to be applied, given name and checksum of what was, by number."""
     for each in migrations:
         name, checksum = applied.get(each.number, (each.name, each.checksum))
         if (name, checksum) != (each.name, each.checksum):

@@ -20,14 +20,14 @@ def user_key_id(user_id: UUID) -> str:
 async def make_user_key(
     conn: Connection, user_id: UUID, secret: bytes | None = None
 ) -> PersonalKey:
-    """The key of a user who has none yet: this secret (`KEY_BYTES` long), or a random one."""
+    """Make the key of a user who has none yet: this secret (`KEY_BYTES` long), or a random one."""
     key = PersonalKey(user_key_id(user_id), secret or secrets.token_bytes(KEY_BYTES))
     await conn.execute("INSERT INTO personal_keys (id, secret) VALUES ($1, $2)", key.id, key.secret)
     return key
 
 
 async def user_keys(conn: Connection, users: Iterable[UUID]) -> dict[UUID, PersonalKey]:
-    """The keys of these users; erased ones have none."""
+    """Return the keys of these users; erased ones have none."""
     rows = await conn.fetch(
         """
         SELECT id, secret
@@ -40,7 +40,7 @@ async def user_keys(conn: Connection, users: Iterable[UUID]) -> dict[UUID, Perso
 
 
 async def day_key(conn: Connection, now: datetime | None = None) -> PersonalKey:
-    """Today's key for data that belongs to no user. Made by whoever needs it first."""
+    """Return today's key for data that belongs to no user. Whoever needs it first makes it."""
     day = (now or CLOCK.now()).date()
     key_id = f"day:{day}"
     secret: bytes | None = await conn.fetchval("SELECT * FROM day_key($1)", day)

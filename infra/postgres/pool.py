@@ -82,7 +82,7 @@ class _BoundedPool(asyncpg.Pool):
 
 @asynccontextmanager
 async def open_pool(settings: PostgresSettings, *, instance: str) -> AsyncIterator[Pool]:
-    """A pool that connects when first needed, so that a process can start before its server."""
+    """Open a pool that connects when first needed: a process can start before its server."""
     pool = _BoundedPool(
         settings.postgres_dsn.get_secret_value(),
         connection_class=_Session,
@@ -105,7 +105,7 @@ async def open_pool(settings: PostgresSettings, *, instance: str) -> AsyncIterat
 
 @asynccontextmanager
 async def open_session(settings: PostgresSettings, *, instance: str) -> AsyncIterator[Connection]:
-    """A connection of one's own, for locks and notifications, which end with it.
+    """Open a connection of one's own, for locks and notifications, which end with it.
 
     Whatever fails inside ends it at once: nothing is asked of a session in an unknown state.
     """
@@ -125,7 +125,7 @@ async def open_session(settings: PostgresSettings, *, instance: str) -> AsyncIte
 
 
 def session_settings(instance: str) -> dict[str, str]:
-    """What every session of a process starts with.
+    """Return the settings that every session of a process starts with.
 
     A page costs nearly the same wherever it is: in memory, or on a disk without moving parts.
     """

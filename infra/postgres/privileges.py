@@ -79,19 +79,19 @@ NOBODY: dict[str, Rights] = {}
 
 
 def among(column: str, values: tuple[str, ...]) -> str:
-    """The condition that a column has one of these values."""
+    """Return the condition that a column has one of these values."""
     listed = ", ".join(f"'{value}'" for value in values)
     return f"{column} IN ({listed})"
 
 
 def consumers_of(process: str) -> tuple[Consumer, ...]:
-    """The consumers that a process runs, by name."""
+    """Return the consumers that a process runs, by name."""
     found = {c for topic in TOPICS for c in topic.consumers if c.principal == process}
     return tuple(sorted(found, key=lambda consumer: consumer.name))
 
 
 def own_rows(process: str) -> str:
-    """The condition that a row belongs to a consumer of this process."""
+    """Return the condition that a row belongs to a consumer of this process."""
     return among("consumer", tuple(c.name for c in consumers_of(process)))
 
 
@@ -106,7 +106,7 @@ CLOCKS_DIFFER = "interval '1 hour'"
 
 
 def own_event(process: str) -> str:
-    """The condition that an outbox row is an event that this process emits.
+    """Return the condition that an outbox row is an event that this process emits.
 
     Its headers say what its columns say, and are such as the relay can publish.
     """

@@ -62,7 +62,7 @@ class Reads:
 
 
 def probe_of(pool: Pool, clock: Clock = CLOCK) -> Callable[[], Awaitable[None]]:
-    """Asks the database for its time, and compares this host's clock with it."""
+    """Return a probe that asks the database for its time and compares this host's clock with it."""
 
     async def probe() -> None:
         async with pool.acquire() as conn:

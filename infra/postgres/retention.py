@@ -74,7 +74,10 @@ def oldest_rows(
 async def run(
     pool: Pool, rule: Rule, *, at_once: int = ROWS_AT_ONCE, pause: float = PAUSE_SECONDS
 ) -> int:
-    """Everything that is due, a transaction a batch, unless another is at it; how many rows."""
+    """Delete all that is due, a transaction a batch, unless another process does.
+
+    Returns the rows.
+    """
     removed, rows = 0, at_once
     while rows >= at_once:
         if removed:
@@ -88,7 +91,7 @@ async def run(
 
 
 async def run_retention(pool: Pool, rules: Sequence[Rule], *, every: float = EVERY_SECONDS) -> None:
-    """For ever, at times that no two processes share. What fails is tried again the next time."""
+    """Delete what is due for ever, at uneven times. What fails is tried again the next time."""
     while True:
         await sleep_unevenly(every)
         for rule in rules:

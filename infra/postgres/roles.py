@@ -22,7 +22,7 @@ FEWEST_CONNECTIONS = 8
 
 
 async def ensure_database(admin_dsn: str, passwords: Mapping[str, str]) -> None:
-    """The database of the owner, and each role with its password; as one who may make roles."""
+    """Make the owner's database, and each role with its password. Idempotent."""
     connection = await asyncpg.connect(admin_dsn, timeout=10)
     try:
         most = int(await connection.fetchval("SHOW max_connections"))
@@ -41,7 +41,10 @@ async def ensure_database(admin_dsn: str, passwords: Mapping[str, str]) -> None:
 
 
 def limit(role: str, most: int) -> int:
-    """How many connections a role may have on a server that takes so many; -1 is no limit."""
+    """Return how many connections a role may have on a server that takes so many.
+
+    -1 is no limit.
+    """
     share = CONNECTION_SHARES.get(role)
     return -1 if share is None else max(FEWEST_CONNECTIONS, int(share * most))
 

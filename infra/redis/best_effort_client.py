@@ -25,7 +25,10 @@ class BestEffortClient:
         self._away_until = 0.0
 
     async def ask(self, ask: Callable[[], Awaitable[T]]) -> T | None:
-        """The answer, or None. After a failure one question a second tries whether it is back."""
+        """Return the answer, or None.
+
+        After a failure one question a second tries the server again.
+        """
         now = asyncio.get_running_loop().time()
         if now < self._away_until:
             return None

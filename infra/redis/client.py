@@ -41,7 +41,7 @@ class BoundedParser(_AsyncHiredisParser):
 
 @asynccontextmanager
 async def open_redis(settings: RedisSettings) -> AsyncIterator[Redis]:
-    """A client whose pool waits for a free connection rather than fail under load."""
+    """Open a client whose pool waits for a free connection rather than fail under load."""
     trust: dict[str, Any] = {}
     if settings.redis_ca_file:
         trust["ssl_ca_certs"] = str(settings.redis_ca_file)

@@ -53,11 +53,14 @@ class Circuit(CircuitBreakerListener):
         return _state(self._breaker.current_state)
 
     def calling(self) -> AbstractContextManager[None]:
-        """Counts what becomes of the call within; `breaker.call` would miss a coroutine's error."""
+        """Count what becomes of the call within; `breaker.call` would miss a coroutine's error."""
         return cast("AbstractContextManager[None]", self._breaker.calling())
 
     def begin_probe(self) -> None:
-        """Raises `CircuitOpenError` while it is not time, or another call probes."""
+        """Begin a trial call.
+
+        Raises `CircuitOpenError` while it is not time, or another call probes.
+        """
         if self.probing or CLOCK.time() < self.opening.until:
             raise CircuitOpenError(limited=self.opening.limited)
         self.probing = True
@@ -73,7 +76,7 @@ class Circuit(CircuitBreakerListener):
             self._breaker.open()
 
     def adopt(self, opening: Opening) -> None:
-        """Another process has seen the provider fail."""
+        """Open as another process did that has seen the provider fail."""
         if opening.until <= self.opening.until:
             return
         self._adopting, self.opening = True, opening
@@ -106,7 +109,7 @@ class Circuit(CircuitBreakerListener):
         self._changed(CircuitChange("", before, after, reason))
 
     def take_news(self) -> Opening | None:
-        """An opening that nobody has been told of."""
+        """Return an opening that nobody has been told of, once."""
         news, self._news = self._news, None
         return news
 

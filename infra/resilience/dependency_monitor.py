@@ -66,17 +66,17 @@ class Dependency:
         return f"{self.name} does not answer for {seconds:.0f} s: {self._reason}"
 
     def check(self) -> None:
-        """Raises `AwayError` while it is away."""
+        """Raise `AwayError` while the dependency is away."""
         if self.is_away:
             raise AwayError(f"{self.name} is away")
 
     def suspect(self, error: BaseException) -> None:
-        """A call has met it not answering: it is away until it answers a question of ours."""
+        """Note that a call got no answer: it is away until it answers a probe."""
         self._is_away(error)
         self._suspected.set()
 
     async def watch(self) -> None:
-        """Ask, for ever."""
+        """Ask whether it answers, for ever."""
         while True:
             self._suspected.clear()
             await self.ask()

@@ -80,7 +80,7 @@ class Upstream:
         return datetime.fromtimestamp(until, UTC) if until > CLOCK.time() else None
 
     def describe(self) -> dict[str, Any]:
-        """For operators."""
+        """Return the state of the provider, as JSON for operators."""
         until, error = self.open_until, self._last_error
         return {
             "name": self._provider,
@@ -92,7 +92,10 @@ class Upstream:
         }
 
     async def call(self, ask: Callable[[], Awaitable[T]], *, within: float) -> T:
-        """What `ask` returns. Raises what it raised last, `CircuitOpenError`, `OutOfTimeError`."""
+        """Return what `ask` returns.
+
+        Raises its last error, `CircuitOpenError` or `OutOfTimeError`.
+        """
         policy = self._retries
         retrying = AsyncRetrying(
             stop=stop_after_attempt(policy.attempts)

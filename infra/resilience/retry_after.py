@@ -6,7 +6,7 @@ from email.utils import parsedate_to_datetime
 
 
 def seconds_of(retry_after: str | None, now: datetime) -> float | None:
-    """A `Retry-After` of seconds or a date; None when it says nothing."""
+    """Return the seconds of a `Retry-After`, which names seconds or a date; None for neither."""
     if retry_after is None:
         return None
     if re.fullmatch(r"\d{1,9}", retry_after.strip()):

@@ -45,7 +45,7 @@ class SharedCircuit:
         self._probe = f"{self._opening}:probe"
 
     async def opening(self) -> Opening | None:
-        """The opening that holds now, if one does."""
+        """Return the opening that holds now, if one does."""
         value = await self._try(self._redis.get(self._opening))
         try:
             opening = Opening(**orjson.loads(value)) if value else None
@@ -60,7 +60,7 @@ class SharedCircuit:
         await self._try(self._redis.set(self._opening, orjson.dumps(asdict(opening)), pxat=until))
 
     async def elected(self) -> bool:
-        """Whether we are the one to probe. True also when nobody can say."""
+        """Return whether this process is to probe. True also while the cache server is away."""
         try:
             async with asyncio.timeout(SHARE_SECONDS):
                 return bool(await self._redis.set(self._probe, b"1", nx=True, ex=PROBE_SECONDS))
@@ -68,7 +68,7 @@ class SharedCircuit:
             return True
 
     async def probed(self, *, closed: bool) -> None:
-        """The probe is over. A closed circuit is closed for everybody."""
+        """Note that the probe is over. A closed circuit is closed for everybody."""
         keys = (self._probe, self._opening) if closed else (self._probe,)
         await self._try(self._redis.delete(*keys))
 

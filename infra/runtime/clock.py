@@ -35,19 +35,19 @@ class Clock:
         """This host's clock less the database's."""
 
     def now(self) -> datetime:
-        """The time in UTC, as every host of the installation has it."""
+        """Return the time in UTC, as every host of the installation has it."""
         return self._system_time() + self._correction
 
     def time(self) -> float:
-        """The same in seconds since the epoch."""
+        """Return the same in seconds since 1970."""
         return self.now().timestamp()
 
     def system_time(self) -> datetime:
-        """This host's own clock, uncorrected."""
+        """Return the time of this host's own clock, uncorrected."""
         return self._system_time()
 
     def measured(self, theirs: datetime, *, asked: datetime, answered: datetime) -> None:
-        """Take note of the database's time; when we asked and had the answer by our own clock."""
+        """Note the database's time, with when we asked and had the answer by our own clock."""
         round_trip = answered - asked
         if not timedelta() <= round_trip <= MAX_ROUND_TRIP:
             return

@@ -31,7 +31,7 @@ class Health:
     """Told with readiness: problems with which the process still does all of its work, slower."""
 
     def public_routes(self) -> list[Route]:
-        """For load balancers on a port that anyone reaches: whether, and not why."""
+        """Return the routes for load balancers, on a public port: whether, and not why."""
 
         async def live(_: Request) -> Response:
             return _answer_briefly(self.alive)
@@ -43,7 +43,7 @@ class Health:
         return [Route("/health/live", live), Route("/health/ready", ready)]
 
     def routes(self) -> list[Route]:
-        """For operators, on a port of their own."""
+        """Return the routes for operators, on a port of their own."""
         return [
             Route("/health/live", self._live),
             Route("/health/ready", self._ready),

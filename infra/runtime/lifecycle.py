@@ -73,7 +73,7 @@ class GracefulShutdownHandler:
         self.on_shutdown(name, stop)
 
     async def run_until_signalled(self) -> None:
-        """Returns when the process was asked to stop. Raises `SystemExit` after a failed loop."""
+        """Wait until the process is asked to stop. Raises `SystemExit` after a failed loop."""
         log.info("process_ready")
         await self.draining.wait()
         if self.failed:

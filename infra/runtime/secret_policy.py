@@ -49,7 +49,7 @@ def secret_violations(
     given: Mapping[str, str],
     more: Iterable[Violation] = (),
 ) -> Iterator[tuple[str, str]]:
-    """Settings and what is wrong with them. `names` are known to the process, `keys` are keys.
+    """Yield settings with what is wrong. `names` are known to the process, `keys` are keys.
 
     `more` are violations that only the process itself can know.
     """
@@ -66,7 +66,7 @@ def secret_violations(
 
 
 def weak_key(key: bytes) -> str | None:
-    """Why 32 bytes are no secret."""
+    """Return why 32 bytes are no secret, None where they may be one."""
     if key in _OF_STANDARDS:
         return "is an example key of a standard"
     steps = {(b - a) % 256 for a, b in pairwise(key)}
@@ -78,7 +78,7 @@ def weak_key(key: bytes) -> str | None:
 
 
 def weak_password(password: str) -> str | None:
-    """Why a password of a part of the system is none."""
+    """Return why a password of a part of the system is none, None where it may be one."""
     if len(password) < PASSWORD_CHARACTERS:
         return f"is short: at least {PASSWORD_CHARACTERS} characters"
     if len(set(password)) < _FEWEST_DIFFERENT or password in (password + password)[1:-1]:

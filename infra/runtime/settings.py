@@ -108,13 +108,13 @@ class ProcessSettings(Settings):
 
     @classmethod
     def violations(cls, given: Mapping[str, str]) -> Iterable[Violation]:
-        """Unsafe settings that this process alone has. `given` are the values, unread."""
+        """Return unsafe settings that this process alone has. `given` are the values, unread."""
         del given
         return ()
 
     @property
     def risks(self) -> list[str]:
-        """What is unsafe and accepted outside development."""
+        """Return the names of what is unsafe and accepted outside development."""
         if self.environment == "development":
             return []
         names = {"accepted_risks": self.accepted_risks}
@@ -122,7 +122,7 @@ class ProcessSettings(Settings):
 
     @classmethod
     def load(cls) -> Self:
-        """From the environment and the files it names. Raises `SettingsError`."""
+        """Read the settings from the environment and the files it names. Raises `SettingsError`."""
         return load(cls)
 
 
@@ -202,7 +202,7 @@ S = TypeVar("S", bound=Settings)
 
 
 def load(kind: type[S]) -> S:
-    """Settings of one kind. Raises `SettingsError` that names every fault."""
+    """Return settings of one kind. Raises `SettingsError` that names every fault."""
     given, faults = _from_files()
     settings = None
     try:

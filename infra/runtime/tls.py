@@ -15,7 +15,7 @@ _OTHER_PROTOCOL = {
 
 
 def certificates(path: Path) -> Path:
-    """A file of certificates in PEM. Raises `ValueError`."""
+    """Check that a file holds certificates in PEM. Raises `ValueError`."""
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
     except ssl.SSLError as error:
@@ -30,12 +30,12 @@ CaFile = Annotated[Path, AfterValidator(certificates)]
 
 
 def kind_of(error: BaseException) -> str:
-    """An error in a word for a log; of TLS, what was wrong."""
+    """Return an error in a word for a log; of TLS, what was wrong."""
     return distrust(error) or type(error).__name__
 
 
 def distrust(error: BaseException) -> str | None:
-    """Why TLS failed, where that is behind an error. Nothing in it was written by the server."""
+    """Return why TLS failed, where that is behind an error, in words the server did not write."""
     behind = _behind(error)
     if isinstance(behind, ssl.SSLCertVerificationError):
         return f"TLS: {behind.verify_message.removesuffix('.')}"
@@ -43,7 +43,7 @@ def distrust(error: BaseException) -> str | None:
 
 
 def is_lasting(error: BaseException) -> bool:
-    """Whether TLS will fail until somebody mends it; a server that went away may come back."""
+    """Return whether TLS fails until somebody mends it; a server that went away may come back."""
     behind = _behind(error)
     if isinstance(behind, ssl.SSLCertVerificationError):
         return True

@@ -52,7 +52,7 @@ class Violation:
 
 
 def accepted(given: Mapping[str, str]) -> set[str]:
-    """The names of what an operator has accepted."""
+    """Return the names of what an operator has accepted."""
     names = {each.strip() for each in given.get("accepted_risks", "").split(",")} & RISKS.keys()
     if given.get("plaintext_allowed", "").lower() in TRUE:
         names |= PLAINTEXT
@@ -60,7 +60,7 @@ def accepted(given: Mapping[str, str]) -> set[str]:
 
 
 def read_risks(text: str) -> str:
-    """The same text when it holds names of risks, between commas. Raises `ValueError`."""
+    """Check that a text holds names of risks, between commas. Raises `ValueError`."""
     for name in filter(None, (each.strip() for each in text.split(","))):
         if name not in RISKS:
             raise ValueError(f"there is no risk {name!r}; there are {', '.join(sorted(RISKS))}")
@@ -68,7 +68,7 @@ def read_risks(text: str) -> str:
 
 
 def violations(given: Mapping[str, str], names: Iterable[str]) -> Iterator[Violation]:
-    """What opens a door, whether accepted or not. `names` are those that the process knows."""
+    """Yield what opens a door, accepted or not. `names` are those that the process knows."""
     if given.get("limits") == "relaxed":
         yield Violation(
             "limits", "relaxed is for development: it limits almost nothing", "relaxed-limits"
@@ -159,7 +159,7 @@ def _without_port(host: str) -> str:
 
 
 def is_local(host: str) -> bool:
-    """Whether what is sent to a host never leaves this machine."""
+    """Return whether what is sent to a host never leaves this machine."""
     if not host or host.startswith("/") or host == "localhost" or host.endswith(".localhost"):
         return True
     try:
