@@ -10,6 +10,8 @@ export PIP_CACHE_DIR := $(CACHE)/pip
 export RUSTUP_HOME := $(CACHE)/rustup
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_WARN_SCRIPT_LOCATION := 1
+# Without cached bytecode each of the many processes that the tests start compiles all that it imports.
+unexport PYTHONDONTWRITEBYTECODE
 
 BIN := .venv/bin
 UV := $(BIN)/uv
@@ -42,8 +44,8 @@ test: .venv/dev ## run every test, the proofs at a small size; ARGS="-k name"
 	@$(BIN)/pytest --numprocesses 2 --dist loadscope --durations 30 $(ARGS)
 
 .PHONY: test-fast
-test-fast: .venv/dev ## run the tests that need no running system, in under two minutes
-	@$(BIN)/pytest --numprocesses 2 --dist loadscope --durations 10 -m "not stack" $(ARGS)
+test-fast: .venv/dev ## run the tests that need no server, in under two minutes
+	@$(BIN)/pytest --numprocesses 2 --dist loadscope --durations 10 -m "not stack and not postgres and not slow" $(ARGS)
 
 NAME ?=
 .PHONY: prove

@@ -103,6 +103,14 @@ SECOND_SYSTEM = (
 )
 """Tests that run against a second system, about half of the time that all tests of a whole system
 take."""
+SLOW = (
+    "tests/bench/",
+    "tests/infra/containers/",
+    "tests/infra/kafka/test_remade_topic.py",
+    "tests/infra/security/tls/test_kafka.py",
+    "tests/test_guard.py",
+)
+"""Tests without a whole system that still take long."""
 LAST = "test_everything_killed.py"
 """Of its system: it kills all of it."""
 FIRST_LANE, SECOND_LANE, NO_SYSTEM = "first system", "second system", "no system"
@@ -123,6 +131,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.postgres)
         if "stack" in fixtures or item.nodeid.startswith(FIRST_SYSTEM):
             item.add_marker(pytest.mark.stack)
+        if item.nodeid.startswith(SLOW):
+            item.add_marker(pytest.mark.slow)
     lanes = (FIRST_LANE, SECOND_LANE, NO_SYSTEM)
     items.sort(key=lambda item: (lanes.index(lane_of(item.nodeid)), item.path.name == LAST))
 
