@@ -13,6 +13,7 @@ from operations.audit import refilled
 from operations.recovery import loss_store
 from tests.support.infra.plan_rules import (
     OPTIONAL_FILTERS,
+    SMALL_TABLES,
     WHOLE_READS,
     is_whole_read,
     nodes,
@@ -28,7 +29,7 @@ from tests.support.infra.sql_statements import (
     uncollected_queries,
 )
 from tests.support.infra.table_sizes import LARGE, SIZES, SMALL, Size, resize, set_share_of_nulls
-from tests.support.postgres import Server, copy_of
+from tests.support.postgres import Database, Server, copy_of
 from tests.support.stack import ROOT
 
 STATEMENTS = all_statements()
@@ -142,6 +143,22 @@ async def test_every_exception_is_still_needed(sized: dict[Size, str]) -> None:
         for exception in WHOLE_READS:
             excused = [each for each in STATEMENTS if each.name.startswith(exception)]
             assert any([whole_reads(await plan_of(conn, each)) for each in excused]), exception
+
+
+async def test_every_foreign_key_is_looked_up_by_an_index(database: Database) -> None:
+    """When a row that is referred to goes; no EXPLAIN of a statement shows that."""
+    found = await database.fetch(
+        """
+        SELECT conname AS name, conrelid::regclass::text AS table FROM pg_constraint
+         WHERE contype = 'f' AND connamespace = 'public'::regnamespace
+           AND NOT EXISTS (
+                   SELECT FROM pg_index
+                    WHERE indrelid = conrelid AND indpred IS NULL
+                      AND (indkey::int2[])[0:cardinality(conkey) - 1] @> conkey
+               )
+        """
+    )
+    assert {row["table"] for row in found} <= SMALL_TABLES.keys()
 
 
 def test_every_query_is_a_statement_that_is_collected() -> None:
