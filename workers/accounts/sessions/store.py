@@ -85,15 +85,14 @@ async def set_late_run(conn: Connection, successor: bytes, late_run: int) -> Non
 async def lock_owner(conn: Connection, session_id: UUID, user_id: UUID) -> Locked | None:
     """The user, locked, if it is a session of this user's."""
     row = await conn.fetchrow(
-        """
-        SELECT users.id, password_hash, tier, permissions, version,
-               email_confirmed_at IS NOT NULL AS verified, personal_keys.secret
+        f"""
+        SELECT {ACCOUNT}, personal_keys.secret
           FROM sessions
           JOIN users ON users.id = user_id
           CROSS JOIN LATERAL user_key(users.id) AS personal_keys (secret)
          WHERE sessions.id = $1 AND users.id = $2
            FOR NO KEY UPDATE OF users
-        """,
+        """,  # noqa: S608  # constants
         session_id,
         user_id,
     )
