@@ -95,14 +95,22 @@ SECOND_SYSTEM = (
     "tests/containers/",
     "tests/e2e/test_everything_killed.py",
     "tests/e2e/test_floods.py",
-    "tests/e2e/test_limits.py",
     "tests/e2e/test_many_streams.py",
     "tests/e2e/test_quote_outage.py",
     "tests/e2e/test_repetitions.py",
     "tests/e2e/test_repetitions_after_crash.py",
 )
-"""Tests that run against a second system, about half of the time that all tests of a whole system
-take."""
+"""Tests that run against a second system, about half of those that need one that is shared."""
+OWN_SYSTEM = (
+    "tests/e2e/test_refill.py",
+    "tests/e2e/test_tampering.py",
+    "tests/e2e/test_limits.py",
+    "tests/chaos/test_kills.py::test_without_the_inbox",
+    "tests/chaos/test_safeguards.py::test_safeguard_taken_out",
+    "tests/e2e/test_wheel.py",
+)
+"""Tests that start a system or a test run of their own, the longest first: whichever process has
+first finished with its shared system runs them."""
 SLOW = (
     "tests/bench/",
     "tests/infra/containers/",
@@ -113,18 +121,39 @@ SLOW = (
 """Tests without a whole system that still take long."""
 LAST = "test_everything_killed.py"
 """Of its system: it kills all of it."""
-FIRST_LANE, SECOND_LANE, NO_SYSTEM = "first system", "second system", "no system"
+FIRST_LANE, SECOND_LANE, OWN_LANE, NO_SYSTEM = "first system", "second system", "own", "no system"
 
 
 def lane_of(nodeid: str) -> str:
-    """Return which tests of a whole system run in one sequence: those of one process and system."""
-    if nodeid.startswith(SECOND_SYSTEM):
-        return SECOND_LANE
-    return FIRST_LANE if nodeid.startswith(FIRST_SYSTEM) else NO_SYSTEM
+    """Return with which system a test runs."""
+    for lane, prefixes in (
+        (OWN_LANE, OWN_SYSTEM),
+        (SECOND_LANE, SECOND_SYSTEM),
+        (FIRST_LANE, FIRST_SYSTEM),
+    ):
+        if nodeid.startswith(prefixes):
+            return lane
+    return NO_SYSTEM
+
+
+def scope_of(nodeid: str) -> str:
+    """Return the sequence of tests that one process runs: of a shared system, or of a file."""
+    lane = lane_of(nodeid)
+    if lane == OWN_LANE:
+        return next(prefix for prefix in OWN_SYSTEM if nodeid.startswith(prefix))
+    return nodeid.partition("::")[0] if lane == NO_SYSTEM else lane
+
+
+def order_of(nodeid: str) -> tuple[int, int, bool]:
+    """Return a key that sorts the longest sequences to the front."""
+    lanes = (FIRST_LANE, SECOND_LANE, OWN_LANE, NO_SYSTEM)
+    own = [n for n, prefix in enumerate(OWN_SYSTEM) if nodeid.startswith(prefix)]
+    slow = 0 if nodeid.startswith(SLOW) else 1
+    return lanes.index(lane_of(nodeid)), own[0] if own else slow, LAST in nodeid
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs a server, and begin with the two longest sequences of tests."""
+    """Mark what needs a server, and begin with the longest sequences of tests."""
     for item in items:
         fixtures = getattr(item, "fixturenames", ())
         if "postgres_server" in fixtures:
@@ -133,16 +162,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.stack)
         if item.nodeid.startswith(SLOW):
             item.add_marker(pytest.mark.slow)
-    lanes = (FIRST_LANE, SECOND_LANE, NO_SYSTEM)
-    items.sort(key=lambda item: (lanes.index(lane_of(item.nodeid)), item.path.name == LAST))
+    items.sort(key=lambda item: order_of(item.nodeid))
 
 
 class BesideTheSystem(LoadScopeScheduling):
     """Tests of the whole system run in two sequences; the others run beside them, file by file."""
 
     def _split_scope(self, nodeid: str) -> str:
-        lane = lane_of(nodeid)
-        return nodeid.partition("::")[0] if lane == NO_SYSTEM else lane
+        return scope_of(nodeid)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -172,8 +199,6 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     by_file = seconds_by_file(reports)
     if len(by_file) < MIN_FILES_TO_REPORT:
         return
-    by_lane: dict[str, float] = {}
-    for file, seconds in by_file.items():
-        by_lane[lane_of(file)] = by_lane.get(lane_of(file), 0.0) + seconds
+    by_lane = seconds_by_file((lane_of(nodeid), seconds) for nodeid, seconds in reports)
     for line in lines(len(STARTED), by_file, by_lane):
         terminalreporter.write_line(line)

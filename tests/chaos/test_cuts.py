@@ -12,7 +12,9 @@ from tests.support.stack import ROOT
 def cuts() -> Iterator[tuple[str, str]]:
     """The path and the text of each `Cut` in the tests that is written out."""
     for path in sorted((ROOT / "tests").rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if "Cut(" not in (source := path.read_text("utf-8")):
+            continue
+        for node in ast.walk(ast.parse(source)):
             if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
                 continue
             match node.args:
