@@ -19,7 +19,7 @@ def test_helper_module_lives_in_support() -> None:
     assert misplaced == []
 
 
-def test_test_module_is_imported_by_nobody() -> None:
+def test_test_module_is_imported_by_no_one() -> None:
     found = [
         f"{path.relative_to(TESTS)}: {node.module}"
         for path in sorted(TESTS.rglob("*.py"))

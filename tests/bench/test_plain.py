@@ -75,7 +75,7 @@ async def test_reads_show_what_there_is(plain: Plain) -> None:
     assert (quote["symbol"], quote["stale"]) == ("X0001.DE", False)
 
 
-async def test_nobody_comes_in_without_a_token(plain: Plain) -> None:
+async def test_no_one_comes_in_without_a_token(plain: Plain) -> None:
     for headers in ({}, {"Authorization": "Bearer nonsense"}):
         answer = await plain.http.get("/users/me", headers=headers)
         assert answer.status_code in {401, 403}

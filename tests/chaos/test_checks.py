@@ -56,12 +56,12 @@ def violated(entry: Entry, seen: Seen) -> list[str]:
     return [text[:2] for check in checks for text in check([entry], seen)]
 
 
-def test_what_is_well_is_not_told_of() -> None:
+def test_what_is_well_is_not_reported() -> None:
     entry = an_entry()
     assert violated(entry, seen_of(entry)) == []
 
 
-def test_a_command_without_an_outcome_or_set_aside_is_told_of() -> None:
+def test_a_command_without_an_outcome_or_set_aside_is_reported() -> None:
     entry = an_entry()
     seen = seen_of(entry)
     [command] = seen.traces[entry.request_id].commands
@@ -71,7 +71,7 @@ def test_a_command_without_an_outcome_or_set_aside_is_told_of() -> None:
     assert violated(entry, seen) == ["I1", "I1", "I1"]
 
 
-def test_a_second_effect_or_none_is_told_of() -> None:
+def test_a_second_effect_or_none_is_reported() -> None:
     entry = an_entry()
     seen = seen_of(entry)
     traces = seen.traces[entry.request_id]
@@ -82,7 +82,7 @@ def test_a_second_effect_or_none_is_told_of() -> None:
     assert [text[:2] for text in one_effect([entry], Seen())] == ["I2"]
 
 
-def test_an_event_that_is_missing_somewhere_or_twice_in_the_log_is_told_of() -> None:
+def test_an_event_that_is_missing_somewhere_or_twice_in_the_log_is_reported() -> None:
     entry = an_entry()
     seen = seen_of(entry)
     traces = seen.traces[entry.request_id]
@@ -94,7 +94,7 @@ def test_an_event_that_is_missing_somewhere_or_twice_in_the_log_is_told_of() -> 
     assert violated(entry, seen) == ["I3", "I3"]
 
 
-def test_events_out_of_order_are_told_of() -> None:
+def test_events_out_of_order_are_reported() -> None:
     entry = an_entry()
     seen = seen_of(entry)
     seen.order[later := uuid4()] = 2
@@ -103,14 +103,14 @@ def test_events_out_of_order_are_told_of() -> None:
     assert violated(entry, seen) == ["I4"]
 
 
-def test_accounts_and_mails_that_are_not_one_are_told_of() -> None:
+def test_accounts_and_mails_that_are_not_one_are_reported() -> None:
     entry = an_entry(Kind.SIGN_UP)
     for accounts, mails, invariants in ((1, 1, []), (2, 1, ["I2"]), (1, 0, ["I6"]), (1, 2, ["I6"])):
         found = one_account_and_one_mail([entry], {ADA: accounts}, {ADA: mails})
         assert [text[:2] for text in found] == invariants
 
 
-def test_a_watchlist_that_is_not_as_it_was_left_is_told_of() -> None:
+def test_a_watchlist_that_is_not_as_it_was_left_is_reported() -> None:
     known, doubtful = an_entry(), an_entry(verdict=Verdict.INDETERMINATE)
     assert not [*watchlists_as_their_owners_left_them([known], {(ADA, "AAPL"): "a note"})]
     assert [*watchlists_as_their_owners_left_them([known], {})]
@@ -118,7 +118,7 @@ def test_a_watchlist_that_is_not_as_it_was_left_is_told_of() -> None:
 
 
 @pytest.mark.parametrize("kind", ["a password", "a token"])
-async def test_a_secret_in_a_log_is_told_of(tmp_path: Path, kind: str) -> None:
+async def test_a_secret_in_a_log_is_reported(tmp_path: Path, kind: str) -> None:
     secrets, stack = Secrets(), Stack(tmp_path)
     secrets.handed_out("header.payload.signature-of-it", "session.secret-of-it")
     (tmp_path / "logs").mkdir()
@@ -146,7 +146,7 @@ def test_what_was_half_written_when_a_log_was_read_is_found_the_next_time(tmp_pa
     assert len(piece.content) < 2_000
 
 
-def test_a_group_that_was_moved_is_told_of() -> None:
+def test_a_group_that_was_moved_is_reported() -> None:
     group = "qnt9.audit"
     for stood, stands, is_reported in ((5, 5, 0), (5, 7, 0), (5, 4, 1), (5, 10, 1)):
         found = [*moved({(group, PLACE): stood}, {(group, PLACE): stands}, ENDS)]
@@ -155,7 +155,7 @@ def test_a_group_that_was_moved_is_told_of() -> None:
     assert not [*moved({("chaos.fresh", PLACE): 5}, {}, ENDS)], "not a group of the system"
 
 
-def test_a_drain_that_cut_a_request_off_or_failed_is_told_of() -> None:
+def test_a_drain_that_cut_a_request_off_or_failed_is_reported() -> None:
     drain = Drain("gateway")
     drain.began, drain.ended = 10.0, 12.0
     before, meanwhile = Cut("a request", 9.0, 11.0), Cut("another", 10.5, 11.0)
@@ -164,7 +164,7 @@ def test_a_drain_that_cut_a_request_off_or_failed_is_told_of() -> None:
     assert len(drain.violations(STOPPED.replace("0", "1"), Ledger())) == 1
 
 
-async def test_a_row_of_the_log_that_was_changed_is_told_of(stack: Stack) -> None:
+async def test_a_row_of_the_log_that_was_changed_is_reported(stack: Stack) -> None:
     await stack.verified_user()
     assert not [v async for v in Proof(stack).violations()]
     async with changed(stack) as event_id:

@@ -37,7 +37,7 @@ def test_record_behind_another_waits_from_when_that_was_handled() -> None:
     assert waited([sent(0, 0), sent(1, 0), sent(5, 3)], [2, 9, 10]) == [2, 7, 1]
 
 
-def test_record_of_another_partition_is_behind_nobody() -> None:
+def test_record_of_another_partition_is_behind_no_one() -> None:
     assert waited([sent(0, 0), sent(0, 0, partition=1)], [2, 9]) == [2, 9]
 
 

@@ -125,7 +125,7 @@ async def test_a_withdrawn_permission_is_felt_at_once_by_every_gateway(
         assert me.json()["permissions"] == []
 
 
-async def test_somebody_stays_an_admin(stack: Stack, http: httpx.AsyncClient, admin: User) -> None:
+async def test_someone_stays_an_admin(stack: Stack, http: httpx.AsyncClient, admin: User) -> None:
     async with stack.postgres() as conn:
         await conn.execute("UPDATE users SET permissions = '{}' WHERE email <> $1", admin.email)
     path = f"{USERS}/{await id_of(http, admin.email)}/permissions"
@@ -135,7 +135,7 @@ async def test_somebody_stays_an_admin(stack: Stack, http: httpx.AsyncClient, ad
 
 
 @pytest.mark.parametrize("who", ["00000000-0000-4000-8000-000000000000", "no-id"])
-async def test_nobody_is_not_found(http: httpx.AsyncClient, who: str) -> None:
+async def test_no_one_is_not_found(http: httpx.AsyncClient, who: str) -> None:
     answer = await http.put(f"{USERS}/{who}/tier", json={"tier": "pro"})
     assert answer.status_code == 404
     assert is_problem(answer, "unknown-user", retry=False)
@@ -263,7 +263,7 @@ async def test_the_operator_makes_the_first_admin(stack: Stack) -> None:
     assert await stack.mails(email) == []
 
 
-async def test_the_operator_sees_who_somebody_is(stack: Stack, admin: User) -> None:
+async def test_the_operator_sees_who_someone_is(stack: Stack, admin: User) -> None:
     [by_address] = json.loads(
         await asyncio.to_thread(stack.qnt9, "user", "show", admin.email, "--json")
     )["users"]

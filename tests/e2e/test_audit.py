@@ -54,7 +54,7 @@ async def test_the_log_is_whole_while_it_grows_and_after_its_worker_is_killed(
     assert (code, report["faults"]) == (0, [])
 
 
-async def test_a_checkpoint_that_nobody_signed_is_named(stack: Stack, tmp_path: Path) -> None:
+async def test_a_checkpoint_that_no_one_signed_is_named(stack: Stack, tmp_path: Path) -> None:
     forged = tmp_path / "forged.jws"
     forged.write_text("not.a.checkpoint\n", "utf-8")
     code, report = await verified(stack, "--checkpoints", str(forged))

@@ -61,7 +61,7 @@ def _tokens(answer: dict[str, str]) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("seconds", [-20, 20])
-async def test_gateway_whose_clock_is_off_answers_as_the_others_and_tells_how_far(
+async def test_gateway_whose_clock_is_off_answers_as_the_others_and_reports_how_far(
     stack: Stack, tmp_path: Path, seconds: int
 ) -> None:
     source = with_clock(tmp_path / "source", seconds)

@@ -49,7 +49,7 @@ async def keep_asking(
             assert answer.status_code in {200, 201, 202}, answer.text
 
 
-async def test_a_gateway_that_is_told_to_stop_finishes_what_it_began(stack: Stack) -> None:
+async def test_a_gateway_that_is_asked_to_stop_finishes_what_it_began(stack: Stack) -> None:
     user = await stack.verified_user()
     seen: Counter[str] = Counter()
     asked_to_stop = asyncio.Event()

@@ -174,7 +174,7 @@ def test_afterwards_nothing_in_clear_is_anywhere(gone: Gone) -> None:
     assert left == {name: [] for name in gone.canaries}
 
 
-async def test_what_is_encrypted_is_still_there_and_can_be_read_by_nobody(
+async def test_what_is_encrypted_is_still_there_and_can_be_read_by_no_one(
     stack: Stack, gone: Gone
 ) -> None:
     async with stack.postgres() as conn:
@@ -201,7 +201,7 @@ def _sealed(payload: bytes) -> list[str]:
 
 
 @pytest.mark.usefixtures("gone")
-async def test_everybody_elses_entries_stay_readable(stack: Stack) -> None:
+async def test_everyone_elses_entries_stay_readable(stack: Stack) -> None:
     async with stack.http() as http:
         other = await stack.verified_user()
 
@@ -214,7 +214,7 @@ async def test_everybody_elses_entries_stay_readable(stack: Stack) -> None:
     assert all(each["ip_address"] and each["user_agent"] for each in found)
 
 
-async def test_who_is_gone_cannot_come_back_but_as_somebody_new(stack: Stack, gone: Gone) -> None:
+async def test_who_is_gone_cannot_come_back_but_as_someone_new(stack: Stack, gone: Gone) -> None:
     async with stack.http() as http:
         body = {"email": gone.user.email, "password": PASSWORD}
         assert (await http.post("/api/v1/auth/signin", json=body)).status_code == 401
@@ -226,7 +226,7 @@ async def test_who_is_gone_cannot_come_back_but_as_somebody_new(stack: Stack, go
             assert (await http.get(path, headers=gone.user.headers)).status_code == 401
 
 
-async def test_other_services_are_told_who_is_gone(stack: Stack, gone: Gone) -> None:
+async def test_other_services_are_informed_who_is_gone(stack: Stack, gone: Gone) -> None:
     reported = [
         dict(record.headers)
         for record in await stack.records(USERS_EVENTS.name)

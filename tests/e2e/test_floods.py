@@ -94,7 +94,7 @@ async def test_a_flood_of_sign_ups_delays_no_refresh(stack: Stack, evidence: Evi
     )
 
 
-async def test_whoever_waits_too_long_is_told_when_to_try_again_and_nothing_was_begun(
+async def test_anyone_who_waits_too_long_is_informed_when_to_try_again_and_nothing_was_begun(
     stack: Stack,
 ) -> None:
     user = await stack.verified_user()

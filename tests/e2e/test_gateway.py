@@ -29,7 +29,7 @@ async def http(stack: Stack, user: User) -> AsyncIterator[httpx.AsyncClient]:
 
 
 @pytest.mark.parametrize("path", [ITEM, "/api/v1/watchlist", "/api/v1/users/me"])
-async def test_without_a_token_nobody_is_let_in(stack: Stack, path: str) -> None:
+async def test_without_a_token_no_one_is_let_in(stack: Stack, path: str) -> None:
     method = "PUT" if path == ITEM else "GET"
     async with stack.http() as http:
         for headers in ({}, {"Authorization": "Bearer nonsense"}):
@@ -57,7 +57,7 @@ async def test_what_is_not_there_is_not_found(http: httpx.AsyncClient) -> None:
         problem(await http.get(path), 404, "not-found")
 
 
-async def test_a_wrong_method_is_told_the_right_ones(http: httpx.AsyncClient) -> None:
+async def test_a_wrong_method_is_answered_with_the_right_ones(http: httpx.AsyncClient) -> None:
     answer = await http.patch(ITEM)
     problem(answer, 405, "method-not-allowed")
     assert answer.headers["allow"] == "DELETE, PUT"

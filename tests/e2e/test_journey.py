@@ -92,7 +92,7 @@ async def traveller(stack: Stack) -> Traveller:
         return someone
 
 
-def test_signing_up_tells_nothing_but_that_it_was_accepted(traveller: Traveller) -> None:
+def test_signing_up_reveals_nothing_but_that_it_was_accepted(traveller: Traveller) -> None:
     answer = traveller.answers["signup"]
     assert answer.status_code == 202
     reported = answer.json()
@@ -110,7 +110,7 @@ async def test_the_mail_is_in_the_inbox_with_a_link_to_the_page(traveller: Trave
     assert mail["subject"]
 
 
-async def test_the_page_of_the_link_asks_nobody_else(traveller: Traveller) -> None:
+async def test_the_page_of_the_link_asks_no_one_else(traveller: Traveller) -> None:
     page = traveller.answers["page"]
     assert page.status_code == 200
     assert page.headers["content-type"] == "text/html; charset=utf-8"

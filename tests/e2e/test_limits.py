@@ -203,7 +203,7 @@ async def test_five_hundred_sign_ins_at_once_end_in_tokens_or_in_try_again(
     assert (await strict.sign_in(user.email)).access_token
 
 
-async def test_a_flood_of_sign_ups_keeps_nobody_from_signing_in(strict: Stack) -> None:
+async def test_a_flood_of_sign_ups_keeps_no_one_from_signing_in(strict: Stack) -> None:
     user = await strict.verified_user()
     async with many() as http:
         url = f"{strict.urls['gateway']['url']}{SIGN_UP}"

@@ -85,7 +85,7 @@ def secrets_of(owned: Owned) -> set[str]:
 
 
 @pytest.mark.parametrize("endpoint", NAMING, ids=lambda e: f"{e.method} {e.path}")
-async def test_nobody_gets_what_is_somebodys(
+async def test_no_one_gets_what_is_someones(
     http: httpx.AsyncClient, owned: Owned, endpoint: Endpoint
 ) -> None:
     answer = await ask(http, endpoint, owned.named(endpoint))
@@ -95,7 +95,7 @@ async def test_nobody_gets_what_is_somebodys(
 
 
 @pytest.mark.parametrize("endpoint", NAMING, ids=lambda e: f"{e.method} {e.path}")
-async def test_somebody_else_gets_nothing_of_it_and_changes_nothing(
+async def test_someone_else_gets_nothing_of_it_and_changes_nothing(
     http: httpx.AsyncClient, owned: Owned, stranger: User, endpoint: Endpoint
 ) -> None:
     answer = await ask(http, endpoint, owned.named(endpoint), **stranger.headers)

@@ -30,7 +30,7 @@ from tests.support.stack import Stack
 REDRIVE = WATCHLIST_COMMANDS.redrive(WATCHLIST)
 
 
-async def test_a_replay_into_a_fresh_group_delivers_what_the_dry_run_counted_and_moves_nobody(
+async def test_a_replay_into_a_fresh_group_delivers_what_the_dry_run_counted_and_moves_no_one(
     stack: Stack,
 ) -> None:
     broker_state, group = BrokerState(stack), f"projection.{uuid4().hex}"

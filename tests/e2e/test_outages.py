@@ -99,7 +99,7 @@ def sent_to_anyone(answer: httpx.Response) -> dict[str, Any]:
     return reported
 
 
-async def test_who_signs_up_again_is_accepted_when_nobody_can_tell_in_time(stack: Stack) -> None:
+async def test_who_signs_up_again_is_accepted_when_no_one_knows_in_time(stack: Stack) -> None:
     key = {"Idempotency-Key": uuid4().hex}
     email = f"{uuid4().hex[:12]}@example.com"
     async with stack.http(headers=key) as http:
@@ -146,7 +146,7 @@ async def test_mail_arrives_when_the_mail_server_returns(stack: Stack) -> None:
     assert await dead_letters(stack) == dead
 
 
-async def test_without_the_broker_clients_are_told_in_time_and_it_mends_itself(
+async def test_without_the_broker_clients_are_informed_in_time_and_it_recovers(
     stack: Stack,
 ) -> None:
     user = await stack.verified_user()

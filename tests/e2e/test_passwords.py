@@ -175,7 +175,7 @@ async def test_another_address_counts_once_it_is_confirmed(stack: Stack, user: U
     assert await mail(stack, user.email, "Your e-mail address was changed")
 
 
-async def test_a_taken_address_tells_nothing_and_its_owner_hears_of_it(
+async def test_a_taken_address_reveals_nothing_and_its_owner_hears_of_it(
     stack: Stack, user: User
 ) -> None:
     owner = await stack.verified_user()
@@ -207,7 +207,7 @@ async def test_a_profile_is_read_as_it_was_written(stack: Stack, user: User) -> 
             assert is_problem(await http.patch(ME, json=refused), "invalid-fields", retry=False)
 
 
-async def test_a_user_sees_what_happened_to_the_account_and_nobody_elses(
+async def test_a_user_sees_what_happened_to_the_account_and_no_one_elses(
     stack: Stack, user: User
 ) -> None:
     async with stack.http(headers=user.headers | {"User-Agent": "a-browser"}) as http:

@@ -83,7 +83,7 @@ async def test_role_of_the_database_reaches_one_database_and_keeps_nothing_there
         ("relay", ["I9: the relay may publish on users.events"]),
     ],
 )
-async def test_the_short_list_of_attempts_tells_of_who_may_more(
+async def test_the_short_list_of_attempts_reports_who_may_more(
     stack: Stack, role: str, is_reported: list[str]
 ) -> None:
     found = [each async for each in gets_its_way(stack, role)]

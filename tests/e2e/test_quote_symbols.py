@@ -84,7 +84,7 @@ async def test_symbol_with_an_ampersand_has_a_quote(stack: Stack, user: User) ->
         assert [each["symbol"] for each in found.json()["candidates"]] == ["M&M.NS"]
 
 
-async def test_price_in_cents_is_told_in_dollars(stack: Stack, user: User) -> None:
+async def test_price_in_cents_is_reported_in_dollars(stack: Stack, user: User) -> None:
     async with stack.http(headers=user.headers) as http:
         quote = (await http.get("/api/v1/quotes/ZC=F")).json()
         assert (quote["currency"], quote["quoted_unit"]) == ("USD", "USX")

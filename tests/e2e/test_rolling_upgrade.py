@@ -77,7 +77,7 @@ async def dead_letters(stack: Stack) -> int:
 @pytest.mark.parametrize(
     "order", [(PRODUCERS, CONSUMERS), (CONSUMERS, PRODUCERS)], ids=["producer", "consumer"]
 )
-async def test_rollout_with_new_type_and_new_value_stops_nobody(
+async def test_rollout_with_new_type_and_new_value_stops_no_one(
     stack: Stack, newer: Path, order: tuple[tuple[str, ...], ...]
 ) -> None:
     """Whichever side is first; each step is looked at with both versions at work."""

@@ -193,7 +193,7 @@ def test_no_secret_of_the_journey_is_anywhere(pieces: list[Piece], journey: Jour
     assert found == {name: [] for name in journey.secrets}
 
 
-def test_nobodys_address_name_or_agent_is_on_a_topic_or_in_a_log(
+def test_no_ones_address_name_or_agent_is_on_a_topic_or_in_a_log(
     pieces: list[Piece], journey: Journey
 ) -> None:
     public = [p for p in pieces if not p.place.startswith("table ")]

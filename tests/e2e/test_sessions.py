@@ -175,7 +175,7 @@ async def test_a_user_sees_all_sessions_and_ends_one(stack: Stack, other_gateway
         assert await let_in(there, here.headers)
 
 
-async def test_the_session_of_somebody_else_is_unknown(stack: Stack, user: User) -> None:
+async def test_the_session_of_someone_else_is_unknown(stack: Stack, user: User) -> None:
     stranger = await stack.verified_user()
     async with stack.http() as http:
         theirs = (await http.get(SESSIONS, headers=stranger.headers)).json()["sessions"]

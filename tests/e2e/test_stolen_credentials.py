@@ -81,7 +81,7 @@ async def test_workers_database_role_mails_no_link_of_another_slice(
                 await conn.execute(statement)
 
 
-async def test_event_that_the_relays_credential_publishes_is_mailed_to_nobody(
+async def test_event_that_the_relays_credential_publishes_is_mailed_to_no_one(
     stack: Stack,
 ) -> None:
     user = await stack.verified_user()
@@ -107,7 +107,7 @@ async def test_event_that_the_relays_credential_publishes_is_mailed_to_nobody(
     assert not {"email_change", "email_change_asked"} & mailed
 
 
-async def test_gateways_kafka_credential_makes_nobody_an_admin(stack: Stack) -> None:
+async def test_gateways_kafka_credential_makes_no_one_an_admin(stack: Stack) -> None:
     admin = await id_of(stack, await stack.admin())
     eve = await id_of(stack, await stack.verified_user())
     command = ChangePermissions(user_id=eve, permissions=(Permission.ADMIN,))

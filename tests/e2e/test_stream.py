@@ -218,7 +218,7 @@ async def test_a_ticket_opens_the_stream_once(stack: Stack, other_gateway: str) 
     assert not any(ticket in text for text in logs)
 
 
-async def test_a_position_that_was_never_told_is_reset(stack: Stack) -> None:
+async def test_a_position_that_was_never_reported_is_reset(stack: Stack) -> None:
     client = Client(await stack.verified_user(), position="nonsense")
     async with listening(client, gateway(stack)):
 

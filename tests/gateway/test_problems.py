@@ -43,7 +43,7 @@ def test_a_title_is_of_one_problem_alone() -> None:
     assert len(titles) == len(set(titles))
 
 
-def test_whoever_is_sent_away_is_told_when_to_come_back() -> None:
+def test_anyone_who_is_sent_away_is_given_the_time_to_come_back() -> None:
     assert {c for c, p in PROBLEMS.items() if p.status in {429, 503}} == {
         code for code, problem in PROBLEMS.items() if problem.retry_after
     }

@@ -27,7 +27,7 @@ def test_only_their_owner_reaches_them_and_containers_may_read_theirs(tmp_path: 
     assert stat.S_IMODE((folder / CREDENTIALS).stat().st_mode) == 0o600
 
 
-def test_a_role_that_came_later_is_added_and_nobody_elses_secret_changes(tmp_path: Path) -> None:
+def test_a_role_that_came_later_is_added_and_no_one_elses_secret_changes(tmp_path: Path) -> None:
     write_secrets(tmp_path, Hosts())
     before = contents(tmp_path)
     kept = json.loads(before[CREDENTIALS])

@@ -41,7 +41,7 @@ async def make(operator: Transactions, password_hash: str | None = "a hash") -> 
     )
 
 
-async def test_an_address_that_nobody_has_becomes_a_verified_admin(
+async def test_an_address_that_no_one_has_becomes_a_verified_admin(
     database: Database, operator: Transactions
 ) -> None:
     made = await make(operator)
@@ -169,7 +169,7 @@ async def test_operator_ends_the_sessions_of_one_user(
     assert await end(operator, database, ada) == 0
 
 
-async def test_operator_ends_the_sessions_of_everybody(
+async def test_operator_ends_the_sessions_of_everyone(
     database: Database, operator: Transactions
 ) -> None:
     users = [await a_user(database), await a_user(database, "bob@example.com")]

@@ -30,7 +30,7 @@ def test_a_block_lasts_its_time_however_slowly_one_asks() -> None:
     assert bucket.admits()
 
 
-def test_the_retry_time_is_told_only_when_asked_for() -> None:
+def test_the_retry_time_is_reported_only_when_asked_for() -> None:
     time = Time()
     untold = Bucket(BucketPolicy(rate=1), time)
     dated = Bucket(BucketPolicy(rate=1, retry_after="date"), time)

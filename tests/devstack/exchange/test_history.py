@@ -23,7 +23,7 @@ async def test_same_clock_gives_the_same_bars(exchange: Client) -> None:
     assert asked[0] == asked[1]
 
 
-async def test_past_split_is_told_within_its_range_only(exchange: Client) -> None:
+async def test_past_split_is_reported_within_its_range_only(exchange: Client) -> None:
     await exchange.clock(MONDAY_NOON_IN_BERLIN)
     five = await exchange.chart("NVDA", range="5y", interval="1wk", events="split")
     [split] = five["events"]["splits"].values()

@@ -7,7 +7,7 @@ import pytest
 from tests.support.devstack.exchange_client import MONDAY_NOON_IN_BERLIN, Client
 
 
-async def test_a_chart_tells_price_currency_times_and_where_it_is_from(exchange: Client) -> None:
+async def test_a_chart_reports_price_currency_times_and_where_it_is_from(exchange: Client) -> None:
     await exchange.clock(MONDAY_NOON_IN_BERLIN)
     chart = await exchange.chart("SAP.DE", range="1d", interval="1d")
     meta = chart["meta"]
@@ -94,7 +94,7 @@ async def test_an_empty_bucket_blocks_everything_and_the_block_sticks(exchange: 
     assert (await exchange.get("/v8/finance/chart/AAPL")).status_code == 200
 
 
-async def test_the_log_tells_every_request_and_counts(exchange: Client) -> None:
+async def test_the_log_reports_every_request_and_counts(exchange: Client) -> None:
     await exchange.get("/v8/finance/chart/aapl", range="1d")
     await exchange.get("/v8/finance/spark", symbols="AAPL,NOPE")
     await exchange.get("/v8/finance/chart/NOPE")

@@ -29,7 +29,7 @@ async def test_a_request_is_answered_however_deep_the_data_folder_is(layout: Lay
     assert answer == {"ok": True, "asked": {"do": "status"}}
 
 
-def test_nobody_there_is_told_apart(layout: Layout) -> None:
+def test_no_one_there_is_distinguished(layout: Layout) -> None:
     with pytest.raises(NotRunningError):
         ask(layout, {"do": "status"})
 

@@ -28,7 +28,7 @@ def credentials(options: Options) -> Credentials:
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_a_role_knows_its_own_passwords_and_nobody_elses(
+def test_a_role_knows_its_own_passwords_and_no_one_elses(
     role: str, credentials: Credentials, options: Options
 ) -> None:
     values = " ".join(of_role(role, credentials, PORTS, options).values())

@@ -55,7 +55,7 @@ async def test_a_token_says_who_is_calling() -> None:
         assert caller.user_id == USER
 
 
-async def test_where_anyone_may_call_nobody_is_asked() -> None:
+async def test_where_anyone_may_call_no_one_is_asked() -> None:
     assert (
         await authenticator().authenticate(a_request(("authorization", "x")), AccessLevel.ANYONE)
         is None
@@ -75,7 +75,7 @@ async def test_where_anyone_may_call_nobody_is_asked() -> None:
         f"Bearer {a_token()[:-4]}AAAA",
     ],
 )
-async def test_anything_but_a_valid_token_is_nobody(authorization: str) -> None:
+async def test_anything_but_a_valid_token_is_no_one(authorization: str) -> None:
     with pytest.raises(ProblemError) as error:
         await authenticator().authenticate(
             a_request(("authorization", authorization)), AccessLevel.SIGNED_IN
@@ -129,7 +129,7 @@ def test_a_remembered_token_ends_when_it_expires() -> None:
     assert error.value.detail == "The token has expired."
 
 
-def test_a_clock_that_is_a_little_ahead_keeps_nobody_out() -> None:
+def test_a_clock_that_is_a_little_ahead_keeps_no_one_out() -> None:
     token = a_token(ago=timedelta(seconds=-3))
     assert (
         authenticator().principal(a_request(("authorization", f"Bearer {token}"))).user_id == USER

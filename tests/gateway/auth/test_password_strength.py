@@ -69,7 +69,7 @@ async def test_server_that_cannot_say_refuses_nothing_and_is_counted(
     assert failures() == before + 1
 
 
-async def test_guessable_password_is_refused_without_asking_anybody() -> None:
+async def test_guessable_password_is_refused_without_asking_anyone() -> None:
     asked: list[httpx.Request] = []
     strength = Strength(a_server(httpx.Response(200), asked))
     with pytest.raises(ProblemError):
@@ -77,7 +77,7 @@ async def test_guessable_password_is_refused_without_asking_anybody() -> None:
     assert not asked
 
 
-async def test_nobody_is_asked_without_the_setting() -> None:
+async def test_no_one_is_asked_without_the_setting() -> None:
     async with open_strength("") as strength:
         await strength.require("password", PASSWORD)
 

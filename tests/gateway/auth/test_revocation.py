@@ -138,7 +138,7 @@ async def known(database: Database) -> Known:
     )
 
 
-async def test_before_the_first_reading_nobody_is_let_in(known: Known) -> None:
+async def test_before_the_first_reading_no_one_is_let_in(known: Known) -> None:
     assert known.access.problem
     with pytest.raises(ProblemError) as error:
         known.access.current(a_principal())

@@ -45,7 +45,7 @@ def test_what_is_no_outcome_is_refused_as_such(outcome: Any) -> None:
         outcome_of(outcome)
 
 
-async def test_rows_that_are_no_outcomes_keep_nobody_else_waiting(
+async def test_rows_that_are_no_outcomes_keep_no_one_else_waiting(
     redis_away: Redis, database: Database
 ) -> None:
     bad, good = [uuid7() for _ in NO_OUTCOMES], uuid7()

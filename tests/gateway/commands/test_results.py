@@ -32,7 +32,9 @@ async def outcomes(redis: Redis) -> AsyncIterator[CommandResults]:
         await listening
 
 
-async def test_an_outcome_that_is_announced_is_told(outcomes: CommandResults, redis: Redis) -> None:
+async def test_an_outcome_that_is_announced_is_reported(
+    outcomes: CommandResults, redis: Redis
+) -> None:
     command_id = uuid7()
     command_result = outcomes.expect(command_id)
     await OutcomeNotifier(redis).announce(

@@ -71,7 +71,7 @@ async def test_docs_page_policy_lets_a_browser_reach_this_gateway_alone() -> Non
     assert "data:" not in directives["script-src"] + directives["connect-src"]
 
 
-async def test_docs_script_tells_no_validator_of_the_document() -> None:
+async def test_docs_script_reports_no_validator_of_the_document() -> None:
     script = (await answer_to("/static/docs.js")).text
     assert "validatorUrl: null" in script
     assert not re.search(r"https?://", script)

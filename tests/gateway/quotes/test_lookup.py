@@ -30,7 +30,7 @@ async def problem(quotes: Quotes, symbol: str = "AAPL") -> str:
     return error.value.code
 
 
-async def test_what_is_fresh_is_shown_and_nobody_asked(
+async def test_what_is_fresh_is_shown_and_no_one_asked(
     quotes: Quotes, shelf: Shelf, worker: Worker
 ) -> None:
     await shelf.cache(CachedQuote(quote=GOOD, fresh_until=ahead(seconds=60)))
@@ -119,7 +119,7 @@ async def test_a_row_is_as_good_as_the_cache(quotes: Quotes, shelf: Shelf, worke
     await until(lambda: worker.asked == ["SAP.DE"])
 
 
-async def test_without_the_cache_server_what_was_told_is_remembered(
+async def test_without_the_cache_server_what_was_reported_is_remembered(
     quotes_without_cache: Quotes, shelf: Shelf, worker: Worker
 ) -> None:
     await shelf.row(GOOD, ago(minutes=10))
@@ -193,7 +193,7 @@ async def test_a_symbol_exists_unless_a_provider_says_that_it_does_not(
     assert worker.asked == ["NOPE", "MSFT"]
 
 
-async def test_when_nobody_can_tell_a_symbol_exists_and_nobody_is_asked_for_a_while(
+async def test_when_no_one_knows_a_symbol_exists_and_no_one_is_asked_for_a_while(
     quotes: Quotes, worker: Worker
 ) -> None:
     worker.answers["LATE"] = Rejected("quote-unavailable")

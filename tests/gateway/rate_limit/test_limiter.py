@@ -72,7 +72,7 @@ def test_the_page_on_limits_has_the_numbers(name: str) -> None:
         assert cell == f"{' · '.join(most)} / {seconds}"
 
 
-async def test_answers_tell_the_policies_and_what_is_nearest_to_its_end(limits: Limits) -> None:
+async def test_answers_report_the_policies_and_what_is_nearest_to_its_end(limits: Limits) -> None:
     caller = a_user()
     await limits.take(READ, caller)
     headers = dict((await limits.take(READ, caller)).headers)
@@ -128,7 +128,7 @@ async def test_a_client_is_refused_before_any_work(limits: Limits) -> None:
     limits.refuse_early(SIGN_IN, client)
 
 
-async def test_what_an_account_has_left_is_not_told_to_strangers(limits: Limits) -> None:
+async def test_what_an_account_has_left_is_not_reported_to_strangers(limits: Limits) -> None:
     caller = a_user()
     for _ in range(5):
         headers = dict((await limits.take(SIGN_IN, caller)).headers)
@@ -176,7 +176,7 @@ async def test_success_does_not_count_as_a_failure_of_the_day(limits: Limits) ->
     assert await allowed(limits, day, Caller("10.0.2.1", account), 1) == 1
 
 
-async def test_spraying_slows_strangers_and_refuses_nobody(redis: Redis) -> None:
+async def test_spraying_slows_strangers_and_refuses_no_one(redis: Redis) -> None:
     everybody = POLICIES["signin-everybody"]
     policies = (POLICIES["signin-failures"], everybody)
     quotas: dict[str, ByTier] = {**STRICT, everybody.name: dict.fromkeys(Tier, Quota(20, 60))}
@@ -204,7 +204,7 @@ async def test_what_was_not_tried_is_no_failure(limits: Limits) -> None:
     assert await allowed(limits, SIGN_IN, caller, 6) == 5
 
 
-async def test_whoever_guesses_locks_nobody_out_who_signed_in_before(limits: Limits) -> None:
+async def test_anyone_who_guesses_locks_no_one_out_who_signed_in_before(limits: Limits) -> None:
     owner = a_user()
     await limits.succeeded(await limits.take(SIGN_IN, owner))
     account = owner.account or ""

@@ -75,7 +75,7 @@ async def test_without_the_cache_server_and_memory_what_is_closed_is_refused(
     assert await allowed(alone, SIGN_IN, a_user(), 5) == 0
 
 
-async def test_without_the_cache_server_nobody_waits_long(alone: Limits) -> None:
+async def test_without_the_cache_server_no_one_waits_long(alone: Limits) -> None:
     began = time.monotonic()
     for _ in range(100):
         await alone.take(READ, a_user())

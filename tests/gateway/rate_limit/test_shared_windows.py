@@ -162,7 +162,7 @@ async def test_a_server_out_of_memory(tmp_path: Path) -> None:
         await answers_again(windows)
 
 
-async def test_a_server_that_forgot_the_script_is_told_again(tmp_path: Path) -> None:
+async def test_a_server_that_forgot_the_script_is_sent_it_again(tmp_path: Path) -> None:
     async with upset(tmp_path) as (_, redis, windows):
         await redis.script_flush()
         assert await windows.take([a_check()])
@@ -175,7 +175,7 @@ async def test_any_number_of_requests_is_answered(redis: Redis, requests: int) -
     assert sum(not c[0].refused for c in counts if c) == requests
 
 
-async def test_an_answer_that_nobody_understands_leaves_nobody_waiting(redis: Redis) -> None:
+async def test_an_answer_that_no_one_understands_leaves_no_one_waiting(redis: Redis) -> None:
     windows = SharedWindows(redis)
     windows._script = redis.register_script("return {'what', 'is', 'this'}")
     async with asyncio.timeout(ANSWER_SECONDS + SLACK_SECONDS):

@@ -87,7 +87,7 @@ async def test_requests_leave_the_window_as_they_came(take: Take) -> None:
     assert (await taken(take, check))[0].refused, "one left, so one was let in"
 
 
-async def test_whoever_is_known_is_spared(redis: Redis) -> None:
+async def test_anyone_who_is_known_is_spared(redis: Redis) -> None:
     check = a_check(1)
     known = Check(check.key, 1, 60, unless=f"{check.key}:known")
     windows = SharedWindows(redis)

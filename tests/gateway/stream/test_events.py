@@ -40,7 +40,7 @@ def test_nothing_encrypted_is_shown(event: UserSignedUp, fields: set[str]) -> No
     assert b"p1." not in orjson.dumps(displayed(read))
 
 
-def test_a_type_of_the_future_is_told_without_its_data() -> None:
+def test_a_type_of_the_future_is_reported_without_its_data() -> None:
     record = Log().record(added(USER), str(USER))
     record.headers = [
         (n, b"qnt9.watchlist.renamed.v1" if n == "ce_type" else v) for n, v in record.headers

@@ -117,7 +117,7 @@ async def test_a_stream_begins_with_a_position_and_a_snapshot_and_says_why_it_en
     ]
 
 
-async def test_who_comes_back_is_told_what_was_missed_and_then_what_happens() -> None:
+async def test_who_comes_back_is_sent_what_was_missed_and_then_what_happens() -> None:
     listener = Listener()
     since = listener.hub.position(listener.principal)
     listener.happens("AAPL", "MSFT")
@@ -128,7 +128,7 @@ async def test_who_comes_back_is_told_what_was_missed_and_then_what_happens() ->
     assert listener.asked == [["VOD.L"]], "the watchlist was read after the others"
 
 
-async def test_who_signs_out_is_told_nothing_more_of_what_was_missed() -> None:
+async def test_who_signs_out_is_sent_nothing_more_of_what_was_missed() -> None:
     listener = Listener()
     since = listener.hub.position(listener.principal)
     listener.happens("AAPL", "MSFT", "VOD.L")
@@ -198,7 +198,7 @@ async def test_what_cannot_be_read_is_asked_for_again(error: Exception) -> None:
     assert sent[1:] == [("end", {"reason": "try-again"})]
 
 
-async def test_what_another_gateway_has_told_is_not_told_again() -> None:
+async def test_what_another_gateway_has_reported_is_not_reported_again() -> None:
     listener = Listener()
     ahead = Position(START, START + 2)
     frames = listener.open()
@@ -259,7 +259,7 @@ async def test_a_heartbeat_moves_the_position_on(monkeypatch: pytest.MonkeyPatch
     await frames.aclose()
 
 
-async def test_what_is_followed_is_renewed_while_somebody_listens(
+async def test_what_is_followed_is_renewed_while_someone_listens(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(feeds, "RENEW_SECONDS", 0.01)

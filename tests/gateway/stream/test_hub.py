@@ -33,7 +33,7 @@ def test_an_event_goes_to_the_streams_of_its_user_alone() -> None:
     assert [len(each.waiting) for each in streams] == [1, 1, 0]
 
 
-def test_a_repetition_by_the_relay_is_told_once() -> None:
+def test_a_repetition_by_the_relay_is_reported_once() -> None:
     hub, log, ada = a_hub(), Log(), a_principal()
     stream, twice = hub.join(ada), uuid7()
     for id_ in (twice, uuid7(), twice):
@@ -88,7 +88,7 @@ def test_one_user_has_so_many_streams_and_all_together_too() -> None:
     hub.join(ada)
 
 
-def test_nobody_joins_before_everything_is_read_and_after_draining_began() -> None:
+def test_no_one_joins_before_everything_is_read_and_after_draining_began() -> None:
     hub, log, ada = Hub(most=9, most_of_one=9), Log(), a_principal()
     with pytest.raises(ProblemError, match="try-again"):
         hub.join(ada)

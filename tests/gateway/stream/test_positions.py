@@ -26,7 +26,7 @@ def test_a_position_is_good_for_its_user_alone() -> None:
 
 
 @pytest.mark.parametrize("text", ["0", "17-3", "é", "A" * 43, "A" * 10_000, "====", "../..", "\0"])
-def test_what_was_never_told_is_no_position(text: str) -> None:
+def test_what_was_never_reported_is_no_position(text: str) -> None:
     assert Positions(KEY).from_text(text, USER) is None
 
 

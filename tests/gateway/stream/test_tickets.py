@@ -29,7 +29,7 @@ async def test_the_cache_server_knows_no_ticket_and_for_30_seconds_only(redis: R
     assert 25 < await redis.ttl(name) <= 30
 
 
-async def test_who_writes_in_the_cache_server_becomes_nobody(redis: Redis) -> None:
+async def test_who_writes_in_the_cache_server_becomes_no_one(redis: Redis) -> None:
     tickets, victim = Tickets(redis, KEY), a_principal()
     mine, theirs = await tickets.issue(a_principal()), await tickets.issue(victim)
     names = await redis.keys()

@@ -205,7 +205,7 @@ def test_every_role_is_watched() -> None:
     assert sorted(discovery["names"]) == sorted(ROLES)
 
 
-def test_the_image_runs_as_nobody_and_stops_when_told() -> None:
+def test_the_image_runs_as_no_one_and_stops_when_asked() -> None:
     lines = (ROOT / "Dockerfile").read_text("utf-8").splitlines()
     assert "USER 10001:10001" in lines
     assert "STOPSIGNAL SIGTERM" in lines

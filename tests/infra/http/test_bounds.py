@@ -112,7 +112,7 @@ def closed(reason: str) -> float:
     return REGISTRY.get_sample_value("qnt9_http_closed_total", labels) or 0.0
 
 
-async def test_answer_that_nobody_takes_is_cut_off() -> None:
+async def test_answer_that_no_one_takes_is_cut_off() -> None:
     request, before = GET.replace(b"/ ", b"/large ") * 9, closed("write")
     async with serving() as (_, port), connected(port, request):  # and nothing is read
         await until(lambda: closed("write") > before, seconds=30)
@@ -146,7 +146,7 @@ async def test_what_has_no_end_is_refused(endless: Pieces) -> None:
         assert app.begun <= 1
 
 
-async def test_endless_chunks_that_nobody_reads_end_the_connection() -> None:
+async def test_endless_chunks_that_no_one_reads_end_the_connection() -> None:
     head = CHUNKED.replace(b"/ ", b"/unread ")
     async with serving(Bounds()) as (_, port), connected(port, head) as (reader, writer):
         answer = asyncio.create_task(end_of(reader))

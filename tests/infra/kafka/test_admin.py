@@ -36,7 +36,7 @@ def test_a_worker_writes_its_own_dead_letters_only_and_the_audit_its_checkpoints
         assert others == ({AUDIT_CHECKPOINTS.name} if principal == "audit" else set())
 
 
-def test_whoever_reads_a_topic_in_a_group_may_commit_in_it_and_who_watches_has_none() -> None:
+def test_anyone_who_reads_a_topic_in_a_group_may_commit_in_it_and_who_watches_has_none() -> None:
     watchers = {"gateway"}
     readers = {each.principal for each in GRANTS if each.operation == "READ"} - watchers
     in_groups = {each.principal for each in GRANTS if each.kind == "group"}
@@ -60,7 +60,7 @@ def test_a_right_says_what_it_holds_for() -> None:
     assert str(there) == "gateway WRITE topic a.commands from 192.0.2.7"
 
 
-def test_changes_tell_what_differs_line_by_line() -> None:
+def test_changes_report_what_differs_line_by_line() -> None:
     changes = Changes(
         partitions=(("a.commands", 1, 6),),
         surplus_grants=(Grant("gateway", "WRITE", "topic", "a.events"),),

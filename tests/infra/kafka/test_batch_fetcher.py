@@ -53,7 +53,7 @@ async def test_it_waits_for_the_first_record_and_shows_that_it_is_alive(
     assert len(broker.asked) == len(touched) == 3
 
 
-async def test_a_lonely_record_waits_for_nobody(gathers: BatchFetcher) -> None:
+async def test_a_single_record_waits_for_no_one(gathers: BatchFetcher) -> None:
     for _ in range(3):
         _, broker = await fetch(gathers, some(FEW))
         assert broker.asked == [(100, MOST)]
@@ -66,13 +66,13 @@ async def test_under_load_what_follows_comes_along_in_order(gathers: BatchFetche
     assert broker.asked == [(100, MOST), (0, MOST - 2)]
 
 
-async def test_a_full_batch_waits_for_nobody(gathers: BatchFetcher) -> None:
+async def test_a_full_batch_waits_for_no_one(gathers: BatchFetcher) -> None:
     await fetch(gathers, some(MOST))
     _, broker = await fetch(gathers, some(MOST))
     assert len(broker.asked) == 1
 
 
-async def test_when_the_load_is_over_nobody_waits_any_longer(
+async def test_when_the_load_is_over_no_one_waits_any_longer(
     gathers: BatchFetcher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(batch_fetcher, "GATHER_SECONDS", 0)

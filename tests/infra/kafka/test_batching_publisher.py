@@ -98,7 +98,7 @@ async def test_who_gave_up_before_it_was_handed_over_has_sent_nothing(kafka: Mem
     assert kafka.batches == [[b"1"], [b"4"]]
 
 
-async def test_a_failed_batch_is_told_to_all_who_wait_for_it(kafka: MemoryKafka) -> None:
+async def test_a_failed_batch_is_reported_to_all_who_wait_for_it(kafka: MemoryKafka) -> None:
     kafka.open.set()
     waiters = await publish(BatchingPublisher(kafka), b"1", b"2")
     await turns()

@@ -66,7 +66,7 @@ async def test_a_broker_that_falls_silent_is_given_up(monkeypatch: pytest.Monkey
     assert Silent.stopped == 1
 
 
-async def test_a_consumer_that_is_cancelled_by_itself_as_it_stops_cancels_nobody_else(
+async def test_a_consumer_that_is_cancelled_by_itself_as_it_stops_cancels_no_one_else(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     closed: list[str] = []

@@ -16,7 +16,7 @@ def away() -> float | None:
     return REGISTRY.get_sample_value("qnt9_mail_server_away")
 
 
-def test_it_tells_why_mails_wait_until_one_is_taken() -> None:
+def test_it_reports_why_mails_wait_until_one_is_taken() -> None:
     delivery_health = DeliveryHealth()
     delivery_health.deferred(DeferredError("503"), NOTHING)
     assert delivery_health.describe() == {"deferred_because": "503", "needs_an_operator": False}

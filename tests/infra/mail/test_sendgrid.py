@@ -129,7 +129,7 @@ async def test_a_mail_that_may_not_go_is_not_handed_over(api: SendGridApi, maile
     assert len(api.taken) == 1
 
 
-async def test_nothing_is_noted_while_nobody_can_have_it(api: SendGridApi, mailer: Mailer) -> None:
+async def test_nothing_is_noted_while_no_one_can_have_it(api: SendGridApi, mailer: Mailer) -> None:
     await api.stop()
     error, note = await deferred(mailer)
     assert (str(error), error.perhaps_taken, error.ours) == ("cannot connect", False, False)

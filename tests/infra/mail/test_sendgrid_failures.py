@@ -88,7 +88,7 @@ async def test_a_limit_that_says_nothing_of_use_is_waited_for_as_any_failure(
     assert (str(error), error.wait_seconds, error.ours) == ("429", None, False)
 
 
-async def test_a_key_that_is_wrong_is_a_fault_to_mend_not_the_mails(
+async def test_a_key_that_is_wrong_is_a_fault_to_fix_not_the_mails(
     api: SendGridApi, mailer: Mailer
 ) -> None:
     api.key = "another"
@@ -109,7 +109,7 @@ async def test_a_key_that_is_wrong_is_a_fault_to_mend_not_the_mails(
     ],
     ids=str,
 )
-async def test_what_an_operator_can_mend_waits(
+async def test_what_an_operator_can_fix_waits(
     api: SendGridApi, mailer: Mailer, answer: Answer, reason: str
 ) -> None:
     api.script.append(answer)
@@ -157,7 +157,7 @@ async def test_what_is_too_large_is_refused(api: SendGridApi, mailer: Mailer) ->
         await mailer.deliver(outgoing, Note())
 
 
-async def test_neither_key_nor_address_is_told_to_anybody(
+async def test_neither_key_nor_address_is_reported_to_anyone(
     api: SendGridApi, mailer: Mailer, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)

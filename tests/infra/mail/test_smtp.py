@@ -92,7 +92,7 @@ async def test_an_address_beyond_ascii_is_refused_where_the_server_cannot_take_i
             await Smtp(settings(server.url)).deliver(an_outgoing_mail("dörte@example.com"), Note())
 
 
-async def test_a_server_that_wants_no_login_from_us_is_a_fault_to_mend_not_the_mails() -> None:
+async def test_a_server_that_wants_no_login_from_us_is_a_fault_to_fix_not_the_mails() -> None:
     async with running_mail_server() as server:
         url = server.url.replace("//", "//user:password@")
         with pytest.raises(DeferredError):
@@ -107,7 +107,7 @@ async def test_a_sender_that_is_refused_waits_for_an_operator() -> None:
         assert error.value.ours
 
 
-async def test_a_sender_that_is_put_off_calls_nobody() -> None:
+async def test_a_sender_that_is_put_off_calls_no_one() -> None:
     async with running_mail_server() as server:
         server.at_sender.append("451 4.3.0 later")
         with pytest.raises(DeferredError, match=r"^451 4\.3\.0$") as error:
@@ -185,7 +185,7 @@ async def test_what_is_wrong_with_the_recipient_ends_the_mail(answer: str, reaso
         assert str(error.value) == reason
 
 
-async def test_a_recipient_who_is_put_off_calls_nobody() -> None:
+async def test_a_recipient_who_is_put_off_calls_no_one() -> None:
     async with running_mail_server() as server:
         server.at_recipient.append("450 4.7.1 Greylisted")
         with pytest.raises(DeferredError, match=r"^450 4\.7\.1$") as error:

@@ -35,7 +35,7 @@ def test_anything_else_is_refused(data: bytes) -> None:
         AccessChanges.from_json(data)
 
 
-async def test_gateways_know_before_anybody_hears_that_it_is_done() -> None:
+async def test_gateways_know_before_anyone_hears_that_it_is_done() -> None:
     channels = Channels()
     outcome_notifier = OutcomeNotifier(cast("Redis", channels))
     changes = AccessChanges({uuid7()}, set())
@@ -43,7 +43,7 @@ async def test_gateways_know_before_anybody_hears_that_it_is_done() -> None:
     assert [channel for channel, _ in channels.published] == [CHANNEL, "a process"]
 
 
-async def test_changes_are_told_when_nobody_waits_and_nothing_when_there_is_none() -> None:
+async def test_changes_are_given_the_time_no_one_waits_and_nothing_when_there_is_none() -> None:
     channels = Channels()
     outcome_notifier = OutcomeNotifier(cast("Redis", channels))
     await outcome_notifier.announce([], AccessChanges())

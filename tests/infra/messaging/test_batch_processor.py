@@ -64,7 +64,7 @@ async def test_bad_records_are_set_aside_and_the_rest_is_handled(trial: Trial) -
     assert len(parked) == 3, "the fourth has no id"
 
 
-async def test_a_batch_of_bad_records_alone_calls_nobody(trial: Trial) -> None:
+async def test_a_batch_of_bad_records_alone_calls_no_one(trial: Trial) -> None:
     record = order("X")
     record.value = b"{"
     await trial.take(record)

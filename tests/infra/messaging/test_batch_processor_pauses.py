@@ -70,7 +70,7 @@ async def test_input_that_a_handler_refuses_never_pauses_a_consumer(trial: Trial
     assert trial.work.controls.paused is None
 
 
-async def test_one_key_that_always_fails_pauses_nobody_else(trial: Trial) -> None:
+async def test_one_key_that_always_fails_pauses_no_one_else(trial: Trial) -> None:
     trial.deps.fails_for("X")
     bad = [order("X", key="one user") for _ in range(25)]
     await trial.take(*bad, order("A"))
@@ -125,7 +125,7 @@ async def test_a_pause_ends_although_some_senders_still_fail(trial: Trial) -> No
     assert await trial.handled() == len(good)
 
 
-async def test_while_paused_too_few_senders_to_tell_hold_nobody_up(trial: Trial) -> None:
+async def test_while_paused_too_few_senders_to_report_hold_no_one_up(trial: Trial) -> None:
     records = await paused(trial)
     written = len(trial.set_aside)
     bad = [records[-1], again(records[-1])]

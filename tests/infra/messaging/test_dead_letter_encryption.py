@@ -65,7 +65,7 @@ def test_dead_letter_is_redriven_as_the_record_that_it_was() -> None:
 
 
 @pytest.mark.parametrize("secret", [None, bytes(32)])
-def test_dead_letter_whose_key_is_destroyed_is_readable_by_nobody(secret: bytes | None) -> None:
+def test_dead_letter_whose_key_is_destroyed_is_readable_by_no_one(secret: bytes | None) -> None:
     dead_letter = dead_letter_of(written(a_command(), KEY)).decrypted(secret)
     assert dead_letter.erased
     assert "erased" in (why_not(dead_letter) or "")
@@ -73,7 +73,7 @@ def test_dead_letter_whose_key_is_destroyed_is_readable_by_nobody(secret: bytes 
         decrypt(dead_letter.record, replace(KEY, secret=bytes(32)))
 
 
-def test_dead_letter_of_somebody_who_was_erased_before_has_no_content() -> None:
+def test_dead_letter_of_someone_who_was_erased_before_has_no_content() -> None:
     record = written(a_command(), ERASED)
     assert record.value is None
     assert "ce_client" not in dict(record.headers)

@@ -68,7 +68,7 @@ async def test_command_that_waited_too_long_fails_with_an_event(
     assert written.about == str(actor)
 
 
-async def test_command_of_nobody_who_is_known_is_told_of_by_its_own_id(
+async def test_command_of_no_one_who_is_known_is_reported_by_its_own_id(
     database: Database, transactions: Transactions
 ) -> None:
     command = await parked(database, transactions, actor=None)
@@ -130,6 +130,6 @@ async def test_role_cannot_unpark_a_command_before_its_time(
         await pool.execute("UPDATE parked_commands SET parked_at = now()")
 
 
-def test_expired_command_is_told_as_discarded() -> None:
+def test_expired_command_is_reported_as_discarded() -> None:
     assert isinstance(EXPIRED, Rejected)
     assert EXPIRED.code == "discarded"

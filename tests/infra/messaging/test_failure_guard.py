@@ -41,7 +41,7 @@ def test_failures_of_many_senders_and_no_other_messages_trip_it() -> None:
     ],
     ids=["key", "user", "client", "client without a user", "no key"],
 )
-def test_nobody_trips_it_alone(of_one: Callable[[int], Source]) -> None:
+def test_no_one_trips_it_alone(of_one: Callable[[int], Source]) -> None:
     guard = FailureGuard()
     assert not any(guard.fail(of_one(number)) for number in range(1_000))
 

@@ -10,7 +10,7 @@ def announcements(*channels: str) -> list[Announcement]:
     return [Announcement(channel, uuid4(), Succeeded()) for channel in channels]
 
 
-async def test_an_announcement_tells_whether_somebody_heard_it(redis: Redis) -> None:
+async def test_an_announcement_reports_whether_someone_heard_it(redis: Redis) -> None:
     outcome_notifier = OutcomeNotifier(redis)
     async with redis.pubsub() as listener:
         await listener.subscribe("here")
@@ -20,5 +20,5 @@ async def test_an_announcement_tells_whether_somebody_heard_it(redis: Redis) -> 
     assert await outcome_notifier.announce([])
 
 
-async def test_without_the_cache_server_nobody_heard(redis_away: Redis) -> None:
+async def test_without_the_cache_server_no_one_heard(redis_away: Redis) -> None:
     assert not await OutcomeNotifier(redis_away).announce(announcements("here"))

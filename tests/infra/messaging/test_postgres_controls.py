@@ -88,7 +88,7 @@ async def test_latest_instruction_about_a_record_holds(database: Database) -> No
     assert controls.instruction_for(record) is None
 
 
-async def test_pause_that_an_operator_ends_is_told_once(database: Database) -> None:
+async def test_pause_that_an_operator_ends_is_reported_once(database: Database) -> None:
     await (await of_watchlist(database)).pause("many senders")
     sender = MemorySender()
     assert await resume(await database.pool(), sender, WATCHLIST, BY)

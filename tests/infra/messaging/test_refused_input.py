@@ -50,7 +50,7 @@ async def test_refused_input_is_settled_as_rejected_and_the_others_are_handled(
     assert REJECTED in await outcomes(trial)
 
 
-async def test_refused_input_of_many_senders_pauses_nobody_and_is_settled_once(
+async def test_refused_input_of_many_senders_pauses_no_one_and_is_settled_once(
     trial: Trial,
 ) -> None:
     trial.deps.fails_for("X", error=REFUSED)
@@ -62,7 +62,7 @@ async def test_refused_input_of_many_senders_pauses_nobody_and_is_settled_once(
     assert trial.work.controls.paused is None
 
 
-async def test_whoever_waits_for_refused_input_is_told(trial: Trial) -> None:
+async def test_anyone_who_waits_for_refused_input_is_informed(trial: Trial) -> None:
     trial.deps.fails_for("X", error=REFUSED)
     envelope = an_envelope(AddToWatchlist, reply_to="a gateway")
     await trial.take(a_record(AddToWatchlist(symbol="X"), envelope=envelope))

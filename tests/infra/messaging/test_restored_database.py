@@ -240,7 +240,7 @@ async def test_refused_command_waits_while_no_horizon_is_known(
     await handle(transactions, command, rejected=True)
 
 
-async def test_command_with_an_effect_or_sent_since_waits_for_nobody(
+async def test_command_with_an_effect_or_sent_since_waits_for_no_one(
     transactions: Transactions, database: Database
 ) -> None:
     await begin_recovery(database)

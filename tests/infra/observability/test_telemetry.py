@@ -44,7 +44,7 @@ def test_a_traceback_shows_frames_and_no_locals() -> None:
     assert "CANARY" not in line
 
 
-def test_a_database_error_is_told_without_its_row() -> None:
+def test_a_database_error_is_reported_without_its_row() -> None:
     error = asyncpg.CheckViolationError("violates a check")
     error.detail = "Failing row contains (CANARY-2)."
     line = logged_error(error)
@@ -52,7 +52,7 @@ def test_a_database_error_is_told_without_its_row() -> None:
     assert "CANARY" not in line
 
 
-def test_errors_within_a_group_are_told_without_their_rows() -> None:
+def test_errors_within_a_group_are_reported_without_their_rows() -> None:
     error = asyncpg.CheckViolationError("violates a check")
     error.detail = "Failing row contains (CANARY-3)."
     line = logged_error(ExceptionGroup("several", [error]))

@@ -18,7 +18,7 @@ async def test_a_worker_may_insert_an_event_but_not_call_it_published(database: 
         await worker.execute("UPDATE outbox SET published_at = now()")
 
 
-async def test_a_partition_is_not_waited_for_while_somebody_reads_its_parent(
+async def test_a_partition_is_not_waited_for_while_someone_reads_its_parent(
     database: Database,
 ) -> None:
     """Whoever waited for the lock would hold up all who write."""

@@ -96,11 +96,13 @@ def test_a_slice_that_needs_what_is_missing_fails(tmp_path: Path) -> None:
         ("CREATE INDEX shoes ON audit_log (action)", {"audit"}),
     ],
 )
-def test_who_may_miss_a_migration_is_told_by_what_it_touches(sql: str, slices: set[str]) -> None:
+def test_who_may_miss_a_migration_is_reported_by_what_it_touches(
+    sql: str, slices: set[str]
+) -> None:
     assert affected(sql) == slices
 
 
-def test_what_everybody_uses_affects_everybody() -> None:
+def test_what_everyone_uses_affects_everyone() -> None:
     assert {"audit", "relay", "signup"} <= affected("ALTER TABLE outbox ADD COLUMN shoes int")
 
 

@@ -24,7 +24,7 @@ class Server:
         return "value"
 
 
-async def test_while_it_is_there_everybody_asks_and_is_answered() -> None:
+async def test_while_it_is_there_everyone_asks_and_is_answered() -> None:
     server, reach = Server(), BestEffortClient("tests", seconds=0.1)
     assert [await reach.ask(server.get) for _ in range(3)] == ["value"] * 3
 
@@ -54,7 +54,7 @@ async def test_while_it_is_away_one_question_a_second_tries_again_and_the_log_sa
     assert server.asked == 3
 
 
-async def test_of_those_who_come_while_one_tries_nobody_waits() -> None:
+async def test_of_those_who_come_while_one_tries_no_one_waits() -> None:
     server, reach = Server(), BestEffortClient("tests", seconds=5)
     server.error = RedisError()
     await reach.ask(server.get)

@@ -66,7 +66,7 @@ async def test_server_whose_probe_fails_in_any_way_is_away(error: BaseException)
         await until(lambda: dependency.problem is None)
 
 
-async def test_suspected_server_is_away_for_everybody_and_asked_at_once() -> None:
+async def test_suspected_server_is_away_for_everyone_and_asked_at_once() -> None:
     server = Server()
     server.answers.set()
     async with watched(server, every=3_600) as dependency:

@@ -34,7 +34,7 @@ class OnceMoreError(TransientError):
     attempts: ClassVar[int | None] = 2
 
 
-async def test_a_failure_is_tried_again_and_the_last_one_is_told(redis: Redis) -> None:
+async def test_a_failure_is_tried_again_and_the_last_one_is_reported(redis: Redis) -> None:
     process, provider = a_process(redis, retries=QUICK), failing(2)
     assert await process.upstream.call(provider.ask, within=LONG) == "well"
     assert provider.calls == 3
@@ -54,7 +54,7 @@ async def test_some_failures_are_tried_once_more_or_never(
     assert provider.calls == calls
 
 
-async def test_nobody_sleeps_past_the_deadline(redis: Redis) -> None:
+async def test_no_one_sleeps_past_the_deadline(redis: Redis) -> None:
     process, provider = a_process(redis, retries=RetryPolicy()), failing(9)
     began = time.monotonic()
     with pytest.raises(TransientError):

@@ -16,7 +16,7 @@ from tests.support.infra.scripted_provider import (
 from tests.support.waiting import until
 
 
-async def test_an_opening_holds_for_every_process_and_only_one_tells_of_it(redis: Redis) -> None:
+async def test_an_opening_holds_for_every_process_and_only_one_reports_it(redis: Redis) -> None:
     first, second = a_process(redis), a_process(redis)
     with pytest.raises(RateLimitedError):
         await first.upstream.call(failing(1, RateLimitedError).ask, within=LONG)
@@ -60,6 +60,6 @@ async def test_without_the_cache_server_each_process_decides_alone(redis_away: R
 
 
 @pytest.mark.parametrize("value", [b"?", b"[]", b'{"until": "x"}', b'{"unheard": 1}'])
-async def test_an_opening_that_nobody_can_read_is_none(redis: Redis, value: bytes) -> None:
+async def test_an_opening_that_no_one_can_read_is_none(redis: Redis, value: bytes) -> None:
     await redis.set("qnt9:circuit:sandbox", value)
     assert await SharedCircuit(redis, "sandbox").opening() is None

@@ -22,7 +22,7 @@ from infra.runtime.secret_policy import weak_key, weak_password
         ),
     ],
 )
-def test_what_is_no_key_is_told(key: bytes, fault: str) -> None:
+def test_what_is_no_key_is_reported(key: bytes, fault: str) -> None:
     assert len(key) == 32
     assert weak_key(key) == fault
 
@@ -46,7 +46,7 @@ def test_random_keys_are_keys() -> None:
         ("1234567890123", "is well known"),
     ],
 )
-def test_what_is_no_password_is_told(password: str, fault: str) -> None:
+def test_what_is_no_password_is_reported(password: str, fault: str) -> None:
     assert fault in str(weak_password(password))
 
 

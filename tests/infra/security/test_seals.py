@@ -57,7 +57,7 @@ def test_a_generated_pair_fits() -> None:
     assert opening.open(SealingKey(base64url.decode(public)).seal([1], b"x"), b"x") == [1]
 
 
-def test_length_tells_nothing_about_the_content() -> None:
+def test_length_reveals_nothing_about_the_content() -> None:
     lengths = {len(SEALING.seal({"password": "x" * n}, BOUND)) for n in range(8, 129)}
     assert len(lengths) == 1
 

@@ -144,7 +144,7 @@ def test_a_wrong_command_line_is_a_usage_error(path: tuple[str, ...]) -> None:
     assert not displayed.stdout
 
 
-def test_output_that_nobody_reads_ends_a_command_quietly(tmp_path: Path) -> None:
+def test_output_that_no_one_reads_ends_a_command_quietly(tmp_path: Path) -> None:
     env = {"QNT9_DATA": str(tmp_path)}
     words = [(*path, "--help") for path in LEAVES]
     words += [("--version",), ("keys", "generate"), ("status",), ("status", "--json"), ("down",)]
@@ -153,7 +153,7 @@ def test_output_that_nobody_reads_ends_a_command_quietly(tmp_path: Path) -> None
     assert not wrong, wrong
 
 
-def test_output_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+def test_output_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
     env = {"QNT9_DATA": str(tmp_path)}
     words = [(*path, "--help") for path in LEAVES]
     words += [("keys", "generate"), ("status",), ("status", "--json"), ("down",)]

@@ -154,7 +154,7 @@ async def test_a_dead_letter_of_last_year_has_one_effect_whatever_was_killed_mea
     assert copy.envelope.id in await watchlist.handled([copy]), "the second copy finds the row"
 
 
-async def test_a_discarded_command_has_failed_for_whoever_asks(database: Database) -> None:
+async def test_a_discarded_command_has_failed_for_anyone_who_asks(database: Database) -> None:
     dead_letter, sender = a_letter(), MemorySender()
     await write_dead_letter(database, dead_letter)
     await discard(await database.pool(), sender, WATCHLIST, [dead_letter], BY)

@@ -74,7 +74,7 @@ async def test_a_long_run_leaves_an_event_for_each_thousand_dead_letters(
     assert module.MAX_DEAD_LETTERS == 1_000
 
 
-async def test_a_run_that_fails_or_is_stopped_tells_what_it_has_done(database: Database) -> None:
+async def test_a_run_that_fails_or_is_stopped_reports_what_it_has_done(database: Database) -> None:
     pool, sender, dead_letter = await database.pool(), MemorySender(), a_recent_dead_letter()
     stopped = stop_after(pool, sender, dead_letter)
     with pytest.raises(KeyboardInterrupt):
@@ -82,7 +82,7 @@ async def test_a_run_that_fails_or_is_stopped_tells_what_it_has_done(database: D
     assert [event.offsets for event in reported(sender)] == [[dead_letter.record.offset]]
 
 
-async def test_what_a_killed_run_has_not_told_is_told_by_the_next_one_as_the_same_event(
+async def test_what_a_killed_run_has_not_reported_is_reported_by_the_next_one_as_the_same_event(
     database: Database,
 ) -> None:
     class NoJournal(MemorySender):
@@ -111,7 +111,7 @@ async def test_what_a_killed_run_has_not_told_is_told_by_the_next_one_as_the_sam
     assert first == second, "killed after it was published: the same id, time and content"
 
 
-async def test_what_a_run_that_is_alive_has_still_to_tell_is_left_to_it(
+async def test_what_a_run_that_is_alive_has_still_to_report_is_left_to_it(
     database: Database,
 ) -> None:
     pool, sender, other = await database.pool(), MemorySender(), MemorySender()

@@ -62,7 +62,7 @@ async def test_record_with_the_id_and_another_content_is_not_the_event(database:
     assert loss.kept == 1
 
 
-async def test_rows_that_their_chain_does_not_prove_are_told_apart(database: Database) -> None:
+async def test_rows_that_their_chain_does_not_prove_are_distinguished(database: Database) -> None:
     records = await logged(database, 4)
     await database.execute(
         "UPDATE audit_log SET action = 'forged' WHERE event_id = $1", id_of(records[1])

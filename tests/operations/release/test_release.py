@@ -67,7 +67,7 @@ def test_an_answer_that_is_none_is_no_clean_bill(out: str) -> None:
     assert "ProxyError: refused" in evaluate(out, "a\n  ProxyError: refused\n").lines[0]
 
 
-def test_every_image_from_elsewhere_is_named_by_the_digest_that_was_told() -> None:
+def test_every_image_from_elsewhere_is_named_by_the_digest_that_was_reported() -> None:
     compose = yaml.safe_load((ROOT / "compose.yaml").read_text())
     found = images.images_of(compose)
     assert found

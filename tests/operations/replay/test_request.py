@@ -22,7 +22,7 @@ def test_what_is_left_begins_where_the_broker_had_acknowledged_everything() -> N
     assert run.records_sent == 4
 
 
-def test_offsets_of_somebody_else_are_no_run() -> None:
+def test_offsets_of_someone_else_are_no_run() -> None:
     others = {("users.events", 0): Committed(10), ("users.events", 1): Committed(5, "a note")}
     assert Run.from_offsets(others) is None
     assert Run.from_offsets({}) is None

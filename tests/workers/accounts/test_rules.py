@@ -30,7 +30,7 @@ def test_a_failure_is_about_the_user_whose_address_it_is() -> None:
     )
 
 
-def test_a_failure_for_an_unknown_address_is_about_nobody() -> None:
+def test_a_failure_for_an_unknown_address_is_about_no_one() -> None:
     assert failure(None) == UserSigninFailed(user_id=None, reason="unknown_address")
 
 
@@ -86,7 +86,7 @@ def test_a_refresh_token_is_judged(token: Token | None, judgement: RefreshDecisi
     assert classify_refresh(token) is judgement
 
 
-def test_a_token_has_one_successor_that_nobody_makes_without_the_key() -> None:
+def test_a_token_has_one_successor_that_no_one_makes_without_the_key() -> None:
     session_id, key = uuid7(), bytes(range(32))
     token = Refresh(refresh_token=refresh_token(session_id, bytes(32)))
     successor = token.successor(key)

@@ -41,7 +41,7 @@ def test_actions_have_the_names_that_readers_know(event_type: str, action: str) 
 
 
 @pytest.mark.parametrize("body", [None, [], "x", {}, {"user_id": None}, {"user_id": "nobody"}])
-def test_an_event_about_nobody_has_no_user(body: object) -> None:
+def test_an_event_about_no_one_has_no_user(body: object) -> None:
     assert user_of(body) is None
 
 

@@ -21,7 +21,7 @@ EVIL = "evil@example.org"
 NEW = "new@example.org"
 
 
-async def test_event_that_no_slice_wrote_is_mailed_to_nobody(deps: VerificationSlice) -> None:
+async def test_event_that_no_slice_wrote_is_mailed_to_no_one(deps: VerificationSlice) -> None:
     """What somebody could publish who has the relay's credential and a user's personal key."""
     ada = await a_user(deps.database, verified=True)
     forged = UserEmailChangeRequested(user_id=ada, new_email=await deps.sealed(ada, EVIL))

@@ -62,7 +62,7 @@ def test_the_link_stands_on_a_line_of_its_own_and_in_the_page() -> None:
     assert "Hello Ada," in part(outgoing, "html")
 
 
-def test_the_headers_say_who_writes_and_that_nobody_should_answer() -> None:
+def test_the_headers_say_who_writes_and_that_no_one_should_answer() -> None:
     draft = a_draft()
     mail = rendered(draft).content
     assert mail["From"] == "QNT9 <no-reply@example.com>"
@@ -85,7 +85,7 @@ def test_a_mail_rendered_again_is_the_same_to_the_byte(template: str) -> None:
 
 
 @pytest.mark.parametrize("template", TEMPLATES)
-def test_nothing_in_a_mail_is_fetched_from_anybody(template: str) -> None:
+def test_nothing_in_a_mail_is_fetched_from_anyone(template: str) -> None:
     html = part(rendered(a_draft(template)), "html")
     assert "src=" not in html
     assert "url(" not in html
@@ -96,7 +96,7 @@ def test_nothing_in_a_mail_is_fetched_from_anybody(template: str) -> None:
     assert bool(links) == (template in LINKS)
 
 
-def test_a_repeated_sign_up_is_told_without_any_token() -> None:
+def test_a_repeated_sign_up_is_reported_without_any_token() -> None:
     draft = a_draft(SIGNUP_REPEATED)
     outgoing = rendered(draft)
     assert draft.token_hash is None
@@ -114,7 +114,7 @@ def test_mail_of_a_sign_up_says_when_and_from_where_and_quotes_the_name(subtype:
     assert "Mozilla" not in text
 
 
-def test_nobody_without_a_name_is_greeted_by_one() -> None:
+def test_no_one_without_a_name_is_greeted_by_one() -> None:
     outgoing = rendered(a_draft(name=None))
     assert part(outgoing, "plain").startswith("Hello,\n")
     assert "Hello,</p>" in part(outgoing, "html")
@@ -158,7 +158,7 @@ def test_address_and_name_are_not_readable_in_the_row() -> None:
     assert draft.parameters.startswith("p1.user:")
 
 
-def test_a_version_that_nobody_knows_is_not_guessed() -> None:
+def test_a_version_that_no_one_knows_is_not_guessed() -> None:
     with pytest.raises(UnknownTemplateError):
         messages().render(
             VERIFY,

@@ -33,7 +33,7 @@ async def erased(deps: VerificationSlice) -> UUID:
     return user_id
 
 
-async def test_sign_in_from_a_new_client_is_told_and_others_are_not(
+async def test_sign_in_from_a_new_client_is_reported_and_others_are_not(
     deps: VerificationSlice,
 ) -> None:
     ada = await a_user(deps.database, verified=True)
@@ -51,13 +51,13 @@ async def test_sign_ins_leave_room_for_other_mails(deps: VerificationSlice) -> N
     assert await mailed(deps, ada) == {"signed_in": 2}
 
 
-async def test_unverified_sign_up_is_told_of_no_sign_in(deps: VerificationSlice) -> None:
+async def test_unverified_sign_up_is_mailed_about_no_sign_in(deps: VerificationSlice) -> None:
     eve = await a_user(deps.database)
     await deps.hear(received(UserSignedIn(user_id=eve, session_id=SESSION, new_client=True)))
     assert not await mailed(deps, eve)
 
 
-async def test_reused_token_is_told(deps: VerificationSlice) -> None:
+async def test_reused_token_is_reported(deps: VerificationSlice) -> None:
     ada = await a_user(deps.database, verified=True)
     await deps.hear(received(UserTokenReuseDetected(user_id=ada, session_id=SESSION)))
     assert await mailed(deps, ada) == {"token_reused": 1}
@@ -99,7 +99,7 @@ async def test_another_address_ends_every_session_but_the_one_that_asked(
     assert deps.outcome_notifier.changes.sessions == {other}
 
 
-async def test_erased_user_is_told_once_and_the_address_goes_with_the_mail(
+async def test_erased_user_is_informed_once_and_the_address_goes_with_the_mail(
     deps: VerificationSlice, server: MailServer, start_sender: StartSender
 ) -> None:
     ada = await erased(deps)

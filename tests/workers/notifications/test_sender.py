@@ -121,7 +121,7 @@ async def test_what_is_deferred_is_tried_again_until_it_is_taken(
     assert not await events(deps.database)
 
 
-async def test_mail_waits_for_a_server_that_is_away_and_nobody_is_told_of_a_failure(
+async def test_mail_waits_for_a_server_that_is_away_and_no_one_is_informed_of_a_failure(
     deps: VerificationSlice, server: MailServer, start_sender: StartSender
 ) -> None:
     await server.stop()
@@ -151,7 +151,7 @@ async def test_a_connection_lost_after_the_mail_is_answered_with_the_same_mail(
     assert sent_again() == before + 1
 
 
-async def test_it_is_recorded_as_sending_before_anybody_can_have_it(
+async def test_it_is_recorded_as_sending_before_anyone_can_have_it(
     deps: VerificationSlice, server: MailServer, start_sender: StartSender
 ) -> None:
     server.open.clear()

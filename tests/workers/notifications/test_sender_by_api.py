@@ -78,7 +78,7 @@ async def test_a_connection_lost_after_the_mail_is_answered_with_the_same_mail(
     assert sent_again() == before + 1
 
 
-async def test_a_wrong_key_ends_no_mail_and_is_told_until_it_is_right(
+async def test_a_wrong_key_ends_no_mail_and_is_reported_until_it_is_right(
     deps: VerificationSlice,
     api: SendGridApi,
     mailer: Mailer,

@@ -197,7 +197,7 @@ async def test_a_sender_that_has_just_come_takes_over_no_mail_of_another(
     assert [taken.recipient for taken in server.taken] == [ADA, BOB]
 
 
-async def test_a_database_that_was_away_makes_no_second_mail_whoever_reaches_it_first(
+async def test_a_database_that_was_away_makes_no_second_mail_anyone_who_reaches_it_first(
     deps: VerificationSlice,
     server: MailServer,
     start_sender: StartSender,

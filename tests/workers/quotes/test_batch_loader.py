@@ -107,7 +107,7 @@ async def test_no_more_is_taken_on_than_can_be_borne() -> None:
     await look_ups.finish()
 
 
-async def test_nobody_asks_and_nothing_happens() -> None:
+async def test_no_one_asks_and_nothing_happens() -> None:
     look_ups = LookUps(Work().look_up)
     await look_ups.take({})
     await look_ups.finish()

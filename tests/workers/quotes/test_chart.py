@@ -157,7 +157,7 @@ def test_an_unknown_symbol_is_what_the_body_says(status: int) -> None:
     ],
     ids=str,
 )
-def test_whoever_is_throttled_is_told_so_in_many_ways(reply: Reply) -> None:
+def test_anyone_who_is_throttled_is_informed_so_in_many_ways(reply: Reply) -> None:
     with pytest.raises(RateLimitedError):
         read(reply)
 

@@ -18,7 +18,7 @@ def held_back() -> float:
     return float(HELD_BACK.labels("sandbox")._value.get())
 
 
-async def test_pence_that_turn_into_pounds_overnight_are_held_back_and_told_of(
+async def test_pence_that_turn_into_pounds_overnight_are_held_back_and_reported(
     deps: QuotesSlice,
 ) -> None:
     good = quote_in((await deps.ask("VOD.L"))[0])
@@ -42,7 +42,7 @@ async def test_pence_that_turn_into_pounds_overnight_are_held_back_and_told_of(
     assert [entry["symbol"] for entry in logs if entry["event"] == "quote_held_back"] == ["VOD.L"]
 
 
-async def test_it_is_asked_for_again_after_a_minute_and_told_of_once(deps: QuotesSlice) -> None:
+async def test_it_is_asked_for_again_after_a_minute_and_reported_once(deps: QuotesSlice) -> None:
     await deps.ask("VOD.L")
     await deps.exchange.fault("VOD.L", POUNDS)
     for _ in range(3):
@@ -73,7 +73,7 @@ async def test_a_split_is_believed(deps: QuotesSlice) -> None:
     assert Decimal(after.price) * 50 < Decimal(before["price"])
 
 
-async def test_a_leap_in_a_call_for_several_concerns_no_other(deps: QuotesSlice) -> None:
+async def test_a_jump_in_a_call_for_several_concerns_no_other(deps: QuotesSlice) -> None:
     await deps.ask("VOD.L", "AAPL")
     for symbol in ("VOD.L", "AAPL"):
         await deps.make_stale(symbol)

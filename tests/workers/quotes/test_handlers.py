@@ -92,7 +92,7 @@ async def test_at_most_four_calls_are_made_side_by_side(deps: QuotesSlice) -> No
     assert (await deps.exchange.log())["most_in_flight"] == 4
 
 
-async def test_whoever_no_longer_waits_is_not_asked_for(deps: QuotesSlice) -> None:
+async def test_anyone_who_no_longer_waits_is_not_asked_for(deps: QuotesSlice) -> None:
     await deps.take([deps.command("AAPL", seconds=-1)])
     await deps.parts.finish()
     assert await deps.calls() == 0
@@ -114,7 +114,7 @@ async def test_a_slow_symbol_holds_up_no_later_one(deps: QuotesSlice) -> None:
     assert await slow == [QUOTE_UNAVAILABLE]
 
 
-async def test_an_event_tells_of_a_change_and_not_of_every_look(deps: QuotesSlice) -> None:
+async def test_an_event_reports_a_change_and_not_of_every_look(deps: QuotesSlice) -> None:
     await deps.exchange.clock("2026-03-02T12:00:00+01:00")
     for _ in range(3):
         await deps.ask("SAP.DE")

@@ -21,7 +21,7 @@ from tests.support.workers.quotes_slice import ROLE, QuotesSlice
 BROKEN = {"kind": "status", "status": 500}
 
 
-async def test_one_429_and_nobody_is_asked_any_more(deps: QuotesSlice) -> None:
+async def test_one_429_and_no_one_is_asked_any_more(deps: QuotesSlice) -> None:
     await deps.ask("AAPL")
     await deps.make_stale("AAPL")
     await deps.exchange.fault("*", {"kind": "rate_limited", "times": 1})
@@ -93,7 +93,7 @@ async def test_a_time_out_is_called_one(deps: QuotesSlice) -> None:
     assert await deps.calls() == 1
 
 
-async def test_without_a_good_quote_nobody_can_tell(deps: QuotesSlice) -> None:
+async def test_without_a_good_quote_no_one_knows(deps: QuotesSlice) -> None:
     await deps.exchange.fault("AAPL", BROKEN)
     assert await deps.ask("AAPL") == [QUOTE_UNAVAILABLE]
     assert await deps.ask("AAPL") == [QUOTE_UNAVAILABLE]
@@ -150,7 +150,7 @@ async def test_with_the_cache_server_away_a_fresh_row_is_not_asked_for_again(
     assert await deps.calls() == 2
 
 
-async def test_an_answer_that_nobody_could_hear_is_a_row_for_a_while(
+async def test_an_answer_that_no_one_could_hear_is_a_row_for_a_while(
     deps: QuotesSlice, redis_away: Redis
 ) -> None:
     old = "INSERT INTO query_answers VALUES (gen_random_uuid(), '{}', now() - interval '1 hour')"
@@ -180,7 +180,7 @@ async def test_with_postgres_away_who_waits_is_answered(deps: QuotesSlice) -> No
     assert deps.dead_letters.written == []
 
 
-async def test_what_became_of_the_circuit_is_told_when_postgres_is_back(
+async def test_what_became_of_the_circuit_is_given_the_time_postgres_is_back(
     deps: QuotesSlice,
 ) -> None:
     await deps.exchange.fault("AAPL", {"kind": "rate_limited"})

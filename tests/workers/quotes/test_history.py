@@ -87,13 +87,13 @@ async def test_history_of_each_range_has_its_interval_and_ends_with_the_price(
     )
 
 
-async def test_history_in_pence_is_told_in_pounds(deps: QuotesSlice) -> None:
+async def test_history_in_pence_is_reported_in_pounds(deps: QuotesSlice) -> None:
     found = await history(deps, "VOD.L")
     assert (found.currency, found.quoted_unit) == ("GBP", "GBp")
     assert Decimal(found.points[-1].close or 0) * 100 == await deps.exchange.price("VOD.L")
 
 
-async def test_history_over_a_past_split_has_no_leap(deps: QuotesSlice) -> None:
+async def test_history_over_a_past_split_has_no_jump(deps: QuotesSlice) -> None:
     closes = [Decimal(p.close or 0) for p in (await history(deps, "NVDA", "5y")).points]
     assert all(Decimal("0.5") < b / a < 2 for a, b in pairwise(closes))
 
@@ -199,7 +199,9 @@ async def test_without_the_cache_server_this_process_remembers(
     assert await deps.calls("SAP.DE") == 1
 
 
-async def test_whoever_another_worker_asks_for_is_told_what_it_finds(deps: QuotesSlice) -> None:
+async def test_anyone_who_another_worker_asks_for_is_reported_what_it_finds(
+    deps: QuotesSlice,
+) -> None:
     key = HistoryKey("SAP.DE", "1mo")
     found = await history(deps, "SAP.DE")
     await deps.redis.delete(key.cache_key)

@@ -135,7 +135,7 @@ def test_split_that_cannot_be_one_changes_nothing(splits: Any) -> None:
     assert closes(found(events={"splits": splits})) == ["100.50", None, "101.25"]
 
 
-def test_replies_without_a_chart_are_told_apart() -> None:
+def test_replies_without_a_chart_are_distinguished() -> None:
     error = {"chart": {"result": None, "error": {"code": "Not Found", "description": "x"}}}
     reply = Reply(404, json.dumps(error).encode())
     assert read_history(reply, KEY, source="sandbox", now=NOW) == NotFound()

@@ -53,7 +53,7 @@ async def test_the_second_is_not_asked_for_what_the_first_has(pair: Pair) -> Non
     assert pair.second.asked == []
 
 
-async def test_what_the_first_cannot_tell_the_second_is_asked(pair: Pair) -> None:
+async def test_what_the_first_cannot_report_the_second_is_asked(pair: Pair) -> None:
     pair.second.rows = {"AAPL": a_row(), "MSFT": a_row("MSFT")}
     await pair.exchange.fault("*", BROKEN)
     verdicts = await pair.ask("AAPL", "MSFT", "SAP.DE")
@@ -94,7 +94,9 @@ async def test_many_symbols_are_asked_in_as_many_as_the_second_takes(pair: Pair)
     assert (max(sizes), sum(sizes)) == (8, 20)
 
 
-async def test_with_both_away_the_first_ones_reason_is_told(pair: Pair, deps: QuotesSlice) -> None:
+async def test_with_both_away_the_first_ones_reason_is_reported(
+    pair: Pair, deps: QuotesSlice
+) -> None:
     pair.second.rows = {"AAPL": a_row(close="260.00")}
     deps.parts.chain = pair.chain
     good = quote_in((await deps.ask("AAPL"))[0])

@@ -35,12 +35,12 @@ def asker(symbol: str = "AAPL", *, seconds: float | None = 8) -> Asker:
     return received(LookUpQuote(symbol=symbol), deadline=deadline)
 
 
-def test_symbols_are_grouped_and_those_nobody_waits_for_are_left_out() -> None:
+def test_symbols_are_grouped_and_those_no_one_waits_for_are_left_out() -> None:
     first, late, other = asker(), asker(seconds=-1), asker("MSFT", seconds=-1)
     assert wanted([first, late, other], NOW) == {"AAPL": [first, late]}
 
 
-def test_the_last_to_go_counts_and_nobody_waits_for_ever() -> None:
+def test_the_last_to_go_counts_and_no_one_waits_for_ever() -> None:
     assert waits_until([asker(seconds=2), asker(seconds=5)], NOW) == NOW + 5 * A_SECOND
     assert waits_until([asker(seconds=None)], NOW) == NOW + 8 * A_SECOND
     assert waits_until([asker(seconds=60)], NOW) == NOW + 8 * A_SECOND
@@ -113,7 +113,7 @@ def test_the_oldest_is_forgotten_when_there_are_too_many() -> None:
     assert [seldom.is_due(symbol, NOW) for symbol in ("A", "B", "C")] == [True, False, False]
 
 
-def test_pence_taken_for_pounds_leap_and_the_same_price_in_another_unit_does_not() -> None:
+def test_pence_taken_for_pounds_jump_and_the_same_price_in_another_unit_does_not() -> None:
     pence = a_quote("VOD.L", price="2.604", currency="GBP", quoted_unit="GBp")
     assert price_jump(pence, a_quote("VOD.L", price="260.4", currency="GBP")) == 100
     assert price_jump(a_quote("VOD.L", price="260.4", currency="GBP"), pence) == Decimal("0.01")
@@ -144,7 +144,7 @@ def test_a_price_of_long_ago_is_no_measure() -> None:
         ("100", ["0.01"], True),
     ],
 )
-def test_a_split_explains_a_leap_of_its_own_size(
+def test_a_split_explains_a_jump_of_its_own_size(
     times: str, splits: list[Any], explained: bool
 ) -> None:
     assert is_explained(Decimal(times), map(Decimal, splits)) is explained

@@ -99,13 +99,13 @@ async def test_without_the_provider_what_we_have_quotes_of_is_found(deps: Quotes
     assert await deps.search("nobody has this") == Rejected("search-unavailable")
 
 
-async def test_a_currency_that_nobody_tells_is_null(deps: QuotesSlice) -> None:
+async def test_a_currency_that_no_one_reports_is_null(deps: QuotesSlice) -> None:
     await deps.exchange.fault("*", BROKEN | {"endpoint": "spark"})
     found = found_in(await deps.search("alphabet"))
     assert [each.currency for each in found.candidates] == [None, None]
 
 
-async def test_with_everything_away_nobody_can_search(deps: QuotesSlice) -> None:
+async def test_with_everything_away_no_one_can_search(deps: QuotesSlice) -> None:
     await deps.exchange.fault("*", {"kind": "rate_limited"})
     await deps.parts.pool.close()
     assert await deps.search("sap") == Rejected("search-unavailable")

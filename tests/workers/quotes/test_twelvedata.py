@@ -125,7 +125,7 @@ async def test_what_is_said_of_the_whole_call(
     assert KEY not in str(raised.value)
 
 
-async def test_nobody_there_is_unavailable() -> None:
+async def test_no_one_there_is_unavailable() -> None:
     async with open_twelvedata("http://127.0.0.1:1", KEY) as provider:
         with pytest.raises(UnavailableError) as raised:
             await provider.quotes(["AAPL"])

@@ -62,7 +62,7 @@ def test_rounding_never_changes_a_price_by_much(price: Decimal, hint: int | None
         ("USD", 274.24, "274.24", "USD"),
     ],
 )
-def test_price_in_a_part_of_a_currency_is_told_in_the_whole(
+def test_price_in_a_part_of_a_currency_is_reported_in_the_whole(
     unit: str, price: float, displayed: str, currency: str
 ) -> None:
     quote = quote_of(currency=unit, regularMarketPrice=price, priceHint=2)
@@ -74,7 +74,7 @@ def test_price_in_a_part_of_a_currency_is_told_in_the_whole(
 
 
 @pytest.mark.parametrize("unit", ["EUX", "usd", "XXX", "ABC", "GBP ", "", None, 7])
-def test_price_in_a_unit_that_nobody_knows_is_no_quote(unit: object) -> None:
+def test_price_in_a_unit_that_no_one_knows_is_no_quote(unit: object) -> None:
     answer = read_chart(a_chart(currency=unit), "AAPL", source="sandbox", now=NOW)
     assert isinstance(answer, NoPrice)
 

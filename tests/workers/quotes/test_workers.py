@@ -85,7 +85,7 @@ async def test_who_takes_over_from_a_killed_worker_asks_once_more(
     assert await deps.calls("AAPL") == 1
 
 
-async def test_who_waits_for_another_is_told_in_time_what_there_is(
+async def test_who_waits_for_another_is_informed_in_time_what_there_is(
     deps: QuotesSlice, other: Worker, redis: Redis
 ) -> None:
     await Leases(redis).take(["AAPL"])
@@ -116,7 +116,7 @@ async def test_a_lease_is_given_back_by_its_owner_alone(redis: Redis) -> None:
     assert await two.take([]) == set()
 
 
-async def test_without_the_cache_server_everybody_asks(redis_away: Redis) -> None:
+async def test_without_the_cache_server_everyone_asks(redis_away: Redis) -> None:
     leases = Leases(redis_away)
     assert await leases.take(["A"]) == await Leases(redis_away).take(["A"]) == {"A"}
     await leases.release(["A"])

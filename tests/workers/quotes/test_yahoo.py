@@ -156,7 +156,7 @@ async def test_several_symbols_are_one_call_and_each_has_an_answer_of_its_own(
     assert request["path"] == "/v7/finance/spark"
 
 
-async def test_splits_are_told_when_they_are_asked_for(exchange: Client, yahoo: Yahoo) -> None:
+async def test_splits_are_given_the_time_they_are_asked_for(exchange: Client, yahoo: Yahoo) -> None:
     assert not await yahoo.splits("AAPL")
     await exchange.fault("AAPL", {"kind": "split", "numerator": 60})
     assert list(await yahoo.splits("AAPL")) == [Decimal(60)]

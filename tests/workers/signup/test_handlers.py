@@ -52,7 +52,7 @@ async def test_each_sign_up_of_an_unverified_address_is_a_row_of_its_own(
     assert second["superseded_at"] is None
 
 
-async def test_a_verified_address_is_told_to_its_owner_and_changes_nothing(
+async def test_a_verified_address_is_reported_to_its_owner_and_changes_nothing(
     deps: SignupSlice,
 ) -> None:
     owner = await a_user(deps.database, verified=True)
@@ -65,7 +65,7 @@ async def test_a_verified_address_is_told_to_its_owner_and_changes_nothing(
     assert await revealed(deps.database, event.email) == ADA
 
 
-async def test_the_outcome_does_not_tell_whether_the_address_is_taken(deps: SignupSlice) -> None:
+async def test_the_outcome_does_not_reveal_whether_the_address_is_taken(deps: SignupSlice) -> None:
     await a_user(deps.database, "bob@example.com", verified=True)
     await deps.handle(deps.command("ada@example.com"))
     await deps.handle(deps.command("bob@example.com"))

@@ -65,12 +65,12 @@ async def test_a_batch_of_events_is_settled_whole_and_most_of_it_without_mail(
     assert {row["message_id"] for row in handled} == {r.envelope.id for r in batch}
 
 
-async def test_events_that_call_for_no_mail_wake_nobody(deps: VerificationSlice) -> None:
+async def test_events_that_call_for_no_mail_wake_no_one(deps: VerificationSlice) -> None:
     await deps.hear(received(UserSigninFailed(reason="unknown_address")))
     assert not deps.woken
 
 
-async def test_nobody_writes_to_a_person_who_was_erased(deps: VerificationSlice) -> None:
+async def test_no_one_writes_to_a_person_who_was_erased(deps: VerificationSlice) -> None:
     user_id = await a_user(deps.database)
     event = await deps.sign_up_of(user_id)
     await deps.database.execute("DELETE FROM personal_keys")
@@ -87,7 +87,7 @@ async def test_an_event_that_comes_after_a_mail_was_asked_for_makes_no_second_li
     assert len(await deps.mails(user_id)) == 1
 
 
-async def test_an_address_under_somebody_elses_key_is_set_aside_without_it(
+async def test_an_address_under_someone_elses_key_is_set_aside_without_it(
     deps: VerificationSlice,
 ) -> None:
     owner = await a_user(deps.database, verified=True)
@@ -120,7 +120,7 @@ async def test_a_token_that_was_never_mailed_is_invalid(deps: VerificationSlice)
     assert await deps.redeem(a_token()) == INVALID
 
 
-async def test_a_token_past_its_time_is_told_so(deps: VerificationSlice) -> None:
+async def test_a_token_past_its_time_is_reported_so(deps: VerificationSlice) -> None:
     user_id, token = await deps.signed_up()
     await deps.database.execute("UPDATE mailed_tokens SET expires_at = now()")
     assert (await deps.redeem(token))["code"] == "expired-token"

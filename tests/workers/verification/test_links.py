@@ -48,7 +48,7 @@ async def test_who_forgot_the_password_gets_a_link_for_half_an_hour(
 
 
 @pytest.mark.parametrize("who", ["nobody", "unverified", "superseded", "erased"])
-async def test_an_address_that_nobody_confirmed_gets_the_same_outcome_and_no_mail(
+async def test_an_address_that_no_one_confirmed_gets_the_same_outcome_and_no_mail(
     deps: VerificationSlice, who: str
 ) -> None:
     if who != "nobody":
@@ -90,7 +90,7 @@ async def test_a_link_for_a_new_password_confirms_nothing(deps: VerificationSlic
 
 
 @pytest.mark.parametrize("kind", [UserPasswordChanged, UserPasswordReset])
-async def test_whoever_has_the_address_is_told_of_a_new_password(
+async def test_anyone_who_has_the_address_is_informed_of_a_new_password(
     deps: VerificationSlice, kind: type[UserPasswordChanged] | type[UserPasswordReset]
 ) -> None:
     ada = await a_user(deps.database, verified=True)
@@ -100,7 +100,7 @@ async def test_whoever_has_the_address_is_told_of_a_new_password(
     assert not await mailed(deps, eve), "nobody has confirmed that it is eve's"
 
 
-async def test_the_new_address_gets_a_link_and_the_old_one_is_told(
+async def test_the_new_address_gets_a_link_and_the_old_one_is_informed(
     deps: VerificationSlice,
 ) -> None:
     ada = await a_user(deps.database, verified=True)
@@ -111,7 +111,7 @@ async def test_the_new_address_gets_a_link_and_the_old_one_is_told(
         assert to["to"] == (NEW if mail["template"] == "email_change" else ADA)
 
 
-async def test_the_owner_of_a_taken_address_is_told_and_who_asked_sees_no_difference(
+async def test_the_owner_of_a_taken_address_is_informed_and_who_asked_sees_no_difference(
     deps: VerificationSlice,
 ) -> None:
     ada, owner = [await a_user(deps.database, each, verified=True) for each in (ADA, NEW)]
@@ -162,7 +162,7 @@ async def test_the_link_moves_the_account_to_the_address_it_was_mailed_to(
     assert len(await events(deps.database)) == 1
 
 
-async def test_the_old_address_is_told_of_the_change(deps: VerificationSlice) -> None:
+async def test_the_old_address_is_informed_of_the_change(deps: VerificationSlice) -> None:
     ada, token = await asked(deps)
     await deps.redeem(token)
     (event,) = await events(deps.database)
@@ -240,7 +240,7 @@ async def test_sign_ups_that_were_ended_go_along_so_that_erasing_finds_them(
     assert hashes == {address_hash(ADDRESS_KEY, NEW)}
 
 
-async def test_the_link_of_somebody_erased_does_nothing(deps: VerificationSlice) -> None:
+async def test_the_link_of_someone_erased_does_nothing(deps: VerificationSlice) -> None:
     _, token = await asked(deps)
     await deps.database.execute("DELETE FROM personal_keys")
     assert await deps.redeem(token) == INVALID

@@ -54,7 +54,7 @@ async def test_mails_made_again_are_those_that_were_sent_the_first_time(
     ]
 
 
-async def test_owner_is_told_again_without_waiting_behind_what_was_recovered(
+async def test_owner_is_informed_again_without_waiting_behind_what_was_recovered(
     deps: VerificationSlice,
 ) -> None:
     """Of events that were lost and of one that is new: the new one's mail is due at once."""

@@ -64,7 +64,7 @@ async def test_the_minute_is_the_address_not_the_sign_ups(deps: VerificationSlic
     assert [m["on_request"] for m in await deps.mails(newest)] == [False]
 
 
-async def test_the_outcome_does_not_tell_whether_anybody_waits(deps: VerificationSlice) -> None:
+async def test_the_outcome_does_not_reveal_whether_anyone_waits(deps: VerificationSlice) -> None:
     await a_user(deps.database, "owner@example.com", verified=True)
     await a_user(deps.database, "gone@example.com", erased=True)
     await a_user(deps.database, "ended@example.com", superseded=True)

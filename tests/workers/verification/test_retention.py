@@ -99,7 +99,7 @@ async def test_mail_request_goes_when_its_event_is_delivered_no_more(
     assert await run(pool, rule, at_once=2, pause=0) == 1
 
 
-async def test_an_event_calls_for_a_mail_only_while_its_row_would_tell_of_it(
+async def test_an_event_calls_for_a_mail_only_while_its_row_would_report_it(
     deps: VerificationSlice,
 ) -> None:
     """As if the group began anew, when its inbox has forgotten: such topics are kept for good."""

@@ -69,7 +69,7 @@ def test_a_link_to_another_address_moves_who_is_confirmed_already() -> None:
     assert redeem(token, [ada, eve], "new@example.com") == Verify(ada, (eve.user_id,))
 
 
-def test_nobody_moves_to_an_address_that_is_somebodys_by_now() -> None:
+def test_no_one_moves_to_an_address_that_is_someones_by_now() -> None:
     ada, owner = a_person(confirmed=True), a_person(confirmed=True)
     assert redeem(Token(ada.user_id, EMAIL_CHANGE), [ada, owner], "new@example.com") == INVALID
 
@@ -113,11 +113,11 @@ def test_a_token_past_its_time_says_so() -> None:
 @pytest.mark.parametrize(
     "person", [a_person(superseded=True), a_person(erased=True), a_person(confirmed=True)]
 )
-def test_a_token_of_somebody_who_does_not_wait_is_invalid(person: Person) -> None:
+def test_a_token_of_someone_who_does_not_wait_is_invalid(person: Person) -> None:
     assert redeem(Token(person.user_id), [person], ADA) == INVALID
 
 
-def test_a_token_for_an_address_that_is_somebody_elses_by_now_is_invalid() -> None:
+def test_a_token_for_an_address_that_is_someone_elses_by_now_is_invalid() -> None:
     ada, owner = a_person(), a_person(confirmed=True)
     assert redeem(Token(ada.user_id), [ada, owner], ADA) == INVALID
 
@@ -127,7 +127,7 @@ def test_an_erased_owner_owns_nothing() -> None:
     assert redeem(Token(ada.user_id, EMAIL_CHANGE), [ada, owner], ADA) == Verify(ada, ())
 
 
-def test_the_used_token_of_somebody_who_was_erased_tells_nothing() -> None:
+def test_the_used_token_of_someone_who_was_erased_reveals_nothing() -> None:
     ada = a_person(confirmed=True, erased=True)
     assert redeem(Token(ada.user_id, used=True), [ada], ADA) == INVALID
 

@@ -28,7 +28,7 @@ async def test_new_password_is_mailed_to_the_address_of_the_account(
     assert await mailed_to(deps) == {owned}
 
 
-async def test_repeated_sign_up_is_told_to_the_address_of_the_account(
+async def test_repeated_sign_up_is_reported_to_the_address_of_the_account(
     deps: VerificationSlice,
 ) -> None:
     owner = await a_user(deps.database, OWNED, verified=True)
@@ -36,7 +36,7 @@ async def test_repeated_sign_up_is_told_to_the_address_of_the_account(
     assert await mailed_to(deps) == {OWNED}
 
 
-async def test_wanted_address_is_told_to_the_address_of_its_account(
+async def test_wanted_address_is_reported_to_the_address_of_its_account(
     deps: VerificationSlice,
 ) -> None:
     await a_user(deps.database, OWNED, verified=True)

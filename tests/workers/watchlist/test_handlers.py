@@ -139,7 +139,7 @@ async def test_the_tier_is_the_limit(deps: WatchlistSlice, tier: Tier) -> None:
     assert await deps.reported(ada) == [("added", "LAST"), ("added", "S1", "a note")]
 
 
-async def test_erased_and_unknown_users_are_refused_and_hold_up_nobody(
+async def test_erased_and_unknown_users_are_refused_and_hold_up_no_one(
     deps: WatchlistSlice,
 ) -> None:
     ada = await deps.owner()
@@ -151,7 +151,7 @@ async def test_erased_and_unknown_users_are_refused_and_hold_up_nobody(
     assert len(await written_events(deps.database)) == 1
 
 
-async def test_a_command_of_nobody_is_set_aside_alone(deps: WatchlistSlice) -> None:
+async def test_a_command_of_no_one_is_set_aside_alone(deps: WatchlistSlice) -> None:
     ada = await deps.owner()
     with pytest.raises(PoisonError):
         await deps.handle(add(None, "AAPL"))

@@ -39,7 +39,7 @@ def test_a_full_list_takes_no_further_symbol() -> None:
     assert (decision.watchlist, decision.event) == (full, None)
 
 
-def test_what_nobody_asks_about_takes_room_too() -> None:
+def test_what_no_one_asks_about_takes_room_too() -> None:
     almost = replace(a_watchlist("AAPL", limit=3), others=1)
     full, _ = after(almost, AddToWatchlist(symbol="MSFT"))
     assert isinstance(decide(full, AddToWatchlist(symbol="SAP.DE")).outcome, Rejected)

@@ -92,7 +92,7 @@ async def test_another_authority_is_refused(
     assert said == "TLS: unable to get local issuer certificate"
 
 
-async def test_an_authority_that_nobody_named_is_refused(valkey_url: str, port: int) -> None:
+async def test_an_authority_that_no_one_named_is_refused(valkey_url: str, port: int) -> None:
     assert (await refusal(settings(valkey_url, port, None))).startswith("TLS: ")
 
 
@@ -103,7 +103,7 @@ async def test_a_certificate_of_another_host_is_refused(
     assert said.startswith("TLS: IP address mismatch")
 
 
-async def test_in_clear_the_server_takes_nobody(valkey_url: str, port: int) -> None:
+async def test_in_clear_the_server_takes_no_one(valkey_url: str, port: int) -> None:
     said = await refusal(settings(valkey_url, port, None, scheme="redis"))
     assert said == "ConnectionError"
 

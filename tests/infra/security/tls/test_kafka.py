@@ -236,7 +236,7 @@ def refused(
     return broker.settings(protocol="SASL_PLAINTEXT")
 
 
-async def test_a_process_that_is_refused_goes_on_says_so_and_stops_when_told(
+async def test_a_process_that_is_refused_goes_on_says_so_and_stops_when_asked(
     refused: KafkaSettings, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.WARNING, logger="aiokafka")
@@ -270,7 +270,7 @@ async def test_an_operators_tools_are_refused_with_what_to_look_at(refused: Kafk
                 pass
 
 
-async def test_the_operator_is_told_why_there_is_no_connection(refused: KafkaSettings) -> None:
+async def test_the_operator_is_informed_why_there_is_no_connection(refused: KafkaSettings) -> None:
     """By confluent-kafka, whose requests fail with a time-out whatever it was."""
     operator = Operator(refused, seconds=1.5)
     with pytest.raises(UnreachableError) as reported:
@@ -283,7 +283,7 @@ async def test_the_operator_is_told_why_there_is_no_connection(refused: KafkaSet
     assert said in str(reported.value)
 
 
-async def test_what_cannot_be_mended_by_waiting_is_told_at_once(
+async def test_what_cannot_be_fixed_by_waiting_is_reported_at_once(
     broker: TlsBroker, stranger: Authority
 ) -> None:
     untrusted = broker.settings(authority=stranger.file)

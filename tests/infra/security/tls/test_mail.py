@@ -97,7 +97,7 @@ async def test_another_authority_is_refused(
 
 
 @pytest.mark.parametrize("way", WAYS)
-async def test_an_authority_that_nobody_named_is_refused(
+async def test_an_authority_that_no_one_named_is_refused(
     way: str, certificate: Certificate
 ) -> None:
     async with a_server(way, certificate) as server:
@@ -114,7 +114,7 @@ async def test_a_certificate_of_another_host_is_refused(
 
 
 @pytest.mark.parametrize("way", WAYS)
-async def test_a_wrong_password_is_a_fault_to_mend(
+async def test_a_wrong_password_is_a_fault_to_fix(
     way: str, authority: Authority, certificate: Certificate
 ) -> None:
     async with a_server(way, certificate) as server:
@@ -156,7 +156,7 @@ async def test_a_server_that_goes_in_the_middle_of_the_handshake_calls_no_operat
 
 
 @pytest.mark.parametrize("alert", [40, 70])  # handshake_failure; protocol_version
-async def test_a_server_that_speaks_another_tls_is_a_fault_to_mend(
+async def test_a_server_that_speaks_another_tls_is_a_fault_to_fix(
     alert: int, authority: Authority
 ) -> None:
     async with going_in_the_handshake(alert) as port:

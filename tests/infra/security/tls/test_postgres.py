@@ -136,7 +136,7 @@ async def test_a_certificate_of_another_host_is_refused_and_counts_as_an_outage(
     assert isinstance(refused.value, UNAVAILABLE)
 
 
-async def test_without_tls_the_server_takes_nobody(database: Database, port: int) -> None:
+async def test_without_tls_the_server_takes_no_one(database: Database, port: int) -> None:
     parts = urlsplit(database.dsn("qnt9_relay"))
     netloc = f"{parts.username}:{parts.password}@127.0.0.1:{port}"
     dsn = urlunsplit(parts._replace(netloc=netloc, query="sslmode=disable"))

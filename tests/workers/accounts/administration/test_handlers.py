@@ -166,7 +166,7 @@ async def test_a_permission_is_given_and_withdrawn(deps: AdminSlice) -> None:
     assert (withdrawn.former_permissions, withdrawn.permissions) == ([ADMIN], [])
 
 
-async def test_what_changes_nothing_succeeds_and_is_not_told(deps: AdminSlice) -> None:
+async def test_what_changes_nothing_succeeds_and_is_not_reported(deps: AdminSlice) -> None:
     admin, ada = await deps.user("root", ADMIN), await deps.user("ada")
     assert isinstance(await deps.tier(ada, Tier.FREE, by=admin), Succeeded)
     assert isinstance(await deps.permissions(admin, ADMIN, by=admin), Succeeded)
@@ -185,7 +185,7 @@ async def test_only_an_admin_may_whatever_the_gateway_thought(deps: AdminSlice) 
     assert await deps.standing(ada) == ("free", [], 1)
 
 
-async def test_nobody_who_is_not_there_is_changed(deps: AdminSlice) -> None:
+async def test_no_one_who_is_not_there_is_changed(deps: AdminSlice) -> None:
     admin = await deps.user("root", ADMIN)
     erased = await a_user(deps.database, "gone@example.com", erased=True)
     superseded = await a_user(deps.database, "late@example.com", superseded=True)

@@ -124,7 +124,7 @@ async def test_confirmed_sign_up_ends_the_others_and_emits_one_event(guarded: Gu
     assert len(await events(guarded.database)) == 1
 
 
-async def test_wrong_password_is_refused_and_told_in_the_log(guarded: GuardedSlice) -> None:
+async def test_wrong_password_is_refused_and_reported_in_the_log(guarded: GuardedSlice) -> None:
     one = await signs_up(guarded, ATTACKER)
     outcome = await guarded.confirm_sign_up(one.token, password=VICTIM)
     assert isinstance(outcome, Rejected)

@@ -102,7 +102,7 @@ async def test_link_that_does_not_work_changes_nothing(guarded: GuardedSlice, wr
     assert (await owner(guarded, ada))[1] == PASSWORD
 
 
-async def test_address_that_is_somebody_elses_by_now_is_not_given_back(
+async def test_address_that_is_someone_elses_by_now_is_not_given_back(
     guarded: GuardedSlice,
 ) -> None:
     ada = await guarded.user()

@@ -108,7 +108,7 @@ async def test_the_outcome_of_an_older_command_says_only_that_it_succeeded(
     assert rows == [{"outcome": {"status": "succeeded", "result": None, "created": True}}]
 
 
-async def test_everybody_else_keeps_everything(guarded: GuardedSlice) -> None:
+async def test_everyone_else_keeps_everything(guarded: GuardedSlice) -> None:
     ada, bob = await guarded.user(), await guarded.user("bob@example.com")
     await a_trail(guarded, bob, "bob's note")
     before = [await left(guarded.database, t, bob) for t in ("watchlist_items", "audit_log")]
@@ -129,14 +129,14 @@ async def test_the_sign_ups_that_a_confirmation_ended_are_forgotten_with_it(
     assert {each.about for each in await written_events(guarded.database)} == {str(ada), str(eve)}
 
 
-async def test_who_has_confirmed_nothing_erases_nobody_else(guarded: GuardedSlice) -> None:
+async def test_who_has_confirmed_nothing_erases_no_one_else(guarded: GuardedSlice) -> None:
     eve = await a_user(guarded.database, display_name="Eve")
     ada = await guarded.user(verified=False)
     assert await guarded.erase(ada) == Succeeded()
     assert (await guarded.row(eve))["email"] == ADA
 
 
-async def test_a_second_erasure_finds_nobody(guarded: GuardedSlice) -> None:
+async def test_a_second_erasure_finds_no_one(guarded: GuardedSlice) -> None:
     ada = await guarded.user()
     assert await guarded.erase(ada) == Succeeded()
     assert await guarded.erase(ada) == Rejected("unknown-user")
@@ -205,7 +205,7 @@ def recorded(user_id: UUID) -> InboundMessage[RawEvent]:
 
 
 @pytest.mark.parametrize("role", ["gateway", "signup", "verification", "watchlist", "audit"])
-async def test_nobody_else_erases_and_nobody_else_changes_the_log(
+async def test_no_one_else_erases_and_no_one_else_changes_the_log(
     database: Database, role: str
 ) -> None:
     pool: Pool = await database.pool(f"qnt9_{role}")

@@ -58,7 +58,7 @@ async def test_a_wrong_password_changes_nothing(guarded: GuardedSlice) -> None:
     assert not guarded.outcome_notifier.changes
 
 
-async def test_a_wrong_password_is_told_of_with_what_it_was_for(guarded: GuardedSlice) -> None:
+async def test_a_wrong_password_is_reported_with_what_it_was_for(guarded: GuardedSlice) -> None:
     ada = await guarded.user()
     await guarded.change_password(ada, "Wrong-horse-7")
     await guarded.change_email(ada, "new@example.com", "Wrong-horse-7")

@@ -40,7 +40,7 @@ async def test_a_refresh_token_is_exchanged_for_a_new_pair(deps: AccountsSlice) 
     assert await ended(deps) == [False]
 
 
-async def test_a_rotation_is_told_of_once(deps: AccountsSlice) -> None:
+async def test_a_rotation_is_reported_once(deps: AccountsSlice) -> None:
     user_id = await deps.user()
     first = await deps.signed_in()
     await deps.refreshed(first["refresh_token"])

@@ -119,7 +119,7 @@ async def test_a_user_ends_another_session_of_the_same_user(deps: AccountsSlice)
     assert [(e.user_id, e.session_id) for e in reported] == [(user_id, str(session_id))]
 
 
-async def test_somebody_elses_session_is_as_unknown_as_none(deps: AccountsSlice) -> None:
+async def test_someone_elses_session_is_as_unknown_as_none(deps: AccountsSlice) -> None:
     await deps.user()
     stranger = await deps.user("bob@example.com")
     tokens = await deps.signed_in()
@@ -134,7 +134,7 @@ async def test_somebody_elses_session_is_as_unknown_as_none(deps: AccountsSlice)
 
 
 @pytest.mark.parametrize("kind", [SignOut, RevokeSession])
-async def test_without_an_actor_nobodys_session_is_ended(
+async def test_without_an_actor_no_ones_session_is_ended(
     deps: AccountsSlice, kind: type[SignOut | RevokeSession]
 ) -> None:
     with pytest.raises(PoisonError, match="without an actor"):

@@ -64,7 +64,7 @@ async def test_of_the_refresh_token_only_a_hash_is_kept(deps: AccountsSlice) -> 
     assert (session["lifetime"], session["spent_at"]) == (timedelta(days=30), None)
 
 
-async def test_somebody_unverified_may_sign_in_and_the_token_says_so(
+async def test_someone_unverified_may_sign_in_and_the_token_says_so(
     deps: AccountsSlice,
 ) -> None:
     await deps.user()
@@ -96,7 +96,7 @@ async def test_a_second_delivery_begins_no_session_and_gives_the_same_answer(
     assert deps.tokens(command)
 
 
-async def test_a_wrong_password_is_refused_and_told_of(deps: AccountsSlice) -> None:
+async def test_a_wrong_password_is_refused_and_reported(deps: AccountsSlice) -> None:
     user_id = await deps.user()
     await deps.handle(deps.command(password="Wooden-compass-37-ribbon"))
     assert deps.outcomes == [REFUSED]
@@ -110,7 +110,7 @@ async def test_a_wrong_password_is_refused_and_told_of(deps: AccountsSlice) -> N
     assert await revealed(deps.database, written.event.client) == A_CLIENT.to_json()
 
 
-async def test_an_unknown_address_is_refused_and_told_of_without_the_address(
+async def test_an_unknown_address_is_refused_and_reported_without_the_address(
     deps: AccountsSlice,
 ) -> None:
     await deps.handle(deps.command())
@@ -173,7 +173,7 @@ async def test_of_the_unverified_the_newest_is_meant(deps: AccountsSlice) -> Non
 
 
 @pytest.mark.parametrize("ended", ["superseded", "erased"])
-async def test_nobody_signs_in_to_an_account_that_has_ended(
+async def test_no_one_signs_in_to_an_account_that_has_ended(
     deps: AccountsSlice, ended: str
 ) -> None:
     await deps.user(verified=True, superseded=ended == "superseded", erased=ended == "erased")
