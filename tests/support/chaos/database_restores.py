@@ -1,6 +1,7 @@
 """A backup of the database under load, and its restore behind a Kafka that went on."""
 
 import asyncio
+import json
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -74,8 +75,8 @@ class Restore:
 
     async def _noticed(self, stack: Stack) -> bool:
         """Whether a process says by itself what is wrong."""
-        said = (await asyncio.to_thread(stack.run, "status")).stdout
-        return OLDER in " ".join(said.split())  # lines end at 80 columns
+        status = await asyncio.to_thread(stack.status)
+        return OLDER in json.dumps(status, ensure_ascii=False)
 
     async def _recovered(self, stack: Stack) -> bool:
         """Whether it was done; refused while workers that have not noticed yet are in a group."""
