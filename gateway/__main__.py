@@ -30,6 +30,7 @@ from gateway.stream.tickets import Tickets
 from infra.composition.bootstrap import main
 from infra.composition.process import watch_helpful, watch_needed
 from infra.kafka.producer import Producer
+from infra.observability.http_tracing import TraceRequests
 from infra.postgres.pool import open_pool
 from infra.postgres.reads import Reads, probe_of
 from infra.redis.client import open_redis
@@ -111,7 +112,7 @@ async def run(settings: GatewaySettings) -> None:
         app = Application(deps, ENDPOINTS, health.public_routes())
         await enter(
             http_server(
-                app,
+                TraceRequests(app),
                 settings.http_host,
                 settings.http_port,
                 name="public",

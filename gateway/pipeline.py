@@ -17,6 +17,7 @@ from gateway.rate_limit.limiter import SLOWED_SECONDS, Caller, Taken
 from gateway.rate_limit.policies import FAULTY
 from gateway.v1.models import WithAddress
 from infra.observability.trace_context import child_of
+from infra.observability.tracing import current_traceparent
 from infra.security.address_hmac import address_hash
 from infra.security.client_cipher import Client
 
@@ -90,7 +91,7 @@ class Pipeline:
             queried = validated(endpoint.query, read_query(request.query))
         context = RequestContext(
             correlation_id=request.correlation_id,
-            traceparent=child_of(request.headers.get("traceparent")),
+            traceparent=current_traceparent() or child_of(request.headers.get("traceparent")),
             client=client,
             user=user,
             method=endpoint.method,

@@ -5,6 +5,8 @@ from typing import Any
 
 import orjson
 
+from infra.observability.tracing import current_trace_id
+
 PROBLEM_JSON = "application/problem+json"
 
 
@@ -102,7 +104,8 @@ class ProblemError(Exception):
     def problem(self) -> Problem:
         return PROBLEMS[self.code]
 
-    def body(self, request_id: str) -> bytes:
+    def body(self, request_id: str, trace_id: str | None = None) -> bytes:
+        """The document. The trace is the one in hand, unless it is given."""
         problem = self.problem
         body: dict[str, Any] = {
             "type": f"urn:qnt9:problem:{self.code}",
@@ -112,6 +115,8 @@ class ProblemError(Exception):
             "code": self.code,
             "request_id": request_id,
         }
+        if trace_id := trace_id or current_trace_id():
+            body["trace_id"] = trace_id
         if self.errors:
             body["errors"] = self.errors
         return orjson.dumps(body)

@@ -13,6 +13,7 @@ from xdist.scheduler import LoadScopeScheduling
 from infra.redis.client import open_redis
 from infra.runtime.settings import RedisSettings
 from tests.support.evidence import Evidence
+from tests.support.otlp import Receiver, running_receiver
 from tests.support.postgres import Database, Server, copy_of, migrated_template, running_server
 from tests.support.process_guard import Guard
 from tests.support.run_report import STARTED, lines, seconds_by_file
@@ -74,12 +75,21 @@ async def redis_away() -> AsyncIterator[Redis]:
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def receiver() -> Iterator[Receiver]:
+    """Where the system's spans go: those of requests that say they are sampled."""
+    with running_receiver() as receiver:
+        yield receiver
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory, receiver: Receiver) -> Iterator[Stack]:
     """The whole system, started when the first test asks for it, or the one that stands already."""
     if standing := os.environ.get(EXTERNAL):
         yield ExternalStack(Path(standing))
         return
-    with running_stack(tmp_path_factory.mktemp("stack"), port_base=PORT_BASE) as running:
+    data = tmp_path_factory.mktemp("stack")
+    tracing = {"QNT9_OTLP_ENDPOINT": receiver.url, "QNT9_TRACE_SAMPLE_RATIO": "0"}
+    with running_stack(data, port_base=PORT_BASE, environment=tracing) as running:
         yield running
 
 

@@ -40,6 +40,7 @@ _KEYS: Mapping[str, tuple[str, ...]] = {
     "QNT9_MAIL_KEY": ("verification",),
     "QNT9_AUDIT_PRIVATE_KEY": ("audit",),
 }
+_OF_ALL = ("QNT9_LOG_LEVEL", "QNT9_OTLP_ENDPOINT", "QNT9_TRACE_SAMPLE_RATIO")
 _OF_SEVERAL: Mapping[str, tuple[str, ...]] = {
     "QNT9_OUTCOMES_KEPT_DAYS": ("gateway", "relay"),
 }
@@ -52,7 +53,7 @@ def of_machine() -> dict[str, str]:
 
 
 def of_role(role: str, credentials: Credentials, ports: Ports, options: Options) -> dict[str, str]:
-    """A role's settings. The caller's QNT9_<ROLE>_… and QNT9_LOG_LEVEL reach it, for tuning.
+    """A role's settings. The caller's QNT9_<ROLE>_… and those of all roles reach it, for tuning.
 
     So do those that several roles must share, such as QNT9_OUTCOMES_KEPT_DAYS, and the
     gateway's QNT9_CORS_ORIGINS, for a page that is being developed.
@@ -61,7 +62,7 @@ def of_role(role: str, credentials: Credentials, ports: Ports, options: Options)
     settings = {
         name: value
         for name, value in os.environ.items()
-        if name.startswith(own) or name == "QNT9_LOG_LEVEL" or role in _OF_SEVERAL.get(name, ())
+        if name.startswith(own) or name in _OF_ALL or role in _OF_SEVERAL.get(name, ())
     }
     settings |= {"QNT9_ENVIRONMENT": "development"}
     settings |= kafka_settings(role, credentials, ports)

@@ -34,7 +34,7 @@ from infra.kafka.producer import (
     Outgoing,
     Producer,
 )
-from infra.observability.trace_context import child_of
+from infra.observability.tracing import TRACING
 from infra.runtime.clock import CLOCK
 from infra.security.client_cipher import ClientCipher
 
@@ -212,7 +212,7 @@ class CommandPublisher:
             correlation_id=context.correlation_id,
             causation_id=context.correlation_id,
             actor_id=context.user.user_id if context.user else None,
-            traceparent=child_of(context.traceparent),
+            traceparent=TRACING.created(command.type, str(intent.id), context.traceparent),
             reply_to=reply_to,
             deadline=deadline,
             # Where the body has a secret, its fingerprint travels inside the seal.

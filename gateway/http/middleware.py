@@ -14,6 +14,7 @@ from gateway.http.public_port import correlation_id_of, request_id_of
 from gateway.http.request import GatewayRequest
 from gateway.http.response import Headers, problem_response
 from gateway.problems import ProblemError
+from infra.observability.tracing import TRACING
 from infra.postgres.pool import UNAVAILABLE
 
 log = structlog.get_logger(__name__)
@@ -51,6 +52,10 @@ class RequestMiddleware:
 
     def _observe(self, request: GatewayRequest, seconds: float) -> None:
         route = request.route
+        TRACING.describe(
+            f"{request.method} {route}",
+            {"http.route": route, "http.response.status_code": request.status},
+        )
         labels = (request.method, route, request.status)
         sample = self._samples.get(labels)
         if sample is None:

@@ -14,6 +14,8 @@ from gateway.problems import PROBLEM_JSON, PROBLEMS, ProblemError
 from gateway.rate_limit.limiter import site_of
 from infra.http.bounds import Bounds, ClientKey
 from infra.http.refusals import Headers, Refusal
+from infra.observability.http_tracing import traceparent_in
+from infra.observability.trace_context import child_of, trace_id_of
 
 log = structlog.get_logger(__name__)
 
@@ -58,7 +60,8 @@ class ProblemRenderer:
         ]
         if problem.retry_after is not None:
             fields.append((b"retry-after", str(problem.retry_after).encode()))
-        return fields, ProblemError(refusal.code, refusal.detail).body(request_id)
+        trace_id = trace_id_of(child_of(traceparent_in(headers)))
+        return fields, ProblemError(refusal.code, refusal.detail).body(request_id, trace_id)
 
 
 def connection_bounds(connections: int, *, of_client: int, buffered_bytes: int) -> Bounds:

@@ -60,6 +60,7 @@ class ProblemDetails(BaseModel):
     detail: str
     code: str = Field(json_schema_extra={"enum": [*sorted(PROBLEMS)]})
     request_id: str
+    trace_id: str | None = None
     errors: list[dict[str, str]] | None = None
 
 

@@ -9,6 +9,7 @@ import structlog
 import uvloop
 
 from infra.observability.telemetry import configure_logging
+from infra.observability.tracing import TRACING
 from infra.runtime.settings import ProcessSettings, SettingsError
 from infra.runtime.unsafe_settings import RISKS
 
@@ -38,8 +39,26 @@ def main(kind: type[S], run: Callable[[S], Coroutine[Any, Any, None]]) -> None:
     if settings.risks:
         log.warning("unsafe_settings_accepted", risks=settings.risks)
 
+    _begin_tracing(settings)
     # What was imported stays for life. Requests leave little to collect, and collecting often is
     # what the slowest of them wait for.
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
-    uvloop.run(run(settings))
+    try:
+        uvloop.run(run(settings))
+    finally:
+        TRACING.close()
+
+
+def _begin_tracing(settings: ProcessSettings) -> None:
+    """Import OpenTelemetry only where spans have somewhere to go: it takes time and memory."""
+    if not settings.otlp_endpoint:
+        return
+    from infra.observability.otel import open_recorder  # noqa: PLC0415  # see above
+
+    TRACING.recorder = open_recorder(
+        settings.otlp_endpoint,
+        instance=settings.instance,
+        ratio=settings.trace_sample_ratio,
+        ca_file=settings.otlp_ca_file,
+    )

@@ -93,6 +93,6 @@ class MailSettings(ProcessSettings):
     def _no_password_in_clear(self) -> Self:
         url = urlsplit(self.smtp_url.get_secret_value() if self.smtp_url else "")
         secured = url.scheme == "smtps" or self.smtp_starttls
-        if url.password and not secured and self.environment == "production":
+        if url.password and not secured and self.environment != "development":
             raise ValueError("QNT9_SMTP_URL: a password needs smtps:// or QNT9_SMTP_STARTTLS=true")
         return self

@@ -34,10 +34,12 @@ from infra.messaging.dead_lettering import SettingAside
 from infra.messaging.dead_letters import DeadLetters
 from infra.messaging.failure_pause import FailurePause
 from infra.messaging.handler_calls import Handle, call
-from infra.messaging.inbound import InboundMessage, RefusedInputError
+from infra.messaging.inbound import InboundMessage, RefusedInputError, traced_of
 from infra.messaging.record_reader import Reader, Refused, Unreadable, Unwanted
 from infra.messaging.transaction import Transactions
 from infra.observability.telemetry import RECORDS
+from infra.observability.trace_context import trace_id_of
+from infra.observability.tracing import TRACING
 
 log = structlog.get_logger(__name__)
 
@@ -62,6 +64,7 @@ class BatchProcessor:
         dead_letter_status: DeadLetterStatus | None = None,
     ) -> None:
         self._name = name
+        self._attributes = {"messaging.system": "kafka", "messaging.consumer.group.name": name}
         self._handle = handle
         self._reader = reader
         self._transactions = transactions
@@ -204,6 +207,7 @@ class BatchProcessor:
                 message_id=str(envelope.id),
                 correlation_id=envelope.correlation_id,
                 message_type=envelope.type,
+                trace_id=trace_id_of(envelope.traceparent),
             ):
                 patient = await self._attempt(item, batch, patient=patient) and patient
 
@@ -245,8 +249,10 @@ class BatchProcessor:
 
     async def _handle_or_refuse(self, items: list[Item], batch: Batch) -> None:
         """The handler. Input that it refuses is settled, once it is known whose that is."""
+        traced = traced_of([item.received for item in items])
         try:
-            await call(self._handle, [i.received for i in items], self._touch)
+            with TRACING.batch("process", "consumer", traced, self._attributes):
+                await call(self._handle, [i.received for i in items], self._touch)
         except RefusedInputError as error:
             if len(items) > 1:
                 raise

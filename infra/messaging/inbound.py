@@ -1,10 +1,12 @@
 """A message as a handler gets it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, TypeVar
 
 from contracts.envelope import Envelope
 from contracts.message import Message
+from infra.observability.tracing import TRACING, Traced
 from infra.security.client_cipher import Client
 
 M_co = TypeVar("M_co", bound=Message, covariant=True)
@@ -29,6 +31,14 @@ class InboundMessage(Generic[M_co]):
     data: M_co
     client: Client | None
     origin: Origin
+
+
+def traced_of(messages: Sequence[InboundMessage[Any]]) -> list[Traced]:
+    """The messages as their traces have them; none of several while nothing is recorded."""
+    if len(messages) > 1 and not TRACING.recorder:
+        return []
+    envelopes = (each.envelope for each in messages)
+    return [Traced(str(each.id), each.type, each.traceparent) for each in envelopes]
 
 
 class RawEvent(Message):

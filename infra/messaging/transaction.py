@@ -26,7 +26,7 @@ from infra.messaging.dead_letter_status import DeadLetterStatus
 from infra.messaging.inbound import InboundMessage, Origin
 from infra.messaging.message_rows import ConcurrentDeliveryError, Emitted, Settled, save
 from infra.messaging.outcome_notifier import Announcement, OutcomeNotifier
-from infra.observability.trace_context import child_of
+from infra.observability.tracing import TRACING, current_traceparent
 from infra.postgres.pool import Connection, Pool
 from infra.runtime.clock import CLOCK
 
@@ -104,6 +104,12 @@ class Transaction:
             client = Personal(caused_by.client.to_json())
             event = event.model_copy(update={"client": client})
         event_id = self._derived_id(cause, event, about) if cause else event_id or uuid7()
+        traceparent = TRACING.created(
+            event.type,
+            str(event_id),
+            cause.traceparent if cause else current_traceparent(),
+            cause_id=str(cause.id) if cause else "",
+        )
         envelope = Envelope(
             id=event_id,
             source=self._source,
@@ -113,7 +119,7 @@ class Transaction:
             correlation_id=cause.correlation_id if cause else str(event_id),
             causation_id=str(cause.id) if cause else "",
             actor_id=cause.actor_id if cause else None,
-            traceparent=child_of(cause.traceparent if cause else None),
+            traceparent=traceparent,
         )
         topic, _, suffix = CARRIED_BY[type(event)].name.rpartition(".")
         assert suffix == "events", f"{event.type} is not carried by an event topic"

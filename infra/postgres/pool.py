@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 import orjson
 
+from infra.observability.tracing import TRACING
 from infra.runtime.settings import PostgresSettings
 
 if TYPE_CHECKING:
@@ -147,6 +148,8 @@ async def _nothing_to_reset(_: Connection) -> None:
 
 
 async def _prepare(connection: Connection) -> None:
+    if TRACING.recorder:
+        connection.add_query_logger(TRACING.query_done)
     await connection.set_type_codec(
         "jsonb",
         schema="pg_catalog",

@@ -146,8 +146,8 @@ RIGHTS: Mapping[str, Mapping[str, Rights]] = {
     },
     "mails": {
         "verification": (
-            select(f"{_MAILS} {_MAIL_PROGRESS} created_at"),
-            insert(f"{_MAILS} next_attempt_at"),
+            select(f"{_MAILS} {_MAIL_PROGRESS} created_at traceparent"),
+            insert(f"{_MAILS} next_attempt_at traceparent"),
             update(_MAIL_PROGRESS),
             delete(),
         ),

@@ -606,6 +606,7 @@ CREATE TABLE mails (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     sent_at timestamp with time zone,
     last_error text,
+    traceparent text,
     CONSTRAINT mails_status_check CHECK ((status = ANY (ARRAY['queued'::text, 'sending'::text, 'sent'::text, 'failed'::text, 'cancelled'::text])))
 );
 
@@ -1792,6 +1793,8 @@ GRANT SELECT(created_at) ON TABLE mails TO qnt9_verification;
 GRANT SELECT(sent_at),UPDATE(sent_at) ON TABLE mails TO qnt9_verification;
 
 GRANT SELECT(last_error),UPDATE(last_error) ON TABLE mails TO qnt9_verification;
+
+GRANT SELECT(traceparent),INSERT(traceparent) ON TABLE mails TO qnt9_verification;
 
 GRANT USAGE ON SEQUENCE outbox_seq TO qnt9_signup;
 GRANT USAGE ON SEQUENCE outbox_seq TO qnt9_accounts;

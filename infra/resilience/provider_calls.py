@@ -7,7 +7,7 @@ a half-open circuit are shared through the cache server, as far as it can be rea
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar, cast
@@ -23,6 +23,7 @@ from tenacity import (
     wait_exponential_jitter,
 )
 
+from infra.observability.tracing import TRACING
 from infra.resilience.circuit_breaker import ADOPTED, Circuit
 from infra.resilience.policies import (
     Change,
@@ -123,7 +124,7 @@ class Upstream:
                 raise OutOfTimeError
             async with self._admitted():
                 try:
-                    with self._circuit.calling():
+                    with self._circuit.calling(), self._traced():
                         answer = await _until(ends, ask)
                 except Exception as error:
                     self._failed(error)
@@ -132,6 +133,9 @@ class Upstream:
                     raise
                 CALLS.labels(self._provider, "answered").inc()
                 return answer
+
+    def _traced(self) -> AbstractContextManager[None]:
+        return TRACING.inner(f"call {self._provider}", "client", {"peer.service": self._provider})
 
     @asynccontextmanager
     async def _slot(self, ends: float) -> AsyncIterator[None]:

@@ -85,6 +85,16 @@ def _cache(value: SecretStr) -> SecretStr:
     return value
 
 
+def _otlp(value: str) -> str:
+    url = urlsplit(value)
+    if value and (url.scheme not in ("http", "https") or not url.hostname):
+        raise ValueError("must be http://host:port or https://host:port")
+    if "@" in url.netloc or url.query or url.fragment:
+        raise ValueError("must have no user, query or fragment")
+    _ = url.port  # raises for what is no port
+    return value
+
+
 class Settings(BaseSettings):
     """The base of every group of settings: the same prefix, frozen, values never in errors."""
 
@@ -96,7 +106,7 @@ class Settings(BaseSettings):
 class ProcessSettings(Settings):
     """What every process of ours needs."""
 
-    environment: Literal["development", "production"] = "production"
+    environment: Literal["development", "staging", "production"] = "production"
     instance: str = "unnamed"
     log_level: LogLevel = "info"
     plaintext_allowed: bool = False
@@ -105,6 +115,11 @@ class ProcessSettings(Settings):
     """Outside development: unsafe settings that are wanted, by their names in `unsafe_settings`."""
     health_host: str = "127.0.0.1"
     health_port: int = 0
+    otlp_endpoint: Annotated[str, AfterValidator(_otlp)] = ""
+    """Where spans are sent, as http(s)://host:port; nothing is traced without it."""
+    otlp_ca_file: CaFile | None = None
+    trace_sample_ratio: float = Field(default=0.01, ge=0.0, le=1.0)
+    """Of the traces that begin here; others are recorded when their parent is."""
 
     @classmethod
     def violations(cls, given: Mapping[str, str]) -> Iterable[Violation]:

@@ -19,6 +19,7 @@ RISKS = {
     "postgres-plaintext": "PostgreSQL on another host without verified TLS",
     "redis-plaintext": "Redis or Valkey on another host without verified TLS",
     "smtp-plaintext": "mail handed over without TLS",
+    "otlp-plaintext": "spans sent to another host without TLS",
 }
 """Every name, and what is accepted with it."""
 PLAINTEXT = {name for name in RISKS if name.endswith("-plaintext")}
@@ -87,6 +88,9 @@ def violations(given: Mapping[str, str], names: Iterable[str]) -> Iterator[Viola
     if given.get("smtp_url", "").lower().startswith("smtp:") and not starts_tls:
         fault = "must be smtps:// or have QNT9_SMTP_STARTTLS=true"
         yield Violation("smtp_url", fault, "smtp-plaintext")
+    otlp = urlsplit(given.get("otlp_endpoint", ""))
+    if otlp.scheme == "http" and not is_local(otlp.hostname or ""):
+        yield Violation("otlp_endpoint", "is on another host: must be https://", "otlp-plaintext")
 
 
 def _proxies(text: str) -> str | None:

@@ -7,7 +7,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,8 +61,11 @@ class User:
 class Stack:
     """A running system, and what a test does with it."""
 
-    def __init__(self, data: Path, source: Path = ROOT) -> None:
+    def __init__(
+        self, data: Path, source: Path = ROOT, environment: Mapping[str, str] | None = None
+    ) -> None:
         self.data = data
+        self._environment = environment or {}
         self._source = source
 
     def qnt9(self, *arguments: str) -> str:
@@ -87,6 +90,7 @@ class Stack:
             env={
                 **SETTINGS,
                 **os.environ,
+                **self._environment,
                 "PYTHONPATH": str(self._source),
                 "QNT9_DATA": str(self.data),
             },
@@ -282,10 +286,15 @@ class ExternalStack(Stack):
 
 @contextmanager
 def running_stack(
-    data: Path, *, port_base: int, source: Path = ROOT, options: tuple[str, ...] = ()
+    data: Path,
+    *,
+    port_base: int,
+    source: Path = ROOT,
+    options: tuple[str, ...] = (),
+    environment: Mapping[str, str] | None = None,
 ) -> Iterator[Stack]:
     """The system, up and ready; down again afterwards."""
-    stack = Stack(data, source)
+    stack = Stack(data, source, environment)
     watch_folder(data)
     note_started(data)
     stack.qnt9("up", "--detach", "--port-base", str(port_base), *options)

@@ -19,6 +19,7 @@ from contracts.ids import derived_uuid7, time_of
 from contracts.message import Message
 from contracts.personal import ErasedError, Personal
 from infra.messaging.inbound import InboundMessage, PoisonError
+from infra.observability.tracing import TRACING
 from workers.notifications.mail_templates import Draft, Messages
 from workers.notifications.rules import (
     EMAIL_CHANGE_ASKED,
@@ -87,7 +88,11 @@ def draft(
         name=person.display_name,
         about=about,
     )
-    return replace(made, session_id=session_id, cause_id=call.envelope.id)
+    cause = call.envelope
+    traceparent = TRACING.created(
+        f"mail {template}", str(made.id), cause.traceparent, cause_id=str(cause.id)
+    )
+    return replace(made, session_id=session_id, cause_id=cause.id, traceparent=traceparent)
 
 
 def mail_id(cause: Envelope, template: str, to: UUID) -> UUID:

@@ -23,14 +23,14 @@ async def insert_mails(conn: Connection, drafts: Sequence[Draft]) -> None:
             SELECT *
               FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::int[], $5::text[], $6::text[],
                           $7::boolean[], $8::bytea[], $9::interval[], $10::timestamptz[],
-                          $11::text[], $12::uuid[])
+                          $11::text[], $12::uuid[], $13::text[])
                 AS d (id, user_id, template, template_version, message_id, parameters,
-                      on_request, token_hash, lifetime, due_at, address, session_id)
+                      on_request, token_hash, lifetime, due_at, address, session_id, traceparent)
         ), queued AS (
             INSERT INTO mails (id, user_id, template, template_version, message_id, parameters,
-                               on_request, next_attempt_at)
+                               on_request, next_attempt_at, traceparent)
             SELECT id, user_id, template, template_version, message_id, parameters, on_request,
-                   coalesce(due_at, now())
+                   coalesce(due_at, now()), traceparent
               FROM draft
         )
         INSERT INTO mailed_tokens (token_hash, mail_id, user_id, purpose, expires_at, address,
@@ -51,6 +51,7 @@ async def insert_mails(conn: Connection, drafts: Sequence[Draft]) -> None:
         [d.due_at for d in drafts],
         [d.address for d in drafts],
         [d.session_id for d in drafts],
+        [d.traceparent for d in drafts],
     )
 
 
@@ -70,6 +71,7 @@ class Claimed:
     attempts: int
     created_at: datetime
     age: timedelta
+    traceparent: str | None
     again: bool
     key: PersonalKey | None
 
@@ -104,7 +106,7 @@ async def claim(
               FROM due
              WHERE mails.id = due.id
             RETURNING mails.id, user_id, template, template_version, message_id, parameters,
-                      attempts, created_at, now() - created_at AS age, again
+                      attempts, created_at, now() - created_at AS age, traceparent, again
         )
         SELECT claimed.*, coalesce(farewells.secret, personal_keys.secret) AS secret
           FROM claimed

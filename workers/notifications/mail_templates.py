@@ -95,6 +95,8 @@ class Draft:
     """From when on it may be sent; None for at once."""
     cause_id: UUID | None = None
     """The event that calls for it."""
+    traceparent: str | None = None
+    """Whose trace its sending belongs to."""
 
 
 class Messages:

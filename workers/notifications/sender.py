@@ -16,6 +16,7 @@ from contracts.personal import ErasedError
 from infra.mail.delivery_health import DeliveryHealth
 from infra.mail.transport import DeferredError, Mailer, OutgoingMail, RefusedError
 from infra.messaging.transaction import Transactions
+from infra.observability.tracing import TRACING, Attributes
 from infra.postgres.pool import CONNECT_SECONDS, Pool
 from infra.runtime.backoff import Backoff, wait_for_event
 from workers.notifications import mail_queue
@@ -144,8 +145,15 @@ class Sender:
     async def _send(self, mail: Claimed) -> None:
         """Never raises: what cannot be recorded comes again when its lease has ended."""
         try:
-            with structlog.contextvars.bound_contextvars(
-                mail_id=str(mail.id), user_id=str(mail.user_id), attempt=mail.attempts
+            attributes: Attributes = {
+                "qnt9.mail.id": str(mail.id),
+                "qnt9.mail.attempt": mail.attempts,
+            }
+            with (
+                structlog.contextvars.bound_contextvars(
+                    mail_id=str(mail.id), user_id=str(mail.user_id), attempt=mail.attempts
+                ),
+                TRACING.continued(f"mail {mail.template}", "client", mail.traceparent, attributes),
             ):
                 await self._deliver(mail)
         except DATABASE_DOWN as error:

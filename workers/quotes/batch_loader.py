@@ -11,6 +11,8 @@ from datetime import datetime
 
 import structlog
 
+from infra.messaging.inbound import traced_of
+from infra.observability.tracing import TRACING
 from infra.postgres.pool import UNAVAILABLE
 from infra.runtime.clock import CLOCK
 from workers.quotes.rules import Asker, waits_until
@@ -86,8 +88,10 @@ class LookUps:
     async def _run(self) -> None:
         await asyncio.sleep(self._gather_seconds)
         look_ups, self._gathered = self._gathered, []
+        askers = [asker for each in look_ups for asker in each.askers]
         try:
-            await self._look_up(look_ups)
+            with TRACING.batch("look up for", "client", traced_of(askers), {}):
+                await self._look_up(look_ups)
         except Exception as error:  # noqa: BLE001  # whoever waits is told by time; others go on
             _log(error)
         finally:

@@ -13,7 +13,8 @@ from infra.kafka.producer import (
     Producer,
     RefusedError,
 )
-from workers.relay.rules import Row, by_topic
+from infra.observability.tracing import TRACING
+from workers.relay.rules import Row, by_topic, traced
 
 log = structlog.get_logger(__name__)
 
@@ -74,9 +75,10 @@ async def _in_order(  # noqa: PLR0917  # of one call, above
     rows = _without_oversized(rows, sent)
     while rows and may_go_on():
         try:
-            count = await producer.publish_batch(
-                topic, partition, [row.record for row in rows], seconds=ACK_SECONDS
-            )
+            with TRACING.batch("publish", "producer", traced(rows), _attributes(topic)):
+                count = await producer.publish_batch(
+                    topic, partition, [row.record for row in rows], seconds=ACK_SECONDS
+                )
         except (BrokerUnavailableError, IndeterminateError) as error:
             sent.away = str(error) or "there is no broker"
             return
@@ -85,6 +87,10 @@ async def _in_order(  # noqa: PLR0917  # of one call, above
             return
         sent.acknowledged += rows[:count]
         rows = rows[count:]
+
+
+def _attributes(topic: str) -> dict[str, str]:
+    return {"messaging.system": "kafka", "messaging.destination.name": topic}
 
 
 def _without_oversized(rows: list[Row], sent: Sent) -> list[Row]:

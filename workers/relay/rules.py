@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from infra.kafka.producer import Outgoing
+from infra.observability.tracing import TRACING, Traced
 
 SHARDS = range(8)
 """As the column `shard` of the outbox counts them."""
@@ -27,6 +28,19 @@ class Row:
     def key(self) -> str:
         """The key of its record: the id of its aggregate."""
         return self.record.key.decode()
+
+
+def traced(rows: Iterable[Row]) -> list[Traced]:
+    """The events of rows, as their traces have them; none while nothing is recorded."""
+    if not TRACING.recorder:
+        return []
+    found = []
+    for row in rows:
+        headers = dict(row.record.headers)
+        names = ("ce_id", "ce_type", "traceparent")
+        id_, type_, parent = (headers.get(name, b"").decode(errors="replace") for name in names)
+        found.append(Traced(id_, type_, parent or None))
+    return found
 
 
 def fair_share(relays: int) -> int:

@@ -76,6 +76,7 @@ REFUSED: dict[str, tuple[str, list[str]]] = {
         ],
     ),
     "smtp_url": ("smtp-plaintext", ["smtp://mail.example.com", "smtp://10.0.0.7:25"]),
+    "otlp_endpoint": ("otlp-plaintext", ["http://otel.example.com:4318", "http://10.0.0.7:4318"]),
 }
 TAKEN: dict[str, list[str]] = {
     "limits": ["strict"],
@@ -103,6 +104,7 @@ TAKEN: dict[str, list[str]] = {
         "unix://:pJ7hYc2VfMs6GkXw@/run/valkey.sock",
     ],
     "smtp_url": ["smtps://mail.example.com"],
+    "otlp_endpoint": ["", "https://otel.example.com:4318", "http://127.0.0.1:4318"],
 }
 
 
