@@ -52,9 +52,10 @@ class Credentials(SealedContent):
 
 
 class RefreshToken(SealedContent):
-    """A refresh token as its holder sent it."""
+    """A refresh token as its holder sent it. `several_tabs`: others may hold the same one."""
 
     refresh_token: Annotated[str, Field(pattern=REFRESH_TOKEN, repr=False)]
+    several_tabs: bool = False
 
 
 class ProfileChange(SealedContent):

@@ -32,7 +32,9 @@ class Application:
         self._in_flight = 0
         self._idle = asyncio.Event()
         self.security = security_headers(https=deps.settings.environment != "development")
-        cors, draining = Cors(deps.settings.cors_origins), deps.shutdown.draining
+        endpoints, draining = tuple(endpoints), deps.shutdown.draining
+        with_credentials = {each.path for each in endpoints if each.for_pages}
+        cors = Cors(deps.settings.cors_origins, with_credentials)
         self._router = Router(
             [*routes_of(endpoints, Pipeline(deps).run, cors), *operations],
             redirect_slashes=False,

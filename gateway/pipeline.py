@@ -11,6 +11,7 @@ from gateway.deps import GatewayDeps
 from gateway.http.body import read_json, read_query, validated
 from gateway.http.call import Call
 from gateway.http.endpoints import Answer, Endpoint
+from gateway.http.page_origin import require_page_of
 from gateway.http.request import GatewayRequest
 from gateway.problems import ProblemError
 from gateway.rate_limit.limiter import SLOWED_SECONDS, Caller, Taken
@@ -79,6 +80,8 @@ class Pipeline:
         return Caller(ip)
 
     async def _call(self, endpoint: Endpoint, request: GatewayRequest, client: Client) -> Call:
+        if endpoint.for_pages:
+            require_page_of(self._deps.settings.page_origins, request.headers)
         user = await self._deps.authenticator.authenticate(
             request, endpoint.access, by_ticket=endpoint.by_ticket
         )

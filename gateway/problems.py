@@ -33,6 +33,7 @@ PROBLEMS: dict[str, Problem] = {
     ),
     "email-not-verified": Problem(403, "The e-mail address is not verified"),
     "forbidden": Problem(403, "The caller does not have the required permission"),
+    "untrusted-origin": Problem(403, "Only pages of trusted origins may call"),
     "not-found": Problem(404, "The resource does not exist"),
     "unknown-symbol": Problem(404, "The symbol does not exist"),
     "unknown-session": Problem(404, "The session does not exist"),

@@ -130,6 +130,12 @@ class GatewaySettings(
                 yield Violation(name, f"is more than {most:,}", "large-quotas")
 
     @property
+    def page_origins(self) -> frozenset[str]:
+        """Origins whose pages may have a session in a cookie: those named, and the gateway's."""
+        url = urlsplit(self.public_url)
+        return frozenset((*self.cors_origins, _origin(f"{url.scheme}://{url.netloc}".lower())))
+
+    @property
     def quotas(self) -> Mapping[str, ByTier]:
         """The numbers of each policy."""
         return with_changes(SETS[self.limits], self.gateway_quotas)

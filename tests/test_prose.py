@@ -19,6 +19,7 @@ PAGES = (
     "docs/api-versioning.md",
     "docs/asvs.md",
     "docs/audit.md",
+    "docs/browser-sessions.md",
     "docs/dependencies.md",
     "docs/deployment.md",
     "docs/graceful-shutdown.md",

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from starlette.responses import Response
 
+from gateway.http.page_origin import CSRF_HEADER
 from gateway.http.request import GatewayRequest
 
 REQUEST_HEADERS = (
@@ -12,6 +13,7 @@ REQUEST_HEADERS = (
     "Idempotency-Key",
     "Last-Event-ID",
     "Prefer",
+    CSRF_HEADER,
     "X-Request-ID",
     "traceparent",
     "tracestate",
@@ -29,13 +31,16 @@ EXPOSED_HEADERS = (
 REMEMBERED_SECONDS = 600
 _SHARED = ("/api/", "/.well-known/")
 
+_CREDENTIALS = (b"access-control-allow-credentials", b"true")
+
 Headers = tuple[tuple[bytes, bytes], ...]
 
 
 class Cors:
-    """Tokens come in a header, never in a cookie, so no credentials are allowed."""
+    """No credentials are allowed but on the `credentialed` paths, which read or set the cookie."""
 
-    def __init__(self, origins: Iterable[str]) -> None:
+    def __init__(self, origins: Iterable[str], credentialed: Iterable[str] = ()) -> None:
+        self._credentialed = frozenset(credentialed)
         exposed = ", ".join(EXPOSED_HEADERS).encode()
         vary = (b"vary", b"Origin")
         self._named: dict[str, Headers] = {
@@ -52,7 +57,10 @@ class Cors:
         """What an answer says to the browser of whoever asked."""
         if not self._named or not request.path.startswith(_SHARED):
             return ()
-        return self._named.get(request.headers.get("origin", ""), self._others)
+        named = self._named.get(request.headers.get("origin", ""))
+        if named is None:
+            return self._others
+        return (*named, _CREDENTIALS) if request.path in self._credentialed else named
 
     def preflight(self, request: GatewayRequest, methods: str) -> Response | None:
         """The answer to a browser that asks first; None for any other request.

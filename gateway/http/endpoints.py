@@ -64,7 +64,8 @@ class Link:
 class Endpoint:
     """One method on one path. `keyed`: whether a command's Idempotency-Key counts (ADR 6).
 
-    `by_ticket`: whether `?ticket=` may stand for the access token.
+    `by_ticket`: whether `?ticket=` may stand for the access token. `for_pages`: whether only pages
+    of trusted origins may call, with credentials. `by_cookie`: whether the cookie is what it needs.
     """
 
     method: str
@@ -82,6 +83,8 @@ class Endpoint:
     links: tuple[Link, ...] = ()
     keyed: bool = True
     by_ticket: bool = False
+    for_pages: bool = False
+    by_cookie: bool = False
     media_type: str = "application/json"
 
     @property

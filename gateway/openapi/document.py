@@ -12,7 +12,9 @@ from pydantic import BaseModel, Field
 from pydantic.json_schema import models_json_schema
 
 from gateway.http.endpoints import AccessLevel, Endpoint, Link
+from gateway.http.page_origin import CSRF_HEADER
 from gateway.openapi.examples import EXAMPLES, PATHS, STREAM, problem_examples
+from gateway.openapi.header_fields import HEADERS, PARAMETERS, parameter
 from gateway.problems import PROBLEM_JSON, PROBLEMS
 from gateway.v1.models import Accepted
 
@@ -31,23 +33,6 @@ _OF_COMMANDS = ("broker-unavailable", "indeterminate")
 _OF_REPEATABLE = ("invalid-idempotency-key", "idempotency-key-reused", "discarded")
 
 _OUTCOME = Link("commands_show", {"handle": "$response.body#/handle"})
-_HEADERS = {
-    "X-Request-ID": "Of the request, or made for it; kept to the last event, perhaps as an HMAC.",
-    "Location": "Where the outcome of the command will be.",
-    "Retry-After": "Ask again in so many seconds.",
-    "RateLimit-Policy": 'Every limit of the route: `"name";q=<most>;w=<seconds>`.',
-    "RateLimit": 'The nearest one: `"name";r=<what is left>;t=<seconds until there is more>`.',
-    "Preference-Applied": "What was granted of `Prefer` (RFC 7240).",
-    "WWW-Authenticate": "A bearer token is needed, or this one will not do (RFC 6750).",
-}
-_KEY = "[!#-~]([ !#-~]{0,253}[!#-~])?"
-"""An Idempotency-Key, bare or in quotes: 1 to 255 printable ASCII characters."""
-_PARAMETERS = {
-    "Idempotency-Key": "The same key and body: one effect, one outcome, for three weeks at least.",
-    "Prefer": "`respond-async`, or `wait=N` seconds (RFC 7240).",
-    "X-Request-ID": "Echoed; kept to the last event, as an HMAC unless a UUID or hexadecimal.",
-    "Last-Event-ID": "The `id` that came last: own events go on after it.",
-}
 _STREAMS = "text/event-stream"
 
 
@@ -73,6 +58,8 @@ def problem_codes(endpoint: Endpoint) -> tuple[str, ...]:
         codes.append("email-not-verified")
     if endpoint.access is AccessLevel.ADMIN:
         codes.append("forbidden")
+    if endpoint.for_pages:
+        codes.append("untrusted-origin")
     if endpoint.body:
         codes += _OF_BODIES
     if endpoint.query:
@@ -111,15 +98,16 @@ def document(endpoints: tuple[Endpoint, ...]) -> dict[str, Any]:
         "paths": dict(paths),
         "components": {
             "schemas": definitions.get("$defs", {}),
-            "parameters": {name: _parameter(name, text) for name, text in _PARAMETERS.items()},
+            "parameters": {name: parameter(name, text) for name, text in PARAMETERS.items()},
             "headers": {
                 name: {"description": text, "schema": {"type": "string"}}
-                for name, text in _HEADERS.items()
+                for name, text in HEADERS.items()
             },
             "examples": problem_examples(code for e in displayed for code in problem_codes(e)),
             "securitySchemes": {
                 "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
                 "ticket": {"type": "apiKey", "in": "query", "name": "ticket"},
+                "cookie": {"type": "apiKey", "in": "cookie", "name": "__Secure-qnt9_refresh"},
             },
         },
     }
@@ -160,7 +148,7 @@ def _operation(endpoint: Endpoint, refs: Any) -> dict[str, Any]:
 
 def _security(endpoint: Endpoint) -> list[dict[str, list[str]]]:
     if endpoint.access is AccessLevel.ANYONE:
-        return []
+        return [{"cookie": []}] if endpoint.by_cookie else []
     return [{"bearer": []}, {"ticket": []}] if endpoint.by_ticket else [{"bearer": []}]
 
 
@@ -176,6 +164,8 @@ def _parameters(endpoint: Endpoint) -> list[dict[str, Any]]:
         for name in re.findall(r"{(\w+)}", endpoint.path)
     ]
     names = ["X-Request-ID"]
+    if endpoint.for_pages:
+        names.insert(0, CSRF_HEADER)
     if _may_wait(endpoint):
         names.insert(0, "Prefer")
     if endpoint.repeatable:
@@ -206,20 +196,10 @@ def _given(part: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
     return {**(definition or kind), **remaining}
 
 
-def _parameter(name: str, text: str) -> dict[str, Any]:
-    schema: dict[str, Any] = {"type": "string"}
-    match name:
-        case "Idempotency-Key":
-            schema["pattern"] = f'^({_KEY}|"{_KEY}")$'
-        case "Prefer":
-            schema["examples"] = ["respond-async", "wait=5"]
-    return {"name": name, "in": "header", "description": text, "schema": schema}
-
-
 def _answers(endpoint: Endpoint, refs: Any) -> dict[str, Any]:
     answers: dict[str, Any] = {}
     for status, model in endpoint.answers.items():
-        names = ["X-Request-ID"]
+        names = ["X-Request-ID", *(["Set-Cookie"] if endpoint.for_pages else [])]
         if _may_wait(endpoint):
             names += ["Preference-Applied"]
             names += ["Location", "Retry-After"] if status == 202 else []

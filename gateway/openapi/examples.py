@@ -124,6 +124,11 @@ EXAMPLES: dict[type[BaseModel], dict[str, Any]] = {
         "expires_in": 900,
         "refresh_token": _REFRESH_TOKEN,
     },
+    models.BrowserTokens: {
+        "access_token": "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiIwMWExYTBhMyJ9.c2lnbmF0dXJl",
+        "token_type": "Bearer",
+        "expires_in": 900,
+    },
     session_models.OpenSessions: {
         "sessions": [
             {

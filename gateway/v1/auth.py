@@ -94,12 +94,22 @@ async def sign_in(call: Call, deps: GatewayDeps) -> Answer:
 
 async def refresh(call: Call, deps: GatewayDeps) -> Answer:
     """Never answers 202, as for sign-in. Malformed refresh tokens are refused immediately."""
-    body = call.body(RefreshBody)
-    session_id = session_of(body.refresh_token)
+    return await exchanged(call, deps, call.body(RefreshBody).refresh_token)
+
+
+async def exchanged(
+    call: Call, deps: GatewayDeps, token: str, *, several_tabs: bool = False
+) -> Answer:
+    """New tokens for a refresh token. `several_tabs`: whether others may hold the same one.
+
+    Raises `ProblemError`.
+    """
+    session_id = session_of(token)
     if session_id is None:
         raise ProblemError("invalid-refresh-token")
     intent = deps.commands.fresh_intent()
-    sealed = deps.seals.for_refresh(intent, body.model_dump())
+    content = {"refresh_token": token, "several_tabs": several_tabs}
+    sealed = deps.seals.for_refresh(intent, content)
     command = RefreshToken(sealed=sealed, reply_key=deps.seals.reply_key)
     command_result = await deps.commands.request(
         call.context, intent, command, key=str(session_id), seconds=deps.settings.refresh_seconds

@@ -170,6 +170,14 @@ class Tokens(BaseModel):
     refresh_token: str
 
 
+class BrowserTokens(BaseModel):
+    """A session's access token. Its refresh token is in the cookie."""
+
+    access_token: str
+    token_type: Literal["Bearer"]
+    expires_in: int
+
+
 class StreamQuery(Body):
     """What a new `EventSource` cannot send in headers."""
 

@@ -117,14 +117,21 @@ class AccountsSlice:
         return received(command, envelope=envelope, key=email)
 
     def refresh(
-        self, token: str, *, patience: timedelta | None = PATIENCE, reply_key: str | None = None
+        self,
+        token: str,
+        *,
+        patience: timedelta | None = PATIENCE,
+        reply_key: str | None = None,
+        several_tabs: bool = False,
     ) -> InboundMessage[RefreshToken]:
         """As the gateway makes it."""
         deadline = None if patience is None else self.clock.time + patience
         envelope = an_envelope(RefreshToken, deadline=deadline)
         bound_to = binding(envelope.id, "refresh", envelope.time.isoformat())
         command = RefreshToken(
-            sealed=self.sealing.seal({"refresh_token": token}, bound_to),
+            sealed=self.sealing.seal(
+                {"refresh_token": token, "several_tabs": several_tabs}, bound_to
+            ),
             reply_key=reply_key or self.reply_key,
         )
         return received(command, envelope=envelope, key=str(session_of(token)))
@@ -161,8 +168,8 @@ class AccountsSlice:
         await self.handle(command)
         return self.tokens(command)
 
-    async def refreshed(self, token: str) -> dict[str, Any]:
-        command = self.refresh(token)
+    async def refreshed(self, token: str, *, several_tabs: bool = False) -> dict[str, Any]:
+        command = self.refresh(token, several_tabs=several_tabs)
         await self.handle(command)
         return self.tokens(command)
 

@@ -46,7 +46,7 @@ async def refresh_token(deps: AccountsDeps, received: InboundMessage[RefreshToke
             tx.complete(received, Rejected("try-again"))
             return
         token = await store.find_token(tx.conn, spent, follows) if holder else None
-        judgement = classify_refresh(token)
+        judgement = classify_refresh(token, several_tabs=refresh.several_tabs)
         if holder is None or judgement is RefreshDecision.INVALID:
             tx.complete(received, Rejected("invalid-refresh-token"))
             return
@@ -65,7 +65,7 @@ async def refresh_token(deps: AccountsDeps, received: InboundMessage[RefreshToke
             deps.signer,
             holder.account,
             refresh.session_id,
-            successor,
+            refresh.refresh_token if judgement is RefreshDecision.SHARED else successor,
             now=deps.now(),
             reply_key=reply_key,
             bound_to=binding(received.envelope.id, "refresh-outcome"),

@@ -44,6 +44,7 @@ class Token:
     session_ended: bool = False
     expired: bool = False
     spent_ago: timedelta | None = None
+    issued_ago: timedelta | None = None
     successor_used: bool = False
     late_run: int = 0
 
@@ -57,12 +58,13 @@ class RefreshDecision(Enum):
     """What becomes of a refresh token."""
 
     FRESH = auto()
+    SHARED = auto()
     REPEATED = auto()
     REUSED = auto()
     INVALID = auto()
 
 
-def classify_refresh(token: Token | None) -> RefreshDecision:
+def classify_refresh(token: Token | None, *, several_tabs: bool = False) -> RefreshDecision:
     """A spent one gives its successor again, however late, while nobody went on with that.
 
     Whoever lost the answer cannot go on otherwise. Once the successor was used, or when it happens
@@ -71,8 +73,8 @@ def classify_refresh(token: Token | None) -> RefreshDecision:
     match token:
         case None | Token(session_ended=True):
             return RefreshDecision.INVALID
-        case Token(spent_ago=None, expired=expired):
-            return RefreshDecision.INVALID if expired else RefreshDecision.FRESH
+        case Token(spent_ago=None):
+            return _classify_unspent(token, several_tabs=several_tabs)
         case Token(successor_used=True):
             return RefreshDecision.REUSED
         case Token(expired=True):
@@ -81,3 +83,14 @@ def classify_refresh(token: Token | None) -> RefreshDecision:
             return RefreshDecision.REUSED
         case _:
             return RefreshDecision.REPEATED
+
+
+def _classify_unspent(token: Token, *, several_tabs: bool) -> RefreshDecision:
+    """A token that several tabs share stays for a while, so that they may use it in any order.
+
+    Otherwise the answer to a slow tab could bring the others back to a token that is spent.
+    """
+    if token.expired:
+        return RefreshDecision.INVALID
+    is_young = token.issued_ago is not None and token.issued_ago < GRACE
+    return RefreshDecision.SHARED if several_tabs and is_young else RefreshDecision.FRESH

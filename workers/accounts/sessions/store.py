@@ -35,6 +35,7 @@ async def find_token(conn: Connection, token_hash: bytes, successor: bytes) -> T
         SELECT ended_at IS NOT NULL AS session_ended,
                refresh_tokens.expires_at <= clock_timestamp() AS expired,
                clock_timestamp() - spent_at AS spent_ago, late_run,
+               clock_timestamp() - refresh_tokens.created_at AS issued_ago,
                EXISTS (
                    SELECT FROM refresh_tokens WHERE token_hash = $2 AND spent_at IS NOT NULL
                ) AS successor_used
