@@ -128,17 +128,21 @@ class Broker(KafkaClient):
         while left:
             found = await self._fetch(topic, *left, timeout_ms=200, max_records=at_most)
             for place in list(left):
-                until = left[place].until
-                position = min(await self._consumer.position(place), until)
-                records = [r for r in found.get(place, ()) if r.offset < until]
-                if records or position >= until:
+                batch = await self._batch(place, left[place].until, found.get(place, ()))
+                is_read = batch.position >= left[place].until
+                if batch.records or is_read:
                     heard = loop.time()
-                    yield Batch(place.partition, records, position)
-                if position >= until:
+                    yield batch
+                if is_read:
                     del left[place]
                     self._consumer.pause(place)
             if loop.time() - heard > SILENT_SECONDS:
                 raise CutOffError(topic, TimeoutError())
+
+    async def _batch(self, place: TopicPartition, until: int, found: Iterable[Any]) -> Batch:
+        """What was fetched of a partition, without what lies behind its range."""
+        position = min(await self._consumer.position(place), until)
+        return Batch(place.partition, [r for r in found if r.offset < until], position)
 
     async def follow(self, topic: str, starts: Mapping[int, int]) -> AsyncGenerator[Any, None]:
         """Every record from these offsets on, as it comes, for ever.

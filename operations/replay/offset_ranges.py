@@ -54,17 +54,19 @@ def clipped(
     """What the words name and the topic has not. `beginning` is always there."""
     if isinstance(begin, Offset) and begin.number > 0:
         removed = [p for (_, p), at in first.items() if begin.number < at]
-        beyond = [p for (_, p), at in last.items() if begin.number > at]
         if removed:
             yield f"offset {begin.number} was removed from {_partitions(removed)}"
-        if beyond:
-            yield f"offset {begin.number} is beyond the end of {_partitions(beyond)}"
+        yield from _beyond(begin, last)
     if isinstance(end, Offset):
-        beyond = [p for (_, p), at in last.items() if end.number > at]
-        if beyond:
-            yield f"offset {end.number} is beyond the end of {_partitions(beyond)}"
+        yield from _beyond(end, last)
     elif end.milliseconds > CLOCK.time() * 1000 + FUTURE_MS:
         yield "its end is in the future; records from now on are not included"
+
+
+def _beyond(point: Offset, last: Mapping[Place, int]) -> Iterator[str]:
+    beyond = [p for (_, p), at in last.items() if point.number > at]
+    if beyond:
+        yield f"offset {point.number} is beyond the end of {_partitions(beyond)}"
 
 
 def _partitions(numbers: list[int]) -> str:
