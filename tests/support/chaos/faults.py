@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import psutil
 
-from devstack.supervisor.control import ask
+from devstack.supervisor.control import ACT_SECONDS, ask
 from devstack.supervisor.layout import Layout
 from tests.support.chaos.ledger import Ledger
 from tests.support.eventually import eventually
@@ -125,7 +125,7 @@ class Drain:
 
 async def ask_supervisor(stack: Stack, **request: str) -> dict[str, Any]:
     """What the supervisor answers; as `qnt9` asks it, without a process for each question."""
-    return await asyncio.to_thread(ask, Layout(stack.data), request)
+    return await asyncio.to_thread(ask, Layout(stack.data), request, ACT_SECONDS)
 
 
 def supervisor_log(stack: Stack) -> str:
