@@ -59,11 +59,28 @@ def parts_of_ours(
     ]
     if options.quotes != "sandbox":
         stand_ins.pop()
-    return stand_ins + [
+    roles = [
         _role(role, instance, credentials, ports, options)
         for role in SCALABLE
         for instance in range(1, options.scale.get(role, 1) + 1)
     ]
+    return [*stand_ins, _web(ports), *roles]
+
+
+def _web(ports: Ports) -> Part:
+    """The front end needs nothing of the rest to start: its pages say when the gateway is away."""
+    health = f"http://{LOOPBACK}:{ports.web_health}"
+    return Part(
+        "web",
+        Tier.GATEWAY,
+        _python("web"),
+        environment.of_web(ports),
+        probe=lambda: answers_ready(health),
+        where=environment.web_url(ports),
+        ports=(ports.web, ports.web_health),
+        health_url=f"{health}/health/ready",
+        grace=10.0,
+    )
 
 
 def _stand_in(name: str, port: int, others: tuple[int, ...], variables: dict[str, str]) -> Part:
@@ -111,7 +128,7 @@ def _role(
 
 
 def module_of(role: str) -> str:
-    return role if role == "gateway" else f"workers.{role}"
+    return role if role in {"gateway", "web"} else f"workers.{role}"
 
 
 def _python(module: str) -> tuple[str, ...]:

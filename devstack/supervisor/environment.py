@@ -45,7 +45,6 @@ _OF_SEVERAL: Mapping[str, tuple[str, ...]] = {
     "QNT9_OUTCOMES_KEPT_DAYS": ("gateway", "relay"),
 }
 _CACHE = ("gateway", *_WORKERS)
-_MAILED_LINKS = ("gateway", "verification")
 
 
 def of_machine() -> dict[str, str]:
@@ -56,7 +55,7 @@ def of_role(role: str, credentials: Credentials, ports: Ports, options: Options)
     """A role's settings. The caller's QNT9_<ROLE>_… and those of all roles reach it, for tuning.
 
     So do those that several roles must share, such as QNT9_OUTCOMES_KEPT_DAYS, and the
-    gateway's QNT9_CORS_ORIGINS, for a page that is being developed.
+    gateway's QNT9_CORS_ORIGINS, for a page that is being developed beside the front end.
     """
     own = f"QNT9_{role.upper()}_"
     settings = {
@@ -70,13 +69,14 @@ def of_role(role: str, credentials: Credentials, ports: Ports, options: Options)
     settings |= {name: credentials.keys[name] for name, roles in _KEYS.items() if role in roles}
     if role in _CACHE:
         settings["QNT9_REDIS_URL"] = redis_url(credentials, ports)
-    if role in _MAILED_LINKS:
-        settings["QNT9_PUBLIC_URL"] = f"http://{LOOPBACK}:{ports.gateway()}"
     match role:
         case "gateway":
+            settings["QNT9_PUBLIC_URL"] = f"http://{LOOPBACK}:{ports.gateway()}"
             settings["QNT9_LIMITS"] = options.limits
-            settings["QNT9_CORS_ORIGINS"] = os.environ.get("QNT9_CORS_ORIGINS", "")
+            others = os.environ.get("QNT9_CORS_ORIGINS", "")
+            settings["QNT9_CORS_ORIGINS"] = ",".join(filter(None, (web_url(ports), others)))
         case "verification":
+            settings["QNT9_PUBLIC_URL"] = web_url(ports)  # where mailed links lead
             settings["QNT9_SMTP_URL"] = f"smtp://{LOOPBACK}:{ports.smtp}"
             settings["QNT9_MAIL_FROM"] = "QNT9 <no-reply@example.com>"
         case "quotes":
@@ -84,6 +84,26 @@ def of_role(role: str, credentials: Credentials, ports: Ports, options: Options)
             sandbox = f"http://{LOOPBACK}:{ports.exchange}"
             settings["QNT9_YAHOO_URL"] = sandbox if options.quotes == "sandbox" else YAHOO
     return settings
+
+
+def of_web(ports: Ports) -> dict[str, str]:
+    """The front end: addresses, and no credential."""
+    level = os.environ.get("QNT9_LOG_LEVEL")
+    return {
+        "QNT9_ENVIRONMENT": "development",
+        "QNT9_INSTANCE": "web",
+        "QNT9_HTTP_HOST": LOOPBACK,
+        "QNT9_HTTP_PORT": str(ports.web),
+        "QNT9_HEALTH_HOST": LOOPBACK,
+        "QNT9_HEALTH_PORT": str(ports.web_health),
+        "QNT9_PUBLIC_URL": f"http://{LOOPBACK}:{ports.gateway()}",
+        "QNT9_WEB_INBOX_URL": f"http://{LOOPBACK}:{ports.inbox}",
+        **({"QNT9_LOG_LEVEL": level} if level else {}),
+    }
+
+
+def web_url(ports: Ports) -> str:
+    return f"http://{LOOPBACK}:{ports.web}"
 
 
 def of_operator(credentials: Credentials, ports: Ports) -> dict[str, str]:

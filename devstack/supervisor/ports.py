@@ -28,6 +28,14 @@ class Ports:
         return self.base + instance - 1
 
     @property
+    def web(self) -> int:
+        return self.base + 10
+
+    @property
+    def web_health(self) -> int:
+        return self.base + 48
+
+    @property
     def exchange(self) -> int:
         return self.base + 20
 

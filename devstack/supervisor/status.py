@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from devstack.supervisor.credentials import KAFKA_USERS, Credentials
-from devstack.supervisor.environment import dsn, kafka_settings, redis_url
+from devstack.supervisor.environment import dsn, kafka_settings, redis_url, web_url
 from devstack.supervisor.options import Options
 from devstack.supervisor.ports import LOOPBACK, Ports
 from devstack.supervisor.probes import readiness
@@ -14,6 +14,7 @@ from devstack.supervisor.process import Process, State
 from devstack.supervisor.system import Step
 
 ORDER = (
+    "web",
     *KAFKA_USERS[2:],
     "kafka",
     "postgres",
@@ -100,6 +101,7 @@ async def of_running(supervisor: SupervisedSystem) -> dict[str, Any]:
 def endpoints(credentials: Credentials, ports: Ports) -> dict[str, Any]:
     kafka = kafka_settings("operator", credentials, ports)
     return {
+        "web": {"url": web_url(ports)},
         "gateway": {"url": f"http://{LOOPBACK}:{ports.gateway()}"},
         "kafka": {name.removeprefix("QNT9_KAFKA_").lower(): value for name, value in kafka.items()},
         "postgres": {"dsn": dsn("qnt9_owner", credentials, ports)},

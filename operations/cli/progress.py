@@ -14,7 +14,7 @@ from operations.cli.tables import output_width
 
 ANY_LENGTH = 10_000
 FIRST = ("kafka", "postgres", "valkey", "migrations", "topics", "inbox", "exchange")
-LAST = ("gateway",)
+LAST = ("gateway", "web")
 COLOURS = {
     "ready": "green",
     "preparing": "cyan",
@@ -107,6 +107,7 @@ def print_banner(console: Console, progress: Progress, data: str, *, attached: b
     there = {unit["name"] for unit in progress["units"]}
     ends = progress["endpoints"]
     rows = [
+        ("web", "web", f"{ends['web']['url']}  (open this in a browser)"),
         ("gateway", "gateway", ends["gateway"]["url"]),
         ("gateway", "docs", f"{ends['gateway']['url']}/docs"),
         ("inbox", "inbox", f"{ends['inbox']['url']}  (mail that the system sends)"),

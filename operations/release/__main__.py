@@ -52,12 +52,13 @@ def pin_images(target: Path) -> None:
 
 
 @main.command("vendor", epilog="Example: make vendor")
-@click.argument("folder", type=click.Path(path_type=Path), default=vendored.FOLDER)
-def vendor(folder: Path) -> None:
-    """Fetch the files of FOLDER from npm, as its vendored.json names them. Needs npm."""
+@click.argument("folders", type=click.Path(path_type=Path), nargs=-1)
+def vendor(folders: tuple[Path, ...]) -> None:
+    """Fetch the files of FOLDERS (all) from npm, as each vendored.json names them. Needs npm."""
     try:
-        for path in vendored.update(folder):
-            click.echo(path)
+        for folder in folders or vendored.FOLDERS:
+            for path in vendored.update(folder):
+                click.echo(path)
     except (vendored.VendorError, OSError) as error:
         raise click.ClickException(str(error)) from error
 

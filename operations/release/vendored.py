@@ -9,7 +9,10 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-FOLDER = Path("gateway/http/static/swagger-ui")
+FOLDERS = (
+    Path("gateway/http/static/swagger-ui"),
+    *(Path("web/static/vendor") / name for name in ("preact", "htm", "uplot")),
+)
 MANIFEST = "vendored.json"
 
 
@@ -30,6 +33,7 @@ def update(folder: Path) -> list[Path]:
             raise VendorError(f"{archive.name} is not the package that {MANIFEST} names")
         contents = _contents(archive, list(manifest["files"]))
     for name, content in contents.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(content)
         manifest["files"][name] = hashlib.sha256(content).hexdigest()
     (folder / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", "utf-8")
