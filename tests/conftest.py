@@ -20,6 +20,7 @@ from tests.support.run_report import STARTED, lines, seconds_by_file
 from tests.support.schedule import FIRST_SYSTEM, SLOW, lane_of, order_of, scope_of
 from tests.support.stack import EXTERNAL, PORT_BASE, ExternalStack, Stack, running_stack
 from tests.support.valkey import running_valkey
+from tests.support.web.chromium import LEFT_OUT
 
 GUARD = pytest.StashKey[Guard]()
 MIN_FILES_TO_REPORT = 10
@@ -138,6 +139,9 @@ def pytest_testnodedown(node: Any, error: object) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
+    skipped = terminalreporter.stats.get("skipped", [])
+    if left_out := sum(LEFT_OUT in str(report.longrepr) for report in skipped):
+        terminalreporter.write_line(f"{left_out} tests of the front end were left out: {LEFT_OUT}")
     reports = [
         (report.nodeid, report.duration)
         for reports in terminalreporter.stats.values()

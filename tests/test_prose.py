@@ -22,6 +22,7 @@ PAGES = (
     "docs/browser-sessions.md",
     "docs/dependencies.md",
     "docs/deployment.md",
+    "docs/front-end.md",
     "docs/graceful-shutdown.md",
     "docs/invariants.md",
     "docs/limits.md",

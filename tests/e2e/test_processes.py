@@ -13,12 +13,14 @@ import psutil
 import pytest
 
 from contracts.topics import USERS_EVENTS
+from devstack.supervisor.components import module_of
 from devstack.supervisor.status import ORDER
 from tests.support.e2e.broker_view import send_good
 from tests.support.e2e.outages import until_well
 from tests.support.stack import Stack
 
-OURS = {"gateway", "signup", "accounts", "verification", "watchlist", "quotes", "audit", "relay"}
+WORKERS = {"signup", "accounts", "verification", "watchlist", "quotes", "audit", "relay"}
+OURS = WORKERS | {"gateway", "web"}
 INFRASTRUCTURE = {"kafka", "postgres", "valkey"}
 
 
@@ -30,7 +32,7 @@ async def status(stack: Stack) -> dict[str, Any]:
 async def test_the_status_has_all_that_a_script_needs(stack: Stack, status: dict[str, Any]) -> None:
     assert status["state"] == "ready"
     assert Path(status["data"]) == stack.data
-    for name in ("gateway", "inbox", "exchange"):
+    for name in ("web", "gateway", "inbox", "exchange"):
         assert httpx.URL(status[name]["url"]).host == "127.0.0.1"
     assert status["kafka"].keys() == {
         "bootstrap",
@@ -53,8 +55,7 @@ async def test_every_part_is_a_process_of_its_own(status: dict[str, Any]) -> Non
     running = {p["name"]: psutil.Process(p["pid"]) for p in status["processes"]}
     assert len({process.pid for process in running.values()}) == len(running)
     for name in OURS:
-        module = "gateway" if name == "gateway" else f"workers.{name}"
-        assert running[name].cmdline()[-2:] == ["-m", module]
+        assert running[name].cmdline()[-2:] == ["-m", module_of(name)]
 
 
 async def test_no_password_is_on_a_command_line(stack: Stack, status: dict[str, Any]) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from devstack.supervisor.credentials import Credentials, load_or_create
-from devstack.supervisor.environment import of_role
+from devstack.supervisor.environment import of_role, of_web, web_url
 from devstack.supervisor.layout import Layout, write_private
 from devstack.supervisor.options import Options
 from devstack.supervisor.ports import Ports
@@ -61,6 +61,17 @@ def test_the_relay_has_no_key_the_audit_its_own_and_neither_a_cache(
         given = of_role(role, credentials, PORTS, options)
         assert given.keys() & credentials.keys.keys() == keys
         assert "QNT9_REDIS_URL" not in given
+
+
+def test_front_end_is_given_no_credential_and_the_gateway_its_origin(
+    credentials: Credentials, options: Options
+) -> None:
+    given = " ".join(of_web(PORTS).values())
+    secrets = (credentials.kafka, credentials.postgres, credentials.keys)
+    assert not [each for held in secrets for each in held.values() if each in given]
+    assert credentials.valkey not in given
+    origins = of_role("gateway", credentials, PORTS, options)["QNT9_CORS_ORIGINS"]
+    assert origins == web_url(PORTS)
 
 
 def test_secrets_are_made_once_and_only_their_owner_may_read_them(

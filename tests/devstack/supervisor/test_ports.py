@@ -8,7 +8,7 @@ def test_no_two_processes_share_a_port_however_far_they_are_scaled() -> None:
     taken = Counter(
         [
             *(ports.exchange, ports.inbox, ports.smtp, ports.postgres, ports.valkey),
-            *(ports.kafka, ports.kafka_controller),
+            *(ports.kafka, ports.kafka_controller, ports.web, ports.web_health),
         ]
     )
     for instance in range(1, MAX_INSTANCES + 1):

@@ -15,7 +15,7 @@ import yaml
 
 from devstack.supervisor.components import module_of
 from devstack.supervisor.credentials import create
-from devstack.supervisor.environment import of_role
+from devstack.supervisor.environment import of_role, of_web
 from devstack.supervisor.options import Options
 from devstack.supervisor.ports import Ports
 from infra.postgres.privileges import ROLES
@@ -23,7 +23,7 @@ from operations.container_secrets import MOUNTED, Hosts, secret_files
 from tests.support.infra.tls.authority import Authority
 from tests.support.stack import ROOT
 
-PACKAGES = ("contracts", "devstack", "gateway", "infra", "operations", "workers")
+PACKAGES = ("contracts", "devstack", "gateway", "infra", "operations", "web", "workers")
 OF_THE_PLACE = {"QNT9_ENVIRONMENT", "QNT9_LOG_LEVEL", "QNT9_LIMITS"}
 OF_THE_PLACE |= {"QNT9_KAFKA_MECHANISM", "QNT9_INSTANCE", "QNT9_PLAINTEXT_ALLOWED"}
 OF_THE_PLACE |= {"QNT9_TRUSTED_PROXIES", "QNT9_OUTCOMES_KEPT_DAYS", "QNT9_RELAY_OUTBOX_KEPT_DAYS"}
@@ -34,6 +34,7 @@ OF_THE_PLACE |= {"QNT9_AUDIT_CHECKPOINT_SECONDS"}
 IN_PRODUCTION = {
     "QNT9_ENVIRONMENT": "production",
     "QNT9_PUBLIC_URL": "https://api.example.com",
+    "QNT9_WEB_URL": "https://app.example.com",
     "QNT9_LIMITS": "strict",
 }
 
@@ -108,6 +109,15 @@ def test_a_role_would_start_with_what_it_is_given(
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_front_end_has_no_secret_and_would_start_with_what_it_is_given() -> None:
+    service = services()["web"]
+    assert "secrets" not in service
+    given = {name: interpolated(v, IN_PRODUCTION) for name, v in service["environment"].items()}
+    done = checked("web", given)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert given.keys() <= of_web(Ports(8000)).keys() | {"QNT9_LOG_LEVEL"}
+
+
 def test_the_pages_example_of_another_mail_server_would_start(tmp_path: Path) -> None:
     page = (ROOT / "docs/deployment.md").read_text("utf-8")
     (example,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
@@ -178,7 +188,7 @@ def test_a_service_has_no_right_it_does_not_need(name: str) -> None:
     assert service["security_opt"] == ["no-new-privileges:true"]
     assert service["mem_limit"]
     assert all(port.startswith("127.0.0.1:") for port in service.get("ports", ()))
-    reached = {"gateway", "quotes", "mailpit", "prometheus"}
+    reached = {"gateway", "web", "quotes", "mailpit", "prometheus"}
     assert ("outside" in service["networks"]) == (name in reached)
 
 
@@ -202,7 +212,7 @@ def test_every_role_is_watched() -> None:
     scraped = yaml.safe_load((ROOT / "infra/containers/prometheus.yml").read_text("utf-8"))
     (job,) = scraped["scrape_configs"]
     (discovery,) = job["dns_sd_configs"]
-    assert sorted(discovery["names"]) == sorted(ROLES)
+    assert sorted(discovery["names"]) == sorted((*ROLES, "web"))
 
 
 def test_the_image_runs_as_no_one_and_stops_when_asked() -> None:

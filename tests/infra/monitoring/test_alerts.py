@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parents[3]
-FOLDERS = ("contracts", "devstack", "gateway", "infra", "operations", "workers")
+FOLDERS = ("contracts", "devstack", "gateway", "infra", "operations", "web", "workers")
 SEVERITIES = {"page", "ticket"}
 _METRIC = re.compile(r"\bqnt9_[a-z0-9_]+")
 _NAME = re.compile(r'"(qnt9_[a-z0-9_]+)"')

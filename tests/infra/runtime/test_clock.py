@@ -92,7 +92,7 @@ def test_token_is_good_at_a_host_with_another_clock(skew: int) -> None:
 def test_times_that_other_hosts_judge_are_read_from_the_common_clock() -> None:
     found = [
         str(path.relative_to(ROOT))
-        for folder in ("contracts", "devstack", "gateway", "infra", "operations", "workers")
+        for folder in ("contracts", "devstack", "gateway", "infra", "operations", "web", "workers")
         for path in sorted((ROOT / folder).rglob("*.py"))
         if _OWN_CLOCK.search(path.read_text("utf-8")) and not _of_one_host(path)
     ]

@@ -22,7 +22,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_wheel_has_every_module_and_data_file_of_the_packages(wheel: Path) -> None:
     packed = set(zipfile.ZipFile(wheel).namelist())
     packages = {name.partition("/")[0] for name in packed if name.endswith("/__init__.py")}
-    assert {"contracts", "gateway", "infra", "workers"} <= packages
+    assert {"contracts", "gateway", "infra", "web", "workers"} <= packages
     committed = git(ROOT, "ls-tree", "-r", "--name-only", "HEAD").splitlines()
     expected = {
         name

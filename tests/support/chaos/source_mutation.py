@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.support.stack import ROOT
 
-PACKAGES = ("contracts", "devstack", "gateway", "infra", "operations", "workers")
+PACKAGES = ("contracts", "devstack", "gateway", "infra", "operations", "web", "workers")
 
 
 @dataclass(frozen=True)
