@@ -113,8 +113,12 @@ check-commits: .venv/dev ## check commit messages (Conventional Commits); RANGE=
 pin-images: .venv/dev ## write the images of compose.yaml by digest; needs Docker
 	@$(BIN)/python -m operations.release pin-images $(ARGS)
 
+.PHONY: screenshots
+screenshots: .venv/dev ## take pictures of the front end's pages for docs/screenshots/; needs Chromium
+	@QNT9_SCREENSHOTS=yes $(BIN)/pytest tests/e2e/web/test_screenshots.py $(ARGS)
+
 .PHONY: vendor
-vendor: .venv/dev ## fetch the API page (Swagger UI) from npm; needs npm
+vendor: .venv/dev ## fetch the vendored packages of /docs and the front end from npm; needs npm
 	@$(BIN)/python -m operations.release vendor $(ARGS)
 
 .PHONY: clean
