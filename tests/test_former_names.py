@@ -9,7 +9,17 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 GLOSSARY = ROOT / "docs" / "glossary.md"
-FOLDERS = ("bench", "contracts", "devstack", "gateway", "infra", "operations", "tests", "web", "workers")
+FOLDERS = (
+    "bench",
+    "contracts",
+    "devstack",
+    "gateway",
+    "infra",
+    "operations",
+    "tests",
+    "web",
+    "workers",
+)
 _CODE = re.compile(r"`(\w+)`")
 _SUFFIX = re.compile(r"[A-Z0-9]_(MOST|LEAST)")
 

@@ -10,7 +10,7 @@ from tests.support.web.visit import NewVisit, Visit
 
 PHONE = {"width": 390, "height": 844}
 WIDE = {"width": 1280, "height": 900}
-LOOKS: dict[str, dict[str, Any]] = {
+VARIANTS: dict[str, dict[str, Any]] = {
     "light": {"color_scheme": "light", "viewport": WIDE},
     "dark": {"color_scheme": "dark", "viewport": WIDE},
     "phone": {"color_scheme": "light", "viewport": PHONE, "has_touch": True},
@@ -37,21 +37,21 @@ async def check(visit: Visit, path: str) -> None:
     assert width <= 0, f"{path} is wider than the screen by {width} pixels"
 
 
-@pytest.mark.parametrize("look", LOOKS)
+@pytest.mark.parametrize("look", VARIANTS)
 async def test_no_violation_on_pages_for_everybody(new_visit: NewVisit, look: str) -> None:
-    visit = await new_visit(reduced_motion="reduce", **LOOKS[look])
+    visit = await new_visit(reduced_motion="reduce", **VARIANTS[look])
     visit.allowed_statuses.add(404)
     for path in PUBLIC:
         await visit.open(path)
         await check(visit, path)
 
 
-@pytest.mark.parametrize("look", LOOKS)
+@pytest.mark.parametrize("look", VARIANTS)
 async def test_no_violation_on_pages_of_a_user(
     stack: Stack, new_visit: NewVisit, look: str
 ) -> None:
     admin = await stack.admin()
-    visit = await new_visit(reduced_motion="reduce", **LOOKS[look])
+    visit = await new_visit(reduced_motion="reduce", **VARIANTS[look])
     visit.allowed_statuses.add(404)
     await visit.sign_in(admin.email)
     await check(visit, "empty watchlist")

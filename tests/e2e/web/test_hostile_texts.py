@@ -13,7 +13,7 @@ from tests.support.web.visit import Visit
 _BLANKS = re.compile(r"\s+")
 
 
-def shown(text: str) -> str:
+def collapsed(text: str) -> str:
     """As a page shows it: blanks in a row are one."""
     return _BLANKS.sub(" ", text).strip()
 
@@ -27,7 +27,7 @@ def refuse_dialogs(visit: Visit) -> None:
 
 
 async def texts_of(page: Page, selector: str) -> set[str]:
-    return {shown(each) for each in await page.locator(selector).all_text_contents()}
+    return {collapsed(each) for each in await page.locator(selector).all_text_contents()}
 
 
 async def store_notes(stack: Stack, user: User) -> None:
@@ -51,8 +51,8 @@ async def test_stored_notes_and_names_are_shown_as_text(stack: Stack, visit: Vis
     await visit.sign_in(user.email)
     page = visit.page
     await expect(page.locator(".note-text")).to_have_count(len(PAYLOADS))
-    assert await texts_of(page, ".note-text") == {shown(each) for each in PAYLOADS}
-    assert shown(PAYLOADS[9]) in await texts_of(page, ".wide-only")
+    assert await texts_of(page, ".note-text") == {collapsed(each) for each in PAYLOADS}
+    assert collapsed(PAYLOADS[9]) in await texts_of(page, ".wide-only")
     await page.locator(".note").first.click()
     await expect(page.locator(".note-form input")).to_have_value(PAYLOADS[0])
 
@@ -84,8 +84,8 @@ async def test_names_of_securities_and_users_are_shown_as_text(stack: Stack, vis
     await visit.sign_in(admin.email)
     await visit.go("/search?q=x")
     await expect(page.locator(".found .name")).to_have_count(len(PAYLOADS))
-    assert await texts_of(page, ".found .name") == {shown(each) for each in PAYLOADS}
+    assert await texts_of(page, ".found .name") == {collapsed(each) for each in PAYLOADS}
     await visit.go("/admin")
     await expect(page.locator(".rows li")).to_have_count(len(PAYLOADS))
     texts = "\n".join(await texts_of(page, ".rows .muted"))
-    assert [each for each in PAYLOADS if shown(each) not in texts] == []
+    assert [each for each in PAYLOADS if collapsed(each) not in texts] == []

@@ -57,8 +57,8 @@ async def test_sign_up_leads_to_a_live_price(stack: Stack, visit: Visit) -> None
         price = next(prices)
         await publish_prices(stack, "SAP.DE", range(price, price + 1))
         with suppress(AssertionError):
-            shown = visit.row("SAP.DE").locator(".price")
-            await expect(shown).to_have_text(f"€{price}.00", timeout=10_000)
+            cell = visit.row("SAP.DE").locator(".price")
+            await expect(cell).to_have_text(f"€{price}.00", timeout=10_000)
             return True
         return False
 

@@ -16,7 +16,7 @@ NOTES = {
     "SIE.DE": None,
     "NESN.SW": "Watch the currency",
 }
-LOOKS: dict[str, dict[str, Any]] = {
+VARIANTS: dict[str, dict[str, Any]] = {
     "light": {"color_scheme": "light", "viewport": {"width": 1280, "height": 800}},
     "dark": {"color_scheme": "dark", "viewport": {"width": 1280, "height": 800}},
     "phone": {
@@ -54,7 +54,7 @@ async def take(visit: Visit, name: str, look: str) -> None:
 
 
 async def all_pages(browser: Browser, stack: Stack, user: User, look: str) -> None:
-    visit = await visit_with(browser, stack, reduced_motion="reduce", **LOOKS[look])
+    visit = await visit_with(browser, stack, reduced_motion="reduce", **VARIANTS[look])
     for name, path in PUBLIC.items():
         await visit.open(path)
         await take(visit, name, look)
@@ -70,5 +70,5 @@ async def test_pictures_of_every_page_are_taken(stack: Stack, browser: Browser) 
     FOLDER.mkdir(exist_ok=True)
     user = await stack.admin()
     await watched(stack, user)
-    for look in LOOKS:
+    for look in VARIANTS:
         await all_pages(browser, stack, user, look)
