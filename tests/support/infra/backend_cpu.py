@@ -17,6 +17,14 @@ async def backend_cpu_seconds(
     return {row["pid"]: _cpu_seconds(row["pid"]) for row in rows}
 
 
+async def reference_cpu_seconds(conn: "Connection | asyncpg.Connection[asyncpg.Record]") -> float:
+    """What a fixed piece of work takes now: a second is worth less on a busy machine."""
+    pid = await conn.fetchval("SELECT pg_backend_pid()")
+    before = _cpu_seconds(pid)
+    await conn.fetchval("SELECT max(sha256(n::text::bytea)) FROM generate_series(1, 200000) AS n")
+    return _cpu_seconds(pid) - before
+
+
 def _cpu_seconds(pid: int) -> float:
     """On the processor, user and system together; `/proc/PID/schedstat` counts nanoseconds."""
     return int(Path(f"/proc/{pid}/schedstat").read_text("ascii").split()[0]) / 1e9
