@@ -11,8 +11,6 @@ from typing import Any, Protocol
 
 import psutil
 
-from devstack.supervisor.control import ACT_SECONDS, ask
-from devstack.supervisor.layout import Layout
 from tests.support.chaos.ledger import Ledger
 from tests.support.eventually import eventually
 from tests.support.stack import Stack
@@ -63,7 +61,7 @@ class Kill:
         await asyncio.sleep(BETWEEN_KILLS)
 
     async def _running(self, stack: Stack) -> int:
-        status = (await ask_supervisor(stack, do="status"))["status"]
+        status = await asyncio.to_thread(stack.status)
         return int(next(p for p in status["processes"] if p["name"] == self.name)["pid"] or 0)
 
     def misfired(self, log: str) -> str | None:
@@ -105,9 +103,8 @@ class Drain:
 
     async def strike(self, stack: Stack) -> None:
         self.began = time.monotonic()
-        answer = await ask_supervisor(stack, do="restart", name=self.name)
+        await stack.restart(self.name)
         self.ended = time.monotonic()
-        assert answer["ok"], answer
 
     def violations(self, log: str, ledger: Ledger) -> list[str]:
         """I10, but for what becomes of the commands, as after any fault."""
@@ -121,11 +118,6 @@ class Drain:
                 if cut.began < self.began <= cut.ended <= self.ended
             ]
         return found
-
-
-async def ask_supervisor(stack: Stack, **request: str) -> dict[str, Any]:
-    """What the supervisor answers; as `qnt9` asks it, without a process for each question."""
-    return await asyncio.to_thread(ask, Layout(stack.data), request, ACT_SECONDS)
 
 
 def supervisor_log(stack: Stack) -> str:
@@ -146,7 +138,7 @@ class Hang:
         return f"{self.name} hung"
 
     async def strike(self, stack: Stack) -> None:
-        status = (await ask_supervisor(stack, do="status"))["status"]
+        status = await asyncio.to_thread(stack.status)
         pid = next(p["pid"] for p in status["processes"] if p["name"] == self.name)
         assert pid, f"{self.name} does not run"
         main = psutil.Process(pid)
@@ -166,7 +158,7 @@ class Hang:
 
     async def _until_named(self, stack: Stack) -> None:
         async def named() -> bool:
-            return names((await ask_supervisor(stack, do="status"))["status"], self.name)
+            return names(await asyncio.to_thread(stack.status), self.name)
 
         began = time.monotonic()
         with contextlib.suppress(AssertionError):
@@ -242,7 +234,7 @@ async def until_all_ready(stack: Stack) -> None:
     """Every part has come back by itself."""
 
     async def ready() -> bool:
-        status = (await ask_supervisor(stack, do="status"))["status"]
+        status = await asyncio.to_thread(stack.status)
         return all(part["state"] == "ready" for part in status["processes"])
 
     await eventually(ready, seconds=2 * READY_SECONDS, what="every part ready", every=0.5)
