@@ -65,6 +65,7 @@ check: .venv/dev ## check style, types, layers, dependencies and schemas; change
 	$(BIN)/deptry .
 	$(BIN)/qnt9 schemas --check
 	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec compose.yaml
+	$(BIN)/kubernetes-validate -k 1.34 --strict --quiet infra/helm/rendered/*/qnt9.yaml
 	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/ci.yaml
 
 .PHONY: format

@@ -58,7 +58,14 @@ def _begin_tracing(settings: ProcessSettings) -> None:
 
     TRACING.recorder = open_recorder(
         settings.otlp_endpoint,
+        service=_role(),
         instance=settings.instance,
         ratio=settings.trace_sample_ratio,
         ca_file=settings.otlp_ca_file,
     )
+
+
+def _role() -> str:
+    """Of `python -m workers.audit`, `audit`: the same for each of its processes."""
+    spec = sys.modules["__main__"].__spec__
+    return spec.parent.rpartition(".")[2] if spec and spec.parent else "qnt9"

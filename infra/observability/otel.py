@@ -102,11 +102,13 @@ class OtelSpan:
 class OtelRecorder:
     """Exports in a thread of its own; spans that it cannot export in time are dropped."""
 
-    def __init__(self, exporter: SpanExporter, *, instance: str, ratio: float) -> None:
+    def __init__(
+        self, exporter: SpanExporter, *, service: str, instance: str, ratio: float
+    ) -> None:
         resource = Resource(
             {
                 "service.namespace": "qnt9",
-                "service.name": instance.rstrip("0123456789").rstrip("-") or instance,
+                "service.name": service,
                 "service.instance.id": instance,
                 "service.version": version("qnt9"),
             }
@@ -147,7 +149,7 @@ class OtelRecorder:
 
 
 def open_recorder(
-    endpoint: str, *, instance: str, ratio: float, ca_file: Path | None = None
+    endpoint: str, *, service: str, instance: str, ratio: float, ca_file: Path | None = None
 ) -> OtelRecorder:
     """A recorder that exports to an OTLP receiver. While that is away, spans are dropped."""
     exporter = OTLPSpanExporter(
@@ -155,7 +157,7 @@ def open_recorder(
         certificate_file=str(ca_file) if ca_file else None,
         timeout=EXPORT_SECONDS,
     )
-    return OtelRecorder(exporter, instance=instance, ratio=ratio)
+    return OtelRecorder(exporter, service=service, instance=instance, ratio=ratio)
 
 
 def _context_of(traceparent: str | None) -> SpanContext | None:

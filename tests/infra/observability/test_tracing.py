@@ -24,7 +24,9 @@ class Recorded:
 
     def __init__(self, ratio: float = 0.0) -> None:
         self._exporter = InMemorySpanExporter()
-        self._recorder = OtelRecorder(self._exporter, instance="watchlist-2", ratio=ratio)
+        self._recorder = OtelRecorder(
+            self._exporter, service="watchlist", instance="watchlist-2", ratio=ratio
+        )
         self.tracing = Tracing()
         self.tracing.recorder = self._recorder
 
@@ -154,7 +156,9 @@ def test_step_outside_of_recorded_work_has_no_span() -> None:
 def test_recorder_exports_to_otlp_receiver() -> None:
     tracing = Tracing()
     with running_receiver() as receiver:
-        tracing.recorder = open_recorder(receiver.url, instance="gateway", ratio=0.0)
+        tracing.recorder = open_recorder(
+            receiver.url, service="gateway", instance="gateway-1", ratio=0.0
+        )
         with tracing.continued("GET", "server", SAMPLED):
             pass
         tracing.close()
