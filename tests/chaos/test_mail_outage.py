@@ -56,7 +56,7 @@ class Outage:
     async def mails(self) -> Mails:
         """What the inbox has for each of the addresses."""
         found: Mails = defaultdict(list)
-        async with httpx.AsyncClient(base_url=self.stack.urls["inbox"]["url"]) as inbox:
+        async with httpx.AsyncClient(base_url=self.stack.urls["inbox"]["url"], timeout=60) as inbox:
             try:
                 messages = (await inbox.get("/api/v1/messages")).json()["messages"]
             except httpx.TransportError:

@@ -54,7 +54,7 @@ async def test_a_tier_is_felt_everywhere_within_a_second_with_the_same_token(
 ) -> None:
     user = await stack.verified_user()
     user_id = await id_of(http, user.email)
-    async with stack.http() as here, httpx.AsyncClient(base_url=other_gateway) as there:
+    async with stack.http() as here, httpx.AsyncClient(base_url=other_gateway, timeout=60) as there:
         for tier, limit in (("pro", 1_000), ("free", 50), ("plus", 200)):
             answer = await http.put(f"{USERS}/{user_id}/tier", json={"tier": tier})
             assert answer.status_code == 200, answer.text
@@ -113,7 +113,7 @@ async def test_a_withdrawn_permission_is_felt_at_once_by_every_gateway(
 ) -> None:
     deputy = await stack.verified_user()
     path = f"{USERS}/{await id_of(http, deputy.email)}/permissions"
-    async with stack.http() as here, httpx.AsyncClient(base_url=other_gateway) as there:
+    async with stack.http() as here, httpx.AsyncClient(base_url=other_gateway, timeout=60) as there:
         for permissions, status in ((["admin"], 200), ([], 403)):
             answer = await http.put(path, json={"permissions": permissions})
             assert answer.status_code == 200, answer.text

@@ -23,7 +23,7 @@ def with_clock(folder: Path, seconds: int) -> Path:
 
 
 async def measured(operations: httpx.URL) -> float | None:
-    async with httpx.AsyncClient(base_url=operations) as http:
+    async with httpx.AsyncClient(base_url=operations, timeout=60) as http:
         lines = (await http.get("/metrics")).text.splitlines()
     found = [line.split()[1] for line in lines if line.startswith("qnt9_clock_skew_seconds ")]
     return float(found[0]) if found else None
@@ -84,7 +84,7 @@ async def test_gateway_whose_clock_is_far_off_says_so_and_answers_even_so(
         _, url = await exits.enter_async_context(entered)
 
         async def says_so() -> bool:
-            async with httpx.AsyncClient(base_url=operations_url(url, 2)) as http:
+            async with httpx.AsyncClient(base_url=operations_url(url, 2), timeout=60) as http:
                 answer = await http.get("/health/ready")
             return "this host's clock is 90 s behind the database's" in answer.text
 

@@ -53,7 +53,10 @@ async def test_a_gateway_that_is_asked_to_stop_finishes_what_it_began(stack: Sta
     user = await stack.verified_user()
     seen: Counter[str] = Counter()
     asked_to_stop = asyncio.Event()
-    async with second_gateway(stack) as (process, url), httpx.AsyncClient(base_url=url) as http:
+    async with (
+        second_gateway(stack) as (process, url),
+        httpx.AsyncClient(base_url=url, timeout=60) as http,
+    ):
         clients = [
             asyncio.create_task(
                 keep_asking(url, user, "PUT" if n % 2 else "GET", seen, asked_to_stop)

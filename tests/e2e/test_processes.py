@@ -71,7 +71,7 @@ async def test_every_process_answers_the_three_health_paths_and_shows_its_metric
 ) -> None:
     asked = {p["name"]: httpx.URL(p["health_url"]) for p in status["processes"] if p["health_url"]}
     assert asked.keys() == set(ORDER) - INFRASTRUCTURE
-    async with httpx.AsyncClient() as http:
+    async with httpx.AsyncClient(timeout=60) as http:
         for name, url in asked.items():
             for path in ("live", "ready", "startup"):
                 answer = await http.get(url.copy_with(path=f"/health/{path}"))

@@ -101,7 +101,7 @@ async def test_who_signs_out_is_out_at_once_and_everywhere(
     stack: Stack, user: User, other_gateway: str
 ) -> None:
     session = await stack.sign_in(user.email)
-    async with stack.http() as here, httpx.AsyncClient(base_url=other_gateway) as there:
+    async with stack.http() as here, httpx.AsyncClient(base_url=other_gateway, timeout=60) as there:
         assert await let_in(there, session.headers)
         answer = await here.post(SIGN_OUT, headers=session.headers)
         assert (answer.status_code, answer.content) == (204, b"")
@@ -118,7 +118,7 @@ async def test_without_the_cache_server_a_sign_out_is_felt_within_seconds(
     async with (
         stopped(stack, "valkey"),
         stack.http() as here,
-        httpx.AsyncClient(base_url=other_gateway) as there,
+        httpx.AsyncClient(base_url=other_gateway, timeout=60) as there,
     ):
         answer = await here.post(SIGN_OUT, headers=session.headers)
         assert answer.status_code == 204, answer.text
@@ -147,7 +147,7 @@ async def test_what_a_user_may_do_is_felt_with_the_same_token(
             """,
             user.email,
         )
-    async with stack.http() as here, httpx.AsyncClient(base_url=other_gateway) as there:
+    async with stack.http() as here, httpx.AsyncClient(base_url=other_gateway, timeout=60) as there:
 
         async def felt() -> bool:
             answers = [
@@ -169,7 +169,7 @@ async def test_a_user_sees_all_sessions_and_ends_one(stack: Stack, other_gateway
         assert (answer.status_code, answer.content) == (204, b"")
         (left,) = (await http.get(SESSIONS)).json()["sessions"]
         assert left["id"] == found[1]["id"]
-    async with httpx.AsyncClient(base_url=other_gateway) as there:
+    async with httpx.AsyncClient(base_url=other_gateway, timeout=60) as there:
         await until_kept_out(there, other_session.headers, seconds=FELT_SECONDS)
         assert (await refresh(there, other_session.refresh_token)).status_code == 401
         assert await let_in(there, here.headers)
@@ -190,7 +190,7 @@ async def test_a_session_that_began_before_the_address_was_confirmed_is_let_in_a
     stack: Stack, other_gateway: str
 ) -> None:
     email = f"{uuid4().hex[:12]}@example.com"
-    async with stack.http() as here, httpx.AsyncClient(base_url=other_gateway) as there:
+    async with stack.http() as here, httpx.AsyncClient(base_url=other_gateway, timeout=60) as there:
         account = {"email": email, "password": PASSWORD}
         assert (await here.post("/api/v1/auth/signup", json=account)).status_code == 202
         mailed = await stack.mailed_token(email)

@@ -200,7 +200,7 @@ async def test_a_gateway_that_drains_sends_its_clients_elsewhere(stack: Stack) -
 
 async def test_a_ticket_opens_the_stream_once(stack: Stack, other_gateway: str) -> None:
     user = await stack.verified_user()
-    async with stack.http() as http, httpx.AsyncClient(base_url=other_gateway) as other:
+    async with stack.http() as http, httpx.AsyncClient(base_url=other_gateway, timeout=60) as other:
         assert is_problem(await http.post(TICKET), "unauthenticated", retry=False)
         answer = await http.post(TICKET, headers=user.headers)
         assert answer.status_code == 200

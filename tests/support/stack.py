@@ -212,7 +212,7 @@ class Stack:
 
     async def mails(self, address: str) -> list[dict[str, Any]]:
         """What the inbox has for an address, newest first."""
-        async with httpx.AsyncClient(base_url=self.urls["inbox"]["url"]) as inbox:
+        async with httpx.AsyncClient(base_url=self.urls["inbox"]["url"], timeout=60) as inbox:
             answer = await inbox.get("/api/v1/messages", params={"to": address})
             messages: list[dict[str, Any]] = answer.json()["messages"]
             return messages

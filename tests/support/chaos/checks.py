@@ -132,7 +132,7 @@ class Checks:
         """How many different mails each address got: a repeated one has the same text."""
         if not emails:
             return Counter()
-        async with httpx.AsyncClient(base_url=self.stack.urls["inbox"]["url"]) as inbox:
+        async with httpx.AsyncClient(base_url=self.stack.urls["inbox"]["url"], timeout=60) as inbox:
             mails = (await inbox.get("/api/v1/messages")).json()["messages"]
         return Counter(to for to, _ in {(mail["to"], mail["text"]) for mail in mails})
 

@@ -43,7 +43,7 @@ class Exchange:
 async def exchange_of(stack: Stack) -> AsyncIterator[Exchange]:
     """Healthy again afterwards."""
     url = stack.urls["exchange"]["url"]
-    async with httpx.AsyncClient(base_url=url, headers=AGENT, trust_env=False) as http:
+    async with httpx.AsyncClient(base_url=url, headers=AGENT, trust_env=False, timeout=60) as http:
         exchange = Exchange(http)
         try:
             yield exchange

@@ -43,7 +43,7 @@ async def counted(stack: Stack, name: str, metric: str, **labels: str) -> float:
     """The sum of a process' metric over the samples that carry these labels."""
     processes = (await asyncio.to_thread(stack.status))["processes"]
     url = httpx.URL(next(p["health_url"] for p in processes if p["name"] == name))
-    async with httpx.AsyncClient() as client:
+    async with httpx.AsyncClient(timeout=60) as client:
         text = (await client.get(url.copy_with(path="/metrics"))).text
     wanted = {f'{label}="{value}"' for label, value in labels.items()}
     samples = re.findall(rf"^{metric}{{(.*)}} (\S+)$", text, re.MULTILINE)

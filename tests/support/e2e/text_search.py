@@ -225,7 +225,7 @@ def _texts(answer: Any) -> Iterator[bytes]:
 
 async def in_metrics(stack: Stack) -> AsyncIterator[Piece]:
     """Of every process that is there just now."""
-    async with httpx.AsyncClient() as http:
+    async with httpx.AsyncClient(timeout=60) as http:
         for process in stack.urls["processes"]:
             if process["health_url"]:
                 url = httpx.URL(process["health_url"]).copy_with(path="/metrics")
