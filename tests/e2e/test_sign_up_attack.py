@@ -11,7 +11,8 @@ import httpx
 import pytest
 
 from tests.support.eventually import eventually
-from tests.support.stack import Stack, link_in
+from tests.support.mailed_links import link_in
+from tests.support.stack import Stack
 
 VICTIM, SECOND_DEVICE = "Quiet-Harbour-61-lamp", "Slow-Meadow-27-violin"
 ATTACKER = "Brass-Window-83-kite"

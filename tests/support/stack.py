@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -22,6 +21,7 @@ from contracts.topics import MAX_DEAD_LETTER_BYTES
 from devstack.supervisor.control import ACT_SECONDS, ask
 from devstack.supervisor.layout import Layout
 from tests.support.eventually import eventually
+from tests.support.mailed_links import link_in
 from tests.support.process_guard import watch_folder
 from tests.support.run_report import note_started
 
@@ -263,17 +263,6 @@ class Stack:
             assert answer.status_code == 200, answer.text
         await self.mails_may_go()
         return await self.sign_in(email, password)
-
-
-def token_in(mail: dict[str, Any]) -> str:
-    """The token of the link in a mail."""
-    found = link_in(mail)
-    assert found, mail["text"]
-    return found[1]
-
-
-def link_in(mail: dict[str, Any]) -> re.Match[str] | None:
-    return re.search(r"[?&]token=([A-Za-z0-9_-]+)", mail["text"])
 
 
 class ExternalStack(Stack):

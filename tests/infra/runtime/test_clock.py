@@ -23,7 +23,7 @@ _OWN_CLOCK = re.compile(r"datetime\.now\(|\btime\.time\(|utcnow\(")
 OF_ONE_HOST = {
     "infra/runtime/clock.py",
     "infra/messaging/dead_letters.py",  # when it failed, for people
-    "infra/messaging/batch_processor.py",
+    "infra/messaging/batch_items.py",  # when it failed first, for people
     "infra/mail/sendgrid.py",  # a date of somebody else's clock
     "workers/quotes/doctor.py",  # an operator's terminal
 }

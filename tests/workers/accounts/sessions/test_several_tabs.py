@@ -32,8 +32,8 @@ async def test_old_token_is_exchanged_once_for_all_tabs(deps: AccountsSlice) -> 
     successors = await asyncio.gather(*(refreshed(deps, token) for _ in range(10)))
     assert len({*successors}) == 1
     assert successors[0] != token
-    told = [type(each) for each in await events(deps.database)]
-    assert told == [UserSignedIn, UserTokenRefreshed]
+    reported = [type(each) for each in await events(deps.database)]
+    assert reported == [UserSignedIn, UserTokenRefreshed]
 
 
 async def test_tab_that_comes_late_gets_what_the_others_have(deps: AccountsSlice) -> None:
