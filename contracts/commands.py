@@ -4,7 +4,7 @@ from contracts.confidential import Confidential
 from contracts.history import HistoryDetail, HistoryRange
 from contracts.message import Command
 from contracts.sealed import Sealed
-from contracts.values import Note, SearchText, SessionId, Symbol, Tier, UserId
+from contracts.values import Note, SearchText, SessionId, Symbol, Tier, UserId, WatchlistOrder
 
 
 class SignUp(Command):
@@ -163,6 +163,12 @@ class RemoveFromWatchlist(Command):
     """Remove a symbol from the watchlist."""
 
     symbol: Symbol
+
+
+class ReorderWatchlist(Command):
+    """Put the named symbols of the watchlist first, in this order. The others stay as they were."""
+
+    order: WatchlistOrder
 
 
 class LookUpQuote(Command):

@@ -39,6 +39,7 @@ EMITTED_BY: dict[str, tuple[type[Event], ...]] = {
     "watchlist": (
         events.WatchlistItemAdded,
         events.WatchlistItemRemoved,
+        events.WatchlistReordered,
         events.UserCommandExpired,
     ),
     "quotes": (

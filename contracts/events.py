@@ -201,6 +201,12 @@ class WatchlistItemRemoved(UserEvent):
     symbol: Symbol
 
 
+class WatchlistReordered(UserEvent):
+    """The watchlist has another order: all of its symbols, the first one first."""
+
+    symbols: tuple[Symbol, ...]
+
+
 class QuoteUpdated(Event):
     """A provider returned a new price. Prices are decimal strings."""
 

@@ -137,7 +137,11 @@ VERIFICATION_COMMANDS = Topic(
 )
 WATCHLIST_COMMANDS = Topic(
     "watchlist.commands",
-    carries=(commands.AddToWatchlist, commands.RemoveFromWatchlist),
+    carries=(
+        commands.AddToWatchlist,
+        commands.RemoveFromWatchlist,
+        commands.ReorderWatchlist,
+    ),
     key="user id",
     producer="gateway",
     consumers=(WATCHLIST,),
@@ -186,7 +190,11 @@ USERS_EVENTS = Topic(
 )
 WATCHLISTS_EVENTS = Topic(
     "watchlists.events",
-    carries=(events.WatchlistItemAdded, events.WatchlistItemRemoved),
+    carries=(
+        events.WatchlistItemAdded,
+        events.WatchlistItemRemoved,
+        events.WatchlistReordered,
+    ),
     key="user id",
     producer="relay",
     consumers=(AUDIT,),

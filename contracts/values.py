@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import AfterValidator, BeforeValidator, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
 from contracts import text
 
@@ -76,3 +76,18 @@ class Permission(StrEnum):
 
 
 WATCHLIST_LIMITS = {Tier.FREE: 50, Tier.PLUS: 200, Tier.PRO: 1_000}
+MAX_ORDERED_SYMBOLS = 1_000
+
+
+def _each_once(symbols: tuple[str, ...]) -> tuple[str, ...]:
+    """Raises `ValueError` when a symbol is named twice."""
+    if len(set(symbols)) != len(symbols):
+        raise ValueError("each symbol once")
+    return symbols
+
+
+WatchlistOrder = Annotated[
+    tuple[Symbol, ...],
+    Field(min_length=1, max_length=MAX_ORDERED_SYMBOLS),
+    AfterValidator(_each_once),
+]

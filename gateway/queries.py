@@ -123,13 +123,13 @@ async def audit_entries(
 
 
 async def watchlist(pool: Readable, user_id: UUID) -> Rows:
-    """A user's items, oldest first; `MAX_ITEMS` at most."""
+    """A user's items: those with a place, then the others, oldest first; `MAX_ITEMS` at most."""
     return await pool.fetch(
         """
         SELECT symbol, note, added_at
           FROM watchlist_entries
          WHERE user_id = $1
-         ORDER BY added_at, symbol
+         ORDER BY position NULLS LAST, added_at, symbol
          LIMIT $2
         """,
         user_id,

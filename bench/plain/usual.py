@@ -115,12 +115,13 @@ async def get_watchlist(caller: Verified, pool: PoolOf, redis: RedisOf) -> Watch
     return Watchlist(
         items=[
             WatchlistItem(
+                position=position,
                 symbol=row["symbol"],
                 note=row["note"],
                 added_at=row["added_at"],
                 quote=quotes[row["symbol"]],
             )
-            for row in rows
+            for position, row in enumerate(rows)
         ],
         limit=WATCHLIST_LIMITS[Tier(caller.tier)],
     )

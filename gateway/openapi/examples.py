@@ -156,6 +156,7 @@ EXAMPLES: dict[type[BaseModel], dict[str, Any]] = {
     models.Watchlist: {
         "items": [
             {
+                "position": 0,
                 "symbol": "SAP.DE",
                 "note": _NOTE,
                 "added_at": "2026-11-03T09:07:00Z",
@@ -164,6 +165,8 @@ EXAMPLES: dict[type[BaseModel], dict[str, Any]] = {
         ],
         "limit": 50,
     },
+    models.OrderBody: {"order": ["SAP.DE", "VOD.L"]},
+    models.Ordered: {"order": ["SAP.DE", "VOD.L", "AAPL"]},
     models.ItemSaved: {"symbol": "SAP.DE", "note": _NOTE},
     models.CommandStatus: {
         "id": _HANDLE,

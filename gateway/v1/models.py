@@ -14,7 +14,7 @@ from pydantic import (
 
 from contracts.addresses import EmailAddress
 from contracts.quotes import Quote
-from contracts.values import DisplayName, Note, Symbol
+from contracts.values import DisplayName, Note, Symbol, WatchlistOrder
 from gateway.auth.password_rules import check_password
 
 Token = Annotated[str, Field(min_length=16, max_length=128, pattern=r"^[A-Za-z0-9_-]+$")]
@@ -244,6 +244,7 @@ class Page(BaseModel):
 class WatchlistItem(BaseModel):
     """One symbol that the caller follows."""
 
+    position: Annotated[int, Field(description="Its place in the list, from 0.")]
     symbol: Symbol
     note: str | None
     added_at: datetime
@@ -255,6 +256,18 @@ class Watchlist(BaseModel):
 
     items: list[WatchlistItem]
     limit: int
+
+
+class OrderBody(Body):
+    """The symbols that come first, each once. The others follow as they were."""
+
+    order: WatchlistOrder
+
+
+class Ordered(BaseModel):
+    """All symbols of the list, in its order."""
+
+    order: list[Symbol]
 
 
 class ItemSaved(BaseModel):

@@ -1,6 +1,6 @@
 """The symbols that the caller follows."""
 
-from contracts.commands import AddToWatchlist, RemoveFromWatchlist
+from contracts.commands import AddToWatchlist, RemoveFromWatchlist, ReorderWatchlist
 from contracts.outcomes import Succeeded
 from contracts.values import WATCHLIST_LIMITS, Tier
 from gateway import queries
@@ -8,7 +8,7 @@ from gateway.deps import GatewayDeps
 from gateway.http.call import Call
 from gateway.http.endpoints import AccessLevel, Answer, Endpoint, Link
 from gateway.rate_limit.policies import READ, WRITE
-from gateway.v1.models import ItemSaved, NoteBody, Pending, Watchlist
+from gateway.v1.models import ItemSaved, NoteBody, OrderBody, Ordered, Pending, Watchlist
 from gateway.v1.symbols import symbol_asked_for, symbol_of, unknown_symbols
 
 
@@ -17,12 +17,13 @@ async def show(call: Call, deps: GatewayDeps) -> Answer:
     quotes = await deps.quotes.many(call.context, [row["symbol"] for row in rows])
     items = [
         {
+            "position": position,
             "symbol": row["symbol"],
             "note": row["note"],
             "added_at": row["added_at"],
             "quote": quotes.get(row["symbol"]),
         }
-        for row in rows
+        for position, row in enumerate(rows)
     ]
     return Answer(200, {"items": items, "limit": WATCHLIST_LIMITS[Tier(call.caller.tier)]})
 
@@ -48,6 +49,20 @@ async def delete(call: Call, deps: GatewayDeps) -> Answer:
     return await deps.commands.publish_and_wait(
         call.context, intent, command, key=user, answer=_gone
     )
+
+
+async def reorder(call: Call, deps: GatewayDeps) -> Answer:
+    """A symbol that is not on the list is ignored: it may have been removed meanwhile."""
+    user = str(call.caller.user_id)
+    command = ReorderWatchlist(order=call.body(OrderBody).order)
+    intent = deps.commands.intent(call.context, user)
+    return await deps.commands.publish_and_wait(
+        call.context, intent, command, key=user, answer=_ordered
+    )
+
+
+def _ordered(success: Succeeded) -> Answer:
+    return Answer(200, success.result)
 
 
 def _saved(success: Succeeded) -> Answer:
@@ -83,6 +98,18 @@ ENDPOINTS = (
         {202: Pending, 204: None},
         problems=("unknown-symbol", "unknown-user"),
         access=AccessLevel.VERIFIED,
+        command=True,
+        limits=WRITE,
+    ),
+    Endpoint(
+        "PATCH",
+        "/api/v1/watchlist",
+        reorder,
+        "Change the order of the watchlist",
+        {200: Ordered, 202: Pending},
+        problems=("unknown-user",),
+        access=AccessLevel.VERIFIED,
+        body=OrderBody,
         command=True,
         limits=WRITE,
     ),

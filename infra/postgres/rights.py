@@ -182,9 +182,9 @@ RIGHTS: Mapping[str, Mapping[str, Rights]] = {
     # Watchlists and quotes.
     "watchlist_items": {
         "watchlist": (
-            select("user_id symbol note"),
+            select("user_id symbol note added_at position"),
             insert("user_id symbol note added_at", SHORT_NOTE, meaning="short notes"),
-            update("note", written=SHORT_NOTE, meaning="short notes"),
+            update("note position", written=SHORT_NOTE, meaning="short notes"),
             delete(),
         ),
     },
@@ -224,7 +224,7 @@ RIGHTS: Mapping[str, Mapping[str, Rights]] = {
             ),
         ),
     },
-    "watchlist_entries": {"gateway": (select("user_id symbol note added_at"),)},
+    "watchlist_entries": {"gateway": (select("user_id symbol note added_at position"),)},
     "last_quotes": {"gateway": (select("symbol quote fetched_at fresh_until"),)},
     "activity": {
         "gateway": (select("id user_id action details ip_address user_agent created_at"),),

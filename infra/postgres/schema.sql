@@ -754,14 +754,16 @@ CREATE TABLE watchlist_items (
     user_id uuid NOT NULL,
     symbol text NOT NULL,
     note text,
-    added_at timestamp with time zone DEFAULT now() NOT NULL
+    added_at timestamp with time zone DEFAULT now() NOT NULL,
+    "position" integer
 );
 
 CREATE VIEW watchlist_entries AS
  SELECT user_id,
     symbol,
     note,
-    added_at
+    added_at,
+    "position"
    FROM watchlist_items;
 
 ALTER TABLE ONLY audit_log ATTACH PARTITION audit_log_other DEFAULT;
@@ -1260,9 +1262,9 @@ CREATE POLICY watchlist_insert ON inbox FOR INSERT TO qnt9_watchlist WITH CHECK 
 
 COMMENT ON POLICY watchlist_insert ON inbox IS 'WITH CHECK (consumer IN (''watchlist'') AND (outcome IS NULL OR octet_length(outcome::text) <= 65536) AND coalesce(octet_length(fingerprint), 0) <= 256)';
 
-CREATE POLICY watchlist_insert ON outbox FOR INSERT TO qnt9_watchlist WITH CHECK (((((aggregatetype = 'users'::text) AND (type = 'qnt9.user.command_expired.v1'::text)) OR ((aggregatetype = 'watchlists'::text) AND (type = ANY (ARRAY['qnt9.watchlist.item_added.v1'::text, 'qnt9.watchlist.item_removed.v1'::text])))) AND (octet_length(payload) <= 262144) AND (payload IS JSON OBJECT) AND ((octet_length(aggregateid) >= 1) AND (octet_length(aggregateid) <= 512)) AND (octet_length((headers)::text) <= 16384) AND (NOT (headers @? '$.*?(@.type() != "string")'::jsonpath)) AND ((headers ->> 'ce_id'::text) = (id)::text) AND ((headers ->> 'ce_type'::text) = type) AND ((headers ->> 'ce_subject'::text) = aggregateid) AND ((headers ->> 'ce_source'::text) = 'urn:qnt9:watchlist'::text) AND (((headers ->> 'ce_time'::text))::timestamp with time zone >= (now() - '01:00:00'::interval)) AND (((headers ->> 'ce_time'::text))::timestamp with time zone <= (now() + '01:00:00'::interval))));
+CREATE POLICY watchlist_insert ON outbox FOR INSERT TO qnt9_watchlist WITH CHECK (((((aggregatetype = 'users'::text) AND (type = 'qnt9.user.command_expired.v1'::text)) OR ((aggregatetype = 'watchlists'::text) AND (type = ANY (ARRAY['qnt9.watchlist.item_added.v1'::text, 'qnt9.watchlist.item_removed.v1'::text, 'qnt9.watchlist.reordered.v1'::text])))) AND (octet_length(payload) <= 262144) AND (payload IS JSON OBJECT) AND ((octet_length(aggregateid) >= 1) AND (octet_length(aggregateid) <= 512)) AND (octet_length((headers)::text) <= 16384) AND (NOT (headers @? '$.*?(@.type() != "string")'::jsonpath)) AND ((headers ->> 'ce_id'::text) = (id)::text) AND ((headers ->> 'ce_type'::text) = type) AND ((headers ->> 'ce_subject'::text) = aggregateid) AND ((headers ->> 'ce_source'::text) = 'urn:qnt9:watchlist'::text) AND (((headers ->> 'ce_time'::text))::timestamp with time zone >= (now() - '01:00:00'::interval)) AND (((headers ->> 'ce_time'::text))::timestamp with time zone <= (now() + '01:00:00'::interval))));
 
-COMMENT ON POLICY watchlist_insert ON outbox IS 'WITH CHECK ((aggregatetype = ''users'' AND type IN (''qnt9.user.command_expired.v1'') OR aggregatetype = ''watchlists'' AND type IN (''qnt9.watchlist.item_added.v1'', ''qnt9.watchlist.item_removed.v1'')) AND octet_length(payload) <= 262144 AND payload IS JSON OBJECT AND octet_length(aggregateid) BETWEEN 1 AND 512 AND octet_length(headers::text) <= 16384 AND NOT headers @? ''$.* ? (@.type() <> "string")'' AND headers ->> ''ce_id'' = id::text AND headers ->> ''ce_type'' = type AND headers ->> ''ce_subject'' = aggregateid AND headers ->> ''ce_source'' IN (''urn:qnt9:watchlist'') AND (headers ->> ''ce_time'')::timestamptz >= now() - interval ''1 hour'' AND (headers ->> ''ce_time'')::timestamptz <= now() + interval ''1 hour'')';
+COMMENT ON POLICY watchlist_insert ON outbox IS 'WITH CHECK ((aggregatetype = ''users'' AND type IN (''qnt9.user.command_expired.v1'') OR aggregatetype = ''watchlists'' AND type IN (''qnt9.watchlist.item_added.v1'', ''qnt9.watchlist.item_removed.v1'', ''qnt9.watchlist.reordered.v1'')) AND octet_length(payload) <= 262144 AND payload IS JSON OBJECT AND octet_length(aggregateid) BETWEEN 1 AND 512 AND octet_length(headers::text) <= 16384 AND NOT headers @? ''$.* ? (@.type() <> "string")'' AND headers ->> ''ce_id'' = id::text AND headers ->> ''ce_type'' = type AND headers ->> ''ce_subject'' = aggregateid AND headers ->> ''ce_source'' IN (''urn:qnt9:watchlist'') AND (headers ->> ''ce_time'')::timestamptz >= now() - interval ''1 hour'' AND (headers ->> ''ce_time'')::timestamptz <= now() + interval ''1 hour'')';
 
 CREATE POLICY watchlist_insert ON parked_commands FOR INSERT TO qnt9_watchlist WITH CHECK ((consumer = 'watchlist'::text));
 
@@ -2020,7 +2022,9 @@ GRANT SELECT(symbol),INSERT(symbol) ON TABLE watchlist_items TO qnt9_watchlist;
 
 GRANT SELECT(note),INSERT(note),UPDATE(note) ON TABLE watchlist_items TO qnt9_watchlist;
 
-GRANT INSERT(added_at) ON TABLE watchlist_items TO qnt9_watchlist;
+GRANT SELECT(added_at),INSERT(added_at) ON TABLE watchlist_items TO qnt9_watchlist;
+
+GRANT SELECT("position"),UPDATE("position") ON TABLE watchlist_items TO qnt9_watchlist;
 
 GRANT SELECT(user_id) ON TABLE watchlist_entries TO qnt9_gateway;
 
@@ -2029,5 +2033,7 @@ GRANT SELECT(symbol) ON TABLE watchlist_entries TO qnt9_gateway;
 GRANT SELECT(note) ON TABLE watchlist_entries TO qnt9_gateway;
 
 GRANT SELECT(added_at) ON TABLE watchlist_entries TO qnt9_gateway;
+
+GRANT SELECT("position") ON TABLE watchlist_entries TO qnt9_gateway;
 
 ALTER DEFAULT PRIVILEGES FOR ROLE qnt9_owner REVOKE ALL ON FUNCTIONS FROM PUBLIC;

@@ -1,10 +1,10 @@
 """Commands that change watchlists, a batch at a time."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-from contracts.commands import AddToWatchlist, RemoveFromWatchlist
+from contracts.commands import AddToWatchlist, RemoveFromWatchlist, ReorderWatchlist
 from contracts.outcomes import Rejected
 from contracts.values import UserId
 from infra.messaging.dispatch import BulkHandlers
@@ -26,10 +26,15 @@ async def change_watchlists(
 ) -> None:
     """The whole batch in one transaction, each owner's commands in their order."""
     async with deps.transactions.begin() as tx:
-        asked = [(_owner(received), received.data.symbol) for received in batch]
-        locked = set(await store.lock_owners(tx.conn, sorted({owner for owner, _ in asked})))
-        owners = await store.read_owners(tx.conn, [each for each in asked if each[0] in locked])
+        all_owners = {_owner(received) for received in batch}
+        locked = set(await store.lock_owners(tx.conn, sorted(all_owners)))
+        asked = [each for each in _asked(batch) if each[0] in locked]
+        owners = await store.read_owners(tx.conn, asked)
         lists = {user_id: owner.watchlist for user_id, owner in owners.items()}
+        if reorders := sorted(locked & {_owner(each) for each in batch if _reorders(each)}):
+            for user_id, items in (await store.read_items(tx.conn, reorders)).items():
+                lists[user_id] = replace(lists[user_id], items=items, others=0)
+        before = dict(lists)
         for received in batch:
             user_id = _owner(received)
             if user_id not in lists:
@@ -45,9 +50,24 @@ async def change_watchlists(
             [
                 change
                 for user_id, after in lists.items()
-                for change in store.changes(owners[user_id].watchlist, after)
+                for change in store.changes(before[user_id], after)
             ],
         )
+        await store.save_order(tx.conn, [each for each in lists.values() if each.reordered])
+
+
+def _asked(batch: Sequence[InboundMessage[WatchlistCommand]]) -> Iterator[tuple[UserId, str]]:
+    """Which symbols of whom the commands name, at least one each."""
+    for received in batch:
+        match received.data:
+            case AddToWatchlist(symbol=symbol) | RemoveFromWatchlist(symbol=symbol):
+                yield _owner(received), symbol
+            case ReorderWatchlist(order=symbols):
+                yield _owner(received), symbols[0]
+
+
+def _reorders(received: InboundMessage[WatchlistCommand]) -> bool:
+    return isinstance(received.data, ReorderWatchlist)
 
 
 def _owner(received: InboundMessage[Any]) -> UserId:
@@ -59,4 +79,5 @@ def _owner(received: InboundMessage[Any]) -> UserId:
 HANDLES: BulkHandlers[WatchlistDeps] = {
     AddToWatchlist: change_watchlists,
     RemoveFromWatchlist: change_watchlists,
+    ReorderWatchlist: change_watchlists,
 }

@@ -69,6 +69,46 @@ async def read_owners(conn: Connection, asked: Sequence[tuple[UserId, str]]) -> 
     return owners
 
 
+async def read_items(
+    conn: Connection, owners: Sequence[UserId]
+) -> dict[UserId, dict[str, str | None]]:
+    """The whole lists of locked owners, in their order: notes by symbol."""
+    rows = await conn.fetch(
+        """
+        SELECT user_id, symbol, note
+          FROM watchlist_items
+         WHERE user_id = ANY($1)
+         ORDER BY user_id, position NULLS LAST, added_at, symbol
+        """,
+        owners,
+    )
+    lists: dict[UserId, dict[str, str | None]] = {owner: {} for owner in owners}
+    for row in rows:
+        lists[row["user_id"]][row["symbol"]] = row["note"]
+    return lists
+
+
+async def save_order(conn: Connection, lists: Sequence[Watchlist]) -> None:
+    """Write the places of whole lists, in which every item is known."""
+    if not lists:
+        return
+    places = [
+        (each.owner, symbol, place) for each in lists for place, symbol in enumerate(each.items)
+    ]
+    await conn.execute(
+        """
+        UPDATE watchlist_items SET position = places.position
+          FROM unnest($1::uuid[], $2::text[], $3::int[]) AS places (user_id, symbol, position)
+         WHERE watchlist_items.user_id = places.user_id
+           AND watchlist_items.symbol = places.symbol
+           AND watchlist_items.position IS DISTINCT FROM places.position
+        """,
+        [owner for owner, _, _ in places],
+        [symbol for _, symbol, _ in places],
+        [place for _, _, place in places],
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """The net effect of a batch on one item; `note` is set with `kept`, else the item goes."""

@@ -17,7 +17,7 @@ from contracts import sealed_contents as contents
 from contracts.confidential import binding
 from contracts.ids import uuid7
 from contracts.message import Command
-from contracts.values import Permission, Tier
+from contracts.values import SYMBOL_PATTERN, Permission, Tier
 from gateway.http.body import parsed, validated
 from gateway.problems import ProblemError
 from gateway.quotes.search import NOT_SAID
@@ -106,6 +106,7 @@ PAIRS = (
     Pair(models.ProfileBody, sealed(contents.ProfileChange, commands.UpdateProfile)),
     Pair(models.EraseBody, sealed(contents.Erasure, commands.EraseAccount)),
     Pair(models.NoteBody, encrypted(commands.AddToWatchlist, "note", symbol="AAPL")),
+    Pair(models.OrderBody, in_clear(commands.ReorderWatchlist)),
     Pair(admin_models.TierBody, in_clear(commands.ChangeTier, user_id=USER)),
     Pair(admin_models.PermissionsBody, in_clear(commands.ChangePermissions, user_id=USER)),
     Pair(quote_models.SearchQuery, searched),
@@ -134,6 +135,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "password": PASSWORDS,
     "current_password": PASSWORDS,
     "new_password": PASSWORDS,
+    "order": st.lists(st.from_regex(SYMBOL_PATTERN, fullmatch=True), max_size=40),
     "tier": st.sampled_from(Tier),
     "permissions": st.lists(st.sampled_from(Permission), max_size=18),
 }

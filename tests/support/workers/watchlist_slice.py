@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from contracts.commands import AddToWatchlist, RemoveFromWatchlist
-from contracts.events import WatchlistItemAdded, WatchlistItemRemoved
+from contracts.commands import AddToWatchlist, RemoveFromWatchlist, ReorderWatchlist
+from contracts.events import WatchlistItemAdded, WatchlistItemRemoved, WatchlistReordered
 from contracts.outcomes import Outcome
 from contracts.topics import WATCHLIST, topics_of
 from contracts.values import Tier
@@ -88,7 +88,7 @@ class WatchlistSlice:
         rows = await self.database.fetch(
             """
             SELECT symbol, note FROM watchlist_items
-             WHERE user_id = $1 ORDER BY added_at, symbol
+             WHERE user_id = $1 ORDER BY position NULLS LAST, added_at, symbol
             """,
             owner,
         )
@@ -107,6 +107,8 @@ class WatchlistSlice:
                     said.append(("added", symbol, await revealed(self.database, note)))
                 case WatchlistItemRemoved(symbol=symbol):
                     said.append(("removed", symbol))
+                case WatchlistReordered(symbols=symbols):
+                    said.append(("reordered", *symbols))
         return said
 
     def outcome(self, order: Order) -> Outcome:
@@ -125,3 +127,7 @@ def add(owner: UUID | None, symbol: str, note: str | None = None) -> Order:
 
 def remove(owner: UUID | None, symbol: str) -> Order:
     return received(RemoveFromWatchlist(symbol=symbol), actor=owner)
+
+
+def reorder(owner: UUID | None, *symbols: str) -> Order:
+    return received(ReorderWatchlist(order=symbols), actor=owner)
