@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,20 +14,22 @@ from devstack.supervisor.ports import SCALABLE
 from tests.support.stack import ROOT
 
 HELM = ROOT / "infra" / "helm"
+FILES = ("qnt9", "keda")
 STAGES = ("dev", "staging", "production")
 DRAIN_SECONDS = 20
 """What docs/graceful-shutdown.md asks for."""
-ROLES = sorted(SCALABLE)
+ROLES = sorted((*SCALABLE, "web"))
+
+
+@cache
+def objects(stage: str) -> tuple[dict[str, Any], ...]:
+    texts = [(HELM / "rendered" / stage / f"{name}.yaml").read_text("utf-8") for name in FILES]
+    return tuple(each for text in texts for each in yaml.safe_load_all(text) if each)
 
 
 def manifests(stage: str, kind: str) -> dict[str, Any]:
     """Every object of a kind, by the component that it is for."""
-    found = [
-        each
-        for name in ("qnt9.yaml", "keda.yaml")
-        for each in yaml.safe_load_all((HELM / "rendered" / stage / name).read_text("utf-8"))
-        if each and each["kind"] == kind
-    ]
+    found = [each for each in objects(stage) if each["kind"] == kind]
     return {each["metadata"]["name"].removeprefix("qnt9-"): each for each in found}
 
 
@@ -55,7 +58,7 @@ def test_pod_is_confined_and_has_time_to_drain(stage: str, role: str) -> None:
     }
     before = container.get("lifecycle", {}).get("preStop", {}).get("sleep", {}).get("seconds", 0)
     assert pod["terminationGracePeriodSeconds"] > before + DRAIN_SECONDS
-    assert (before > 0) == (role == "gateway")
+    assert (before > 0) == (role in {"gateway", "web"})
     paths = {name: container[f"{name}Probe"]["httpGet"]["path"] for name in PROBES}
     assert paths == PROBES
 
@@ -66,6 +69,10 @@ PROBES = {"startup": "/health/startup", "liveness": "/health/live", "readiness":
 @pytest.mark.parametrize("role", ROLES)
 def test_role_reads_the_secrets_that_compose_gives_it(role: str) -> None:
     compose = yaml.safe_load((ROOT / "compose.yaml").read_text("utf-8"))["services"][role]
+    if role == "web":
+        assert "secrets" not in compose
+        assert not any("secret" in volume for volume in pod_of("production", role)["volumes"])
+        return
     given = {each if isinstance(each, str) else each["target"] for each in compose["secrets"]}
     if role == "verification":
         given.add("smtp_url")  # in compose mail stays inside
@@ -103,6 +110,7 @@ def test_network_lets_each_role_talk_to_its_servers_only(stage: str) -> None:
     servers, cache = {53, 9093, 5432} | otlp, {6379}
     assert ports.pop("verification") == servers | cache | {465}
     assert ports.pop("quotes") == servers | cache | {443}
+    assert ports.pop("web") == {53} | otlp
     for role in ("audit", "relay", "setup"):
         assert ports.pop(role) == servers
     assert set(ports) == {"gateway", "signup", "accounts", "watchlist"}
@@ -111,7 +119,7 @@ def test_network_lets_each_role_talk_to_its_servers_only(stage: str) -> None:
         role: {port["port"] for rule in each["spec"]["ingress"] for port in rule["ports"]}
         for role, each in policies.items()
     }
-    assert listening.pop("gateway") == {8000, 8080}
+    assert listening.pop("gateway") == listening.pop("web") == {8000, 8080}
     assert listening.pop("setup") == set()
     assert all(each == {8080} for each in listening.values())
 

@@ -22,11 +22,13 @@ seccompProfile: {type: RuntimeDefault}
 {{- define "qnt9.environment" -}}
 - {name: QNT9_ENVIRONMENT, value: {{ .values.environment }}}
 - {name: QNT9_LOG_LEVEL, value: {{ .values.logLevel }}}
+{{- if has "kafka_password" .secrets }}
 - {name: QNT9_KAFKA_BOOTSTRAP, value: {{ .values.kafka.bootstrap | quote }}}
 - {name: QNT9_KAFKA_PROTOCOL, value: {{ .values.kafka.protocol }}}
 - {name: QNT9_KAFKA_MECHANISM, value: {{ .values.kafka.mechanism }}}
 - {name: QNT9_KAFKA_USERNAME, value: {{ .username }}}
 - {name: QNT9_KAFKA_CA_FILE, value: /etc/qnt9/ca/kafka.pem}
+{{- end }}
 {{- if has "redis_url" .secrets }}
 - {name: QNT9_REDIS_CA_FILE, value: /etc/qnt9/ca/redis.pem}
 {{- end }}
@@ -39,12 +41,15 @@ seccompProfile: {type: RuntimeDefault}
 {{- end }}
 
 {{- define "qnt9.mounts" -}}
+{{- if .secrets }}
 - {name: secrets, mountPath: /run/secrets, readOnly: true}
+{{- end }}
 - {name: authorities, mountPath: /etc/qnt9/ca, readOnly: true}
 - {name: tmp, mountPath: /tmp}
 {{- end }}
 
 {{- define "qnt9.volumes" -}}
+{{- if .secrets }}
 - name: secrets
   secret:
     secretName: {{ .values.secretPrefix }}-{{ .role }}
@@ -52,6 +57,7 @@ seccompProfile: {type: RuntimeDefault}
     items:
 {{- range .secrets }}
       - {key: {{ . }}, path: {{ . }}}
+{{- end }}
 {{- end }}
 - name: authorities
   configMap: {name: {{ .values.authorities }}}
