@@ -31,6 +31,7 @@ class Application:
     ) -> None:
         self._in_flight = 0
         self._idle = asyncio.Event()
+        self._idle.set()
         self.security = security_headers(https=deps.settings.environment != "development")
         endpoints, draining = tuple(endpoints), deps.shutdown.draining
         with_credentials = {each.path for each in endpoints if each.for_pages}

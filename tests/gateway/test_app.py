@@ -9,7 +9,7 @@ import orjson
 import pytest
 from starlette.types import Message
 
-from gateway.app import Application
+from gateway.app import LINGER_SECONDS, Application
 from gateway.http.call import Call
 from gateway.http.endpoints import Answer, Endpoint
 from tests.support.gateway.deps import deps_of
@@ -84,3 +84,42 @@ async def test_head_has_the_status_and_headers_of_get() -> None:
     assert get[0] == head[0] == 200
     assert get[1].keys() == head[1].keys()
     assert get[1][b"content-length"] == head[1][b"content-length"]
+
+
+async def test_application_that_was_never_asked_is_drained_at_once() -> None:
+    deps = deps_of(shutdown=SimpleNamespace(draining=asyncio.Event()))
+    async with asyncio.timeout(10):
+        await Application(deps, [], []).drained(60.0)
+
+
+async def test_application_is_not_drained_while_a_request_is_in_flight() -> None:
+    deps = deps_of(shutdown=SimpleNamespace(draining=asyncio.Event()))
+    arrived, go_on = asyncio.Event(), asyncio.Event()
+
+    async def handle(_: Call, __: object) -> Answer:
+        arrived.set()
+        await go_on.wait()
+        return Answer(204)
+
+    async def send(_: Message) -> None:
+        """Nobody looks."""
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    app = Application(deps, [Endpoint("GET", "/x", handle, "A test", {204: None})], [])
+    scope: dict[str, Any] = {
+        "type": "http",
+        "method": "GET",
+        "path": "/x",
+        "headers": [],
+        "client": None,
+    }
+    request = asyncio.create_task(app(scope, receive, send))
+    await arrived.wait()
+    draining = asyncio.create_task(app.drained(60.0))
+    await asyncio.wait({draining}, timeout=LINGER_SECONDS + 0.2)
+    assert not draining.done()
+    go_on.set()
+    async with asyncio.timeout(10):
+        await asyncio.gather(request, draining)
