@@ -1,30 +1,43 @@
-// Who is signed in. The access token is in memory only, and no script can read the refresh token
-// where the gateway keeps it in a cookie.
-import { Problem, access, call, get, write } from "./api.js";
+// Who is signed in. The access token is in memory only. The refresh token is in a cookie that no
+// script can read, and that the gateway takes on three routes (docs/browser-sessions.md).
+import { Problem, access, call, get } from "./api.js";
 import { createStore } from "./store.js";
 
 export const session = createStore({ status: "unknown", profile: null });
 
-let tokens = null;
+const PATH = "/auth/session";
+const BY_COOKIE = { credentials: "include", headers: { "X-CSRF-Protection": "1" } };
+const KEPT = "qnt9-signed-in"; // that there is a cookie, so that guests ask for nothing
+
+let token = null;
 let renewing = null;
 const tabs = "BroadcastChannel" in globalThis ? new BroadcastChannel("qnt9-session") : null;
 
-access.token = () => tokens?.access_token ?? null;
+access.token = () => token;
 access.renew = renew;
 
 tabs?.addEventListener("message", ({ data }) => {
   if (data === "signed-out") forget();
 });
 
-export const accessToken = () => tokens?.access_token ?? null;
-
+// After the page is loaded: the cookie of an earlier visit, or of another tab.
 export async function restore() {
-  forget();
+  if (!localStorage.getItem(KEPT) || !(await renew())) {
+    if (session.get().status === "unknown") session.set({ status: "anonymous", profile: null });
+    return;
+  }
+  try {
+    await loadProfile();
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    session.set({ status: "anonymous", profile: null });
+  }
 }
 
 export async function signIn(email, password) {
-  const { body } = await call("POST", "/auth/signin", { auth: false, body: { email, password } });
-  tokens = body;
+  const options = { ...BY_COOKIE, auth: false, body: { email, password } };
+  token = (await call("POST", PATH, options)).body.access_token;
+  localStorage.setItem(KEPT, "yes");
   await loadProfile();
 }
 
@@ -36,7 +49,7 @@ export async function loadProfile() {
 
 export async function signOut() {
   try {
-    await write("POST", "/auth/signout");
+    await call("DELETE", PATH, { ...BY_COOKIE, key: crypto.randomUUID() });
   } catch (error) {
     if (!(error instanceof Problem) || error.code !== "unauthenticated") throw error;
   }
@@ -46,23 +59,24 @@ export async function signOut() {
 
 // Nobody is signed in here any more.
 export function forget() {
-  tokens = null;
+  token = null;
+  localStorage.removeItem(KEPT);
   session.set({ status: "anonymous", profile: null });
 }
 
-// One refresh at a time. Returns whether there is a new access token.
+// One refresh at a time, over all tabs. Returns whether there is a new access token.
 export function renew() {
-  renewing ??= refresh().finally(() => {
+  renewing ??= inTurn(refresh).finally(() => {
     renewing = null;
   });
   return renewing;
 }
 
+const inTurn = (work) => navigator.locks?.request("qnt9-refresh", work) ?? work();
+
 async function refresh() {
-  if (!tokens) return false;
   try {
-    const body = { refresh_token: tokens.refresh_token };
-    tokens = (await call("POST", "/auth/refresh", { auth: false, body })).body;
+    token = (await call("POST", `${PATH}/refresh`, { ...BY_COOKIE, auth: false })).body.access_token;
     return true;
   } catch (error) {
     if (error instanceof Problem && error.status === 401) forget();
