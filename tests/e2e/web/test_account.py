@@ -27,8 +27,9 @@ async def test_forgotten_password_is_replaced_by_a_mailed_link(stack: Stack, vis
     await visit.sign_in(user.email, OTHER_PASSWORD)
 
 
-async def test_name_and_address_are_changed(stack: Stack, visit: Visit) -> None:
-    user, page = await stack.verified_user(), visit.page
+async def test_name_and_address_are_changed(stack: Stack, new_visit: NewVisit) -> None:
+    user, visit = await stack.verified_user(), await new_visit()
+    page = visit.page
     await visit.sign_in(user.email)
     await visit.go("/account")
     await page.get_by_label("Name", exact=True).fill("Grace")
@@ -44,7 +45,7 @@ async def test_name_and_address_are_changed(stack: Stack, visit: Visit) -> None:
     await visit.open(f"{link.path}?{link.query}")
     await page.get_by_role("button", name="Confirm my address").click()
     await expect(page.get_by_role("heading", name="Your address is confirmed")).to_be_visible()
-    await visit.sign_in(f"new-{user.email}")
+    await (await new_visit()).sign_in(f"new-{user.email}")
 
 
 async def test_session_that_is_ended_elsewhere_is_signed_out(
