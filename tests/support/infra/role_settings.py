@@ -29,6 +29,7 @@ IN_PRODUCTION = {
     "QNT9_PUBLIC_URL": "https://qnt9.example.com",
     "QNT9_SMTP_URL": "smtps://mail.example.com",
     "QNT9_LIMITS": "strict",
+    "QNT9_CORS_ORIGINS": "https://app.example.com",
 }
 
 
