@@ -30,6 +30,7 @@ COMMANDS = {
     "quotes": "quotes",
     "user": "user",
     "config": "config",
+    "demo": "demo",
 }
 """Each command and the module of this package that has it, imported when it is asked for."""
 
