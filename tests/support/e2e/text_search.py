@@ -19,7 +19,6 @@ from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
 from contracts.physical_topics import physical_topics
-from tests.support.sizes import size
 from tests.support.stack import Stack
 
 READ: dict[str, tuple[Any, ...]] = {
@@ -37,8 +36,6 @@ NO_TEXT = (int, float, datetime, UUID)
 HALF_WRITTEN = 1_024
 ROWS_AT_ONCE = 1_000
 KEYS_AT_ONCE = 500
-TOPICS_AT_ONCE = size(100, 1)
-"""By one consumer; what a proof at full size has put into several does not fit into memory."""
 
 
 @dataclass(frozen=True)
@@ -103,9 +100,8 @@ async def everything(stack: Stack) -> list[Piece]:
 
 async def one_by_one(stack: Stack) -> AsyncIterator[Piece]:
     """The same, for more than fits into memory."""
-    names = [topic.name for topic in physical_topics()]
-    for start in range(0, len(names), TOPICS_AT_ONCE):
-        for record in await stack.records(*names[start : start + TOPICS_AT_ONCE]):
+    for topic in physical_topics():
+        for record in await stack.records(topic.name):
             for piece in of_record(record):
                 yield piece
     for folder in ("logs", "valkey"):
