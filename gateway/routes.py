@@ -9,13 +9,13 @@ from gateway.v1 import (
     browser_sessions,
     commands,
     history,
+    jwks,
     passwords,
     quotes,
     sessions,
     stream,
     users,
     watchlist,
-    wellknown,
 )
 
 ENDPOINTS = (
@@ -31,7 +31,7 @@ ENDPOINTS = (
     *admin.ENDPOINTS,
     *commands.ENDPOINTS,
     *stream.ENDPOINTS,
-    *wellknown.ENDPOINTS,
+    *jwks.ENDPOINTS,
     *page.ENDPOINTS,
     *pages.ENDPOINTS,
 )

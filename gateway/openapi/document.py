@@ -22,6 +22,9 @@ TITLE = "QNT9"
 VERSION = "1"
 _COMPONENT = "#/components/schemas/{model}"
 
+RELEASED_IDS = {"jwks_jwks": "wellknown_jwks"}
+"""Operations whose handler has moved keep the id that generated clients know."""
+
 _OF_EVERY_ROUTE = ("precondition-failed", "draining", "internal-error")
 _OF_BODIES = (
     "malformed-request",
@@ -126,11 +129,16 @@ def _tag(endpoint: Endpoint) -> str:
     return endpoint.handler.__module__.rpartition(".")[2]
 
 
+def _operation_id(endpoint: Endpoint) -> str:
+    name = f"{_tag(endpoint)}_{endpoint.handler.__name__}"
+    return RELEASED_IDS.get(name, name)
+
+
 def _operation(endpoint: Endpoint, refs: Any) -> dict[str, Any]:
     more = getdoc(endpoint.handler)
     who = f"Who may call: {endpoint.access.value}."
     operation: dict[str, Any] = {
-        "operationId": f"{_tag(endpoint)}_{endpoint.handler.__name__}",
+        "operationId": _operation_id(endpoint),
         "tags": [_tag(endpoint)],
         "summary": endpoint.summary,
         "description": f"{more}\n\n{who}" if more else who,

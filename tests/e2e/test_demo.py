@@ -16,8 +16,8 @@ async def test_demo_user_signs_in_and_has_a_watchlist_in_order(stack: Stack) -> 
     async with stack.http() as http:
         answer = await http.post("/api/v1/auth/signin", json=body)
         headers = {"Authorization": f"Bearer {answer.json()['access_token']}"}
-        shown = await http.get("/api/v1/watchlist", headers=headers)
-        items = shown.json()["items"]
+        answer = await http.get("/api/v1/watchlist", headers=headers)
+        items = answer.json()["items"]
         assert [item["symbol"] for item in items] == [*SYMBOLS]
         assert [item["position"] for item in items] == [*range(len(SYMBOLS))]
     assert stat.S_IMODE((stack.data / "demo.json").stat().st_mode) == 0o600

@@ -49,8 +49,8 @@ def test_reordering_keeps_every_item(listed: list[str], order: list[str]) -> Non
     after = decide(a_watchlist(*listed), ReorderWatchlist(order=tuple(order))).watchlist
     assert sorted(after.items) == sorted(listed)
     named = [symbol for symbol in order if symbol in listed]
-    rest = [symbol for symbol in listed if symbol not in order]
-    assert [*after.items] == named + rest
+    others = [symbol for symbol in listed if symbol not in order]
+    assert [*after.items] == named + others
 
 
 async def order_of(deps: WatchlistSlice, owner: UUID) -> list[str]:
