@@ -43,7 +43,8 @@ class Samples:
 
 def displayed(answer: httpx.Response) -> tuple[object, ...]:
     """All that a caller can compare."""
-    body = {name: v for name, v in answer.json().items() if name != "request_id"}
+    of_each = {"request_id", "trace_id"}
+    body = {name: v for name, v in answer.json().items() if name not in of_each}
     if secret := body.get("signup_secret"):
         body["signup_secret"] = f"{len(secret)} characters"
     headers = {name: v for name, v in answer.headers.items() if name not in UNTOLD}
