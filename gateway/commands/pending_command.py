@@ -37,6 +37,8 @@ class PendingCommand:
             await self._first_of_both(until)
         if not self._result.done():
             await acknowledgement(self._acknowledged, self._acknowledged_by - self._loop.time())
+            if seconds <= 0:  # whoever does not wait gets no result that came meanwhile
+                return None
         try:
             async with asyncio.timeout_at(until):
                 return await self._result

@@ -103,7 +103,7 @@ def test_signing_up_reveals_nothing_but_that_it_was_accepted(traveller: Travelle
 
 async def test_the_mail_is_in_the_inbox_with_a_link_to_the_page(traveller: Traveller) -> None:
     (mail,) = await traveller.stack.mails(traveller.email)
-    base = re.escape(traveller.stack.urls["gateway"]["url"])
+    base = re.escape(traveller.stack.urls["web"]["url"])
     link = re.search(rf"{base}/verify\?token=[A-Za-z0-9_-]{{43}}\s", mail["text"])
     assert link
     assert link[0].strip() in mail["html"]

@@ -88,3 +88,13 @@ async def test_result_before_the_acknowledgement_is_returned_without_waiting_for
     asyncio.get_running_loop().call_later(0.005, published.result.set_result, RESULT)
     assert await published.wait(LONG) is RESULT
     assert not published.acknowledged.done()
+
+
+async def test_client_that_does_not_wait_gets_no_result_that_came_meanwhile(
+    published: Published,
+) -> None:
+    waiting = asyncio.create_task(published.wait(0.0))
+    await asyncio.sleep(0)
+    published.result.set_result(RESULT)
+    published.acknowledged.set_result(None)
+    assert await waiting is None

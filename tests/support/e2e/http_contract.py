@@ -18,5 +18,6 @@ def problem(answer: httpx.Response, status: int, code: str) -> dict[str, Any]:
     assert body["title"]
     assert body["detail"]
     assert body["request_id"] == answer.headers["x-request-id"]
-    assert body.keys() - {"errors"} == {"type", "title", "status", "detail", "code", "request_id"}
+    members = {"type", "title", "status", "detail", "code", "request_id", "trace_id"}
+    assert body.keys() - {"errors"} == members
     return body
