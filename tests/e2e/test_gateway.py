@@ -127,7 +127,8 @@ async def test_an_unknown_symbol_is_not_found(http: httpx.AsyncClient, symbol: s
 
 async def test_credentials_that_do_not_match_are_refused_alike(stack: Stack, user: User) -> None:
     answers = []
-    async with stack.http(headers={"X-Request-ID": "the-same"}) as http:
+    of_both = {"X-Request-ID": "the-same", "traceparent": f"00-{'a' * 32}-{'b' * 16}-00"}
+    async with stack.http(headers=of_both) as http:
         for email in (user.email, f"{uuid4().hex[:12]}@example.com"):
             body = {"email": email, "password": "Wooden-compass-37-ribbon"}
             answers.append(await http.post(SIGN_IN, json=body))

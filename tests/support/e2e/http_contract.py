@@ -1,5 +1,6 @@
 """Requests and answers that tests of the HTTP contract share."""
 
+import re
 from typing import Any
 
 import httpx
@@ -18,6 +19,7 @@ def problem(answer: httpx.Response, status: int, code: str) -> dict[str, Any]:
     assert body["title"]
     assert body["detail"]
     assert body["request_id"] == answer.headers["x-request-id"]
-    members = {"type", "title", "status", "detail", "code", "request_id", "trace_id"}
-    assert body.keys() - {"errors"} == members
+    members = {"type", "title", "status", "detail", "code", "request_id"}
+    assert body.keys() - {"errors", "trace_id"} == members
+    assert re.fullmatch("[0-9a-f]{32}", body.get("trace_id", "0" * 32))  # health is not traced
     return body
