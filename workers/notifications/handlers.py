@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+from contracts.events import UserEmailChangeRequested
 from contracts.message import Message
 from contracts.topics import USERS_EVENTS
 from infra.messaging.dispatch import BulkHandlers
@@ -92,21 +93,26 @@ async def _address_drafts(
     calls: Sequence[InboundMessage[CallsForMail]],
     users: dict[UUID, Recipient],
 ) -> list[Draft]:
-    """The links to new addresses; for one that is somebody's, that person is told instead."""
+    """The links to new addresses; for one that is somebody's, that person is told instead.
+
+    A request that a later one of the same batch has replaced gets no link, but its owner is told.
+    """
     ended, wanted = changes_of_address([call.data for call in calls])
-    causes = {id(call.data): call for call in calls}
     if ended:
         await store.void_links(tx.conn, ended, [EMAIL_CHANGE])
-    to = {user_id: clear(event.new_email, users[user_id]) for user_id, event in wanted.items()}
-    hashes = {user_id: address_hash(deps.address_key, email) for user_id, email in to.items()}
+    asked = [
+        (call, event, clear(event.new_email, users[event.user_id]))
+        for call in calls
+        if isinstance(event := call.data, UserEmailChangeRequested)
+    ]
+    hashes = {email: address_hash(deps.address_key, email) for _, _, email in asked}
     taken = await store.owners(tx.conn, hashes.values()) if hashes else {}
     owners = await store.recipients(tx.conn, taken.values()) if taken else {}
     drafts = []
-    for user_id, email in to.items():
-        call = causes[id(wanted[user_id])]
-        owner_id = taken.get(hashes[user_id])
-        if owner_id is None:
-            asked_by = wanted[user_id].session_id
+    for call, event, email in asked:
+        user_id, owner_id = event.user_id, taken.get(hashes[email])
+        if owner_id is None and wanted.get(user_id) is event:
+            asked_by = event.session_id
             drafts.append(
                 draft(
                     deps.messages,
@@ -117,7 +123,7 @@ async def _address_drafts(
                     session_id=UUID(asked_by) if asked_by else None,
                 )
             )
-        elif owner_id != user_id and owner_id in owners:
+        elif owner_id is not None and owner_id != user_id and owner_id in owners:
             owner = owners[owner_id]
             at = owner.email or email
             drafts.append(draft(deps.messages, call, ADDRESS_WANTED, owner, to=at))

@@ -121,6 +121,19 @@ async def test_the_owner_of_a_taken_address_is_informed_and_who_asked_sees_no_di
     assert not await deps.database.fetch("SELECT FROM mailed_tokens")
 
 
+@pytest.mark.parametrize("at_once", [True, False])
+async def test_owner_of_a_taken_address_is_informed_when_another_is_asked_for_after_it(
+    deps: VerificationSlice, at_once: bool
+) -> None:
+    """However many events are handled together."""
+    ada, owner = [await a_user(deps.database, each, verified=True) for each in (ADA, NEW)]
+    asked_for = [await asks(deps, ada), await asks(deps, ada, "second@example.com")]
+    for batch in [asked_for] if at_once else [[each] for each in asked_for]:
+        await deps.hear(*batch)
+    assert await mailed(deps, owner) == {"address_wanted": 1}
+    assert (await mailed(deps, ada))["email_change"] == 1
+
+
 async def test_only_the_last_address_that_was_asked_for_can_be_confirmed(
     deps: VerificationSlice,
 ) -> None:
