@@ -80,11 +80,11 @@ class Pipeline:
         return Caller(ip)
 
     async def _call(self, endpoint: Endpoint, request: GatewayRequest, client: Client) -> Call:
-        if endpoint.for_pages:
-            require_page_of(self._deps.settings.page_origins, request.headers)
         user = await self._deps.authenticator.authenticate(
             request, endpoint.access, by_ticket=endpoint.by_ticket
         )
+        if endpoint.for_pages:
+            require_page_of(self._deps.settings.page_origins, request.headers)
         body, payload, queried = None, None, None
         if endpoint.body is not None:
             empty: Any = {} if endpoint.body_optional else None
