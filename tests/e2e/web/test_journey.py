@@ -94,6 +94,7 @@ async def test_keyboard_alone_suffices_to_watch_note_and_remove(stack: Stack, vi
     await press("Tab")
     await press("Tab")
     await press("Enter")
+    await expect(page.get_by_label("Note of AAPL", exact=True)).to_be_focused()
     await page.keyboard.type("bought at a good price")
     await press("Enter")
     note = page.get_by_role("button", name="Edit the note of AAPL")

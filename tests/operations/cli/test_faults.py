@@ -45,7 +45,7 @@ NEEDS: dict[tuple[str, ...], tuple[tuple[str, ...], str]] = {
 """What a command is given, and whose fault is met first when nothing answers."""
 PARTS: dict[tuple[str, ...], tuple[str, ...]] = {
     (verb,): ("gateway",) for verb in ("stop", "start", "restart")
-}
+} | {("demo",): ()}
 OF_THE_STACK = {*NEEDS.keys() - {("setup",)}, *PARTS, ("quotes", "doctor")}
 LEAVES = [path for path, each in every_command(main) if not isinstance(each, click.Group)]
 
@@ -119,6 +119,7 @@ def test_a_supervisor_that_hangs_is_named(tmp_path: Path) -> None:
             ),
             Run(("status",), {"QNT9_DATA": str(tmp_path)}),
             Run(("quotes", "doctor"), {"QNT9_DATA": str(tmp_path)}),
+            Run(("demo",), {"QNT9_DATA": str(tmp_path)}),
         ]
         found = ended(runs)
     wrong = [*wrongs(found, 1, "the supervisor of")]

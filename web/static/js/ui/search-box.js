@@ -9,14 +9,15 @@ import { Icon } from "./icons.js";
 export function SearchBox() {
   const [text, setText] = useState("");
   const [isOpen, open] = useState(false);
-  const [active, setActive] = useState(-1);
+  const [activeSymbol, activate] = useState(null);
   const input = useRef();
   const id = useId();
   const state = useSearch(text);
   const candidates = state.found?.candidates ?? [];
   const wanted = text.trim();
+  // By symbol: results that come after a key was pressed move the choice, they do not lose it.
+  const active = candidates.findIndex((each) => each.symbol === activeSymbol);
 
-  useEffect(() => setActive(-1), [state.found]);
   useEffect(() => {
     const focusBySlash = (event) => {
       if (event.key !== "/" || event.target.closest("input, textarea, select")) return;
@@ -30,6 +31,7 @@ export function SearchBox() {
   const go = (path) => {
     open(false);
     setText("");
+    activate(null);
     input.current.blur();
     navigate(path);
   };
@@ -43,7 +45,8 @@ export function SearchBox() {
       event.preventDefault();
       open(true);
       const last = candidates.length - 1;
-      setActive(active + step > last ? 0 : active + step < 0 ? last : active + step);
+      const next = active + step > last ? 0 : active + step < 0 ? last : active + step;
+      activate(candidates[next].symbol);
     } else if (event.key === "Enter") {
       event.preventDefault();
       choose();
@@ -64,6 +67,7 @@ export function SearchBox() {
       aria-activedescendant=${active >= 0 ? `${id}-${active}` : undefined}
       onInput=${(event) => {
         setText(event.target.value);
+        activate(null);
         open(true);
       }}
       onFocus=${() => open(true)} onKeyDown=${onKey} />
