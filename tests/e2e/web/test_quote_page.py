@@ -34,6 +34,21 @@ async def test_chart_shows_each_range_and_the_point_under_the_cursor(
     await expect(readout).not_to_have_text(oldest or "")
 
 
+async def test_move_of_a_small_price_has_as_many_places_as_the_price(
+    stack: Stack, visit: Visit
+) -> None:
+    """Pence become pounds with four places: a move is not rounded to nothing."""
+    user = await stack.verified_user()
+    await visit.sign_in(user.email)
+    await visit.go("/quotes/VOD.L")
+    headline = visit.page.locator(".headline")
+    await expect(headline.locator(".price")).to_have_text(re.compile(r"^£\d+\.\d{3,}$"))
+    price, moved = [await headline.locator(each).text_content() for each in (".price", ".moved")]
+    assert price
+    assert moved
+    assert len(moved.partition(".")[2]) == len(price.partition(".")[2])
+
+
 async def test_page_of_an_unknown_symbol_names_the_one_that_is_meant(
     stack: Stack, visit: Visit
 ) -> None:

@@ -59,11 +59,12 @@ function format(kind, options) {
 
 export const number = (value) => format(Intl.NumberFormat, {}).format(value);
 
-// Prices are decimal strings. They are shown with all of their digits, at least two.
+// Of a price, a decimal string: all of its places are shown, at least two.
+export const placesOf = (text) =>
+  Math.min(Math.max((String(text).split(".")[1] ?? "").length, 2), 8);
+
 export function price(text, currency) {
-  const digits = (String(text).split(".")[1] ?? "").length;
-  const places = Math.min(Math.max(digits, 2), 8);
-  const options = { minimumFractionDigits: 2, maximumFractionDigits: places };
+  const options = { minimumFractionDigits: 2, maximumFractionDigits: placesOf(text) };
   try {
     return format(Intl.NumberFormat, { ...options, style: "currency", currency }).format(text);
   } catch {

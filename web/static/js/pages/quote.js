@@ -2,7 +2,7 @@
 import { useEffect, useState } from "preact/hooks";
 import { Problem } from "../api.js";
 import { html } from "../html.js";
-import { dateTime, number, price, signed, t } from "../i18n.js";
+import { dateTime, number, placesOf, price, signed, t } from "../i18n.js";
 import { refresh, useQuote } from "../quotes.js";
 import { Link, quotePath } from "../router.js";
 import { useStore } from "../store.js";
@@ -75,7 +75,7 @@ function Headline({ quote }) {
     <${Price} quote=${quote} />
     <p class="headline-move">
       <${Change} quote=${quote} />
-      ${moved !== null && html`<span class="moved">${signed(moved)}</span>`}
+      ${moved !== null && html`<span class="moved">${signed(moved, placesOf(quote.price))}</span>`}
       <span class="muted">${t("quote.since-close")}</span>
     </p>
     <p class="headline-when">

@@ -1,6 +1,6 @@
 // The watchlist with live prices.
 import { html } from "../html.js";
-import { number, plural, signed, t } from "../i18n.js";
+import { number, placesOf, plural, signed, t } from "../i18n.js";
 import { useQuote } from "../quotes.js";
 import { Link, quotePath } from "../router.js";
 import { useStore } from "../store.js";
@@ -95,7 +95,7 @@ function Row({ item, sparkline }) {
 function Moved({ quote }) {
   const moved = quote.previous_close === null ? null : quote.price - quote.previous_close;
   return html`<${Change} quote=${quote} />
-    ${moved !== null && html`<span class="moved">${signed(moved)}</span>`}`;
+    ${moved !== null && html`<span class="moved">${signed(moved, placesOf(quote.price))}</span>`}`;
 }
 
 function Freshness({ quote }) {
