@@ -100,11 +100,11 @@ async def _address_drafts(
     ended, wanted = changes_of_address([call.data for call in calls])
     if ended:
         await store.void_links(tx.conn, ended, [EMAIL_CHANGE])
-    asked = [
-        (call, event, clear(event.new_email, users[event.user_id]))
-        for call in calls
-        if isinstance(event := call.data, UserEmailChangeRequested)
-    ]
+    asked = []
+    for call in calls:
+        match call.data:
+            case UserEmailChangeRequested(user_id=user_id, new_email=new_email) as event:
+                asked.append((call, event, clear(new_email, users[user_id])))
     hashes = {email: address_hash(deps.address_key, email) for _, _, email in asked}
     taken = await store.owners(tx.conn, hashes.values()) if hashes else {}
     owners = await store.recipients(tx.conn, taken.values()) if taken else {}
