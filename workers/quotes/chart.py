@@ -1,6 +1,6 @@
 """What chart, spark and search of Yahoo's protocol say. Pure; never a wrong price."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -35,17 +35,26 @@ def read_spark(
     reply: Reply, symbols: Sequence[str], *, source: str, now: datetime
 ) -> dict[str, Answer]:
     """One answer for each symbol asked; raises as `read_chart`."""
+    answers: dict[str, Answer] = {symbol: LeftOut() for symbol in symbols}
+    for symbol, result in spark_results(reply, now):
+        if symbol in answers:
+            answers[symbol] = _quote(result["meta"], symbol, source=source, now=now)
+    return answers
+
+
+def spark_results(reply: Reply, now: datetime) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each symbol of a spark in capitals, with its result, which has a `meta`.
+
+    Raises `RateLimitedError`, `UnavailableError`, `MalformedError`.
+    """
     spark = family_in(read_json(reply, now), "spark", reply)
     rows = [] if spark is None else spark.get("result")
     if not isinstance(rows, list):
         raise MalformedError("a spark without a result")
-    answers: dict[str, Answer] = {symbol: LeftOut() for symbol in symbols}
     for row in rows:
         match row:
-            case {"symbol": str(symbol), "response": [{"meta": dict(meta)}, *_]}:
-                if (symbol := symbol.upper()) in answers:
-                    answers[symbol] = _quote(meta, symbol, source=source, now=now)
-    return answers
+            case {"symbol": str(symbol), "response": [{"meta": dict()} as result, *_]}:
+                yield symbol.upper(), result
 
 
 def read_splits(reply: Reply, now: datetime) -> list[Decimal]:

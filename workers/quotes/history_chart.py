@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from contracts.history import MAX_POINTS, HistoryKey, PriceHistory
-from workers.quotes.chart import first_result, trading_hours
+from workers.quotes.chart import first_result, spark_results, trading_hours
 from workers.quotes.currencies import in_whole_units
 from workers.quotes.history_bars import (
     FIELDS,
@@ -49,16 +49,10 @@ def read_sparklines(
     reply: Reply, keys: Mapping[str, HistoryKey], *, source: str, now: datetime
 ) -> dict[str, HistoryAnswer]:
     """The histories in a spark, by symbol; raises as `read_history`."""
-    spark = family_in(read_json(reply, now), "spark", reply)
-    rows = [] if spark is None else spark.get("result")
-    if not isinstance(rows, list):
-        raise MalformedError("a spark without a result")
     answers: dict[str, HistoryAnswer] = {symbol: LeftOut() for symbol in keys}
-    for row in rows:
-        match row:
-            case {"symbol": str(symbol), "response": [{"meta": dict()} as result, *_]}:
-                if (symbol := symbol.upper()) in keys:
-                    answers[symbol] = _history(result, keys[symbol], source=source, now=now)
+    for symbol, result in spark_results(reply, now):
+        if symbol in keys:
+            answers[symbol] = _history(result, keys[symbol], source=source, now=now)
     return answers
 
 
