@@ -17,17 +17,6 @@ JSON = {"Content-Type": "application/json"}
 SIGN_IN = "/api/v1/auth/signin"
 
 
-@pytest.fixture(scope="module")
-async def user(stack: Stack) -> User:
-    return await stack.verified_user()
-
-
-@pytest.fixture
-async def http(stack: Stack, user: User) -> AsyncIterator[httpx.AsyncClient]:
-    async with stack.http(headers=user.headers) as client:
-        yield client
-
-
 @pytest.mark.parametrize("path", [ITEM, "/api/v1/watchlist", "/api/v1/users/me"])
 async def test_without_a_token_no_one_is_let_in(stack: Stack, path: str) -> None:
     method = "PUT" if path == ITEM else "GET"

@@ -2,13 +2,11 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
 import httpx
-import pytest
 
 from contracts import base64url
 from contracts.commands import AddToWatchlist
@@ -18,18 +16,7 @@ from gateway.commands.status_token import Handle
 from infra.runtime.settings import OutcomeSettings
 from tests.support.e2e.http_contract import ITEM, problem
 from tests.support.eventually import eventually
-from tests.support.stack import Stack, User
-
-
-@pytest.fixture(scope="module")
-async def user(stack: Stack) -> User:
-    return await stack.verified_user()
-
-
-@pytest.fixture
-async def http(stack: Stack, user: User) -> AsyncIterator[httpx.AsyncClient]:
-    async with stack.http(headers=user.headers) as client:
-        yield client
+from tests.support.stack import Stack
 
 
 async def status_of(http: httpx.AsyncClient, location: str) -> dict[str, Any]:

@@ -18,11 +18,6 @@ RANGES = {"1d": "5m", "5d": "30m", "1mo": "1d", "6mo": "1d", "ytd": "1d", "1y": 
 }
 
 
-@pytest.fixture(scope="module")
-async def user(stack: Stack) -> User:
-    return await stack.verified_user()
-
-
 def problem(answer: httpx.Response) -> tuple[int, str]:
     assert answer.headers["content-type"] == "application/problem+json"
     return answer.status_code, answer.json()["code"]

@@ -4,16 +4,10 @@ import asyncio
 from typing import Any
 
 import httpx
-import pytest
 
 from tests.support.e2e.exchange_control import exchange_of
 from tests.support.e2e.quotes import cold, quotes
 from tests.support.stack import Stack, User
-
-
-@pytest.fixture(scope="module")
-async def user(stack: Stack) -> User:
-    return await stack.verified_user()
 
 
 async def test_searches(stack: Stack, user: User) -> None:

@@ -5,18 +5,12 @@ from datetime import timedelta
 from typing import Any
 
 import httpx
-import pytest
 
 from tests.support.e2e.exchange_control import age_quotes, exchange_of
 from tests.support.e2e.outages import is_problem
 from tests.support.e2e.quotes import cold, quotes
 from tests.support.eventually import eventually
 from tests.support.stack import Stack, User
-
-
-@pytest.fixture(scope="module")
-async def user(stack: Stack) -> User:
-    return await stack.verified_user()
 
 
 async def test_a_hundred_who_ask_at_once_for_a_cold_symbol_are_one_call(

@@ -22,11 +22,6 @@ ME = "/api/v1/users/me"
 
 
 @pytest.fixture(scope="module")
-async def user(stack: Stack) -> User:
-    return await stack.verified_user()
-
-
-@pytest.fixture(scope="module")
 async def other_gateway(stack: Stack) -> AsyncIterator[str]:
     """Where a second gateway listens."""
     async with second_gateway(stack) as (_, url):

@@ -25,19 +25,8 @@ from gateway.rate_limit.policies import (
 from gateway.rate_limit.shared_windows import SharedWindows
 from gateway.routes import ENDPOINTS
 from tests.support.gateway.cache_servers import calls
-from tests.support.gateway.limits import SECRET, a_user, allowed
+from tests.support.gateway.limits import a_user, allowed
 from tests.support.stack import ROOT
-
-
-@pytest.fixture
-def limits(redis: Redis) -> Limits:
-    return Limits(SharedWindows(redis), STRICT, SECRET)
-
-
-@pytest.fixture
-def alone(redis_away: Redis) -> Limits:
-    """A process whose cache server is away."""
-    return Limits(SharedWindows(redis_away), STRICT, SECRET)
 
 
 async def refusal(limits: Limits, policies: Policies, caller: Caller) -> ProblemError:

@@ -4,28 +4,15 @@ import time
 from uuid import uuid4
 
 import pytest
-from redis.asyncio import Redis
 
 from gateway.rate_limit.limiter import Caller, Limits
 from gateway.rate_limit.policies import (
     READ,
     SIGN_IN,
     SIGN_UP,
-    STRICT,
 )
-from gateway.rate_limit.shared_windows import ANSWER_SECONDS, SharedWindows
-from tests.support.gateway.limits import SECRET, a_user, allowed
-
-
-@pytest.fixture
-def limits(redis: Redis) -> Limits:
-    return Limits(SharedWindows(redis), STRICT, SECRET)
-
-
-@pytest.fixture
-def alone(redis_away: Redis) -> Limits:
-    """A process whose cache server is away."""
-    return Limits(SharedWindows(redis_away), STRICT, SECRET)
+from gateway.rate_limit.shared_windows import ANSWER_SECONDS
+from tests.support.gateway.limits import a_user, allowed
 
 
 async def test_without_the_cache_server_signing_up_is_a_quarter(alone: Limits) -> None:

@@ -1,7 +1,5 @@
 """The adapter against a stand-in that is as strict as the documentation."""
 
-from collections.abc import AsyncIterator
-
 import pytest
 
 from infra.mail import sendgrid
@@ -11,29 +9,15 @@ from infra.mail.smtp import Smtp
 from infra.mail.transport import Mailer, RefusedError
 from infra.mail.transport_factory import open_mailer
 from tests.support.infra.mail_builders import Note, a_plain_mail, an_outgoing_mail
-from tests.support.infra.sendgrid import SECONDS, deferred, settings_for
+from tests.support.infra.sendgrid import deferred, settings_for
 from tests.support.sendgrid_server import (
     Drip,
     Drop,
     Hang,
     SendGridApi,
-    running_sendgrid,
 )
 from tests.support.workers.verification_slice import FROM, MAIL_KEY, PUBLIC_URL
 from workers.notifications.mail_templates import Messages
-
-
-@pytest.fixture
-async def api() -> AsyncIterator[SendGridApi]:
-    async with running_sendgrid() as running:
-        yield running
-
-
-@pytest.fixture
-async def mailer(api: SendGridApi) -> AsyncIterator[Mailer]:
-    settings = settings_for(api.url, sendgrid_seconds=SECONDS)
-    async with open_mailer(settings) as opened:
-        yield opened
 
 
 async def test_the_settings_say_which_way_mail_leaves(api: SendGridApi) -> None:

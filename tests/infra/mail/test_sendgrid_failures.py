@@ -1,37 +1,21 @@
 """What the SendGrid adapter makes of failures, limits and refusals."""
 
 import logging
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 import pytest
 
 from infra.mail.transport import Mailer, RefusedError
-from infra.mail.transport_factory import open_mailer
 from tests.support.infra.mail_builders import Note, a_plain_mail, an_outgoing_mail
-from tests.support.infra.sendgrid import SECONDS, deferred, settings_for
+from tests.support.infra.sendgrid import deferred, settings_for
 from tests.support.sendgrid_server import (
     KEY,
     Answer,
     Drop,
     SendGridApi,
     an_error,
-    running_sendgrid,
 )
-
-
-@pytest.fixture
-async def api() -> AsyncIterator[SendGridApi]:
-    async with running_sendgrid() as running:
-        yield running
-
-
-@pytest.fixture
-async def mailer(api: SendGridApi) -> AsyncIterator[Mailer]:
-    settings = settings_for(api.url, sendgrid_seconds=SECONDS)
-    async with open_mailer(settings) as opened:
-        yield opened
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504])

@@ -1,11 +1,9 @@
 """A batch, with real transactions; only the topics of dead letters are in memory."""
 
 import asyncio
-from collections.abc import Iterator
 
 import asyncpg
 import pytest
-from structlog.testing import capture_logs
 
 from contracts.commands import AddToWatchlist
 from infra.messaging.batch_progress import Batch
@@ -14,36 +12,13 @@ from infra.messaging.dispatch import dispatch_each
 from infra.messaging.inbound import InboundMessage, PoisonError, RetryableError
 from infra.messaging.transaction import ConcurrentDeliveryError
 from tests.support.infra.batch_trial import (
-    IN_BULK,
     ONE_BY_ONE,
     Trial,
-    a_trial,
     again,
     order,
 )
-from tests.support.postgres import Database
 
-
-@pytest.fixture(autouse=True)
-def _silent() -> Iterator[None]:
-    """A traceback that is shown with every local variable takes seconds."""
-    with capture_logs():
-        yield
-
-
-@pytest.fixture
-async def bulk(database: Database) -> Trial:
-    return await a_trial(database, IN_BULK)
-
-
-@pytest.fixture
-async def single(database: Database) -> Trial:
-    return await a_trial(database, ONE_BY_ONE)
-
-
-@pytest.fixture(params=[IN_BULK, ONE_BY_ONE], ids=["in bulk", "one by one"])
-async def trial(database: Database, request: pytest.FixtureRequest) -> Trial:
-    return await a_trial(database, request.param)
+pytestmark = pytest.mark.usefixtures("silent")
 
 
 async def test_a_good_batch_is_handled_at_once(bulk: Trial) -> None:

@@ -1,9 +1,6 @@
 """When a batch processor pauses its consumer, and what operators tell it."""
 
-from collections.abc import Iterator
-
 import pytest
-from structlog.testing import capture_logs
 
 from contracts.commands import AddToWatchlist
 from infra.messaging.batch_progress import Batch
@@ -13,8 +10,6 @@ from infra.messaging.failure_pause import GuardTrippedError
 from infra.messaging.inbound import PoisonError, RetryableError
 from infra.messaging.restored_database import AwaitedError
 from tests.support.infra.batch_trial import (
-    IN_BULK,
-    ONE_BY_ONE,
     Trial,
     a_trial,
     again,
@@ -28,27 +23,7 @@ from tests.support.message_builders import (
 )
 from tests.support.postgres import Database
 
-
-@pytest.fixture(autouse=True)
-def _silent() -> Iterator[None]:
-    """A traceback that is shown with every local variable takes seconds."""
-    with capture_logs():
-        yield
-
-
-@pytest.fixture
-async def bulk(database: Database) -> Trial:
-    return await a_trial(database, IN_BULK)
-
-
-@pytest.fixture
-async def single(database: Database) -> Trial:
-    return await a_trial(database, ONE_BY_ONE)
-
-
-@pytest.fixture(params=[IN_BULK, ONE_BY_ONE], ids=["in bulk", "one by one"])
-async def trial(database: Database, request: pytest.FixtureRequest) -> Trial:
-    return await a_trial(database, request.param)
+pytestmark = pytest.mark.usefixtures("silent")
 
 
 async def test_unreadable_records_never_pause_a_consumer(trial: Trial) -> None:

@@ -29,7 +29,8 @@ from infra.security.seals import OpeningKeys, SealingKey, binding
 from tests.support.message_builders import an_envelope, received
 from tests.support.outbox import MemoryOutcomeNotifier
 from tests.support.postgres import Database
-from tests.support.users import ADA, ADDRESS_KEY, PASSWORD, a_user, quick_passwords
+from tests.support.users import ADA, PASSWORD, a_user
+from tests.support.workers.accounts_deps import accounts_deps
 from workers.accounts.dependencies import AccountsDeps
 from workers.accounts.handlers import HANDLES
 
@@ -194,16 +195,7 @@ async def a_guarded_slice(database: Database) -> GuardedSlice:
     outcome_notifier = MemoryOutcomeNotifier()
     pool = await database.pool("qnt9_accounts")
     signer = TokenSigner(Ed25519PrivateKey.generate().private_bytes_raw())
-    parts = AccountsDeps(
-        pool=pool,
-        transactions=Transactions(pool, PASSWORDS.name, outcome_notifier),
-        seals=seals,
-        passwords=quick_passwords(),
-        signer=signer,
-        checker=signer.checker(),
-        address_key=ADDRESS_KEY,
-        refresh_key=bytes(32),
-    )
+    parts = accounts_deps(pool, PASSWORDS, outcome_notifier, seals=seals, signer=signer)
     return GuardedSlice(
         parts=parts,
         profiles=replace(parts, transactions=Transactions(pool, ACCOUNTS.name, outcome_notifier)),

@@ -15,10 +15,9 @@ from tests.support.message_builders import (
 )
 from tests.support.outbox import MemoryOutcomeNotifier
 from tests.support.postgres import Database
-from tests.support.users import ADDRESS_KEY, quick_passwords
+from tests.support.workers.accounts_deps import accounts_deps
 from tests.support.workers.accounts_slice import REFRESH_KEY, AccountsSlice, Clock
 from tests.support.workers.password_slice import GuardedSlice, a_guarded_slice
-from workers.accounts.dependencies import AccountsDeps
 
 
 @pytest.fixture
@@ -29,14 +28,12 @@ async def deps(database: Database) -> AccountsSlice:
     outcome_notifier, clock = MemoryOutcomeNotifier(), Clock()
     pool = await database.pool("qnt9_accounts")
     signer = TokenSigner(signing.private_bytes_raw())
-    parts = AccountsDeps(
-        pool=pool,
-        transactions=Transactions(pool, SIGNIN.name, outcome_notifier),
+    parts = accounts_deps(
+        pool,
+        SIGNIN,
+        outcome_notifier,
         seals=seals,
-        passwords=quick_passwords(),
         signer=signer,
-        checker=signer.checker(),
-        address_key=ADDRESS_KEY,
         refresh_key=REFRESH_KEY,
         now=clock,
     )

@@ -16,14 +16,14 @@ from contracts.outcomes import Outcome, Rejected, Succeeded
 from contracts.topics import ACCOUNTS
 from contracts.values import Permission, Tier
 from infra.messaging.inbound import InboundMessage, PoisonError
-from infra.messaging.transaction import Transactions
 from infra.postgres.personal_data_keys import user_key_id
 from infra.security.access_tokens import TokenSigner
 from infra.security.seals import OpeningKeys, SealingKey, binding
 from tests.support.message_builders import A_CLIENT, an_envelope, received
 from tests.support.outbox import MemoryOutcomeNotifier, events, outcomes, revealed, written_events
 from tests.support.postgres import Database
-from tests.support.users import ADDRESS_KEY, a_user, quick_passwords
+from tests.support.users import a_user
+from tests.support.workers.accounts_deps import accounts_deps
 from workers.accounts.administration.handlers import change_standing
 from workers.accounts.dependencies import AccountsDeps
 
@@ -112,16 +112,7 @@ async def deps(database: Database) -> AdminSlice:
     pool = await database.pool("qnt9_accounts")
     seals, public = OpeningKeys.generate()
     signer = a_signer()
-    parts = AccountsDeps(
-        pool=pool,
-        transactions=Transactions(pool, ACCOUNTS.name, outcome_notifier),
-        seals=seals,
-        passwords=quick_passwords(),
-        signer=signer,
-        checker=signer.checker(),
-        address_key=ADDRESS_KEY,
-        refresh_key=bytes(32),
-    )
+    parts = accounts_deps(pool, ACCOUNTS, outcome_notifier, seals=seals, signer=signer)
     return AdminSlice(
         parts, outcome_notifier, database, SealingKey(base64url.decode(public)), signer
     )
