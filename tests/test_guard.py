@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,17 +14,18 @@ from devstack.supervisor.layout import Layout
 from devstack.supervisor.records import Records
 from tests.support.process_guard import MARK, is_alive
 from tests.support.stack import ROOT
+from tests.support.waiting import wait_until
 
 TEST = """
-import os, pathlib, subprocess, sys, time
+import os, pathlib, signal, subprocess, sys
 from devstack.supervisor.layout import Layout
 from devstack.supervisor.components import Tier
 from devstack.supervisor.records import Records
 from tests.support.process_guard import watch_folder
 
-SLEEPS = [sys.executable, "-c", "import time; time.sleep(600)"]
+WAITS = [sys.executable, "-c", "import signal; signal.pause()"]
 STUBBORN = [sys.executable, "-c",
-    "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"]
+    "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); signal.pause()"]
 
 def test_it():
     folder = pathlib.Path(os.environ["FOLDER"])
@@ -33,20 +33,13 @@ def test_it():
     layout.create()
     watch_folder(layout.root)
     # As a system does it: a group and an environment of its own, and known by its record.
-    part = subprocess.Popen(SLEEPS, start_new_session=True, env={"PATH": os.environ["PATH"]})
+    part = subprocess.Popen(WAITS, start_new_session=True, env={"PATH": os.environ["PATH"]})
     Records(layout).add("part", part.pid, tier=Tier.WORKERS, stop_signal=15)
-    started = [part, subprocess.Popen(SLEEPS), subprocess.Popen(STUBBORN, start_new_session=True)]
+    started = [part, subprocess.Popen(WAITS), subprocess.Popen(STUBBORN, start_new_session=True)]
     (folder / "pids.new").write_text(" ".join(str(each.pid) for each in started))
     (folder / "pids.new").rename(folder / "pids")
-    time.sleep(600)
+    signal.pause()
 """
-
-
-def wait_until(holds: Callable[[], bool], seconds: float = 90) -> None:
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def kill_group(run: "subprocess.Popen[bytes]") -> None:
@@ -80,11 +73,11 @@ def test_killed_test_run_leaves_no_process(
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     ) as run:
-        wait_until(lambda: (tmp_path / "pids").exists() or run.poll() is not None)
+        wait_until(lambda: (tmp_path / "pids").exists() or run.poll() is not None, seconds=90)
         assert run.returncode is None, run.returncode
         pids = [int(pid) for pid in (tmp_path / "pids").read_text().split()]
         started = [psutil.Process(pid) for pid in pids]
         assert all(map(is_alive, started))
         end(run)
-    wait_until(lambda: not any(map(is_alive, started)))
+    wait_until(lambda: not any(map(is_alive, started)), seconds=90)
     assert not Records(Layout(tmp_path / "data")).alive()

@@ -19,10 +19,10 @@ from devstack.supervisor.layout import Layout
 from infra.messaging.dead_letters import read_from
 from tests.support.chaos.waiting_times import Away, Sent, Slowness, waits
 from tests.support.e2e.records import CORRUPTED, UNKNOWN_TYPE, Raw, good_record, is_command
-from tests.support.eventually import eventually
 from tests.support.evidence import Evidence
 from tests.support.sizes import size
 from tests.support.stack import Stack
+from tests.support.waiting import eventually
 
 EACH = size(12, 1_000)
 """Good records of each source, and as many bad ones."""

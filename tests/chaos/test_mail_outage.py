@@ -11,11 +11,11 @@ import httpx
 import pytest
 
 from tests.support.e2e.outages import dead_letters
-from tests.support.eventually import eventually
 from tests.support.evidence import Evidence
 from tests.support.mailed_links import token_in
 from tests.support.sizes import size
 from tests.support.stack import PASSWORD, Stack
+from tests.support.waiting import eventually
 
 SECONDS_AWAY = size(4.0, 600.0)
 SIGN_UPS = size(24, 600)

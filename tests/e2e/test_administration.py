@@ -13,8 +13,8 @@ import pytest
 from tests.support.e2e.broker_view import until_quiescent
 from tests.support.e2e.outages import is_problem
 from tests.support.e2e.second_gateway import second_gateway
-from tests.support.eventually import eventually
 from tests.support.stack import Stack, User
+from tests.support.waiting import eventually
 
 FELT_SECONDS = 1.0
 USERS = "/api/v1/admin/users"

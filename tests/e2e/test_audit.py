@@ -11,8 +11,8 @@ from contracts.topics import AUDIT_CHECKPOINTS
 from infra.messaging.record_reader import headers_as_text
 from tests.support.e2e.audit_changes import changed
 from tests.support.e2e.outages import stopped
-from tests.support.eventually import eventually
 from tests.support.stack import Stack
+from tests.support.waiting import eventually
 
 
 async def checkpoints(stack: Stack) -> list[dict[str, Any]]:

@@ -20,8 +20,8 @@ from tests.support.e2e.records import (
     good_record,
     is_command,
 )
-from tests.support.eventually import eventually
 from tests.support.stack import Stack
+from tests.support.waiting import eventually
 
 NEXT_WITHIN_SECONDS = 5.0
 

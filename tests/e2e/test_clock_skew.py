@@ -10,8 +10,8 @@ import pytest
 
 from tests.support.chaos.source_mutation import Cut, mutated
 from tests.support.e2e.second_gateway import operations_url, second_gateway
-from tests.support.eventually import eventually
 from tests.support.stack import Stack, User
+from tests.support.waiting import eventually
 
 OWN_TIME = "return datetime.now(UTC)"
 

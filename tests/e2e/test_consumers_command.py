@@ -11,8 +11,8 @@ from devstack.supervisor.credentials import load_or_create
 from devstack.supervisor.layout import Layout
 from tests.support.e2e.broker_view import audited, until_quiescent
 from tests.support.e2e.records import good_record
-from tests.support.eventually import eventually
 from tests.support.stack import Stack
+from tests.support.waiting import eventually
 
 NAME = WATCHLIST.name
 TOPIC = WATCHLIST_COMMANDS.name

@@ -7,8 +7,8 @@ from infra.kafka.consumer_groups import Committed
 from operations.broker import Broker
 from tests.support.e2e.broker_view import BrokerState, kafka_settings
 from tests.support.e2e.outages import stopped
-from tests.support.eventually import eventually
 from tests.support.stack import Stack
+from tests.support.waiting import eventually
 
 LOST = 1_000
 

@@ -10,8 +10,8 @@ import httpx
 
 from tests.support.e2e.outages import counted, is_problem, stopped, until_well
 from tests.support.e2e.second_gateway import operations_url, second_gateway
-from tests.support.eventually import eventually
 from tests.support.stack import Stack, User
+from tests.support.waiting import eventually
 
 EXIT_SECONDS = 20.0
 

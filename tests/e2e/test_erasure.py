@@ -15,9 +15,9 @@ from infra.messaging.dead_letter_encryption import ENCRYPTED_FOR, decrypt
 from tests.support.e2e.outages import is_problem
 from tests.support.e2e.records import Raw
 from tests.support.e2e.text_search import Piece, everything, places_of
-from tests.support.eventually import eventually
 from tests.support.message_builders import an_envelope
 from tests.support.stack import PASSWORD, Stack, User
+from tests.support.waiting import eventually
 
 ERASE = "/api/v1/users/me/erase"
 ME = "/api/v1/users/me"

@@ -9,8 +9,8 @@ import asyncpg
 
 from contracts.envelope import Envelope
 from contracts.ids import uuid7
-from tests.support.eventually import eventually
 from tests.support.stack import Stack
+from tests.support.waiting import eventually
 
 KEYS = 7
 

@@ -11,10 +11,10 @@ import pytest
 
 from tests.support.e2e.broker_view import until_quiescent
 from tests.support.e2e.outages import is_problem, stopped
-from tests.support.eventually import eventually
 from tests.support.evidence import Evidence
 from tests.support.sizes import size
 from tests.support.stack import PASSWORD, Stack, User
+from tests.support.waiting import eventually
 
 SIGN_UPS = size(300, 3_000)
 LEFT = SIGN_UPS // 3

@@ -15,8 +15,8 @@ from devstack.supervisor.layout import Layout
 from gateway.commands.status_token import Handle
 from infra.runtime.settings import OutcomeSettings
 from tests.support.e2e.http_contract import ITEM, problem
-from tests.support.eventually import eventually
 from tests.support.stack import Stack
+from tests.support.waiting import eventually
 
 
 async def status_of(http: httpx.AsyncClient, location: str) -> dict[str, Any]:

@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from tests.support.e2e.exchange_control import exchange_of
-from tests.support.eventually import eventually
 from tests.support.stack import Stack, User
+from tests.support.waiting import eventually
 
 _numbers = count(8_200)
 RANGES = {"1d": "5m", "5d": "30m", "1mo": "1d", "6mo": "1d", "ytd": "1d", "1y": "1d"} | {

@@ -12,8 +12,8 @@ import httpx
 import pytest
 
 from contracts.physical_topics import physical_topics
-from tests.support.eventually import eventually
 from tests.support.stack import AGENT, PASSWORD, Stack
+from tests.support.waiting import eventually
 
 SYMBOLS = ("AAPL", "SAP.DE", "VOD.L")
 STEPS = {

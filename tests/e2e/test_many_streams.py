@@ -13,10 +13,10 @@ import pytest
 from tests.support.e2e.broker_view import until_quiescent
 from tests.support.e2e.second_gateway import second_gateway
 from tests.support.e2e.stream_client import Client, ids_of, listening, publish_prices, published
-from tests.support.eventually import eventually
 from tests.support.evidence import Evidence
 from tests.support.sizes import size
 from tests.support.stack import Stack, User
+from tests.support.waiting import eventually
 
 USERS = size(10, 100)
 STREAMS_OF_EACH = 2

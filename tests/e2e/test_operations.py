@@ -24,8 +24,8 @@ from tests.support.e2e.broker_view import (
     send_good,
     until_quiescent,
 )
-from tests.support.eventually import eventually
 from tests.support.stack import Stack
+from tests.support.waiting import eventually
 
 REDRIVE = WATCHLIST_COMMANDS.redrive(WATCHLIST)
 

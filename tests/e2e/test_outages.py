@@ -13,8 +13,8 @@ from tests.support.e2e.outages import (
     symbols,
     until_settled,
 )
-from tests.support.eventually import eventually
 from tests.support.stack import PASSWORD, Stack
+from tests.support.waiting import eventually
 
 PUBLISH_SECONDS = 3.0
 WAIT_SECONDS = 5.0

@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from tests.support.e2e.outages import is_problem
-from tests.support.eventually import eventually
 from tests.support.stack import PASSWORD, Stack, User
+from tests.support.waiting import eventually
 
 NEW_PASSWORD = "Copper-meadow-27-violin"
 FORGOT = "/api/v1/auth/password/forgot"

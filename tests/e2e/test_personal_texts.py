@@ -8,9 +8,9 @@ import httpx
 import pytest
 
 from tests.support.e2e.text_search import Piece, everything, places_of
-from tests.support.eventually import eventually
 from tests.support.sizes import size
 from tests.support.stack import PASSWORD, Stack, User
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.prove
 

@@ -13,10 +13,10 @@ import pytest
 
 from tests.support.e2e.exchange_control import Exchange, age_quotes, exchange_of
 from tests.support.e2e.outages import counted, stopped
-from tests.support.eventually import eventually
 from tests.support.evidence import Evidence
 from tests.support.sizes import size
 from tests.support.stack import OPEN_SECONDS, Stack, User
+from tests.support.waiting import eventually
 
 SYMBOLS = [f"X{n:04}.DE" for n in range(1, 201)]
 CLIENTS = size(10, 50)

@@ -9,8 +9,8 @@ import httpx
 from tests.support.e2e.exchange_control import age_quotes, exchange_of
 from tests.support.e2e.outages import is_problem
 from tests.support.e2e.quotes import cold, quotes
-from tests.support.eventually import eventually
 from tests.support.stack import Stack, User
+from tests.support.waiting import eventually
 
 
 async def test_a_hundred_who_ask_at_once_for_a_cold_symbol_are_one_call(

@@ -27,9 +27,9 @@ from tests.support.e2e.broker_view import (
     until_quiescent,
 )
 from tests.support.e2e.records import Raw, good_record
-from tests.support.eventually import eventually
 from tests.support.message_builders import an_envelope
 from tests.support.stack import Stack
+from tests.support.waiting import eventually
 
 DEAD_LETTERS = WATCHLIST_COMMANDS.dead_letters(WATCHLIST)
 REDRIVE = WATCHLIST_COMMANDS.redrive(WATCHLIST)

@@ -13,9 +13,9 @@ import pytest
 
 from contracts.topics import AUDIT, topics_of
 from devstack.supervisor.layout import Layout
-from tests.support.eventually import eventually
 from tests.support.page_commands import shell, steps
 from tests.support.stack import PORT_BASE, Stack, User, running_stack
+from tests.support.waiting import eventually
 
 BASE = PORT_BASE + 500
 TOPICS = tuple(topic.name for topic in topics_of(AUDIT))

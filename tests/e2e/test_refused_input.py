@@ -17,8 +17,8 @@ from gateway.commands.status_token import Handle
 from infra.messaging.dead_letters import read_from
 from infra.security.seals import SealingKey, binding
 from tests.support.e2e.records import Raw
-from tests.support.eventually import eventually
 from tests.support.stack import PASSWORD, Stack
+from tests.support.waiting import eventually
 
 BAD_ADDRESS = "ada\u202e@exa\0mple.com"
 

@@ -17,8 +17,8 @@ from tests.support.e2e.outages import (
 )
 from tests.support.e2e.repeated_requests import ITEM, PATIENTLY, added, answers_of
 from tests.support.e2e.second_gateway import second_gateway
-from tests.support.eventually import eventually
 from tests.support.stack import Stack
+from tests.support.waiting import eventually
 
 
 async def on_topic(stack: Stack, topic: str, request_id: str) -> int:

@@ -18,8 +18,8 @@ from tests.support.e2e.next_version import (
     next_version,
     running,
 )
-from tests.support.eventually import eventually
 from tests.support.stack import ROOT, Stack, User
+from tests.support.waiting import eventually
 
 PRODUCERS = ("accounts",)
 CONSUMERS = ("audit", "verification")

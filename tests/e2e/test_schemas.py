@@ -10,8 +10,8 @@ from jsonschema import Draft202012Validator, FormatChecker
 from contracts.topics import TOPICS
 from operations.schemas.asyncapi import asyncapi
 from operations.schemas.examples import read_examples
-from tests.support.eventually import eventually
 from tests.support.stack import PASSWORD, ROOT, Stack
+from tests.support.waiting import eventually
 
 DOCUMENT = asyncapi(read_examples(ROOT / "schemas"))
 CAUSED = {

@@ -18,8 +18,8 @@ from tests.support.e2e.planted_values import (
     planted_places,
 )
 from tests.support.e2e.text_search import Piece, everything, places_of
-from tests.support.eventually import eventually
 from tests.support.stack import Stack, User
+from tests.support.waiting import eventually
 
 
 def _unique(text: str) -> str:

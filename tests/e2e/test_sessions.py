@@ -10,8 +10,8 @@ import pytest
 
 from tests.support.e2e.outages import is_problem, stopped
 from tests.support.e2e.second_gateway import second_gateway
-from tests.support.eventually import eventually
 from tests.support.stack import PASSWORD, Stack, User
+from tests.support.waiting import eventually
 
 FELT_SECONDS = 1.0
 FELT_WITHOUT_CACHE_SECONDS = 10.0

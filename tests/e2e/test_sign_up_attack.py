@@ -10,9 +10,9 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from tests.support.eventually import eventually
 from tests.support.mailed_links import link_in
 from tests.support.stack import Stack
+from tests.support.waiting import eventually
 
 VICTIM, SECOND_DEVICE = "Quiet-Harbour-61-lamp", "Slow-Meadow-27-violin"
 ATTACKER = "Brass-Window-83-kite"

@@ -17,8 +17,8 @@ from contracts.values import Permission
 from devstack.supervisor.credentials import load_or_create
 from devstack.supervisor.layout import Layout
 from tests.support.e2e.role_clients import connection_of, in_the_database_as
-from tests.support.eventually import eventually
 from tests.support.stack import PASSWORD, Stack, User
+from tests.support.waiting import eventually
 
 SECONDS = 60.0
 OTHER_PASSWORD = "Another-horse-5-battery"  # of a user of a test

@@ -24,8 +24,8 @@ from tests.support.e2e.stream_client import (
     published,
     user_id,
 )
-from tests.support.eventually import eventually
 from tests.support.stack import Stack, User
+from tests.support.waiting import eventually
 
 WATCHLISTS = "watchlists.events"
 ADDED = "qnt9.watchlist."

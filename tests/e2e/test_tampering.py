@@ -30,11 +30,11 @@ from tests.support.audit_tampering.table_copies import restored, save
 from tests.support.e2e.broker_view import kafka_settings
 from tests.support.e2e.outages import stopped
 from tests.support.e2e.role_clients import connection_of
-from tests.support.eventually import eventually
 from tests.support.evidence import Evidence
 from tests.support.message_builders import NOW
 from tests.support.sizes import size
 from tests.support.stack import PORT_BASE, Stack, running_stack
+from tests.support.waiting import eventually
 
 BY_SQL = size(9, 150)
 BY_RELAY = size(3, 50)

@@ -5,9 +5,9 @@ from uuid import uuid4
 
 import pytest
 
-from tests.support.eventually import eventually
 from tests.support.otlp import ReceivedSpan, Receiver
 from tests.support.stack import PASSWORD, ExternalStack, Stack
+from tests.support.waiting import eventually
 
 ALLOWED = {
     "db.operation.name",

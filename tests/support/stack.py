@@ -20,10 +20,10 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from contracts.topics import MAX_DEAD_LETTER_BYTES
 from devstack.supervisor.control import ACT_SECONDS, ask
 from devstack.supervisor.layout import Layout
-from tests.support.eventually import eventually
 from tests.support.mailed_links import link_in
 from tests.support.process_guard import watch_folder
 from tests.support.run_report import note_started
+from tests.support.waiting import eventually
 
 ROOT = Path(__file__).parents[2]
 WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))

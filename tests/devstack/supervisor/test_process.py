@@ -15,6 +15,7 @@ from devstack.supervisor.components import Part, Say, Tier
 from devstack.supervisor.layout import Layout
 from devstack.supervisor.process import NeverReadyError, NotReadyYetError, Process, State
 from devstack.supervisor.records import Records
+from tests.support.waiting import until
 
 RUNS_UNTIL_A_SIGNAL = "import signal; signal.pause()"
 IGNORES_SIGTERM = (
@@ -81,19 +82,13 @@ async def make(tmp_path: Path) -> AsyncIterator[Make]:
         await each.stop()
 
 
-async def eventually(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not holds():  # noqa: ASYNC110 - another process sets no event
-            await asyncio.sleep(0.01)
-
-
 async def test_a_process_that_dies_is_started_again(make: Make) -> None:
     process = make(RUNS_UNTIL_A_SIGNAL)
     await process.start()
     first = process.pid
     assert first
     os.kill(first, signal.SIGKILL)
-    await eventually(lambda: process.state == State.READY and process.pid not in {None, first})
+    await until(lambda: process.state == State.READY and process.pid not in {None, first})
 
 
 async def test_stopped_stays_stopped_until_it_is_started(make: Make) -> None:
@@ -108,7 +103,7 @@ async def test_stopped_stays_stopped_until_it_is_started(make: Make) -> None:
 async def test_what_does_not_finish_in_its_grace_is_ended(make: Make, tmp_path: Path) -> None:
     process = make(IGNORES_SIGTERM, str(tmp_path / "ignoring"), grace=0.2)
     await process.start()
-    await eventually((tmp_path / "ignoring").exists)
+    await until((tmp_path / "ignoring").exists)
     async with asyncio.timeout(5):
         await process.stop()
     assert process.state == State.STOPPED
@@ -123,7 +118,7 @@ async def test_process_that_only_dies_is_reported_and_tried_again(
     with pytest.raises(NeverReadyError, match="exit code 3"):
         await process.start()
     repaired.touch()
-    await eventually(lambda: process.state == State.READY)
+    await until(lambda: process.state == State.READY)
 
 
 async def test_preparation_that_fails_is_reported_and_tried_again(
@@ -135,14 +130,14 @@ async def test_preparation_that_fails_is_reported_and_tried_again(
     with pytest.raises(NeverReadyError, match="No space left"):
         await process.start()
     disk.free = True
-    await eventually(lambda: process.state == State.READY)
+    await until(lambda: process.state == State.READY)
     disk.free = False
     assert process.pid
     os.kill(process.pid, signal.SIGKILL)
     failed = disk.failed
-    await eventually(lambda: disk.failed > failed + 1)
+    await until(lambda: disk.failed > failed + 1)
     disk.free = True
-    await eventually(lambda: process.state == State.READY)
+    await until(lambda: process.state == State.READY)
 
 
 async def test_process_runs_though_it_cannot_be_recorded_or_announced(
@@ -157,7 +152,7 @@ async def test_process_runs_though_it_cannot_be_recorded_or_announced(
     first = process.pid
     assert first
     os.kill(first, signal.SIGKILL)
-    await eventually(lambda: process.state == State.READY and process.pid not in {None, first})
+    await until(lambda: process.state == State.READY and process.pid not in {None, first})
 
 
 async def test_what_runs_and_is_not_ready_keeps_running(make: Make) -> None:

@@ -23,7 +23,7 @@ def layout(tmp_path: Path) -> Layout:
 
 @pytest.fixture
 def left(layout: Layout) -> Iterator["subprocess.Popen[bytes]"]:
-    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as child:
+    with subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"]) as child:
         Records(layout).add("it", child.pid, tier=Tier.WORKERS, stop_signal=15)
         yield child
         child.kill()

@@ -4,8 +4,8 @@ from urllib.parse import urlsplit
 
 from playwright.async_api import expect
 
-from tests.support.eventually import eventually
 from tests.support.stack import PASSWORD, Stack
+from tests.support.waiting import eventually
 from tests.support.web.links import mailed_link
 from tests.support.web.visit import NewVisit, Visit
 

@@ -8,8 +8,8 @@ from uuid import uuid4
 from playwright.async_api import expect
 
 from tests.support.e2e.stream_client import publish_prices
-from tests.support.eventually import eventually
 from tests.support.stack import PASSWORD, Stack
+from tests.support.waiting import eventually
 from tests.support.web.links import mailed_link
 from tests.support.web.visit import NewVisit, Visit
 

@@ -123,7 +123,11 @@ async def test_a_server_that_hangs(tmp_path: Path) -> None:
 async def test_a_server_that_is_slow(tmp_path: Path) -> None:
     async with upset(tmp_path) as (_, redis, windows):
         busy = asyncio.create_task(send(redis, "DEBUG", "SLEEP", "1"))
-        await asyncio.sleep(0.05)  # let the command reach the server
+
+        async def is_busy() -> bool:
+            return await windows.take([a_check()]) is None
+
+        await until(is_busy)
         await cannot_say(windows)
         await busy
         await answers_again(windows)

@@ -25,8 +25,8 @@ from infra.kafka.producer import (
     RefusedError,
 )
 from infra.runtime.settings import KafkaSettings
-from tests.support.eventually import eventually
 from tests.support.stack import PORT_BASE
+from tests.support.waiting import eventually
 
 PORTS = Ports(PORT_BASE + 800)
 KEYS = [f"key {number}".encode() for number in range(24)]

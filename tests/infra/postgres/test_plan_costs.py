@@ -11,12 +11,12 @@ from pydantic import SecretStr
 from infra.messaging import message_rows
 from infra.postgres.pool import Pool, open_pool
 from infra.runtime.settings import PostgresSettings
-from tests.support.eventually import eventually
 from tests.support.evidence import Evidence
 from tests.support.infra.backend_cpu import backend_cpu_seconds, reference_cpu_seconds
 from tests.support.postgres import Database, Server, copy_of
 from tests.support.sizes import FULL, size
 from tests.support.stack import PORT_BASE, running_stack
+from tests.support.waiting import eventually
 from tests.support.workers.audit_slice import an_audit, an_envelope_of_type, an_event_record
 
 RUNS = size(2, 20)

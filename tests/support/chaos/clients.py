@@ -11,10 +11,10 @@ from uuid import uuid4
 import httpx
 
 from tests.support.chaos.ledger import Cut, Entry, Kind, Ledger, Verdict
-from tests.support.eventually import eventually
 from tests.support.mailed_links import token_in
 from tests.support.sizes import size
 from tests.support.stack import AGENT, Stack
+from tests.support.waiting import eventually
 
 SYMBOLS = ("AAPL", "MSFT", "SAP.DE", "VOD.L", "X0001.DE", "X0002.DE")
 NOTHING_WAS_SENT = {"broker-unavailable", "draining", "reads-unavailable"}

@@ -9,8 +9,8 @@ from pathlib import Path
 from devstack.supervisor.layout import Layout
 from infra.messaging.database_age import OLDER
 from tests.support.chaos.faults import READY_SECONDS
-from tests.support.eventually import eventually
 from tests.support.stack import Stack
+from tests.support.waiting import eventually
 
 RECOVERY_SECONDS = 600
 UNPUBLISHED_SECONDS = 2

@@ -12,8 +12,8 @@ from typing import Any, Protocol
 import psutil
 
 from tests.support.chaos.ledger import Ledger
-from tests.support.eventually import eventually
 from tests.support.stack import Stack
+from tests.support.waiting import eventually
 
 READY_SECONDS = 90.0
 BETWEEN_KILLS = 1.5

@@ -14,8 +14,8 @@ from contracts.topics import TOPICS, Topic
 from infra.postgres.pool import UNAVAILABLE
 from tests.support.chaos.observations import Place, Reading
 from tests.support.e2e.broker_view import BrokerState
-from tests.support.eventually import eventually
 from tests.support.stack import Stack
+from tests.support.waiting import eventually
 
 QUIESCENCE_SECONDS = 180.0
 EVERY_SECONDS = 0.5

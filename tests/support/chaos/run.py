@@ -10,9 +10,9 @@ from tests.support.chaos.checks import Checks, checking
 from tests.support.chaos.clients import PATIENCE_SECONDS, Client
 from tests.support.chaos.faults import READY_SECONDS, Drain, Fault, supervisor_log
 from tests.support.chaos.ledger import Ledger
-from tests.support.eventually import eventually
 from tests.support.sizes import size
 from tests.support.stack import Stack
+from tests.support.waiting import eventually
 
 PROCESSES = (
     "signup",

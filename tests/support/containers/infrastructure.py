@@ -1,7 +1,6 @@
 """Kafka, PostgreSQL and Redis in containers, with the ports and passwords of a system here."""
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, cast
@@ -13,6 +12,7 @@ from devstack.supervisor.ports import LOOPBACK, Ports
 from operations.container_secrets import MOUNTED, Hosts, secret_files
 from tests.support.containers.engine import images
 from tests.support.stack import ROOT
+from tests.support.waiting import wait_until
 
 READY_SECONDS = 90
 SCRIPTS = "/etc/qnt9"
@@ -94,11 +94,8 @@ def _written(folder: Path, files: dict[str, str]) -> Path:
 
 
 def _wait_for(container: DockerContainer, ready: list[str]) -> None:
-    _until(lambda: container.exec(ready).exit_code == 0, lambda: str(container.get_logs()))
-
-
-def _until(holds: Callable[[], bool], otherwise: Callable[[], str]) -> None:
-    deadline = time.monotonic() + READY_SECONDS
-    while not holds():
-        assert time.monotonic() < deadline, otherwise()
-        time.sleep(0.2)
+    wait_until(
+        lambda: container.exec(ready).exit_code == 0,
+        seconds=READY_SECONDS,
+        otherwise=lambda: str(container.get_logs()),
+    )

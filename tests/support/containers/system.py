@@ -17,8 +17,8 @@ from devstack.supervisor.options import Options
 from devstack.supervisor.ports import Ports
 from devstack.supervisor.status import endpoints
 from tests.support.containers.infrastructure import infrastructure
-from tests.support.eventually import eventually
 from tests.support.stack import ROOT, STATUS
+from tests.support.waiting import eventually
 
 DRAIN_SECONDS = 30
 

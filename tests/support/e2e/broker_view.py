@@ -24,8 +24,8 @@ from infra.runtime.settings import KafkaSettings
 from operations.broker import Broker
 from operations.lag import measure
 from tests.support.e2e.records import Raw, good_record
-from tests.support.eventually import eventually
 from tests.support.stack import Stack
+from tests.support.waiting import eventually
 
 Place = tuple[str, int]
 SECONDS = 20.0

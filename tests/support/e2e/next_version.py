@@ -20,8 +20,8 @@ from devstack.supervisor.layout import Layout
 from devstack.supervisor.options import Options
 from devstack.supervisor.ports import Ports
 from tests.support.chaos.source_mutation import Cut, mutated
-from tests.support.eventually import eventually
 from tests.support.stack import Stack
+from tests.support.waiting import eventually
 
 NEW_TYPE = "qnt9.user.signin_noticed.v1"
 NEW_REASON = "wrong_password_again"

@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager
 import httpx
 
 from contracts.physical_topics import physical_topics
-from tests.support.eventually import eventually
 from tests.support.stack import Stack, User
+from tests.support.waiting import eventually
 
 DEAD_LETTERS = tuple(t.name for t in physical_topics() if t.name.endswith(".dlq"))
 

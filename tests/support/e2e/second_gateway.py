@@ -16,8 +16,8 @@ from devstack.supervisor.credentials import load_or_create
 from devstack.supervisor.layout import Layout
 from devstack.supervisor.options import Options
 from devstack.supervisor.ports import Ports
-from tests.support.eventually import eventually
 from tests.support.stack import ROOT, Stack
+from tests.support.waiting import eventually
 
 
 @asynccontextmanager

@@ -11,8 +11,8 @@ from uuid import UUID
 import httpx
 import jwt
 
-from tests.support.eventually import eventually
 from tests.support.stack import Stack, User
+from tests.support.waiting import eventually
 
 STREAM = "/api/v1/stream"
 TICKET = "/api/v1/stream/ticket"

@@ -1,7 +1,7 @@
 """The links of mails, as their recipients find them."""
 
-from tests.support.eventually import eventually
 from tests.support.stack import Stack
+from tests.support.waiting import eventually
 
 
 async def mailed_link(stack: Stack, email: str, *, to: str = "/verify") -> str:
