@@ -68,7 +68,7 @@ class OpsConsumerResumed(OpsEvent):
 
 
 class OpsConsumerInstructed(OpsEvent):
-    """An operator told a consumer not to execute some of its waiting records.
+    """An operator instructed a consumer not to execute some of its waiting records.
 
     `action` is `skip` (commands among them fail) or `set-aside` (they become dead letters). More
     values may follow. `ranges` has topic, partition, first offset and exclusive end offset.

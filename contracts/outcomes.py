@@ -6,7 +6,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Succeeded:
-    """Done. `result` is what the client is told; `created` when something new came to be."""
+    """Done. `result` goes to the client; `created`: whether something new was made."""
 
     result: dict[str, Any] | None = None
     created: bool = False

@@ -1,4 +1,4 @@
-"""A quote as clients see it, and as it lies in the cache between the quotes worker and the edge."""
+"""A quote as clients see it, and as the cache holds it for the gateway."""
 
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -37,7 +37,7 @@ class Quote(BaseModel):
 
     @cached_property
     def as_json(self) -> dict[str, Any]:
-        """What a client is told: made once, shared by all who show it."""
+        """What a client gets: made once, shared by all responses."""
         return self.model_dump(mode="json")
 
 
@@ -50,7 +50,7 @@ AT_ONCE = timedelta(minutes=5)
 class CachedQuote(BaseModel):
     """What the cache holds for a symbol: a quote, or that there is none (`quote` is null).
 
-    Until `fresh_until` nobody is asked again; `stale_reason` says why the last asking was in vain.
+    Until `fresh_until` no provider is asked again; `stale_reason` is why the last request failed.
     """
 
     model_config = ConfigDict(frozen=True)

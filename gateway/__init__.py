@@ -1,4 +1,4 @@
-"""The HTTP edge: validates, publishes commands, waits for outcomes, reads views. Nothing else.
+"""The HTTP gateway: validates, publishes commands, waits for outcomes, reads views. Nothing else.
 
 Publishes  *.commands
 Reads      command_outcomes, commands_parked, profiles, watchlist_entries, last_quotes,

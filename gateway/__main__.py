@@ -55,7 +55,7 @@ async def run(settings: GatewaySettings) -> None:
         reads = Reads(pool, database)
         channel = f"qnt9:replies:{settings.instance}:{secrets.token_hex(8)}"
         outcomes = CommandResults(redis, reads, channel)
-        shutdown.background("wakeups", outcomes.listen())
+        shutdown.background("outcome notifications", outcomes.listen())
         shutdown.background("outcome rows", outcomes.poll())
         access = Revocations(redis, reads)
         shutdown.background("access changes", access.listen())

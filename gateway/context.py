@@ -1,4 +1,4 @@
-"""What services are told about the request that they work for."""
+"""The context of a request, for the services that work for it."""
 
 from dataclasses import dataclass
 from typing import Any

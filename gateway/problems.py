@@ -94,7 +94,7 @@ BEFORE_ROUTES = frozenset(
 
 @dataclass(eq=False)
 class ProblemError(Exception):
-    """Raised anywhere in the edge, answered as problem+json."""
+    """Raised anywhere in the gateway, answered as problem+json."""
 
     code: str
     detail: str | None = None

@@ -43,7 +43,7 @@ async def profile(pool: Readable, user_id: UUID) -> asyncpg.Record | None:
     )
 
 
-async def standing(pool: Readable, user_id: UUID, session_id: UUID) -> asyncpg.Record | None:
+async def access_state(pool: Readable, user_id: UUID, session_id: UUID) -> asyncpg.Record | None:
     """What a user may do at this moment, and whether the session has ended."""
     return await pool.fetchrow(
         """

@@ -1,4 +1,4 @@
-"""What the gateway is told at its start."""
+"""The gateway's settings."""
 
 from collections.abc import Iterator, Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_network
@@ -83,7 +83,7 @@ def _server(text: str) -> str:
 class GatewaySettings(
     ProcessSettings, KafkaSettings, PostgresSettings, RedisSettings, OutcomeSettings
 ):
-    """The edge holds keys to seal and to check, none to open or to sign with."""
+    """The gateway holds keys to seal and to verify, none to open or to sign."""
 
     http_host: str = "127.0.0.1"
     http_port: int = 8000

@@ -91,7 +91,7 @@ async def find(
 
 
 def _check(consumer: Consumer, action: Action, choice: Choice) -> None:
-    """Raises `OpsError` for what this consumer cannot be told."""
+    """Raises `OpsError` for an instruction that this consumer cannot follow."""
     if action == "skip" and consumer == AUDIT:
         raise NotAllowedError(
             "the audit log has every event: `qnt9 consumers set-aside audit` keeps those it cannot "

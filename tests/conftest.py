@@ -86,8 +86,8 @@ def receiver() -> Iterator[Receiver]:
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory, receiver: Receiver) -> Iterator[Stack]:
     """The whole system, started when the first test asks for it, or the one that stands already."""
-    if standing := os.environ.get(EXTERNAL):
-        yield ExternalStack(Path(standing))
+    if external := os.environ.get(EXTERNAL):
+        yield ExternalStack(Path(external))
         return
     data = tmp_path_factory.mktemp("stack")
     tracing = {"QNT9_OTLP_ENDPOINT": receiver.url, "QNT9_TRACE_SAMPLE_RATIO": "0"}

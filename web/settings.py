@@ -25,7 +25,7 @@ Origin = Annotated[str, AfterValidator(_origin)]
 
 
 class WebSettings(ProcessSettings):
-    """Where to listen, and which addresses the pages are told."""
+    """Where to listen, and which addresses the pages get."""
 
     instance: str = "web"
     http_host: str = "127.0.0.1"

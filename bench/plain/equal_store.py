@@ -16,7 +16,7 @@ CHAINS = 6
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What other services are told of a change."""
+    """The event of a change, for other services."""
 
     id: UUID
     payload: str

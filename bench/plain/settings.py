@@ -1,4 +1,4 @@
-"""What a plain service is told at its start, and the figures it shares with the system."""
+"""The settings of a plain service, and the figures it shares with the system."""
 
 import json
 import os

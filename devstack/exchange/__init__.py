@@ -1,4 +1,4 @@
-"""The sandbox exchange: speaks Yahoo's keyless protocol on one machine, and fails when told to.
+"""The sandbox exchange: speaks Yahoo's keyless protocol on one machine, and fails on request.
 
 Quotes   /v8/finance/chart/{symbol}, /v7/finance/spark, /v8/finance/spark, /v1/finance/search
 Control  /_control/faults, /_control/clock, /_control/bucket, /_control/log

@@ -36,7 +36,7 @@ class Status(_Fault):
 
 
 class RateLimited(_Fault):
-    """Plain text, as the edge answers; `retry_after` goes out as given: seconds or a date."""
+    """Plain text, as a proxy answers; `retry_after` goes out as given: seconds or a date."""
 
     kind: Literal["rate_limited"]
     status: HttpStatus = 429
@@ -105,7 +105,7 @@ class Price(_Fault):
 
 
 class Split(_Fault):
-    """So many new shares for so many old: the price falls, and a chart tells of it when asked."""
+    """So many new shares for so many old: the price falls, and a chart reports it when asked."""
 
     kind: Literal["split"]
     numerator: Annotated[int, Field(ge=1)]

@@ -1,4 +1,4 @@
-"""The way of a request: written down, let in or refused, answered, and perhaps spoilt."""
+"""Middleware: logs, admits or refuses a request, and may corrupt its response."""
 
 import asyncio
 import dataclasses
@@ -40,7 +40,7 @@ _UNTROUBLED: Final = Trouble(None, {})
 
 @dataclass
 class Exchange:
-    """All that the exchange is: what it lists, and what tests have told it."""
+    """All that the exchange is: what it lists, and the faults that tests have set."""
 
     listings: Listings
     clock: Clock = field(default_factory=Clock)

@@ -1,4 +1,4 @@
-"""What the exchange knows of one symbol, as a quote client gets it; and how it can be spoilt."""
+"""What the exchange knows of one symbol, as a quote client gets it; and how it can be corrupted."""
 
 import dataclasses
 from dataclasses import dataclass

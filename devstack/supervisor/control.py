@@ -24,7 +24,7 @@ Respond = Callable[[dict[str, Any]], Awaitable[Answer]]
 
 
 ANSWER_SECONDS = 20.0
-"""What is looked at is told within seconds: parts are asked for two at most."""
+"""A status request is answered within seconds: each part is asked for two at most."""
 ACT_SECONDS = 150.0
 """A part that is started or stopped is waited for."""
 

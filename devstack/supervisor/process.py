@@ -1,4 +1,4 @@
-"""One supervised process: kept alive until it is told to stop, and then kept stopped."""
+"""One supervised process: restarted until it is stopped on purpose."""
 
 import asyncio
 import contextlib
@@ -23,7 +23,7 @@ LONG_ENOUGH = 30.0
 """A process that lived this long starts over with the first delay."""
 PROBE_EVERY = 0.1
 ATTEMPTS_TO_COME_UP = 5
-"""So often it may end before it is ready until whoever waits for it is told; it is tried on."""
+"""After so many exits before readiness, those who wait are informed; restarts continue."""
 
 
 class State(StrEnum):

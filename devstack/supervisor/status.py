@@ -1,4 +1,4 @@
-"""What is told about a system: to people while it comes up, to scripts at any time."""
+"""The status of a system: for people while it comes up, for scripts at any time."""
 
 import asyncio
 import time

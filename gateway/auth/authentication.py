@@ -65,7 +65,7 @@ class Authenticator:
 
     async def _check_admin(self, principal: Principal) -> None:
         """As the database has it at this moment: neither the token nor what was heard counts."""
-        found = await queries.standing(self._pool, principal.user_id, principal.session_id)
+        found = await queries.access_state(self._pool, principal.user_id, principal.session_id)
         if found is None or found["session_ended"]:
             raise ProblemError("unauthenticated", "The session has ended.", headers=_CHALLENGE)
         if Permission.ADMIN not in found["permissions"]:

@@ -43,7 +43,7 @@ log = structlog.get_logger(__name__)
 SOURCE = "urn:qnt9:gateway"
 ACCEPTED_RETRY_SECONDS = "1"
 MIN_REPEATED_SECONDS = 0.5
-"""Longer than the first one's work takes, which is told to nobody: it may depend on the address."""
+"""Longer than the first request takes: its time may depend on the address."""
 
 AnswerOf = Callable[[Succeeded], Answer]
 
@@ -143,17 +143,17 @@ class CommandPublisher:
         answer: AnswerOf,
     ) -> Answer:
         """Publish, wait as long as the client prefers, answer with the outcome or with 202."""
-        wish = preference(
+        preferred = preference(
             context.prefer,
             default=self._settings.wait_seconds,
             most=self._settings.wait_seconds_most,
         )
         command_result = await self._request(
-            context, intent, command, key=key, seconds=wish.seconds
+            context, intent, command, key=key, seconds=preferred.seconds
         )
         if command_result is None:
-            return self._accepted(context, intent, command, wish)
-        applied = (("Preference-Applied", wish.applied),) if wish.applied else ()
+            return self._accepted(context, intent, command, preferred)
+        applied = (("Preference-Applied", preferred.applied),) if preferred.applied else ()
         result = answer(settled(command_result, intent.fingerprint))
         return Answer(result.status, result.body, (*result.headers, *applied))
 
@@ -227,7 +227,7 @@ class CommandPublisher:
             raise BrokerUnavailableError from error
 
     def _accepted(
-        self, context: RequestContext, intent: Intent, command: Command, wish: Preference
+        self, context: RequestContext, intent: Intent, command: Command, preferred: Preference
     ) -> Answer:
         actor = context.user.user_id if context.user else None
         handle = Handle(intent.id, command.type, intent.time, actor, intent.fingerprint)
@@ -236,8 +236,8 @@ class CommandPublisher:
             ("Location", f"/api/v1/commands/{text}"),
             ("Retry-After", ACCEPTED_RETRY_SECONDS),
         ]
-        if wish.applied:
-            headers.append(("Preference-Applied", wish.applied))
+        if preferred.applied:
+            headers.append(("Preference-Applied", preferred.applied))
         return Answer(202, {"status": "pending", "handle": text}, tuple(headers))
 
     def _mac(self, purpose: bytes, content: bytes) -> bytes:

@@ -1,4 +1,4 @@
-"""The grammar of the header fields that the edge reads (RFC 9110), as pure functions."""
+"""The grammar of the header fields that the gateway reads (RFC 9110), as pure functions."""
 
 import re
 from collections.abc import Iterator

@@ -16,7 +16,7 @@ _SECONDS = re.compile(r"[0-9]+")
 
 @dataclass(frozen=True, slots=True)
 class Preference:
-    """How long to wait for the outcome, and what of the wish was granted."""
+    """How long to wait for the outcome, and what of the preferred was granted."""
 
     seconds: float
     applied: str | None = None
@@ -33,8 +33,8 @@ def preference(header: str | None, *, default: float, most: float) -> Preference
     for member in members(header):
         if match := _PREFERENCE.fullmatch(member):
             found.setdefault(match[1].lower(), unquoted(match[2] or ""))
-    if _SECONDS.fullmatch(wish := found.get("wait", "")):
-        seconds = min(float(wish), most)
+    if _SECONDS.fullmatch(preferred := found.get("wait", "")):
+        seconds = min(float(preferred), most)
         return Preference(seconds, f"wait={seconds:g}")
     if found.get("respond-async") == "":
         return Preference(0.0, "respond-async")

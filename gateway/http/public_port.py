@@ -1,4 +1,4 @@
-"""The public port: how much its connections may take, and what refused ones are told."""
+"""The public port: how much its connections may take, and what refused ones are answered."""
 
 import hashlib
 import hmac
@@ -44,7 +44,7 @@ def correlation_id_of(request_id: str, key: bytes) -> str:
 
 
 class ProblemRenderer:
-    """Renders a refusal as the edge renders its problems."""
+    """Renders a refusal as the gateway renders its problems."""
 
     def __init__(self, security: Sequence[tuple[bytes, bytes]]) -> None:
         self._security = security

@@ -1,4 +1,4 @@
-"""Quotes at the edge: at once what is known and not too old, else what the worker says of it.
+"""Quote look-ups: a known quote that is not too old at once, another by a command.
 
 Fresh until its soft time; up to the hard time shown at once, too, while a newer one is asked for
 (ADR 13). Everything waits a bounded time, whatever is away.

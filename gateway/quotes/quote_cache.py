@@ -1,6 +1,6 @@
-"""What the edge knows of symbols and searches without asking: from the cache server, else the rows.
+"""Quotes and searches known without a command: from the cache server, else from the database.
 
-While the cache server is away, what this process was told itself (that a symbol is unknown, or why
+While the cache server is away, what this process learned itself (that a symbol is unknown, or why
 its quote is stale) stands in for it.
 """
 

@@ -1,4 +1,4 @@
-"""Searches at the edge: from the cache, else asked of the quotes worker, once for all."""
+"""Searches: from the cache, else by one command to the quotes worker for all who search."""
 
 from dataclasses import dataclass
 from functools import partial

@@ -13,7 +13,7 @@ SETTLED_SECONDS = 0.25
 
 
 class SingleFlight(Generic[T]):
-    """What is under way, by what is asked for. An answer stands for a moment, one in vain longer.
+    """Requests under way, by key. Answers are reused for a moment, negative ones longer.
 
     What is asked with (`ask`) never raises: what went wrong is an answer, too.
     """

@@ -75,7 +75,7 @@ class PolicyCount:
 
 @dataclass(slots=True)
 class Taken:
-    """What one request is counted under, and the headers that tell of it."""
+    """What one request is counted under, and the headers that report it."""
 
     counted: list[PolicyCount]
     headers: list[tuple[str, str]] = field(default_factory=list)
@@ -203,7 +203,7 @@ class Limits:
     def _headers(
         self, policies: Policies, tier: str, counted: list[PolicyCount]
     ) -> list[tuple[str, str]]:
-        """Of what is told to clients, the one that is nearest to its end."""
+        """Of the policies in response headers, the one that is nearest to its limit."""
         headers = [("RateLimit-Policy", self._text(policies, tier))]
         displayed = [
             each for each in counted if each.policy.displayed and each.count.remaining >= 0

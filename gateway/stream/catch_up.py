@@ -18,7 +18,7 @@ MAX_READ_EVENTS = 50_000
 
 
 class LostError(Exception):
-    """What was missed cannot be told; the text is the reason that the client gets."""
+    """Missed events cannot be delivered; the text is the reason that the client gets."""
 
 
 @dataclass(frozen=True, slots=True)

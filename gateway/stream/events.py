@@ -74,7 +74,7 @@ def change_of(event: Event) -> Change | None:
 
 
 def update_of(event: Event) -> QuoteUpdated | None:
-    """The new price, of an event that tells of one."""
+    """The new price, of an event that reports one."""
     parsed = _parsed(event) if event.type == QuoteUpdated.type else None
     return parsed if isinstance(parsed, QuoteUpdated) else None
 

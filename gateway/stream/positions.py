@@ -1,7 +1,7 @@
 """Where a client is in its own events: an offset in each of the two topics that have them.
 
 As `Last-Event-ID` it is encrypted (AES-SIV, RFC 5297) and bound to the user: nobody reads from it
-how busy the system is, or asks for a position that was never told.
+how busy the system is, or asks for a position that was never sent.
 """
 
 import binascii
@@ -58,7 +58,7 @@ class Positions:
         return base64url.encode(sealed)
 
     def from_text(self, text: str, user_id: UUID) -> Position | None:
-        """None for what was not told to this user."""
+        """None for what was not sent to this user."""
         try:
             sealed = base64url.decode(text)
             return Position(*_FORM.unpack(self._cipher.decrypt(sealed, [user_id.bytes])))

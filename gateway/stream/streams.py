@@ -94,7 +94,7 @@ class Streams:
     def _place(
         self, subscription: Subscription, last_event_id: str
     ) -> tuple[Position, Missed, str | None]:
-        """Where to begin, what was missed until then, or why that cannot be told."""
+        """Where to begin, what was missed until then, or why that cannot be delivered."""
         if not last_event_id:
             return subscription.start, Missed(), None
         since = self._positions.from_text(last_event_id, subscription.principal.user_id)

@@ -125,13 +125,13 @@ class NoteBody(Body):
 
 
 class Accepted(BaseModel):
-    """The command is in Kafka; nothing more is told."""
+    """The command is in Kafka; the answer says nothing more."""
 
     status: Literal["accepted"]
 
 
 class SignedUp(BaseModel):
-    """The command is in Kafka; nothing more is told, whether or not the address is taken.
+    """The command is in Kafka; the answer says nothing more, whether or not the address is taken.
 
     `signup_secret` confirms this sign-up together with the mailed token, instead of its password.
     Keep it where nobody else reads it; a sign-up from elsewhere has another.

@@ -163,7 +163,7 @@ class Cycle:
     def _connection_line(self, *, closes: bool) -> list[bytes]:
         """Decide whether the connection stays open, and return what the response says of it."""
         if closes or self.expects_continue or not self._link.drains_body:
-            # Who was told nothing may send its body now or never: only a close makes that clear.
+            # A client without a 100 may send its body now or never: only a close makes that clear.
             self.keep_alive = False
         return [] if self.keep_alive or closes else [b"connection: close\r\n"]
 

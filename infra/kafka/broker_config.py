@@ -1,4 +1,4 @@
-"""What a broker is told that is everything by itself: one KRaft node, with SCRAM users and ACLs.
+"""The configuration of a cluster of one KRaft node, with SCRAM users and ACLs.
 
 More nodes have settings of their own; docs/deployment.md says what must stay as it is here.
 """
@@ -21,7 +21,7 @@ class Node:
     listens: str
     """Where clients connect, host and port."""
     advertised: str
-    """Where clients are told to connect."""
+    """The address that is advertised to clients."""
     controller: str
     """Where the node meets itself; nobody else needs to reach it."""
 

@@ -1,4 +1,4 @@
-"""How aiokafka's clients are told where the broker is, who they are, and how often to try again."""
+"""Connection options of aiokafka's clients: address, credentials, and how often to retry."""
 
 import ssl
 from typing import Any

@@ -47,7 +47,7 @@ class Operator(AdminClient):
             try:
                 found: dict[str, Any] = self.list_topics(timeout=TRY_SECONDS).topics
             except KafkaException as error:
-                self.poll(0)  # what the connection met is told here
+                self.poll(0)  # reports what the connection met
                 refused = self._met is not None and self._met.code() in _FINAL
                 if refused or time.monotonic() > ends:
                     raise UnreachableError(self._why(error)) from error

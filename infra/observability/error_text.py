@@ -14,7 +14,7 @@ def one_line(text: str) -> str:
 def describe(error: BaseException) -> str:
     """An error in one line that is never empty: what TLS or the system says, and of which file.
 
-    `str(TimeoutError())` and its like are empty; they are told as what they are.
+    `str(TimeoutError())` and its like are empty; their type is the text.
     """
     if untrusted := distrust(error):
         return untrusted

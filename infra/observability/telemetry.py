@@ -1,6 +1,6 @@
 """Logs as JSON lines, metrics in one place, W3C trace context by hand.
 
-Ids (message, correlation, user) are bound by the edge of a process for one request or message.
+Ids (message, correlation, user) are bound at the entry of a process for one request or message.
 """
 
 import json
@@ -76,7 +76,7 @@ def configure_logging(service: str, level: str = "info") -> None:
 
 
 def _traceback(exc_info: structlog.typing.ExcInfo) -> list[dict[str, Any]]:
-    """Frames without their locals, errors without the row they tell of: both may hold secrets."""
+    """Frames without their locals, errors without the row they report: both may hold secrets."""
     stacks = _FRAMES(exc_info)
     _without_details(stacks)
     return stacks

@@ -187,7 +187,7 @@ class Tracing:
             span.describe(name, attributes)
 
     def query_done(self, record: Any) -> None:
-        """A statement has ended, as asyncpg's query loggers are told. Values are left out."""
+        """Called by asyncpg's query logger when a statement has ended. Values are left out."""
         parent = _current.get()
         if self.recorder is None or not is_sampled(parent):
             return

@@ -109,15 +109,15 @@ class Circuit(CircuitBreakerListener):
         self._changed(CircuitChange("", before, after, reason))
 
     def take_news(self) -> Opening | None:
-        """Return an opening that nobody has been told of, once."""
+        """Return an opening that was not reported yet, once."""
         news, self._news = self._news, None
         return news
 
     def _open_anew(self) -> None:
         policy, before = self._policy, self.opening
         if isinstance(self._cause, RateLimitedError):
-            wish = self._cause.retry_after or 0
-            seconds = max(wish, policy.limited_seconds, 2 * before.seconds)
+            asked_seconds = self._cause.retry_after or 0
+            seconds = max(asked_seconds, policy.limited_seconds, 2 * before.seconds)
             seconds = min(seconds, policy.limited_seconds_most)
             self.opening = Opening(CLOCK.time() + seconds, limited=True, seconds=seconds)
         else:

@@ -54,7 +54,7 @@ _LEVELS: dict[CircuitState, int] = {"closed": 0, "half_open": 1, "open": 2}
 
 
 class Upstream:
-    """All calls to one provider. `on_change` is told of what this process saw for itself."""
+    """All calls to one provider. `on_change` is called with what this process saw for itself."""
 
     def __init__(
         self,

@@ -23,12 +23,12 @@ class Health:
     alive: dict[str, Problem] = field(default_factory=dict)
     ready: dict[str, Problem] = field(default_factory=dict)
     details: dict[str, Callable[[], Any]] = field(default_factory=dict)
-    """Told with readiness, and no reason against it: the state of what is outside."""
+    """Reported with readiness, which it does not affect: the state of what is outside."""
     partial: set[str] = field(default_factory=set)
-    """Checks of `ready` with whose problems a part of the work goes on: operators are told, load
-    balancers are not, for they would shut out that part as well."""
+    """Checks of `ready` that leave a part of the work going: their problems are reported to
+    operators, but not to load balancers, which would shut out that part as well."""
     degraded: dict[str, Problem] = field(default_factory=dict)
-    """Told with readiness: problems with which the process still does all of its work, slower."""
+    """Reported with readiness: problems that slow the work of the process without stopping it."""
 
     def public_routes(self) -> list[Route]:
         """Return the routes for load balancers, on a public port: whether, and not why."""

@@ -19,7 +19,7 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT)
 class GracefulShutdownHandler:
     """Owns SIGTERM and SIGINT. Entered resources are released in reverse order of entry.
 
-    `draining` is set first, so that health and the edge can say so while work in flight ends.
+    `draining` is set first, so that health checks can say so while work in flight ends.
     A second signal changes nothing: draining is bounded by whoever sends SIGKILL.
     """
 

@@ -1,7 +1,7 @@
 """Refresh tokens: `<session id>.<secret>`, both base64url.
 
 The session stands in clear so that all that is asked of one session has one order on the bus,
-without the edge knowing any session. The secret says that it is one's own.
+without the gateway knowing any session. The secret says that it is one's own.
 """
 
 import re

@@ -1,7 +1,7 @@
 """The audit log against its topics: each row has its record, each record its row.
 
 Rows are read a page at a time, and the records at their offsets with them; then every record,
-and the rows of the events that those are. What is found is told with the place it lies at.
+and the rows of the events that those are. Findings name the place that they are about.
 """
 
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping

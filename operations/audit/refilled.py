@@ -21,7 +21,7 @@ Ranges = dict[str, list[Range]]
 
 
 async def refilled_ranges(broker: Broker, ends: dict[tuple[str, int], int]) -> Ranges:
-    """By topic, what operators' events tell of; only what is there."""
+    """By topic, what operators' events report; only what is there."""
     places = [place for place in ends if place[0] == OPS_EVENTS.name]
     begins = await broker.beginnings(places)
     found: Ranges = {}

@@ -1,4 +1,4 @@
-"""What `qnt9 audit verify` does, and how it is told."""
+"""What `qnt9 audit verify` reports."""
 
 from typing import Any
 

@@ -109,7 +109,7 @@ async def _recovered(  # noqa: PLR0917  # of one call, above
 async def _refilled(
     broker: Broker, conn: Connection, loss: KafkaLoss, by: OperatorContext
 ) -> list[str]:
-    """Fill in what Kafka has lost, and tell of a run before that could not say so any more."""
+    """Fill in what Kafka has lost, and report a run before that could not say so any more."""
     begun = await loss_store.untold(conn)
     if not loss.is_none or begun:
         # The tables of this session have to hold it; meanwhile more may have come.
@@ -124,7 +124,7 @@ async def _refilled(
 
 
 class _ProgressReport:
-    """Progress on stderr, each standing once."""
+    """Progress on stderr, each state once."""
 
     def __init__(self) -> None:
         self._last = ""

@@ -52,7 +52,7 @@ def run(work: Coroutine[Any, Any, T], *, when_stopped: str = "stopped", code: in
     except asyncio.CancelledError as error:
         raise OpsError("it was cut off; run the same command again") from error
     except (*UNAVAILABLE, asyncpg.PostgresError) as error:
-        # Kafka's errors are told where it is asked; what is left is the database's.
+        # Kafka's errors are reported where it is asked; what is left is the database's.
         raise OpsError(f"PostgreSQL: {describe(error)}") from error
 
 

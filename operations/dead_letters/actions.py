@@ -58,7 +58,7 @@ async def claim(
 ) -> set[tuple[str, int]]:
     """Mark dead letters as dealt with; those that another transaction has not dealt with first.
 
-    `event_id` is the event that will tell of them later; None when this transaction does.
+    `event_id` is the event that will report them later; None when this transaction does.
     """
     rows = await conn.fetch(
         """
@@ -96,7 +96,7 @@ async def untold(conn: Connection) -> list[UUID]:
 
 
 async def done_under(conn: Connection, event_id: UUID) -> list[Record]:
-    """The marks that an event tells of, in order."""
+    """The marks that an event reports, in order."""
     return await conn.fetch(
         """
         SELECT topic, "offset", action, operator, reason, message_id, acted_at

@@ -85,7 +85,7 @@ async def redrive(
 ) -> Dealt:
     """Dead letters of one box, in their order. Returns when Kafka has them and they are marked.
 
-    With `event_id` the caller publishes the event that tells of them; without, it is done here.
+    With `event_id` the caller publishes the event that reports them; without, it is done here.
     """
     async with _marked(pool, "redriven", dead_letters, by, event_id) as (conn, dealt):
         if dealt.done:

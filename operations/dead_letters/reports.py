@@ -1,9 +1,9 @@
 """What a run did about dead letters, as one event of the audit log instead of one for each batch.
 
-Marks carry the id of the event that will tell of them. It is published when a box is done, after
+Marks carry the id of the event that will report them. It is published when a box is done, after
 a thousand dead letters or a minute, and in the end, however the run ends. A run that was killed
-leaves marks that nobody has told; the next one tells of them, under the id that they have, at the
-time that they have: told twice, it is the same event.
+leaves marks that no event reports; the next one does, under the id that they have, at the
+time that they have: published twice, it is the same event.
 """
 
 from collections.abc import AsyncIterator

@@ -128,7 +128,7 @@ async def _keep(
 async def _report(
     sender: Sender, recovery: Recovery, found: Survey, by: ops_events.OperatorContext
 ) -> None:
-    """On `ops.events`, under the same id however often it is told."""
+    """On `ops.events`, under the same id however often it is published."""
     event = OpsRecovered(
         operator=by.operator,
         reason=by.reason,

@@ -148,7 +148,7 @@ async def publish_again(conn: Connection) -> int:
 
 
 async def untold(conn: Connection) -> dict[str, Any] | None:
-    """A run that was begun and of which no event has told yet: its `id`, and `refilled`."""
+    """A run that was begun and of which no event was published yet: its `id`, and `refilled`."""
     row = await conn.fetchrow("SELECT id, refilled FROM recoveries WHERE refilled IS NOT NULL")
     return dict(row) if row else None
 
@@ -156,7 +156,7 @@ async def untold(conn: Connection) -> dict[str, Any] | None:
 async def save_starts(
     conn: Connection, recovery: UUID, operator: str, reason: str, starts: Any
 ) -> None:
-    """Keep where the topics ended before anything was filled in; None once that was told.
+    """Keep where the topics ended before anything was filled in; None once that was published.
 
     Its row is finished from the beginning: no command has to wait for it.
     """

@@ -176,7 +176,7 @@ async def give_up(conn: Connection, causes: Sequence[UUID]) -> int:
 
 
 async def not_repeated(conn: Connection, recovery: UUID) -> list[tuple[str, int, int]]:
-    """By type, how many events nothing will make again, and how many were waited for in vain."""
+    """By type, how many events nothing will make again, and how many of those were awaited."""
     rows = await conn.fetch(
         """
         SELECT type, count(*) FILTER (WHERE NOT awaited), count(*) FILTER (WHERE awaited)

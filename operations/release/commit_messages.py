@@ -1,4 +1,4 @@
-"""Check commit messages against Conventional Commits 1.0.0 and the house limit of 72 characters.
+"""Check commit messages against Conventional Commits 1.0.0 and the limit of 72 characters.
 
 https://www.conventionalcommits.org/en/v1.0.0/
 """

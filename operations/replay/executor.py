@@ -123,7 +123,7 @@ async def put_before(broker: Broker, request: ReplayRequest, run: Run) -> None:
     if (await broker.members([group])).get(group):
         raise NotAllowedError(f"{group} has members: a live group is never moved")
     wanted = run.to_offsets(request.topic)
-    if (standing := await broker.committed(group)) and standing != wanted:
+    if (committed_offsets := await broker.committed(group)) and committed_offsets != wanted:
         raise NotAllowedError(f"{group} has offsets already: name a fresh group")
     await broker.set_committed(request.progress_group, wanted)
     await broker.set_committed(f"{UNTIL_PREFIX}{group}", run.ends(request.topic))

@@ -166,7 +166,7 @@ def _place(at: RecordMetadata) -> Place:
 
 
 async def handled(stack: Stack, source: Source) -> dict[object, datetime]:
-    """When each good record was handled, by what tells of it: its id, or the symbol of a quote."""
+    """When each good record was handled, by what reports it: its id, or the symbol of a quote."""
     ids = [record.id for record in source.good]
     async with stack.postgres() as conn:
         if source.consumer == AUDIT:

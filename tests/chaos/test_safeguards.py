@@ -53,9 +53,9 @@ def test_safeguard_taken_out_is_noticed(tmp_path: Path, cuts: tuple[Cut, ...], p
 async def test_dead_letters_without_their_offset_are_noticed(stack: Stack, tmp_path: Path) -> None:
     (tmp_path / STATUS).write_text(json.dumps(stack.status()), "utf-8")
     path = "tests/e2e/test_dead_letter_offsets.py"
-    standing = {EXTERNAL: str(tmp_path)}
+    external = {EXTERNAL: str(tmp_path)}
     cuts = DEAD_LETTERS_WITHOUT_THEIR_OFFSET
-    await asyncio.to_thread(fails_without, tmp_path, cuts, path, standing)
+    await asyncio.to_thread(fails_without, tmp_path, cuts, path, external)
 
 
 def fails_without(

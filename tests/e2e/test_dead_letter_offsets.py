@@ -64,7 +64,7 @@ class Trial:
         return [SetAside(record, FAILURE) for record in records]
 
     def reached(self) -> int:
-        """The offset that the group has committed. Kafka tells of the first one a moment late."""
+        """The offset that the group has committed. Kafka reports the first one a moment late."""
         return committed(self.admin, self.consumer.group)[self.place].offset
 
     def reset(self, offset: int) -> None:

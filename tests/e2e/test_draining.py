@@ -24,7 +24,7 @@ async def keep_asking(
 ) -> None:
     """One request after another, until we are sent elsewhere or nobody listens any more.
 
-    What began before the process was told to stop is answered. Later, the kernel may still take a
+    What began before the process got its signal is answered. Later, the kernel may still take a
     connection that nobody will accept, and reset it.
     """
     path = "/api/v1/watchlist/AAPL" if method == "PUT" else "/api/v1/watchlist"
@@ -93,7 +93,13 @@ async def test_a_gateway_that_is_asked_to_stop_finishes_what_it_began(stack: Sta
     lines = [json.loads(line) for line in output.splitlines()]
     released = [line["resource"] for line in lines if line["event"] == "releasing"]
     assert released[0] == "requests"
-    assert set(released) >= {"events", "access rows", "access changes", "outcome rows", "wakeups"}
+    assert set(released) >= {
+        "events",
+        "access rows",
+        "access changes",
+        "outcome rows",
+        "outcome notifications",
+    }
     assert lines[-1]["event"] == "process_stopped"
 
 

@@ -1,4 +1,4 @@
-"""More hashes than cores: whoever refreshes goes past them, whoever waits too long is told."""
+"""More hashes than cores: refreshes overtake them, and those that wait too long get a 503."""
 
 import asyncio
 import statistics

@@ -197,7 +197,7 @@ async def test_five_hundred_sign_ins_at_once_end_in_tokens_or_in_try_again(
             await asyncio.wait({done}, timeout=0.5)
         answers = await done
         slowest = max(answer.elapsed.total_seconds() for answer in answers)
-    assert slowest < SIGNIN_SECONDS + 60, "told in time, but for what a busy machine adds"
+    assert slowest < SIGNIN_SECONDS + 60, "answered in time, but for what a busy machine adds"
     assert {answer.status_code for answer in answers} <= {200, 401, 503}
     assert all(is_problem(a, "try-again") for a in answers if a.status_code == 503)
     assert (await strict.sign_in(user.email)).access_token

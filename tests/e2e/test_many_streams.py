@@ -91,7 +91,7 @@ async def test_many_streams(stack: Stack, evidence: Evidence) -> None:
     clients = [Client(user) for user in members for _ in range(STREAMS_OF_EACH)]
     async with second_gateway(stack) as (_, other):
         gateways = (str(stack.urls["gateway"]["url"]), other)
-        # Everybody was there once before anything happens: all that comes is theirs to be told.
+        # Every stream was open once before anything happens, so each must get all that comes.
         for client in clients:
             async with listening(client, gateways[0]):
                 pass

@@ -1,4 +1,4 @@
-"""Each part away for a while: nothing accepted is lost, and clients are told what to do."""
+"""Each part away for a while: nothing accepted is lost, and answers say what clients can do."""
 
 import asyncio
 from typing import Any

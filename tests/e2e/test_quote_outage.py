@@ -30,7 +30,7 @@ P99_SECONDS = 3.0
 """Far below a look-up's wait: nobody waited for one. Clients and a busy machine are in it."""
 QUICK = "0.1"
 SHARE = size(0.0, 0.99)
-"""Of the answers at the edge within 0.1 s: a small run shares its two cores with other tests."""
+"""Of the gateway's answers within 0.1 s: a small run shares its two cores with other tests."""
 
 
 @dataclass
@@ -97,7 +97,7 @@ class Crowd:
 
 
 async def at_the_gateway(stack: Stack) -> tuple[float, float]:
-    """How many quotes were answered quickly by the edge's own clock, and how many at all."""
+    """How many quotes were answered quickly by the gateway's own clock, and how many at all."""
     route = "/api/v1/quotes/{symbol}"
     metric = "qnt9_http_request_seconds"
     quick = await counted(stack, "gateway", f"{metric}_bucket", route=route, le=QUICK)
@@ -196,7 +196,7 @@ async def test_quote_outage(stack: Stack, cache: bool, evidence: Evidence) -> No
             "answers": seen.answers,
             "of them stale": len(seen.stale),
             "anything else than 200": len(seen.wrong),
-            f"within {QUICK} s at the edge": f"{share:.2%}",
+            f"within {QUICK} s by the gateway": f"{share:.2%}",
             "p99 of stale answers at the client": f"{seen.p99 * 1000:.0f} ms",
             "calls to the exchange meanwhile": asked,
             "calls to the exchange until all were fresh": recovery,

@@ -120,7 +120,7 @@ async def test_a_quote_past_its_hard_time_is_waited_for(stack: Stack, user: User
         await age_quotes(stack, by=timedelta(minutes=6))
 
         async def another() -> bool:
-            """What was told a moment ago still stands."""
+            """A quote of a moment ago is still current."""
             again = (await http.get(f"/api/v1/quotes/{symbol}")).json()
             assert again["stale"] is False
             return bool(again["fetched_at"] > first["fetched_at"])

@@ -213,7 +213,7 @@ async def test_database_restored_from_a_dump_is_recovered_as_documented(
 
 
 async def test_row_that_was_changed_is_not_filled_in(lossy: Stack) -> None:
-    """What its chain does not prove is told, and not published as if it had happened."""
+    """What its chain does not prove is reported, and not published as if it had happened."""
     user = await lossy.verified_user()
     await work(lossy, user, "AAPL", "SAP.DE")
     before = await published(lossy)

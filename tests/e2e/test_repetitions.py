@@ -95,7 +95,7 @@ async def test_one_key_two_hundred_times_signs_up_once(
     )
     assert answer.status_code == 200, answer.text
     assert (await stack.sign_in(email)).access_token
-    # Now that the address is taken nothing else is told.
+    # Now that the address is taken the answer is the same.
     assert answers_of([await sign_up(PASSWORD)(gateways[1])]) == {accepted}
     assert len(await stack.mails(email)) == 1
 

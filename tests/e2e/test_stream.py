@@ -130,7 +130,7 @@ async def test_a_snapshot_of_the_quotes_then_each_new_price(stack: Stack) -> Non
                 return [each["price"] for each in connection.of("quote")][-1:] == ["20"]
 
             await eventually(priced, what="the last price")
-            # What the exchange said when the symbol was added may be told as well.
+            # The price of when the symbol was added may be sent as well.
             prices = [
                 (each["symbol"], each["price"])
                 for each in connection.of("quote")
@@ -150,7 +150,7 @@ async def test_a_snapshot_of_the_quotes_then_each_new_price(stack: Stack) -> Non
                     each["type"] for each in client.own if each["data"].get("symbol") == "MSFT"
                 }
 
-            await eventually(removed, what="told of the removal")
+            await eventually(removed, what="the event of the removal")
             await publish_prices(stack, "MSFT", range(21, 22))
             await publish_prices(stack, "X0042.DE", range(3, 4))
 

@@ -1,4 +1,4 @@
-"""What the edge answers whatever becomes of a handler."""
+"""What the gateway answers whatever becomes of a handler."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

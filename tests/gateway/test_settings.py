@@ -1,4 +1,4 @@
-"""What the gateway is told at its start."""
+"""The gateway's settings."""
 
 from ipaddress import ip_network
 

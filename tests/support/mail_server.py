@@ -1,4 +1,4 @@
-"""A real SMTP server in the test's own loop, which takes, refuses, defers or drops as told."""
+"""A real SMTP server in the test's loop, which takes, refuses, defers or drops as set."""
 
 import asyncio
 from collections import deque

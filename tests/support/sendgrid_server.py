@@ -1,6 +1,6 @@
 """A stand-in for SendGrid's `POST /v3/mail/send`, strict about all that its documentation says.
 
-It takes, refuses, drips or drops as told; its errors repeat the address, as the real ones may.
+It takes, refuses, drips or drops as set; its errors repeat the address, as the real ones may.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""The front end as a process: it needs no other server, and drains when told."""
+"""The front end as a process: it needs no other server, and drains on SIGTERM."""
 
 import json
 import os

@@ -18,7 +18,7 @@ MAX_OPTIMISTIC_RETRIES = 5
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """The user whom an address means, as a token tells of them; `version` counts its changes."""
+    """The user whom an address means, as a token reports them; `version` counts its changes."""
 
     user_id: UUID
     password_hash: str | None = field(repr=False)
@@ -49,7 +49,7 @@ def refusal(token: MailedToken | None) -> Rejected | None:
 
 
 def weakness(password: str, email: str | None) -> Rejected | None:
-    """The one rule about passwords that takes knowing the account; the edge has the others."""
+    """The one rule about passwords that takes knowing the account; the gateway has the others."""
     if email and contains_address(password, email):
         return Rejected("weak-password", "It must not contain the e-mail address.")
     return None

@@ -34,7 +34,7 @@ async def record_events(deps: AuditDeps, batch: Sequence[InboundMessage[RawEvent
     """Add what the log does not have, in one transaction.
 
     Whoever erases a person waits for what their key has opened to be written. An event whose id
-    stands for something else already is no row: it is told in the process' log and counted.
+    stands for something else already is no row: it is logged and counted.
     Raises `RestoredDatabaseError` when the log was replaced by an older one, and `AwaitedError`
     while the cause of an event, which makes its key, is not handled again yet.
     """

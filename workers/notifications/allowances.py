@@ -1,8 +1,8 @@
 """How much one address is mailed, whatever asked for it: counted by the HMAC of the address.
 
 At most one mail a minute and five an hour of each share. What anybody can ask for without a session
-(`anyone`) is left out beyond that; what is told to the owner of an account (`owner`) waits for its
-turn instead, so nobody can keep an owner from being told. The row of an address is locked while it
+(`anyone`) is left out beyond that; notices to the owner of an account (`owner`) wait for their
+turn instead, so that nobody can suppress them. The row of an address is locked while it
 is counted, in the transaction that queues the mail, so the count is exact.
 
 On a recovered database mails are made again. Those have shares of their own and are judged at the

@@ -93,9 +93,9 @@ async def _address_drafts(
     calls: Sequence[InboundMessage[CallsForMail]],
     users: dict[UUID, Recipient],
 ) -> list[Draft]:
-    """The links to new addresses; for one that is somebody's, that person is told instead.
+    """The links to new addresses; the owner of an address that is taken gets a notice instead.
 
-    A request that a later one of the same batch has replaced gets no link, but its owner is told.
+    A request that a later one in the batch replaces gets no link, but that owner gets a notice.
     """
     ended, wanted = changes_of_address([call.data for call in calls])
     if ended:

@@ -64,7 +64,7 @@ def erased_users(events: Sequence[CallsForMail]) -> set[UUID]:
 
 
 def is_worth_reporting(event: CallsForMail, reported: Collection[UUID]) -> bool:
-    """Whether an event calls for a mail. `told`: who had enough mails about sign-ins lately."""
+    """Whether an event calls for a mail. `reported`: who had enough mails about sign-ins lately."""
     match event:
         case UserSignedIn(user_id=user_id, new_client=new_client):
             return new_client and user_id not in reported

@@ -90,7 +90,7 @@ MAILS_WANTED = MIN_REMEMBERED - timedelta(days=1)
 OWNER_NOTICES = frozenset(
     {PASSWORD_CHANGED, EMAIL_CHANGE_ASKED, EMAIL_CHANGED, SIGNED_IN, TOKEN_REUSED, ERASED}
 )
-"""What the owner of an account is told of it; all other mails anybody may ask for."""
+"""Notices to the owner of an account; all other mails can be requested by anyone."""
 
 
 MAX_ALIKE_AN_HOUR = 2

@@ -106,7 +106,7 @@ async def recovered(conn: Connection, event_ids: Iterable[UUID]) -> set[UUID]:
 
 
 async def farewells(conn: Connection, users: Iterable[UUID]) -> dict[UUID, Recipient]:
-    """Those of these erased users who are still to be told that they are."""
+    """Those of these erased users whose mail about it is still to be sent."""
     rows = await conn.fetch(
         "SELECT user_id, secret, email, created_at FROM farewells WHERE user_id = ANY($1)",
         list(users),

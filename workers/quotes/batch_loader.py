@@ -92,7 +92,7 @@ class LookUps:
         try:
             with TRACING.batch("look up for", "client", traced_of(askers), {}):
                 await self._look_up(look_ups)
-        except Exception as error:  # noqa: BLE001  # whoever waits is told by time; others go on
+        except Exception as error:  # noqa: BLE001  # those who wait time out; others go on
             _log(error)
         finally:
             for look_up in look_ups:

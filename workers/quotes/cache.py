@@ -1,4 +1,4 @@
-"""Quotes, histories and searches on the cache server, where the edge finds them. Best effort."""
+"""Quotes, histories and searches on the cache server, where the gateway finds them. Best effort."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta

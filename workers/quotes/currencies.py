@@ -45,7 +45,7 @@ WHOLE = frozenset(f"{_ISO_4217} {_OTHERS}".split())
 
 
 def is_known(code: str) -> bool:
-    """Whether a price in this unit can be told."""
+    """Whether a price in this unit can be converted."""
     return code in WHOLE or code in PARTS
 
 

@@ -1,6 +1,6 @@
 """Queries: from what is known, else from the providers, else the last good quote, marked as such.
 
-Whoever waits is answered before an event that only tells of it is written, and also when Postgres
+Whoever waits is answered before an event that only reports it is written, and also when Postgres
 is away: a query changes nothing that would have to be held back for it.
 """
 

@@ -72,7 +72,7 @@ def adjusted(bars: Sequence[Bar], splits: Iterable[Split]) -> list[Bar]:
 
     Providers adjust by themselves, on the day of the split sometimes late: the bars before a split
     are divided by its ratio only if the price falls by about that much there. A ratio near one
-    cannot be told from a price that moves, and is left to the provider.
+    cannot be distinguished from a price that moves, and is left to the provider.
     """
     found = list(bars)
     for split in sorted(splits, key=lambda each: each.time):
@@ -118,7 +118,7 @@ def _with_order(bar: Bar) -> Bar:
 
 
 def _without_spikes(bars: Sequence[Bar]) -> list[Bar]:
-    """A hole for each close that leaps from the one before, and back to the one after."""
+    """A hole for each close that jumps away from its neighbours."""
     known = [bar for bar in bars if bar.close is not None]
     spikes = {
         bar.time

@@ -68,7 +68,7 @@ def _history(
     hint = hint_of(meta.get("priceHint"))
     as_told = believed(_bars(result))
     bars = adjusted(as_told, _splits(result))
-    # It is that of the first bar as it was told.
+    # It is that of the first bar as the provider sent it.
     is_of_first = bars == as_told and len(bars) <= MAX_POINTS
     previous = positive(meta.get("chartPreviousClose")) if is_of_first else None
     delay = meta.get("exchangeDataDelayedBy")

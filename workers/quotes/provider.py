@@ -112,7 +112,7 @@ TROUBLE = (TransientError, RateLimitedError, OutOfTimeError, CircuitOpenError)
 
 
 def reason_of(trouble: Exception) -> StaleReason:
-    """What a client is told of it."""
+    """The outcome for a client."""
     match trouble:
         case CircuitOpenError(limited=False):
             return "circuit_open"

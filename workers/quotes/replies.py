@@ -1,4 +1,4 @@
-"""Replies over HTTP, and what can be told of them before anybody looks for a price. Pure.
+"""Replies over HTTP, and how they are classified before a price is looked for. Pure.
 
 The body is judged, not the status alone: a throttled, moved or broken provider answers anything.
 """

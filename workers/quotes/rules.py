@@ -1,4 +1,4 @@
-"""What is wanted, how long a quote is fresh, which leap of a price is held back. Pure."""
+"""What is wanted, how long a quote is fresh, which price jump is held back. Pure."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ FAILED_HOLD = timedelta(seconds=2)
 OPEN_HOLD = timedelta(seconds=5)
 NO_PRICE_HOLD = timedelta(seconds=60)
 
-LEAP = 50
+MAX_JUMP = 50
 LEAP_SINCE = timedelta(days=7)
 """A price older than this is no measure of a new one."""
 _ROUGHLY = 3
@@ -70,7 +70,7 @@ def history_key(data: LookUpHistory) -> HistoryKey:
 
 
 def sought(text: str) -> Identified:
-    """What a text is written as; the edge refuses an ISIN with a wrong digit, here it is a text."""
+    """The kind of identifier a text has. The gateway refuses ISINs with a wrong check digit."""
     try:
         return identified(text)
     except CheckDigitError:
@@ -134,11 +134,11 @@ def price_contradicts(quote: Quote, history: PriceHistory) -> bool:
     if close is None or history.fetched_at - quote.fetched_at > LEAP_SINCE:
         return False
     times = Decimal(close) / Decimal(quote.price)
-    return history.currency == quote.currency and (times >= LEAP or times * LEAP <= 1)
+    return history.currency == quote.currency and (times >= MAX_JUMP or times * MAX_JUMP <= 1)
 
 
 def held_until(reason: StaleReason, open_until: datetime | None, now: datetime) -> datetime:
-    """When a symbol may be asked for again that could not be told."""
+    """When a symbol without a quote may be asked for again."""
     if reason in ("circuit_open", "rate_limited"):
         return min(open_until or now, now + OPEN_HOLD)
     return now + FAILED_HOLD
@@ -147,16 +147,16 @@ def held_until(reason: StaleReason, open_until: datetime | None, now: datetime) 
 def price_jump(last: Quote, quote: Quote) -> Decimal | None:
     """How many times the last price the new one is, where that is hard to believe.
 
-    Pence taken for pounds are a hundred times: what is exact to the unit leaps by nothing.
+    Pence taken for pounds are a hundred times: what is exact to the unit is no jump.
     """
     if quote.fetched_at - last.fetched_at > LEAP_SINCE:
         return None
     times = Decimal(quote.price) / Decimal(last.price)
-    return times if times >= LEAP or times * LEAP <= 1 else None
+    return times if times >= MAX_JUMP or times * MAX_JUMP <= 1 else None
 
 
 def is_explained(times: Decimal, splits: Iterable[Decimal]) -> bool:
-    """Whether one of the splits accounts for the leap, roughly: prices move as well."""
+    """Whether one of the splits accounts for the jump, roughly: prices move as well."""
     return any(1 <= times * split * _ROUGHLY <= _ROUGHLY * _ROUGHLY for split in splits)
 
 

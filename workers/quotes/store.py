@@ -68,7 +68,7 @@ async def named(pool: Pool, text: str, most: int) -> list[Quote]:
 
 
 async def keep_answers(pool: Pool, answers: Iterable[tuple[UUID, dict[str, Any]]]) -> None:
-    """For gateways that could not be told; older ones, for which nobody waits, go."""
+    """For gateways that could not be notified; older ones, for which nobody waits, are deleted."""
     async with pool.acquire() as conn:
         await conn.execute("DELETE FROM query_answers WHERE told_at < now() - interval '5 minutes'")
         await conn.executemany(

@@ -160,7 +160,7 @@ class TwelveData:
         return {key.symbol: read_series(answer, key, source=NAME, now=now)}
 
     async def splits(self, symbol: str) -> Sequence[Decimal]:  # noqa: ARG002  # the port's
-        """It is asked when another fails, for prices alone: a leap is never explained by it."""
+        """It is asked when another fails, for prices alone: it never explains a jump."""
         return ()
 
 

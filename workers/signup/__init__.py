@@ -8,5 +8,5 @@ Writes    users             (id, email, address_hash, display_name, password_has
           personal_keys     (one for each new user)
 
 Each sign-up of an unverified address is a row of its own: whoever signs up first has no hold over
-it. One for a verified address changes nothing, and its owner is told by mail.
+it. One for a verified address changes nothing, and its owner is informed by mail.
 """

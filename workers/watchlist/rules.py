@@ -59,7 +59,7 @@ class Watchlist:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The list afterwards, what the client is told, and the event if something changed."""
+    """The list afterwards, the result for the client, and the event if something changed."""
 
     watchlist: Watchlist
     outcome: Outcome

@@ -1,6 +1,6 @@
 "use strict";
 
-// Without a validator nobody else is told of this document; a token is forgotten with the page.
+// Without a validator the document goes to no third party; a token is forgotten with the page.
 SwaggerUIBundle({
   url: "/openapi.json",
   domNode: document.getElementById("docs"),

@@ -142,7 +142,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
 
 
 def check(pair: Pair, given_fields: dict[str, Any]) -> None:
-    """The body from the bytes that the client sends, as the edge makes it."""
+    """The body from the bytes that the client sends, as the gateway makes it."""
     try:
         body = validated(pair.body, parsed(json.dumps(given_fields).encode()))
     except ProblemError as error:

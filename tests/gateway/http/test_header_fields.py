@@ -1,4 +1,4 @@
-"""Each field, method, framing rule and query parameter that the edge reads, by its grammar."""
+"""Each field, method, framing rule and query parameter that the gateway reads, by its grammar."""
 
 import asyncio
 from collections.abc import AsyncIterator

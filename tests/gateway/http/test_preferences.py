@@ -7,7 +7,7 @@ from gateway.problems import ProblemError
 
 
 @pytest.mark.parametrize(
-    ("header", "wish"),
+    ("header", "preferred"),
     [
         (None, Preference(5.0)),
         ("", Preference(5.0)),
@@ -26,8 +26,8 @@ from gateway.problems import ProblemError
         ("respond-async, wait=10", Preference(10.0, "wait=10")),
     ],
 )
-def test_a_wish_is_granted_as_far_as_it_can_be(header: str | None, wish: Preference) -> None:
-    assert preference(header, default=5.0, most=20.0) == wish
+def test_a_wish_is_granted_as_far_as_it_can_be(header: str | None, preferred: Preference) -> None:
+    assert preference(header, default=5.0, most=20.0) == preferred
 
 
 @pytest.mark.parametrize(

@@ -45,8 +45,8 @@ class Page(HTMLParser):
 
 
 async def answer_to(path: str) -> httpx.Response:
-    edge = deps_of(openapi=as_text(document(ALL)).encode())
-    transport = httpx.ASGITransport(Application(edge, ALL, []))
+    deps = deps_of(openapi=as_text(document(ALL)).encode())
+    transport = httpx.ASGITransport(Application(deps, ALL, []))
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as http:
         return await http.get(path)
 

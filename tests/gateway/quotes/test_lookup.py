@@ -1,4 +1,4 @@
-"""What the edge shows, and whom it asks."""
+"""Which quotes are answered from the cache, and which by a command."""
 
 import asyncio
 

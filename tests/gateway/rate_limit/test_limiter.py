@@ -1,4 +1,4 @@
-"""Who is refused what, what is told of it, and what holds without the cache server."""
+"""Which requests are refused, the headers that say so, and what holds without the cache server."""
 
 import os
 import re

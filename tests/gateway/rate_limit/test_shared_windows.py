@@ -80,7 +80,7 @@ async def test_a_client_that_leaves_leaves_the_others_their_answers(redis: Redis
 
 
 async def cannot_say(windows: SharedWindows) -> None:
-    """All who ask at once are told in time, and whoever comes next at once."""
+    """All concurrent requests are answered in time, and the next one at once."""
     began = time.monotonic()
     answers = await asyncio.gather(*(windows.take([a_check()]) for _ in range(64)))
     assert answers == [None] * 64

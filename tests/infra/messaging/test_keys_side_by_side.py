@@ -28,7 +28,7 @@ async def single(database: Database) -> Trial:
 
 
 async def test_key_that_has_to_wait_cancels_no_other_key(single: Trial) -> None:
-    """The others are slower than the failure, and are finished and told of all the same."""
+    """The others are slower than the failure, and are finished and reported all the same."""
     failed = asyncio.Event()
 
     async def handle(_deps: None, received: InboundMessage[Any]) -> None:

@@ -8,7 +8,7 @@ from tests.support.waiting import until
 
 
 class Server:
-    """Answers, fails or hangs as it is told."""
+    """Answers, fails or hangs, as the test sets it."""
 
     def __init__(self) -> None:
         self.asked = 0

@@ -9,7 +9,7 @@ from tests.support.waiting import until
 
 
 class Server:
-    """Answers, hangs or fails, as it is told."""
+    """Answers, hangs or fails, as the test sets it."""
 
     def __init__(self) -> None:
         self.answers = asyncio.Event()

@@ -90,7 +90,7 @@ class Checks:
             note([violation])
 
     def _note(self, when: str) -> Note:
-        """Each violation is told of once."""
+        """Each violation is reported once."""
 
         def note(violations: Iterable[str]) -> None:
             new = [each for each in violations if each not in self._known]

@@ -19,7 +19,7 @@ from tests.support.waiting import eventually
 SYMBOLS = ("AAPL", "MSFT", "SAP.DE", "VOD.L", "X0001.DE", "X0002.DE")
 NOTHING_WAS_SENT = {"broker-unavailable", "draining", "reads-unavailable"}
 REQUEST_SECONDS = 25.0
-PATIENCE_SECONDS = 120.0
+WAIT_SECONDS = 120.0
 RETRY_SECONDS = 1.0
 CHANGES_IN_A_LIFE = size(22, 200)
 IMPATIENCE = 0.25
@@ -42,7 +42,7 @@ class Client:
     ledger: Ledger
     chance: random.Random
     more: Callable[[], bool]
-    patience: float = PATIENCE_SECONDS
+    timeout: float = WAIT_SECONDS
     pause: float = 0.0
     """Seconds between two commands."""
     email: str = field(default_factory=lambda: f"{uuid4().hex[:12]}@example.com")
@@ -75,7 +75,7 @@ class Client:
 
     async def _verify(self) -> bool:
         token = await eventually(
-            self._mailed_token, seconds=self.patience, what="a mail", every=RETRY_SECONDS
+            self._mailed_token, seconds=self.timeout, what="a mail", every=RETRY_SECONDS
         )
         assert token
         self.ledger.secrets.mailed(token)
@@ -211,10 +211,10 @@ class Client:
             except httpx.TransportError:
                 return False
 
-        await eventually(listens, seconds=self.patience, what="a gateway")
+        await eventually(listens, seconds=self.timeout, what="a gateway")
 
     def _deadline(self) -> float:
-        return asyncio.get_running_loop().time() + self.patience
+        return asyncio.get_running_loop().time() + self.timeout
 
     async def _until_ended(self, entry: Entry) -> bool:
         """Every accepted command ends, as its handle says. It does what it was asked to do."""
@@ -234,7 +234,7 @@ class Client:
 
         try:
             status = await eventually(
-                ended, seconds=self.patience, what=f"the end of {entry.name}", every=RETRY_SECONDS
+                ended, seconds=self.timeout, what=f"the end of {entry.name}", every=RETRY_SECONDS
             )
         except AssertionError as error:
             status = str(error)

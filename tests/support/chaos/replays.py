@@ -61,14 +61,16 @@ class Replays:
         """What `qnt9 replay --to-group` does, and the projection that reads what it put there."""
         now, group = datetime.now(UTC), f"chaos.{uuid4().hex}"
         begin, end = now - A_WHILE, now
-        wish = ReplayRequest(USERS_EVENTS.name, begin.isoformat(), end.isoformat(), to_group=group)
+        request = ReplayRequest(
+            USERS_EVENTS.name, begin.isoformat(), end.isoformat(), to_group=group
+        )
         async with Broker(self._settings) as broker, Sender(self._settings) as sender:
             points = Moment(int(begin.timestamp() * 1_000)), Moment(int(end.timestamp() * 1_000))
-            run = Run.of((await resolve(broker, wish.topic, *points)).ranges)
+            run = Run.of((await resolve(broker, request.topic, *points)).ranges)
             records = sum(each.until - each.start for each in run.ranges)
-            await replays.put_before(broker, wish, run)
+            await replays.put_before(broker, request, run)
             by = OperatorContext("a test", "to see that nobody is moved")
-            await replays.finish(broker, sender, wish, run, by=by, records=records)
+            await replays.finish(broker, sender, request, run, by=by, records=records)
             ends = {each.partition: each.until for each in run.ranges}
             found = len(await read_in(self._stack, group, ends))
             if found != records:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from tests.support.chaos.checker_thread import CheckerThread, entered_checker_thread
 from tests.support.chaos.checks import Checks, checking
-from tests.support.chaos.clients import PATIENCE_SECONDS, Client
+from tests.support.chaos.clients import WAIT_SECONDS, Client
 from tests.support.chaos.faults import READY_SECONDS, Drain, Fault, supervisor_log
 from tests.support.chaos.ledger import Ledger
 from tests.support.sizes import size
@@ -81,9 +81,9 @@ class Run:
 
     async def _lives(self, chance: random.Random) -> None:
         """One life after another."""
-        patience = PATIENCE_SECONDS + max((fault.seconds for fault in self.faults), default=0)
+        timeout = WAIT_SECONDS + max((fault.seconds for fault in self.faults), default=0)
         while self.more():
-            client = Client(self.stack, self.ledger, chance, self.more, patience, self.pause)
+            client = Client(self.stack, self.ledger, chance, self.more, timeout, self.pause)
             await client.live()
 
     async def _strike_in_turn(self, checks: Checks, in_checker_thread: CheckerThread) -> None:

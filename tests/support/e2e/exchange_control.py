@@ -1,4 +1,4 @@
-"""The sandbox exchange of a running system, told what to do; and quotes made to grow old."""
+"""Controls the sandbox exchange of a running system, and ages quotes."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

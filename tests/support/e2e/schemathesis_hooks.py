@@ -1,4 +1,4 @@
-"""What schemathesis is told beyond the document: who asks, and what every error is."""
+"""What schemathesis needs beyond the document: credentials, and the form of every error."""
 
 import os
 from typing import Any

@@ -1,4 +1,4 @@
-"""A client of the stream: keeps its position and all that it was told, connection by connection."""
+"""A client of the stream: keeps its position and every event, connection by connection."""
 
 import asyncio
 import json

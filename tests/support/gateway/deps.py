@@ -1,4 +1,4 @@
-"""An edge with as many parts as a test needs."""
+"""The gateway's dependencies, as many as a test needs."""
 
 import asyncio
 from types import SimpleNamespace

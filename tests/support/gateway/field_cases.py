@@ -1,6 +1,6 @@
-"""Everything that the edge reads of a request but its body, with values good and bad.
+"""Everything that the gateway reads of a request but its body, with good and bad values.
 
-`READ` has one function for each, which says what the edge makes of a value; `CASES` what it
+`READ` has one function for each, which says what the gateway makes of a value; `CASES` what it
 should.
 """
 
@@ -112,7 +112,7 @@ READ: dict[str, Callable[[Any], object]] = {
     "query of the search": query("/api/v1/search"),
     "cursor": lambda value: outcome(lambda: read_cursor(value)),
 }
-"""What the edge makes of a value."""
+"""What the gateway makes of a value."""
 
 _KEY = "8e03978e-40d5-43dd-bc93-6894a57f9324"
 
@@ -286,4 +286,4 @@ CASES: dict[str, list[tuple[Any, object]]] = {
         *((value, "invalid-fields") for value in ("", "x", "é", "AAAA", "A" * 33)),
     ],
 }
-"""What is read, and what the edge makes of it."""
+"""What is read, and what the gateway makes of it."""

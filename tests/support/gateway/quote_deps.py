@@ -1,4 +1,4 @@
-"""The edge's knowledge of quotes between a real cache server and a real database."""
+"""The gateway's quote look-ups between a real cache server and a real database."""
 
 import asyncio
 from collections import deque
@@ -24,7 +24,7 @@ GATEWAY = "qnt9_gateway"
 
 
 class Worker(CommandPublisher):
-    """Stands for the bus and the worker behind it: answers as it is told, else never."""
+    """Replaces Kafka and the quotes worker: answers as the test sets it, else never."""
 
     def __init__(self) -> None:
         self.asked: list[str] = []
@@ -58,7 +58,7 @@ class Worker(CommandPublisher):
 
 
 class Shelf:
-    """Puts quotes where the edge looks for them."""
+    """Puts quotes where the gateway looks for them."""
 
     def __init__(self, redis: Redis, database: Database) -> None:
         self._redis = redis

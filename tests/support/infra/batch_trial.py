@@ -34,7 +34,7 @@ def again(record: ARecord) -> ARecord:
 
 @dataclass
 class Slice:
-    """A handler that settles what it gets, unless told to fail."""
+    """A handler that completes what it gets, unless it is set to fail."""
 
     transactions: Transactions
     fault: Callable[[str], Exception | None] = lambda _: None

@@ -33,7 +33,7 @@ from workers.accounts.consumer import POLICY
 from workers.accounts.dependencies import AccountsDeps
 from workers.accounts.handlers import HANDLES
 
-PATIENCE = timedelta(seconds=15)
+TIME_TO_EXECUTE = timedelta(seconds=15)
 
 
 REFRESH_KEY = bytes(range(100, 132))
@@ -49,7 +49,7 @@ class Clock:
         return self.time
 
     def pass_deadlines(self) -> None:
-        self.time += PATIENCE
+        self.time += TIME_TO_EXECUTE
 
 
 Meanwhile = Callable[[], Awaitable[None]]
@@ -102,12 +102,12 @@ class AccountsSlice:
         email: str = ADA,
         *,
         password: str = PASSWORD,
-        patience: timedelta | None = PATIENCE,
+        timeout: timedelta | None = TIME_TO_EXECUTE,
         reply_key: str | None = None,
         purpose: str = "signin",
     ) -> InboundMessage[SignIn]:
         """As the gateway makes it."""
-        deadline = None if patience is None else self.clock.time + patience
+        deadline = None if timeout is None else self.clock.time + timeout
         envelope = an_envelope(SignIn, deadline=deadline)
         content = {"email": email, "password": password, "fingerprint": None}
         bound_to = binding(envelope.id, purpose, envelope.time.isoformat())
@@ -120,12 +120,12 @@ class AccountsSlice:
         self,
         token: str,
         *,
-        patience: timedelta | None = PATIENCE,
+        timeout: timedelta | None = TIME_TO_EXECUTE,
         reply_key: str | None = None,
         several_tabs: bool = False,
     ) -> InboundMessage[RefreshToken]:
         """As the gateway makes it."""
-        deadline = None if patience is None else self.clock.time + patience
+        deadline = None if timeout is None else self.clock.time + timeout
         envelope = an_envelope(RefreshToken, deadline=deadline)
         bound_to = binding(envelope.id, "refresh", envelope.time.isoformat())
         command = RefreshToken(
@@ -232,7 +232,7 @@ class AccountsSlice:
     def tokens(
         self, command: InboundMessage[SignIn] | InboundMessage[RefreshToken]
     ) -> dict[str, Any]:
-        """What the process that asked is told."""
+        """The outcome that the asking process gets."""
         (outcome,) = {
             each.outcome
             for each in self.outcome_notifier.announced

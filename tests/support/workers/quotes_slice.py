@@ -67,7 +67,7 @@ class QuotesSlice:
         await self.work.take([a_record(c.data, envelope=c.envelope) for c in commands])
 
     async def ask(self, *symbols: str, seconds: float = 8) -> list[Outcome]:
-        """One batch; what each asker is told."""
+        """The outcome of each command of one batch."""
         commands = [self.command(symbol, seconds=seconds) for symbol in symbols]
         await self.take(commands)
         await self.parts.finish()
@@ -112,7 +112,7 @@ class QuotesSlice:
         self.outcome_notifier.heard = False
 
     async def search(self, text: str) -> Outcome:
-        """What somebody who searches is told."""
+        """The outcome of a search."""
         deadline = datetime.now(UTC) + timedelta(seconds=8)
         command = received(Search(text=text), deadline=deadline, key=text, reply_to="a-gateway")
         await dispatch_in_bulk(HANDLES, self.parts)([command])

@@ -41,7 +41,7 @@ def an_error(code: int) -> dict[str, Any]:
 
 @dataclass
 class StandIn:
-    """Has these rows, by the names under which it is asked for them; or fails as it is told."""
+    """Has these rows, by the names under which it is asked for them; or fails as a test sets it."""
 
     rows: dict[str, dict[str, Any]] = field(default_factory=dict)
     reply: Response | None = None

@@ -1,4 +1,4 @@
-"""What the owner of an account is told: sign-ins, reused tokens, other addresses, the end."""
+"""Notices to the owner of an account: sign-ins, reused tokens, other addresses, erasure."""
 
 from uuid import UUID
 

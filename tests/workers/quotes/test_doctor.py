@@ -1,4 +1,4 @@
-"""What an operator is told of a provider that is as expected, and of one that is not."""
+"""What `qnt9 quotes doctor` reports of a provider that is as expected, and of one that is not."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""A price that leaps without a split is held back, and an operator hears of it."""
+"""A price jump without a split is held back and reported to operators."""
 
 from decimal import Decimal
 

@@ -34,7 +34,7 @@ def command(
 
 
 async def outcomes(deps: QuotesSlice, *commands: InboundMessage[LookUpHistory]) -> list[Outcome]:
-    """What the askers of one batch are told."""
+    """The outcomes of one batch."""
     await dispatch_in_bulk(HANDLES, deps.parts)(commands)
     await deps.parts.finish()
     reported = {each.command_id: each.outcome for each in deps.outcome_notifier.announced}

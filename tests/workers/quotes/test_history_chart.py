@@ -1,4 +1,4 @@
-"""What is read of a chart over a time, however it is spoilt."""
+"""What is read of a history chart, however it is corrupted."""
 
 import json
 from typing import Any

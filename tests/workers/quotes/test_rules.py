@@ -97,20 +97,20 @@ def test_a_last_good_quote_is_shown_a_day_long_or_over_a_weekend(
 
 @given(st.lists(st.integers(0, 30), max_size=60))
 def test_what_is_seldom_is_due_once_in_its_time_and_bounded(seconds: list[int]) -> None:
-    seldom, done, now = Throttle(10 * A_SECOND, most=3), [], NOW
+    throttle, done, now = Throttle(10 * A_SECOND, most=3), [], NOW
     for step in seconds:
         now += step * A_SECOND
-        if seldom.is_due("AAPL", now):
-            seldom.mark("AAPL", now)
+        if throttle.is_due("AAPL", now):
+            throttle.mark("AAPL", now)
             done.append(now)
     assert all(after - before >= 10 * A_SECOND for before, after in pairwise(done))
 
 
 def test_the_oldest_is_forgotten_when_there_are_too_many() -> None:
-    seldom = Throttle(10 * A_SECOND, most=2)
+    throttle = Throttle(10 * A_SECOND, most=2)
     for symbol in ("A", "B", "C"):
-        seldom.mark(symbol, NOW)
-    assert [seldom.is_due(symbol, NOW) for symbol in ("A", "B", "C")] == [True, False, False]
+        throttle.mark(symbol, NOW)
+    assert [throttle.is_due(symbol, NOW) for symbol in ("A", "B", "C")] == [True, False, False]
 
 
 def test_pence_taken_for_pounds_jump_and_the_same_price_in_another_unit_does_not() -> None:
@@ -121,11 +121,11 @@ def test_pence_taken_for_pounds_jump_and_the_same_price_in_another_unit_does_not
 
 
 @pytest.mark.parametrize(
-    ("price", "leaps"),
+    ("price", "is_jump"),
     [("50.00", True), ("49.99", False), ("0.02", True), ("0.0201", False), ("1.00", False)],
 )
-def test_fifty_times_is_hard_to_believe(price: str, leaps: bool) -> None:
-    assert (price_jump(a_quote(price="1.00"), a_quote(price=price)) is not None) is leaps
+def test_fifty_times_is_hard_to_believe(price: str, is_jump: bool) -> None:
+    assert (price_jump(a_quote(price="1.00"), a_quote(price=price)) is not None) is is_jump
 
 
 def test_a_price_of_long_ago_is_no_measure() -> None:

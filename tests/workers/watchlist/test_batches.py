@@ -29,7 +29,7 @@ Sequences = Sequence[tuple[int, WatchlistCommand]]
 
 
 async def afterwards(deps: WatchlistSlice, sequence: Sequences, cuts: Sequence[int]) -> list[Any]:
-    """What owners, in fresh lists, have and were told after these batches."""
+    """The lists and outcomes of their owners after these batches."""
     owners = [await an_owner(deps) for _ in range(OWNERS)]
     orders = [received(command, actor=owners[n]) for n, command in sequence]
     for begin, end in pairwise([0, *cuts, len(orders)]):

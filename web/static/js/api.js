@@ -86,7 +86,7 @@ function problemOf(response, content) {
 export const get = async (path, options) => (await call("GET", path, options)).body;
 
 // A write. It is sent with a key, so it may be repeated. 202 means that it is accepted and will be
-// done: `onPending` is told, and the outcome is asked for until there is one.
+// done: `onPending` is called, and the outcome is polled until there is one.
 export async function write(method, path, { body, onPending, signal, auth } = {}) {
   const answer = await call(method, path, { body, signal, auth, key: crypto.randomUUID() });
   const at = answer.headers.get("Location");

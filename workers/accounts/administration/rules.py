@@ -26,7 +26,7 @@ class Standing:
         return Permission.ADMIN in self.permissions
 
     def displayed(self) -> dict[str, Any]:
-        """What the client is told."""
+        """The result for the client."""
         return {
             "id": str(self.user_id),
             "tier": self.tier,

@@ -14,7 +14,7 @@ CHANGED = "email_changed"
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A change of address that its former address was told of.
+    """A change of address of which the former address was informed.
 
     `address` is that address under the key of its user; `token` tells whether it can be undone.
     """

@@ -13,6 +13,6 @@ _ASKED_FOR: dict[type[Command], str] = {
 
 
 def unproven(command: Command, account: Account) -> UserPasswordCheckFailed:
-    """What is told of a command whose password was not the actor's."""
+    """The event of a command whose password was not the actor's."""
     purpose = _ASKED_FOR[type(command)]
     return UserPasswordCheckFailed(user_id=account.user_id, purpose=purpose)

@@ -98,7 +98,7 @@ async def revoke_session(deps: AccountsDeps, received: InboundMessage[RevokeSess
 async def _end_stolen(
     tx: Transaction, received: InboundMessage[RefreshToken], holder: Locked, session_id: UUID
 ) -> None:
-    """Which of the two is the thief cannot be told: neither goes on."""
+    """Which of the two is the thief is unknown: both sessions end."""
     await store.end_session(tx.conn, session_id)
     tx.session_ended(session_id)
     _report(tx, received, UserTokenReuseDetected, holder, session_id)

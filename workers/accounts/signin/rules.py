@@ -15,7 +15,7 @@ class Check:
 
 
 def failure(account: Account | None) -> UserSigninFailed:
-    """What is told of a sign-in that came to nothing; the client learns neither reason."""
+    """The event of a failed sign-in; the client does not learn the reason."""
     if account is None:
         return UserSigninFailed(reason="unknown_address")
     return UserSigninFailed(user_id=account.user_id, reason="wrong_password")

@@ -1,4 +1,4 @@
-"""What admins change: each command once, told of once, and somebody stays an admin."""
+"""What admins change: each command has one effect and one event, and one admin remains."""
 
 import asyncio
 from dataclasses import dataclass, replace

@@ -53,7 +53,7 @@ async def test_an_account_that_has_ended_is_refreshed_no_more(
 async def test_past_its_deadline_nothing_is_spent(deps: AccountsSlice) -> None:
     await deps.user()
     token = (await deps.signed_in())["refresh_token"]
-    await deps.handle(deps.refresh(token, patience=timedelta(0)))
+    await deps.handle(deps.refresh(token, timeout=timedelta(0)))
     assert deps.outcomes[-1] == Rejected("try-again")
     await deps.later(2 * GRACE)
     assert await deps.refreshed(token)
@@ -64,7 +64,7 @@ async def test_without_a_deadline_or_with_a_bad_reply_key_it_is_set_aside(
 ) -> None:
     await deps.user()
     token = (await deps.signed_in())["refresh_token"]
-    await deps.take(deps.refresh(token, patience=None), deps.refresh(token, reply_key="*"))
+    await deps.take(deps.refresh(token, timeout=None), deps.refresh(token, reply_key="*"))
     assert [dead_letter.failure.reason for dead_letter in deps.dead_letters.written] == [
         "a command for tokens without a deadline",
         "the reply key is not valid",

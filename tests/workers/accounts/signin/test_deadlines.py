@@ -26,7 +26,7 @@ async def test_past_its_deadline_a_sign_in_is_refused_without_hashing(
     await deps.user()
     passwords = InterruptedPasswords()
     deps.with_passwords(passwords)
-    await deps.take(deps.command(patience=timedelta(0)))
+    await deps.take(deps.command(timeout=timedelta(0)))
     assert deps.outcomes == [TRY_AGAIN]
     assert passwords.slots == 0
     assert await nothing_happened(deps)
@@ -63,7 +63,7 @@ async def test_a_deadline_that_passes_while_hashing_is_heeded(
 
 async def test_without_a_deadline_it_is_set_aside(deps: AccountsSlice) -> None:
     await deps.user()
-    await deps.take(deps.command(patience=None))
+    await deps.take(deps.command(timeout=None))
     (dead_letter,) = deps.dead_letters.written
     assert dead_letter.failure.reason == "a command for tokens without a deadline"
     assert await nothing_happened(deps)

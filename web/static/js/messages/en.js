@@ -188,7 +188,7 @@ export default {
   "password.changed": "The password is changed, and other sessions are ended.",
   "email.new": "New e-mail address",
   "email.change": "Change the address",
-  "email.change.text": "We mail a link to the new address. The old one is told, and can undo the change for seven days.",
+  "email.change.text": "We mail a link to the new address. The old one is informed, and can undo the change for seven days.",
   "email.change.done": "If {email} can be used, a link is on its way. The address changes when it is opened.",
   "erase": "Erase the account",
   "erase.text": "Address, name, password, watchlist and sessions are removed for good.",
