@@ -12,7 +12,7 @@ TYPES = (
     *("build", "chore", "ci", "docs", "feat", "fix", "perf", "refactor", "revert"),
     *("style", "test"),
 )
-_SUBJECT = re.compile(rf"(?:{'|'.join(TYPES)})(?:\([a-z0-9][a-z0-9,/ _-]*\))?!?: \S.*")
+_SUBJECT = re.compile(rf"(?:{'|'.join(TYPES)})(?:\([a-z0-9][a-z0-9/_-]*\))?!?: \S.*")
 # git writes these itself; a rebase or a merge takes care of them.
 _GENERATED = re.compile(r'(?:Merge |Revert "|fixup! |squash! |amend! )')
 

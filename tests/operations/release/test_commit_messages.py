@@ -13,7 +13,7 @@ from tests.support.operations.git_repository import repository
     [
         "feat: add a route",
         "fix(relay): publish a row once\n\nThe lease was checked late.",
-        "refactor(gateway,infra)!: move the cache",
+        "refactor(gateway)!: move the cache",
         "Merge branch 'main' into topic",
         'Revert "feat: add a route"',
         "fixup! feat: add a route",
@@ -33,6 +33,8 @@ def test_valid_message_has_no_violation(message: str) -> None:
         ("feature: add a route", "the subject is not"),
         ("feat:add a route", "the subject is not"),
         ("feat(): add a route", "the subject is not"),
+        ("feat(gateway,infra): add a route", "the subject is not"),
+        ("feat(the gateway): add a route", "the subject is not"),
         (f"feat: {'x' * 67}", "73 characters, more than 72"),
         ("feat: add a route.", "ends with a period"),
         ("feat: add a route\nbecause", "the second line is not empty"),
